@@ -1,0 +1,49 @@
+//! What can go wrong, one enum for each operation.
+
+/// An option whose value can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: {problem}, got {value:?}")]
+#[non_exhaustive]
+pub struct OptionError {
+    /// The method or the environment variable that set it.
+    pub option: &'static str,
+    /// The value it was given.
+    pub value: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+}
+
+impl OptionError {
+    /// An error that names the option, its value and the problem.
+    pub fn new(
+        option: &'static str,
+        value: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self {
+            option,
+            value: value.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Why a flush or a shutdown did not deliver everything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The time was over first. What waits is still delivered later, unless the process ends.
+    #[error("not flushed in time: {waiting} spans still wait for the exporter")]
+    Timeout {
+        /// Spans that had ended and were not exported yet.
+        waiting: u64,
+    },
+    /// The exporter gave up spans meanwhile.
+    #[error("{lost} spans were lost while flushing: {reason}")]
+    Lost {
+        /// How many.
+        lost: u64,
+        /// The last reason.
+        reason: String,
+    },
+}

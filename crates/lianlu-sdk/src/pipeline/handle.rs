@@ -1,0 +1,52 @@
+//! Flush, shutdown and counts from outside.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counts::SpanCounts;
+use super::queue::Shared;
+use crate::error::FlushError;
+
+/// Reaches a running pipeline. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
+    /// thread, with or without a runtime: the work is done on the pipeline's own.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over first, or spans were lost meanwhile.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.shared.flush(timeout)
+    }
+
+    /// Flushes, and stops the pipeline's thread. Spans that end later are dropped and counted. A
+    /// second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.shared.shut_down(timeout)
+    }
+
+    /// Where every span is.
+    #[must_use]
+    pub fn counts(&self) -> SpanCounts {
+        self.shared.counts()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("limits", &self.shared.limits)
+            .field("counts", &self.counts())
+            .finish()
+    }
+}

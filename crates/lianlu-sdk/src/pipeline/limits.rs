@@ -1,0 +1,66 @@
+//! How much the pipeline holds, and how long it waits.
+
+use std::time::Duration;
+
+use crate::error::OptionError;
+
+/// The pipeline's sizes and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Most spans that wait for the exporter; further ones are dropped and counted.
+    pub queue_size: usize,
+    /// Most spans in one call of the exporter; a full batch is exported at once.
+    pub batch_size: usize,
+    /// Longest time that a span waits for its batch to fill.
+    pub schedule_delay: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_size: 16_384,
+            batch_size: 512,
+            schedule_delay: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults (16,384 spans, batches of 512, one second), changed by the
+    /// [standard variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
+    /// `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BSP_SCHEDULE_DELAY`
+    /// (milliseconds).
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is no number or is 0.
+    pub fn from_env() -> Result<Self, OptionError> {
+        let mut limits = Self::default();
+        if let Some(size) = positive("OTEL_BSP_MAX_QUEUE_SIZE")? {
+            limits.queue_size = usize::try_from(size).unwrap_or(usize::MAX);
+        }
+        if let Some(size) = positive("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")? {
+            limits.batch_size = usize::try_from(size).unwrap_or(usize::MAX);
+        }
+        if let Some(millis) = positive("OTEL_BSP_SCHEDULE_DELAY")? {
+            limits.schedule_delay = Duration::from_millis(millis);
+        }
+        limits.batch_size = limits.batch_size.min(limits.queue_size);
+        Ok(limits)
+    }
+}
+
+fn positive(variable: &'static str) -> Result<Option<u64>, OptionError> {
+    let Ok(value) = std::env::var(variable) else {
+        return Ok(None);
+    };
+    let value = value.trim();
+    if value.is_empty() {
+        return Ok(None);
+    }
+    match value.parse() {
+        Ok(0) | Err(_) => Err(OptionError::new(variable, value, "needs a whole number above 0")),
+        Ok(number) => Ok(Some(number)),
+    }
+}

@@ -1,0 +1,55 @@
+//! What the pipeline says when losses begin and end.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Something an operator should know, said once when it begins and once when it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Spans are being lost: the exporter fails.
+    ExportFailing {
+        /// The exporter's words.
+        reason: String,
+    },
+    /// The exporter works again.
+    ExportRecovered {
+        /// Spans lost in between.
+        lost: u64,
+    },
+    /// Spans are being lost: more end than the exporter takes.
+    QueueFull {
+        /// The queue's size.
+        queue_size: usize,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExportFailing { reason } => write!(
+                f,
+                "spans are being lost, the exporter fails (said once, the guard has the count): {reason}"
+            ),
+            Self::ExportRecovered { lost } => {
+                write!(f, "the exporter works again, {lost} spans were lost meanwhile")
+            }
+            Self::QueueFull { queue_size } => write!(
+                f,
+                "spans are being lost, the queue of {queue_size} is full (said once, the guard has \
+                 the count; OTEL_BSP_MAX_QUEUE_SIZE makes it larger)"
+            ),
+        }
+    }
+}
+
+pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
+
+/// Writes to standard error, as Go's OpenTelemetry does by default.
+pub(crate) fn to_stderr() -> Listener {
+    Arc::new(|notice| {
+        // Nobody left to tell if this fails.
+        let _ = writeln!(std::io::stderr(), "lianlu: {notice}");
+    })
+}

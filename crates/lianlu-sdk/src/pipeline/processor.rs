@@ -1,0 +1,287 @@
+//! The pipeline's end towards the SDK.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry::trace::Span as _;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use super::handle::Handle;
+use super::limits::Limits;
+use super::notice::{Listener, Notice, to_stderr};
+use super::queue::Shared;
+use super::worker;
+use crate::error::FlushError;
+use crate::export::Export;
+
+/// How long [`SpanProcessor::force_flush`] waits, which has no time-out of its own.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A span processor with a bounded queue and a thread of its own.
+///
+/// It gives the resource to no one: an [`Export`] is made with the resource it needs.
+#[derive(Debug)]
+pub struct Processor {
+    handle: Handle,
+}
+
+impl Processor {
+    /// Starts the pipeline's thread. Losses are announced on standard error.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start<E: Export>(exporter: E, limits: Limits) -> io::Result<Self> {
+        Self::launch(exporter, limits, to_stderr())
+    }
+
+    /// As [`start`](Self::start), and losses are announced to `listener`, from whichever thread
+    /// notices.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start_with<E: Export>(
+        exporter: E,
+        limits: Limits,
+        listener: impl Fn(&Notice) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::launch(exporter, limits, Arc::new(listener))
+    }
+
+    fn launch<E: Export>(exporter: E, limits: Limits, listener: Listener) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(limits, listener));
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+        };
+        std::thread::Builder::new()
+            .name("lianlu-export".to_owned())
+            .spawn(move || worker::run(&shared, exporter))?;
+        Ok(Self { handle })
+    }
+
+    /// Reaches this pipeline after the provider has taken the processor.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl SpanProcessor for Processor {
+    fn on_start(&self, span: &mut Span, _: &Context) {
+        // A span that is recorded but not sampled is never exported, so it is not counted either.
+        if span.span_context().is_sampled() {
+            self.handle.shared.started.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if span.span_context.is_sampled() {
+            self.handle.shared.push(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.handle.flush(FLUSH_TIMEOUT).map_err(sdk_error)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.handle.shutdown(timeout).map_err(sdk_error)
+    }
+
+    fn set_resource(&mut self, _: &Resource) {}
+}
+
+fn sdk_error(error: FlushError) -> OTelSdkError {
+    OTelSdkError::InternalFailure(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::Failure;
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use std::sync::Mutex;
+    use std::sync::mpsc;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    type Script = Box<dyn FnMut(usize) -> Result<(), Failure> + Send>;
+
+    struct Scripted(Script);
+
+    impl Export for Scripted {
+        fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+            (self.0)(batch.len())
+        }
+    }
+
+    fn pipeline(
+        limits: Limits,
+        script: impl FnMut(usize) -> Result<(), Failure> + Send + 'static,
+    ) -> (SdkTracerProvider, Handle, Arc<Mutex<Vec<Notice>>>) {
+        let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
+        let heard = Arc::clone(&notices);
+        let processor = Processor::start_with(Scripted(Box::new(script)), limits, move |notice| {
+            heard.lock().unwrap().push(notice.clone());
+        })
+        .unwrap();
+        let handle = processor.handle();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_processor(processor)
+            .build();
+        (provider, handle, notices)
+    }
+
+    fn spans(provider: &SdkTracerProvider, count: usize) {
+        for _ in 0..count {
+            provider.tracer("test").start("span").end();
+        }
+    }
+
+    fn assert_identity(handle: &Handle) -> SpanCounts {
+        let counts = handle.counts();
+        assert_eq!(
+            counts.started,
+            counts.open + counts.waiting + counts.exported + counts.dropped.total(),
+            "{counts}"
+        );
+        counts
+    }
+
+    #[test]
+    fn a_flush_delivers_all_that_has_ended() {
+        let (provider, handle, _) = pipeline(Limits::default(), |_| Ok(()));
+        spans(&provider, 1500);
+        let open = provider.tracer("test").start("open");
+        handle.flush(LONG).unwrap();
+        let counts = assert_identity(&handle);
+        assert_eq!((counts.exported, counts.open, counts.waiting), (1500, 1, 0));
+        drop(open);
+    }
+
+    #[test]
+    fn a_full_batch_is_exported_without_a_flush() {
+        let (sent, batches) = mpsc::channel();
+        let limits = Limits {
+            schedule_delay: Duration::from_secs(3600),
+            ..Limits::default()
+        };
+        let (provider, _, _) = pipeline(limits, move |count| {
+            sent.send(count).unwrap();
+            Ok(())
+        });
+        spans(&provider, 512);
+        assert_eq!(batches.recv_timeout(LONG).unwrap(), 512);
+    }
+
+    #[test]
+    fn a_failing_exporter_is_said_once_and_counted_and_so_is_its_recovery() {
+        let mut calls = 0;
+        let (provider, handle, notices) = pipeline(Limits::default(), move |count| {
+            calls += 1;
+            if calls <= 2 {
+                Err(Failure::new(count, "refused"))
+            } else {
+                Ok(())
+            }
+        });
+        for _ in 0..2 {
+            spans(&provider, 3);
+            let error = handle.flush(LONG).unwrap_err();
+            assert_eq!(
+                error,
+                FlushError::Lost {
+                    lost: 3,
+                    reason: "refused".to_owned()
+                }
+            );
+        }
+        spans(&provider, 1);
+        handle.flush(LONG).unwrap();
+        let counts = assert_identity(&handle);
+        assert_eq!((counts.exported, counts.dropped.export_failed), (1, 6));
+        assert_eq!(
+            *notices.lock().unwrap(),
+            [
+                Notice::ExportFailing {
+                    reason: "refused".to_owned()
+                },
+                Notice::ExportRecovered { lost: 6 }
+            ]
+        );
+    }
+
+    #[test]
+    fn an_exporter_that_panics_loses_one_batch() {
+        let mut calls = 0;
+        let (provider, handle, _) = pipeline(Limits::default(), move |_| {
+            calls += 1;
+            assert!(calls > 1, "on purpose");
+            Ok(())
+        });
+        spans(&provider, 2);
+        assert!(handle.flush(LONG).is_err());
+        spans(&provider, 5);
+        handle.flush(LONG).unwrap();
+        let counts = assert_identity(&handle);
+        assert_eq!((counts.exported, counts.dropped.exporter_panicked), (5, 2));
+    }
+
+    #[test]
+    fn a_stalled_exporter_fills_the_queue_and_no_more() {
+        let (release, stall) = mpsc::channel::<()>();
+        let limits = Limits {
+            queue_size: 10,
+            batch_size: 1,
+            schedule_delay: Duration::from_millis(1),
+        };
+        let (provider, handle, notices) = pipeline(limits, move |_| {
+            let _ = stall.recv();
+            Ok(())
+        });
+        spans(&provider, 1000);
+        let counts = assert_identity(&handle);
+        assert!(counts.waiting <= 11, "{counts}");
+        assert!(counts.dropped.queue_full >= 989, "{counts}");
+        assert!(matches!(
+            handle.flush(Duration::from_millis(50)),
+            Err(FlushError::Timeout { waiting }) if waiting > 0
+        ));
+        drop(release);
+        handle.flush(LONG).unwrap();
+        let counts = assert_identity(&handle);
+        assert_eq!(counts.waiting, 0);
+        assert_eq!(*notices.lock().unwrap(), [Notice::QueueFull { queue_size: 10 }]);
+    }
+
+    #[test]
+    fn a_shutdown_flushes_and_what_comes_later_is_counted() {
+        let (provider, handle, _) = pipeline(Limits::default(), |_| Ok(()));
+        spans(&provider, 7);
+        handle.shutdown(LONG).unwrap();
+        handle.shutdown(LONG).unwrap();
+        spans(&provider, 2);
+        let counts = assert_identity(&handle);
+        assert_eq!((counts.exported, counts.dropped.after_shutdown), (7, 2));
+    }
+
+    #[test]
+    fn unsampled_spans_are_nobodys_business() {
+        let processor = Processor::start(Scripted(Box::new(|_| Ok(()))), Limits::default()).unwrap();
+        let handle = processor.handle();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOff)
+            .with_span_processor(processor)
+            .build();
+        spans(&provider, 3);
+        assert_eq!(handle.counts(), SpanCounts::default());
+    }
+}

@@ -1,0 +1,121 @@
+//! Reads tags, text and lists.
+
+use std::borrow::Cow;
+
+use super::{DecodeError, Tag, TagValue};
+use crate::thrift::{Kind, Read, skip};
+
+/// What a list is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Element {
+    /// Its name in jaeger.thrift.
+    pub(super) name: &'static str,
+    /// Fewest bytes that one takes with its required fields, in the compact protocol: header and one byte for each
+    /// field (a list field has a header of its own besides), and the stop field. The binary protocol takes more.
+    pub(super) shortest: usize,
+}
+
+/// Key and vType.
+const TAG: Element = Element {
+    name: "Tag",
+    shortest: 5,
+};
+
+/// Reads a list of structs, each with `read`.
+///
+/// Memory is reserved for as many elements as are declared. That is safe, because the reader has made sure that so
+/// many of the shortest length are left.
+pub(super) fn list<'a, R: Read<'a>, T>(
+    r: &mut R,
+    element: Element,
+    read: impl Fn(&mut R) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let at = r.at();
+    let (kind, elements) = r.list_begin("list", element.shortest)?;
+    if elements > 0 && kind != Kind::Struct {
+        return Err(DecodeError::WrongElements {
+            at,
+            expected: element.name,
+        });
+    }
+    let mut items = Vec::with_capacity(elements);
+    for _ in 0..elements {
+        items.push(read(r)?);
+    }
+    Ok(items)
+}
+
+pub(super) fn tags<'a, R: Read<'a>>(r: &mut R) -> Result<Vec<Tag<'a>>, DecodeError> {
+    list(r, TAG, tag)
+}
+
+/// A string, with U+FFFD in place of what is not UTF-8.
+pub(super) fn text<'a>(r: &mut impl Read<'a>) -> Result<Cow<'a, str>, DecodeError> {
+    r.bytes().map(String::from_utf8_lossy)
+}
+
+/// Which of a tag's value fields counts.
+enum TagType {
+    String,
+    Double,
+    Bool,
+    Long,
+    Binary,
+}
+
+fn tag_type<'a>(r: &mut impl Read<'a>) -> Result<TagType, DecodeError> {
+    let at = r.at();
+    Ok(match r.i32()? {
+        0 => TagType::String,
+        1 => TagType::Double,
+        2 => TagType::Bool,
+        3 => TagType::Long,
+        4 => TagType::Binary,
+        found => {
+            return Err(DecodeError::UnknownEnumValue {
+                at,
+                name: "TagType",
+                found,
+            });
+        }
+    })
+}
+
+/// The value fields are optional in jaeger.thrift; one that is missing is empty, 0 or false, as in Jaeger.
+fn tag<'a, R: Read<'a>>(r: &mut R) -> Result<Tag<'a>, DecodeError> {
+    let at = r.at();
+    let (mut key, mut of_type) = (None, None);
+    let (mut string, mut double, mut boolean, mut long, mut binary) =
+        (Cow::default(), 0.0, false, 0, &[][..]);
+    let outer = r.struct_begin();
+    while let Some(field) = r.field()? {
+        match (field.id, field.kind) {
+            (1, Kind::String) => key = Some(text(r)?),
+            (2, Kind::I32) => of_type = Some(tag_type(r)?),
+            (3, Kind::String) => string = text(r)?,
+            (4, Kind::Double) => double = r.double()?,
+            (5, Kind::Bool) => boolean = r.bool()?,
+            (6, Kind::I64) => long = r.i64()?,
+            (7, Kind::String) => binary = r.bytes()?,
+            (_, other) => skip(r, other)?,
+        }
+    }
+    r.struct_end(outer);
+    let value = match of_type.ok_or(DecodeError::MissingField {
+        at,
+        field: "Tag.vType",
+    })? {
+        TagType::String => TagValue::String(string),
+        TagType::Double => TagValue::Double(double),
+        TagType::Bool => TagValue::Bool(boolean),
+        TagType::Long => TagValue::Long(long),
+        TagType::Binary => TagValue::Binary(binary.into()),
+    };
+    Ok(Tag {
+        key: key.ok_or(DecodeError::MissingField {
+            at,
+            field: "Tag.key",
+        })?,
+        value,
+    })
+}

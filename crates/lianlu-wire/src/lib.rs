@@ -1,0 +1,24 @@
+//! The wire formats of distributed tracing, as bytes: no I/O, no async, no runtime.
+//!
+//! | module | format | who speaks it |
+//! |---|---|---|
+//! | [`w3c`] | `traceparent`, `tracestate` and `baggage` headers | every current tracing library |
+//! | [`jaeger`] | Jaeger thrift, compact and binary | Jaeger's agent ports (UDP 6831, 6832) and collector port (14268) |
+//! | `zipkin` | Zipkin v2 JSON, with the feature `zipkin` | Zipkin's collector port (9411) |
+//!
+//! Everything here takes bytes that a stranger sent. So each decoder holds to three rules:
+//!
+//! - it never panics: no indexing, no `unwrap`, and no recursion deeper than a fixed limit;
+//! - it allocates no more than a small multiple of the input: a declared length is compared with the bytes that are
+//!   left *before* memory is reserved for it;
+//! - it borrows: strings point into the input wherever the format allows it.
+//!
+//! # Features
+//!
+//! `zipkin` (off by default) adds the module `zipkin` and the dependencies `serde` and `serde_json`.
+
+pub mod jaeger;
+mod thrift;
+pub mod w3c;
+#[cfg(feature = "zipkin")]
+pub mod zipkin;

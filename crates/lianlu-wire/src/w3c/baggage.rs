@@ -1,0 +1,181 @@
+//! `baggage`, the reading side.
+
+use std::borrow::Cow;
+
+use super::{ows, percent};
+
+/// Most bytes read from, or written into, all `baggage` lines of a request together.
+pub const BAGGAGE_MAX_BYTES: usize = 8192;
+
+/// Most members read from, or written into, all `baggage` lines of a request together.
+pub const BAGGAGE_MAX_MEMBERS: usize = 64;
+
+/// One entry of the baggage.
+///
+/// See [Baggage, section 3.2](https://www.w3.org/TR/baggage/#header-content).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BaggageMember<'a> {
+    /// An HTTP token. Never percent-decoded.
+    pub key: &'a str,
+    /// The value, percent-decoded.
+    pub value: Cow<'a, str>,
+    /// The properties as they stand in the header, such as `ttl=30;public`, without the semicolon in front. Empty
+    /// when there are none. Opaque to the specification, so not decoded.
+    pub properties: &'a str,
+}
+
+impl<'a> BaggageMember<'a> {
+    /// A member without properties.
+    #[must_use]
+    pub fn new(key: &'a str, value: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            key,
+            value: value.into(),
+            properties: "",
+        }
+    }
+}
+
+/// Reads all `baggage` lines of a request, in their order, as one list.
+///
+/// The limits, [`BAGGAGE_MAX_BYTES`] and [`BAGGAGE_MAX_MEMBERS`], hold for all lines together and are applied before
+/// a member is parsed: what lies beyond is not looked at, whole members at a time. Malformed members are skipped.
+/// Members with the same key are all kept, in order.
+///
+/// # Examples
+///
+/// ```
+/// use lianlu_wire::w3c::parse_baggage;
+///
+/// let lines: [&[u8]; 2] = [b"tenant=acme%20corp;ttl=30, not a member", b"user = alice"];
+/// let members: Vec<_> = parse_baggage(lines).collect();
+/// assert_eq!(members[0].key, "tenant");
+/// assert_eq!(members[0].value, "acme corp");
+/// assert_eq!(members[0].properties, "ttl=30");
+/// assert_eq!((members[1].key, &*members[1].value), ("user", "alice"));
+/// assert_eq!(members.len(), 2);
+/// ```
+#[inline]
+pub fn parse_baggage<'a, I>(lines: I) -> BaggageIter<'a, I::IntoIter>
+where
+    I: IntoIterator<Item = &'a [u8]>,
+{
+    BaggageIter {
+        lines: lines.into_iter(),
+        rest: None,
+        bytes_left: BAGGAGE_MAX_BYTES,
+        members_left: BAGGAGE_MAX_MEMBERS,
+    }
+}
+
+/// Yields the well-formed members within the limits. Made by [`parse_baggage`].
+#[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing until it is asked"]
+pub struct BaggageIter<'a, I> {
+    lines: I,
+    /// What is left of the current line; `None` when the next line is due.
+    rest: Option<&'a [u8]>,
+    bytes_left: usize,
+    members_left: usize,
+}
+
+impl<'a, I: Iterator<Item = &'a [u8]>> BaggageIter<'a, I> {
+    /// The next member as it stands, or `None` at the end or at a limit.
+    #[inline]
+    fn next_raw(&mut self) -> Option<&'a [u8]> {
+        let line = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.lines.next()?,
+        };
+        // One byte more than may be used is enough to see whether a member ends within the limit.
+        let window = line.get(..=self.bytes_left).unwrap_or(line);
+        let length = window
+            .iter()
+            .position(|&byte| byte == b',')
+            .unwrap_or(window.len());
+        if length > self.bytes_left {
+            self.bytes_left = 0;
+            self.members_left = 0;
+            return None;
+        }
+        let (raw, behind) = line.split_at_checked(length)?;
+        // The comma, or what joins this line to the next, counts too.
+        self.bytes_left = self.bytes_left.saturating_sub(length + 1);
+        self.rest = behind.get(1..);
+        Some(ows::trim(raw))
+    }
+}
+
+impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
+    type Item = BaggageMember<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.members_left > 0 && self.bytes_left > 0 {
+            let raw = self.next_raw()?;
+            if raw.is_empty() {
+                continue;
+            }
+            self.members_left -= 1;
+            if let Some(member) = member(raw) {
+                return Some(member);
+            }
+        }
+        None
+    }
+}
+
+/// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`
+#[inline]
+fn member(raw: &[u8]) -> Option<BaggageMember<'_>> {
+    let (pair, properties) = ows::split_once(raw, b';').unwrap_or((raw, b""));
+    let (key, value) = ows::split_once(pair, b'=')?;
+    let properties = ows::trim(properties);
+    if !are_properties(properties) {
+        return None;
+    }
+    Some(BaggageMember {
+        key: text(ows::trim(key), is_token)?,
+        value: percent::decode(text(ows::trim(value), is_value)?),
+        properties: std::str::from_utf8(properties).ok()?,
+    })
+}
+
+#[inline]
+fn text(bytes: &[u8], allowed: impl Fn(&[u8]) -> bool) -> Option<&str> {
+    if allowed(bytes) {
+        std::str::from_utf8(bytes).ok()
+    } else {
+        None
+    }
+}
+
+/// `token`, see [RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
+#[inline]
+pub(super) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+}
+
+#[inline]
+fn is_value(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| percent::is_baggage_octet(byte))
+}
+
+/// Properties without the semicolon in front of the first; nothing at all is fine.
+#[inline]
+pub(super) fn are_properties(bytes: &[u8]) -> bool {
+    bytes.is_empty()
+        || bytes
+            .split(|&byte| byte == b';')
+            .all(|property| match ows::split_once(property, b'=') {
+                Some((key, value)) => is_token(ows::trim(key)) && is_value(ows::trim(value)),
+                None => is_token(ows::trim(property)),
+            })
+}
+
+#[cfg(test)]
+#[path = "baggage_tests.rs"]
+mod tests;

@@ -1,0 +1,53 @@
+//! Optional white space of HTTP fields: spaces and tabs.
+//! See [RFC 9110, section 5.6.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.3).
+
+/// Cuts spaces and tabs off both ends.
+#[inline]
+pub(super) fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+/// Cuts spaces and tabs off the front.
+#[inline]
+pub(super) fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Cuts spaces and tabs off the end.
+#[inline]
+pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Splits at the first `separator`, which belongs to neither side. `None` when there is none.
+#[inline]
+pub(super) fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|&byte| byte == separator)?;
+    let (before, rest) = bytes.split_at_checked(at)?;
+    Some((before, rest.get(1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trims_spaces_and_tabs_and_nothing_else() {
+        assert_eq!(trim(b" \t a b \t"), b"a b");
+        assert_eq!(trim(b"\ra\n"), b"\ra\n");
+        assert_eq!(trim(b" \t "), b"");
+    }
+
+    #[test]
+    fn splits_at_the_first() {
+        assert_eq!(split_once(b"a=b=c", b'='), Some((&b"a"[..], &b"b=c"[..])));
+        assert_eq!(split_once(b"a=", b'='), Some((&b"a"[..], &b""[..])));
+        assert_eq!(split_once(b"a", b'='), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! `traceparent`: who called, and whether that call is being recorded.
+
+use std::fmt;
+
+use super::{hex, ows};
+
+/// Length of a version 00 `traceparent` in bytes.
+pub const TRACEPARENT_BYTES: usize = 55;
+
+/// The caller's place in a trace, as the `traceparent` header carries it.
+///
+/// See [Trace Context, section 3.2](https://www.w3.org/TR/trace-context-2/#traceparent-header).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TraceParent {
+    /// The trace, big-endian. All zero is invalid.
+    pub trace_id: [u8; 16],
+    /// The caller's span, big-endian. All zero is invalid.
+    pub parent_id: [u8; 8],
+    /// Bits [`SAMPLED`](Self::SAMPLED) and [`RANDOM`](Self::RANDOM). Others are dropped by parsing and by encoding.
+    pub flags: u8,
+}
+
+/// Why a `traceparent` is not usable. The answer to each of them is the same: start a new trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceParentError {
+    /// Too short, or longer than its version allows.
+    #[error(
+        "traceparent of {found} bytes: version 00 has exactly 55, later versions have 55, or more after a dash"
+    )]
+    Length {
+        /// Bytes found, white space around them not counted.
+        found: usize,
+    },
+    /// No two lower-case hex digits, or the forbidden version ff.
+    #[error("traceparent version is not two lower-case hex digits below ff")]
+    Version,
+    /// A dash is missing where one field ends and the next begins.
+    #[error("traceparent has no dash at byte {at}")]
+    Delimiter {
+        /// Where the dash should be, counted from the first byte that is not white space.
+        at: usize,
+    },
+    /// Trace id is not 32 lower-case hex digits, or is all zero.
+    #[error("traceparent trace-id is not 32 lower-case hex digits with one of them not zero")]
+    TraceId,
+    /// Parent id is not 16 lower-case hex digits, or is all zero.
+    #[error("traceparent parent-id is not 16 lower-case hex digits with one of them not zero")]
+    ParentId,
+    /// Flags are not two lower-case hex digits.
+    #[error("traceparent flags are not two lower-case hex digits")]
+    Flags,
+}
+
+impl TraceParent {
+    /// The caller may have recorded this trace.
+    pub const SAMPLED: u8 = 0x01;
+    /// The low 7 bytes of the trace id are random, so a sampler may use them as its dice.
+    pub const RANDOM: u8 = 0x02;
+
+    const KNOWN_FLAGS: u8 = Self::SAMPLED | Self::RANDOM;
+
+    /// Reads a header value. White space around it is ignored, as everywhere in HTTP.
+    ///
+    /// A version later than 00 is read by the rules of 00, and what it adds behind the flags is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceParentError`] when the value does not follow the grammar to the letter; the caller then starts a new
+    /// trace.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lianlu_wire::w3c::TraceParent;
+    ///
+    /// let parent = TraceParent::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")?;
+    /// assert_eq!(parent.trace_id[..2], [0x4b, 0xf9]);
+    /// assert!(parent.is_sampled());
+    /// assert!(TraceParent::parse(b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01").is_err());
+    /// # Ok::<(), lianlu_wire::w3c::TraceParentError>(())
+    /// ```
+    #[inline]
+    pub fn parse(value: &[u8]) -> Result<Self, TraceParentError> {
+        let value = ows::trim(value);
+        let length = TraceParentError::Length { found: value.len() };
+        let (fields, future) = value
+            .split_first_chunk::<TRACEPARENT_BYTES>()
+            .ok_or(length)?;
+        let fields = Fields::of(fields).ok_or(length)?;
+
+        let [version] = hex::decode::<1>(fields.version).ok_or(TraceParentError::Version)?;
+        if version == 0xff {
+            return Err(TraceParentError::Version);
+        }
+        for (dash, at) in fields.dashes.into_iter().zip([2, 35, 52]) {
+            if dash != b'-' {
+                return Err(TraceParentError::Delimiter { at });
+            }
+        }
+        match future.first() {
+            None => {}
+            Some(_) if version == 0 => return Err(length),
+            Some(b'-') => {}
+            Some(_) => {
+                return Err(TraceParentError::Delimiter {
+                    at: TRACEPARENT_BYTES,
+                });
+            }
+        }
+
+        let trace_id = hex::decode(fields.trace_id).ok_or(TraceParentError::TraceId)?;
+        if trace_id == [0; 16] {
+            return Err(TraceParentError::TraceId);
+        }
+        let parent_id = hex::decode(fields.parent_id).ok_or(TraceParentError::ParentId)?;
+        if parent_id == [0; 8] {
+            return Err(TraceParentError::ParentId);
+        }
+        let [flags] = hex::decode::<1>(fields.flags).ok_or(TraceParentError::Flags)?;
+        Ok(Self {
+            trace_id,
+            parent_id,
+            flags: flags & Self::KNOWN_FLAGS,
+        })
+    }
+
+    /// The header value, always version 00. A stack buffer: nothing is allocated.
+    ///
+    /// The ids are written as they are; [`is_valid`](Self::is_valid) tells whether a receiver will take them.
+    #[inline]
+    #[must_use]
+    pub fn encode(&self) -> [u8; TRACEPARENT_BYTES] {
+        let mut out = [b'-'; TRACEPARENT_BYTES];
+        let mut rest = out.as_mut_slice();
+        let flags = [self.flags & Self::KNOWN_FLAGS];
+        let fields: [&[u8]; 4] = [&[0], &self.trace_id, &self.parent_id, &flags];
+        for field in fields {
+            let Some((place, behind)) = rest.split_at_mut_checked(field.len() * 2) else {
+                break;
+            };
+            hex::encode(field, place);
+            // The byte between two fields stays the dash that the buffer was filled with.
+            rest = behind.get_mut(1..).unwrap_or_default();
+        }
+        out
+    }
+
+    /// Like [`encode`](Self::encode), into the caller's buffer and as text.
+    ///
+    /// ```
+    /// # use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent};
+    /// let parent = TraceParent { trace_id: [0xab; 16], parent_id: [0xcd; 8], flags: TraceParent::SAMPLED };
+    /// let mut buffer = [0; TRACEPARENT_BYTES];
+    /// let value = parent.encode_into(&mut buffer);
+    /// assert_eq!(value, "00-abababababababababababababababab-cdcdcdcdcdcdcdcd-01");
+    /// ```
+    #[inline]
+    pub fn encode_into<'b>(&self, buffer: &'b mut [u8; TRACEPARENT_BYTES]) -> &'b str {
+        *buffer = self.encode();
+        // Hex digits and dashes are ASCII, so this never takes the default.
+        std::str::from_utf8(buffer).unwrap_or_default()
+    }
+
+    /// Neither id is all zero.
+    #[inline]
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.trace_id != [0; 16] && self.parent_id != [0; 8]
+    }
+
+    /// Whether the caller may have recorded the trace.
+    #[inline]
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.flags & Self::SAMPLED != 0
+    }
+
+    /// Whether the low 7 bytes of the trace id are random.
+    #[inline]
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        self.flags & Self::RANDOM != 0
+    }
+}
+
+/// The header value.
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.encode_into(&mut [0; TRACEPARENT_BYTES]))
+    }
+}
+
+/// The 55 bytes, cut at the fixed places.
+struct Fields<'a> {
+    version: &'a [u8],
+    trace_id: &'a [u8],
+    parent_id: &'a [u8],
+    flags: &'a [u8],
+    dashes: [u8; 3],
+}
+
+impl<'a> Fields<'a> {
+    /// `None` cannot happen for 55 bytes; it spares an index that could panic.
+    #[inline]
+    fn of(bytes: &'a [u8; TRACEPARENT_BYTES]) -> Option<Self> {
+        let (version, rest) = bytes.split_at_checked(2)?;
+        let (&dash0, rest) = rest.split_first()?;
+        let (trace_id, rest) = rest.split_at_checked(32)?;
+        let (&dash1, rest) = rest.split_first()?;
+        let (parent_id, rest) = rest.split_at_checked(16)?;
+        let (&dash2, flags) = rest.split_first()?;
+        Some(Self {
+            version,
+            trace_id,
+            parent_id,
+            flags,
+            dashes: [dash0, dash1, dash2],
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "traceparent_tests.rs"]
+mod tests;

@@ -1,0 +1,14 @@
+//! IP addresses.
+
+use std::str::FromStr;
+
+use serde::de::Deserializer;
+
+use super::text;
+
+/// Reads an address. Text that is none, such as a host name, counts as absent: it is not worth a batch of spans.
+pub(super) fn lenient<'de, D: Deserializer<'de>, A: FromStr>(
+    deserializer: D,
+) -> Result<Option<A>, D::Error> {
+    text::nullable(deserializer).map(|address| address.parse().ok())
+}

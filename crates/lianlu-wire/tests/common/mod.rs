@@ -1,0 +1,5 @@
+//! What the scenarios share.
+#![allow(dead_code, unreachable_pub, reason = "each scenario uses a part")]
+
+pub mod apache;
+pub mod batches;

@@ -1,0 +1,192 @@
+//! The spans of Kratos v2.9.1 and v3: names, keys and values as its tracing middleware writes them.
+
+use std::borrow::Cow;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanKind, SpanRef, Status};
+
+use super::keys::kratos as keys;
+use super::{Described, End, Failure, Protocol, Start, count, target};
+use crate::grpc::Code;
+use crate::kratos::{Operation, PathTemplate};
+use crate::redact::redact;
+
+pub(super) fn start(start: &Start<'_>) -> Described {
+    let head = &start.head;
+    let mut attributes = Vec::with_capacity(10);
+    let operation = match start.protocol {
+        Protocol::Grpc => {
+            attributes.push(KeyValue::new(keys::RPC_SYSTEM, "grpc"));
+            head.path().to_owned()
+        }
+        Protocol::Http => {
+            let template = match (head.extensions().get::<PathTemplate>(), start.route) {
+                (Some(template), _) => template.0.to_string(),
+                (None, Some(route)) => route.to_owned(),
+                (None, None) => raw_path(start),
+            };
+            let operation = match head.extensions().get::<Operation>() {
+                Some(operation) => operation.0.to_string(),
+                None => template.clone(),
+            };
+            let method = head.method().as_str().to_owned();
+            attributes.push(KeyValue::new(keys::HTTP_METHOD, method));
+            attributes.push(KeyValue::new(keys::HTTP_ROUTE, template));
+            attributes.push(KeyValue::new(keys::HTTP_TARGET, head.path().to_owned()));
+            attributes.push(KeyValue::new(keys::RPC_SYSTEM, "http"));
+            operation
+        }
+    };
+    match operation.trim_start_matches('/').split_once('/') {
+        Some((service, method)) => {
+            for (key, part) in [(keys::RPC_SERVICE, service), (keys::RPC_METHOD, method)] {
+                if !part.is_empty() {
+                    attributes.push(KeyValue::new(key, part.to_owned()));
+                }
+            }
+        }
+        None => attributes.push(KeyValue::new(keys::RPC_OPERATION, operation.clone())),
+    }
+    if let Some((ip, port)) = peer(start) {
+        attributes.push(KeyValue::new(keys::NET_PEER_IP, ip));
+        attributes.push(KeyValue::new(keys::NET_PEER_PORT, port));
+    }
+    if let Some(caller) = start.caller {
+        attributes.push(KeyValue::new(keys::PEER_SERVICE, caller.to_owned()));
+    }
+    Described {
+        name: Cow::Owned(operation),
+        attributes,
+    }
+}
+
+/// A client's raw path has its query, as in Kratos, but not the credentials in it.
+fn raw_path(start: &Start<'_>) -> String {
+    let uri = start.head.uri();
+    match (&start.kind, uri.path_and_query()) {
+        (SpanKind::Client, Some(path)) => redact(path.as_str()).into_owned(),
+        _ => uri.path().to_owned(),
+    }
+}
+
+/// Address and port of the other side; both are strings, and a client's address may be a name.
+fn peer(start: &Start<'_>) -> Option<(String, String)> {
+    if start.kind != SpanKind::Client {
+        let peer = start.peer?;
+        return Some((peer.ip().to_canonical().to_string(), peer.port().to_string()));
+    }
+    let (host, port) = match (start.target, start.head.authority()) {
+        (Some(target), _) => (target.host.as_str(), target.port),
+        (None, Some(authority)) => target::split_authority(authority),
+        (None, None) => return None,
+    };
+    let host = if host.is_empty() { "127.0.0.1" } else { host };
+    Some((host.to_owned(), port?.to_string()))
+}
+
+pub(super) fn end(span: &SpanRef<'_>, end: &End) {
+    let error = match end.protocol {
+        Protocol::Grpc => grpc_error(end),
+        Protocol::Http => http_error(end),
+    };
+    match &error {
+        Some(error) => {
+            span.add_event(
+                keys::EXCEPTION_EVENT,
+                vec![
+                    KeyValue::new(keys::EXCEPTION_TYPE, error.class.clone()),
+                    KeyValue::new(keys::EXCEPTION_MESSAGE, error.message.clone()),
+                ],
+            );
+            span.set_attribute(KeyValue::new(keys::RPC_STATUS_CODE, error.code));
+            span.set_status(Status::error(error.message.clone()));
+        }
+        None => span.set_status(Status::Ok),
+    }
+    if end.protocol == Protocol::Grpc {
+        // A failed call has no reply, which Kratos measures as a message of 0 bytes.
+        let reply = end.responses.map(|totals| match error {
+            Some(_) => (0, 0),
+            None => totals,
+        });
+        let (received, sent) = if end.kind == SpanKind::Client {
+            (reply, end.requests)
+        } else {
+            (end.requests, reply)
+        };
+        for (key, totals) in [(keys::RECV_MSG_SIZE, received), (keys::SEND_MSG_SIZE, sent)] {
+            if let Some((_, bytes)) = totals {
+                span.set_attribute(KeyValue::new(key, count(bytes)));
+            }
+        }
+    }
+}
+
+struct Error {
+    /// Kratos has one kind of code for both transports, modelled on HTTP's.
+    code: i64,
+    class: Cow<'static, str>,
+    message: String,
+}
+
+fn grpc_error(end: &End) -> Option<Error> {
+    let status = end.grpc_status();
+    if status.code == Code::Ok {
+        return None;
+    }
+    Some(Error {
+        code: http_like(status.code),
+        class: "*status.Error".into(),
+        message: format!(
+            "rpc error: code = {} desc = {}",
+            status.code.go_name(),
+            status.message
+        ),
+    })
+}
+
+fn http_error(end: &End) -> Option<Error> {
+    let (code, message) = match &end.failure {
+        Some(Failure::Error { class, message, .. }) => {
+            return Some(Error {
+                code: 500,
+                class: class.clone(),
+                message: message.clone(),
+            });
+        }
+        Some(Failure::Panic) => (500, "panic".to_owned()),
+        Some(Failure::Dropped) => (499, "context canceled".to_owned()),
+        Some(Failure::Deadline) => (504, "context deadline exceeded".to_owned()),
+        None => {
+            let status = end.http_status.filter(|status| status.as_u16() >= 400)?;
+            let reason = status.canonical_reason().unwrap_or_default();
+            (status.as_u16(), reason.to_owned())
+        }
+    };
+    // The text of a Kratos error. Its reason and metadata are in the body, which is not read.
+    Some(Error {
+        code: i64::from(code),
+        class: "*errors.Error".into(),
+        message: format!(
+            "error: code = {code} reason =  message = {message} metadata = map[] cause = <nil>"
+        ),
+    })
+}
+
+/// The table of Kratos's `transport/http/status`.
+fn http_like(code: Code) -> i64 {
+    match code {
+        Code::Ok => 200,
+        Code::Cancelled => 499,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::DeadlineExceeded => 504,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::PermissionDenied => 403,
+        Code::ResourceExhausted => 429,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::Unauthenticated => 401,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+    }
+}

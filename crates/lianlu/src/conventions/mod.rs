@@ -1,0 +1,143 @@
+//! Which name, kind, attributes and status a call's span gets.
+//!
+//! One file for each convention: [`http`](http_spans) and [`grpc`](grpc_spans) of OpenTelemetry,
+//! and [`kratos`] for the compatibility mode. The layers hand over what they know at the start and
+//! at the end of a call; nothing here touches the request or the response.
+
+mod grpc_spans;
+mod http_spans;
+pub(crate) mod keys;
+mod kratos;
+pub(crate) mod target;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanKind, SpanRef};
+
+use crate::grpc::{Code, Status};
+use crate::request::RequestHead;
+use target::Target;
+
+/// Which set of conventions a layer follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    OpenTelemetry,
+    Kratos,
+}
+
+/// What a call speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
+
+/// What is known when a call starts.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) kind: SpanKind,
+    pub(crate) protocol: Protocol,
+    pub(crate) head: RequestHead<'a>,
+    /// The route's template, on servers that have one.
+    pub(crate) route: Option<&'a str>,
+    /// The socket's other end, on servers that tell.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Where a client's calls go, if the user said so.
+    pub(crate) target: Option<&'a Target>,
+    /// The calling service's name for itself.
+    pub(crate) caller: Option<&'a str>,
+}
+
+/// A span's name and attributes at its start.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) attributes: Vec<KeyValue>,
+}
+
+/// Why a call ended without its regular end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The service or the body gave an error.
+    Error {
+        /// A class of errors, of low cardinality.
+        class: Cow<'static, str>,
+        /// For people; free of credentials.
+        message: String,
+        /// The gRPC status that the error stands for.
+        code: Option<Code>,
+    },
+    /// The future or the body was dropped before its end.
+    Dropped,
+    /// The same, and the call's deadline had passed.
+    Deadline,
+    /// The service or the body panicked.
+    Panic,
+}
+
+/// Messages and bytes of one direction.
+pub(crate) type Totals = Option<(u64, u64)>;
+
+/// What is known when a call has ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) kind: SpanKind,
+    pub(crate) protocol: Protocol,
+    pub(crate) http_status: Option<http::StatusCode>,
+    pub(crate) grpc_status: Option<Status>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) requests: Totals,
+    pub(crate) responses: Totals,
+}
+
+impl End {
+    /// The status of a gRPC call, also of one that never got to say it.
+    fn grpc_status(&self) -> Status {
+        let (code, message) = match &self.failure {
+            Some(Failure::Error { code, message, .. }) => {
+                (code.unwrap_or(Code::Unknown), message.clone())
+            }
+            Some(Failure::Dropped) => (Code::Cancelled, String::new()),
+            Some(Failure::Deadline) => (Code::DeadlineExceeded, String::new()),
+            Some(Failure::Panic) => (Code::Unknown, "panic".to_owned()),
+            None => match (&self.grpc_status, self.http_status) {
+                (Some(status), _) => return status.clone(),
+                (None, Some(status)) => (Code::from_http(status), String::new()),
+                (None, None) => (Code::Unknown, String::new()),
+            },
+        };
+        Status { code, message }
+    }
+}
+
+impl Dialect {
+    pub(crate) fn start(self, start: &Start<'_>) -> Described {
+        match (self, start.protocol) {
+            (Self::Kratos, _) => kratos::start(start),
+            (Self::OpenTelemetry, Protocol::Http) => http_spans::start(start),
+            (Self::OpenTelemetry, Protocol::Grpc) => grpc_spans::start(start),
+        }
+    }
+
+    /// Writes the end's attributes and status into the span, and ends it.
+    pub(crate) fn end(self, span: &SpanRef<'_>, end: &End) {
+        if span.is_recording() {
+            match (self, end.protocol) {
+                (Self::Kratos, _) => kratos::end(span, end),
+                (Self::OpenTelemetry, Protocol::Http) => http_spans::end(span, end),
+                (Self::OpenTelemetry, Protocol::Grpc) => grpc_spans::end(span, end),
+            }
+        }
+        span.end();
+    }
+}
+
+fn port(port: u16) -> i64 {
+    i64::from(port)
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

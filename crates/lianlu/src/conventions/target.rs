@@ -1,0 +1,136 @@
+//! Host and port of a call's server.
+
+use std::net::IpAddr;
+
+/// A host and, where known, a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl Target {
+    /// Reads a gRPC channel's target as the [gRPC conventions] say: `host:port`, `dns://…/host:port`
+    /// and URLs give host and port, `unix:` gives the path, anything else stands for itself.
+    ///
+    /// [gRPC conventions]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+    pub(crate) fn parse(target: &str) -> Self {
+        let Some((scheme, rest)) = target.split_once(':') else {
+            return Self::from_authority(target);
+        };
+        match scheme {
+            "http" | "https" => {
+                let rest = rest.trim_start_matches('/');
+                let mut found = Self::from_authority(rest.split(['/', '?']).next().unwrap_or(rest));
+                found.port = found.port.or_else(|| default_port(scheme));
+                found
+            }
+            "dns" => {
+                // dns:host:port, dns:///host:port, dns://resolver/host:port
+                let name = match rest.strip_prefix("//") {
+                    Some(rest) => rest.split_once('/').map_or(rest, |(_, name)| name),
+                    None => rest,
+                };
+                Self::from_authority(name)
+            }
+            "unix" => Self {
+                host: rest.strip_prefix("//").unwrap_or(rest).to_owned(),
+                port: None,
+            },
+            "unix-abstract" => Self {
+                host: rest.to_owned(),
+                port: None,
+            },
+            _ => match split_authority(target) {
+                (host, Some(port)) => Self {
+                    host: host.to_owned(),
+                    port: Some(port),
+                },
+                _ => Self {
+                    host: target.to_owned(),
+                    port: None,
+                },
+            },
+        }
+    }
+
+    /// Reads `host`, `host:port` or `[v6]:port`.
+    pub(crate) fn from_authority(authority: &str) -> Self {
+        let (host, port) = split_authority(authority);
+        Self {
+            host: host.to_owned(),
+            port,
+        }
+    }
+}
+
+/// Splits `user@host:port` into the host, free of brackets, and the port.
+pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, authority)| authority);
+    if authority.parse::<IpAddr>().is_ok() {
+        return (authority, None);
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => (authority, None),
+        },
+        None => (authority, None),
+    };
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    (host, port)
+}
+
+/// The port that a scheme stands for.
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_targets_of_the_conventions() {
+        for (target, host, port) in [
+            ("grpc.io:50051", "grpc.io", Some(50051)),
+            ("dns://1.2.3.4/grpc.io:50051", "grpc.io", Some(50051)),
+            ("dns:///grpc.io:50051", "grpc.io", Some(50051)),
+            ("dns:grpc.io", "grpc.io", None),
+            ("unix:///run/containerd/containerd.sock", "/run/containerd/containerd.sock", None),
+            ("unix:relative.sock", "relative.sock", None),
+            ("zk://zookeeper.google.com/foo", "zk://zookeeper.google.com/foo", None),
+            ("ipv4:198.51.100.123:50051,198.51.100.124:50051", "ipv4:198.51.100.123:50051,198.51.100.124:50051", None),
+            ("http://127.0.0.1:9000", "127.0.0.1", Some(9000)),
+            ("https://shop.example/orders?x", "shop.example", Some(443)),
+            ("http://[::1]:9000/", "::1", Some(9000)),
+            ("localhost", "localhost", None),
+        ] {
+            let expected = Target {
+                host: host.to_owned(),
+                port,
+            };
+            assert_eq!(Target::parse(target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn authorities() {
+        assert_eq!(split_authority("a.example:80"), ("a.example", Some(80)));
+        assert_eq!(split_authority("[::1]:80"), ("::1", Some(80)));
+        assert_eq!(split_authority("[::1]"), ("::1", None));
+        assert_eq!(split_authority("::1"), ("::1", None));
+        assert_eq!(split_authority("u:p@h"), ("h", None));
+        assert_eq!(split_authority("h:99999"), ("h:99999", None));
+        assert_eq!(split_authority(""), ("", None));
+    }
+}

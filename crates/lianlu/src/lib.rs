@@ -1,0 +1,90 @@
+//! Distributed tracing for Rust services.
+//!
+//! One tower layer, [`server()`] and [`client()`], makes a span for each gRPC and HTTP call and
+//! carries the trace from service to service. It works over any OpenTelemetry
+//! [`TracerProvider`](opentelemetry::trace::TracerProvider); the pipelines in this crate
+#![cfg_attr(
+    feature = "pipeline",
+    doc = "([`jaeger`], [`otlp`], [`zipkin`], [`console`]) set one up in a line."
+)]
+#![cfg_attr(not(feature = "pipeline"), doc = "(one feature each) set one up in a line.")]
+//!
+//! # A server and a client
+//!
+//! ```
+//! # #[cfg(all(feature = "tonic", feature = "axum"))] {
+//! // gRPC: every service of this tonic server is traced.
+//! let server = tonic::transport::Server::builder().layer(lianlu::server());
+//! # let _ = server;
+//!
+//! // HTTP: every route of this axum router is traced, named by its route template.
+//! let app: axum::Router = axum::Router::new()
+//!     .route("/orders/{id}", axum::routing::get(|| async { "an order" }))
+//!     .layer(lianlu::server());
+//! # }
+//! ```
+//!
+//! A client is wrapped in the same way; see [`client()`] for tonic, hyper and reqwest.
+//!
+//! # What a call is
+//!
+//! A call is gRPC when its content type begins with `application/grpc`, HTTP otherwise, so one
+//! layer serves a port that speaks both. A span lasts as long as its call: until the trailers, the
+//! end of the body, an error, a panic, or until the future or the body is dropped. See
+//! [`ResponseBody`] for each way to end.
+//!
+//! # Attributes
+//!
+//! Names, kinds, attributes and status follow the OpenTelemetry semantic conventions for [HTTP] and
+//! [gRPC]. [`TraceLayer::kratos`] switches a layer to the names and keys of the Go framework Kratos.
+//!
+//! [HTTP]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+//! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod conventions;
+mod grpc;
+mod ids;
+pub mod kratos;
+pub mod metadata;
+#[cfg(feature = "pipeline")]
+mod pipeline;
+pub mod propagation;
+mod provider;
+mod redact;
+mod request;
+mod trace;
+
+pub use ids::{span_id, trace_attrs, trace_id};
+#[cfg(feature = "console")]
+#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
+pub use pipeline::console;
+#[cfg(feature = "jaeger")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
+pub use pipeline::jaeger;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
+pub use pipeline::otlp;
+#[cfg(feature = "zipkin")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
+pub use pipeline::zipkin;
+#[cfg(feature = "pipeline")]
+pub use pipeline::{Guard, Pipeline, PipelineError, SpanCounts};
+pub use provider::set_tracer_provider;
+pub use request::RequestHead;
+pub use trace::{
+    Client, ClientLayer, ClientService, ResponseBody, ResponseFuture, Server, ServerLayer,
+    ServerService, Side, Trace, TraceLayer, client, server,
+};
+#[cfg(feature = "reqwest")]
+pub use trace::ReqwestFuture;
+
+// The types of OpenTelemetry that stand in this crate's public face.
+pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
+#[cfg(feature = "pipeline")]
+pub use opentelemetry_sdk::{Resource, trace::Sampler};
+
+/// The README's examples, compiled.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,54 @@
+//! Finished traces as trees on the terminal, for development.
+//!
+//! ```
+//! let guard = lianlu::console::pipeline().install()?;
+//! # guard.shutdown()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! prints, in colour on a terminal:
+//!
+//! ```text
+//! trace 4bf92f3577b34da6a3ce929d0e0e4736 · 3 spans · 12.4 ms · 1 error
+//! gateway  POST /orders                       ▕████████████████████████▏   12.4 ms
+//! └─ gateway  shop.v1.Orders/PlaceOrder →     ▕ ██████████████████████ ▏   11.0 ms  ✗ INTERNAL: out of stock
+//!    └─ orders  shop.v1.Orders/PlaceOrder     ▕  ████████████████████  ▏   10.2 ms  ✗ INTERNAL: out of stock
+//! ```
+
+use std::time::Duration;
+
+use lianlu_sdk::OptionError;
+use lianlu_sdk::console::Exporter;
+use opentelemetry_sdk::Resource;
+
+use super::Pipeline;
+
+pub use lianlu_sdk::console::Tree;
+
+/// A pipeline to standard output. See the [module](self).
+pub fn pipeline() -> Pipeline<Console> {
+    Pipeline::new(Console { tree: None }).with_schedule_delay(Duration::from_millis(200))
+}
+
+/// The options of a pipeline to the terminal.
+#[derive(Debug, Clone)]
+pub struct Console {
+    tree: Option<Tree>,
+}
+
+impl Pipeline<Console> {
+    /// Prints to `tree`. Pipelines that share one print the spans of several services as one trace.
+    pub fn with_tree(mut self, tree: Tree) -> Self {
+        self.exporter.tree = Some(tree);
+        self
+    }
+}
+
+impl super::Exporter for Console {
+    type Export = Exporter;
+
+    fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+        let tree = self.tree.clone().unwrap_or_else(Tree::stdout);
+        Ok(Exporter::new(tree, resource))
+    }
+}

@@ -1,0 +1,100 @@
+//! The handle of a running pipeline.
+
+use std::time::Duration;
+
+use lianlu_sdk::{FlushError, Handle, SpanCounts};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+/// How long [`Guard::flush`], [`Guard::shutdown`] and the drop wait.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Holds a pipeline open. Dropping it flushes and stops the pipeline.
+///
+/// Every method is a plain call: none needs a runtime, and a blocking one blocks its caller only.
+/// In async code that shares its thread with a collector, use `spawn_blocking`.
+#[derive(Debug)]
+#[must_use = "dropping the guard stops the pipeline: bind it to a name that lives as long as the program"]
+pub struct Guard {
+    provider: SdkTracerProvider,
+    handle: Handle,
+    service_name: Option<String>,
+}
+
+impl Guard {
+    pub(super) fn new(
+        provider: SdkTracerProvider,
+        handle: Handle,
+        service_name: Option<String>,
+    ) -> Self {
+        Self {
+            provider,
+            handle,
+            service_name,
+        }
+    }
+
+    /// Waits until every span that has ended is exported, for 10 seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over first, or spans were lost meanwhile; the error has the number.
+    pub fn flush(&self) -> Result<(), FlushError> {
+        self.flush_timeout(TIMEOUT)
+    }
+
+    /// As [`flush`](Self::flush), for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn flush_timeout(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.handle.flush(timeout)
+    }
+
+    /// Flushes and stops the pipeline, within 10 seconds. Spans that end later are not recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn shutdown(self) -> Result<(), FlushError> {
+        self.shutdown_timeout(TIMEOUT)
+    }
+
+    /// As [`shutdown`](Self::shutdown), for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn shutdown_timeout(self, timeout: Duration) -> Result<(), FlushError> {
+        let result = self.handle.shutdown(timeout);
+        // The processor is stopped: this only tells the provider to start no more spans.
+        let _ = self.provider.shutdown_with_timeout(Duration::ZERO);
+        result
+    }
+
+    /// Where every span is: `started = open + waiting + exported + dropped`.
+    #[must_use]
+    pub fn counts(&self) -> SpanCounts {
+        self.handle.counts()
+    }
+
+    /// The provider whose spans go through this pipeline.
+    #[must_use]
+    pub fn tracer_provider(&self) -> &SdkTracerProvider {
+        &self.provider
+    }
+
+    /// The `service.name` of the pipeline's resource.
+    #[must_use]
+    pub fn service_name(&self) -> Option<&str> {
+        self.service_name.as_deref()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // After a shutdown this finds everything done. What failed is counted and was announced.
+        let _ = self.handle.shutdown(TIMEOUT);
+        let _ = self.provider.shutdown_with_timeout(Duration::ZERO);
+    }
+}

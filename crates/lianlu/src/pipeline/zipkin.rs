@@ -1,0 +1,53 @@
+//! Spans to Zipkin, or whatever takes its JSON.
+//!
+//! ```no_run
+//! let guard = lianlu::zipkin::pipeline()
+//!     .with_collector_endpoint("http://localhost:9411/api/v2/spans")
+//!     .install()?;
+//! # guard.shutdown()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where the code says nothing, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` says where.
+
+use lianlu_sdk::OptionError;
+use lianlu_sdk::zipkin::Exporter;
+use opentelemetry_sdk::Resource;
+
+use super::{EXPORT_TIMEOUT, Pipeline};
+
+const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
+const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+
+/// A pipeline to Zipkin. See the [module](self).
+pub fn pipeline() -> Pipeline<Zipkin> {
+    Pipeline::new(Zipkin::default())
+}
+
+/// The options of a pipeline to Zipkin.
+#[derive(Debug, Clone, Default)]
+pub struct Zipkin {
+    collector: Option<String>,
+}
+
+impl Pipeline<Zipkin> {
+    /// Posts to a collector's URL, path included: `http://localhost:9411/api/v2/spans`.
+    pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.exporter.collector = Some(url.into());
+        self
+    }
+}
+
+impl super::Exporter for Zipkin {
+    type Export = Exporter;
+
+    fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+        let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
+        let (option, url) = match (&self.collector, &variable) {
+            (Some(url), _) => ("with_collector_endpoint", url.as_str()),
+            (None, Some(url)) => (ENDPOINT, url.as_str()),
+            (None, None) => ("with_collector_endpoint", DEFAULT_COLLECTOR),
+        };
+        Exporter::new(option, url, EXPORT_TIMEOUT, resource)
+    }
+}

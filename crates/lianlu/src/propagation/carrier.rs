@@ -1,0 +1,75 @@
+//! Headers as a carrier.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::{Extractor, Injector};
+
+/// Writes propagation fields into headers.
+///
+/// A header that is there already is replaced, and removed when the new value is empty. A value that
+/// no header can hold is left out.
+#[derive(Debug)]
+pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
+
+impl Injector for HeaderInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
+            return;
+        };
+        if value.is_empty() {
+            self.0.remove(name);
+        } else if let Ok(value) = HeaderValue::try_from(value) {
+            self.0.insert(name, value);
+        }
+    }
+}
+
+/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent.
+#[derive(Debug)]
+pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
+
+impl Extractor for HeaderExtractor<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let values: Vec<_> = self
+            .0
+            .get_all(key)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_replaced_and_an_empty_one_removed() {
+        let mut headers = HeaderMap::new();
+        headers.append("tracestate", HeaderValue::from_static("a=1"));
+        headers.append("tracestate", HeaderValue::from_static("b=2"));
+        HeaderInjector(&mut headers).set("tracestate", "c=3".to_owned());
+        assert_eq!(
+            headers.get_all("tracestate").iter().collect::<Vec<_>>(),
+            ["c=3"]
+        );
+        HeaderInjector(&mut headers).set("tracestate", String::new());
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn what_no_header_can_hold_is_left_out() {
+        let mut headers = HeaderMap::new();
+        HeaderInjector(&mut headers).set("baggage", "a=\n".to_owned());
+        HeaderInjector(&mut headers).set("no name", "a".to_owned());
+        assert!(headers.is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! W3C Trace Context.
+
+use std::sync::LazyLock;
+
+use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::Context;
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+
+/// Sends and reads `traceparent` and `tracestate`, strict to
+/// [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/).
+///
+/// What is malformed, or there twice, starts a new trace; a malformed `tracestate` is dropped and
+/// the trace goes on. The lines of a split `tracestate` are joined.
+///
+/// ```
+/// use lianlu::propagation::TraceContext;
+/// use opentelemetry::{Context, propagation::TextMapPropagator, trace::TraceContextExt};
+///
+/// let carrier = std::collections::HashMap::from([(
+///     "traceparent".to_owned(),
+///     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+/// )]);
+/// let cx = TraceContext::new().extract_with_context(&Context::new(), &carrier);
+/// assert_eq!(cx.span().span_context().span_id().to_string(), "00f067aa0ba902b7");
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TraceContext;
+
+impl TraceContext {
+    /// The propagator.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl TextMapPropagator for TraceContext {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        let span = cx.span();
+        let span = span.span_context();
+        if !span.is_valid() {
+            return;
+        }
+        let parent = TraceParent {
+            trace_id: span.trace_id().to_bytes(),
+            parent_id: span.span_id().to_bytes(),
+            flags: span.trace_flags().to_u8(),
+        };
+        let mut buffer = [0; TRACEPARENT_BYTES];
+        injector.set(TRACEPARENT, parent.encode_into(&mut buffer).to_owned());
+        // Also when empty: the injector then takes away what an earlier hop left.
+        injector.set(TRACESTATE, span.trace_state().header());
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        match extract(extractor) {
+            Some(span) => cx.with_remote_span_context(span),
+            None => cx.clone(),
+        }
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        static FIELDS: LazyLock<[String; 2]> =
+            LazyLock::new(|| [TRACEPARENT.to_owned(), TRACESTATE.to_owned()]);
+        FieldIter::new(&*FIELDS)
+    }
+}
+
+fn extract(extractor: &dyn Extractor) -> Option<SpanContext> {
+    let [traceparent] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
+    let parent = TraceParent::parse(traceparent.as_bytes()).ok()?;
+    let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
+    let state = parse_tracestate(lines.iter().map(|line| line.as_bytes())).unwrap_or_default();
+    Some(SpanContext::new(
+        TraceId::from_bytes(parent.trace_id),
+        SpanId::from_bytes(parent.parent_id),
+        TraceFlags::new(parent.flags),
+        true,
+        TraceState::from_key_value(state).unwrap_or_default(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propagation::{HeaderExtractor, HeaderInjector};
+    use http::HeaderMap;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn context_of(lines: &[(&'static str, &str)]) -> Context {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers))
+    }
+
+    #[test]
+    fn there_and_back() {
+        let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "a=1"), (TRACESTATE, "b=2")]);
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, "stale".parse().unwrap());
+        TraceContext.inject_context(&cx, &mut HeaderInjector(&mut headers));
+        assert_eq!(headers[TRACEPARENT], VALID);
+        assert_eq!(headers[TRACESTATE], "a=1,b=2");
+        assert_eq!(headers.len(), 2);
+    }
+
+    #[test]
+    fn malformed_is_a_new_trace() {
+        for value in ["", "x", "00", &VALID[..54], &format!("{VALID}-"), &VALID.to_uppercase()] {
+            let cx = context_of(&[(TRACEPARENT, value)]);
+            assert!(!cx.span().span_context().is_valid(), "{value:?}");
+        }
+        let twice = context_of(&[(TRACEPARENT, VALID), (TRACEPARENT, VALID)]);
+        assert!(!twice.span().span_context().is_valid());
+    }
+
+    #[test]
+    fn a_malformed_state_is_dropped_and_the_trace_goes_on() {
+        let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "=")]);
+        assert!(cx.span().span_context().is_valid());
+        assert_eq!(cx.span().span_context().trace_state().header(), "");
+    }
+
+    #[test]
+    fn an_empty_state_is_not_written_and_a_stale_one_removed() {
+        let cx = context_of(&[(TRACEPARENT, VALID)]);
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACESTATE, "stale=1".parse().unwrap());
+        TraceContext.inject_context(&cx, &mut HeaderInjector(&mut headers));
+        assert!(!headers.contains_key(TRACESTATE));
+    }
+}

@@ -1,0 +1,125 @@
+//! Takes credentials out of URLs, queries and texts that hold them.
+//!
+//! The keys and the replacements are those of the [URL conventions]: matched with their case, the
+//! key is kept.
+//!
+//! [URL conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+
+use std::borrow::Cow;
+
+const REDACTED: &str = "REDACTED";
+
+/// Query keys whose values sign or authorise a request.
+const SENSITIVE_KEYS: [&str; 7] = [
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "Signature",
+    "sig",
+    "X-Goog-Signature",
+];
+
+/// Replaces the values of sensitive query keys and `user:password@` in a query, a URL or a text
+/// that quotes one.
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+    match redact_query(text) {
+        Cow::Borrowed(text) => redact_userinfo(text),
+        Cow::Owned(text) => Cow::Owned(redact_userinfo(&text).into_owned()),
+    }
+}
+
+fn redact_query(text: &str) -> Cow<'_, str> {
+    if !text.contains('=') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut key_start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'?' | b'&' => key_start = at + 1,
+            b'=' => {
+                let key = text.get(key_start..at).unwrap_or_default();
+                if SENSITIVE_KEYS.contains(&key) {
+                    let value = text.get(at + 1..).unwrap_or_default();
+                    let end = value
+                        .find(|c: char| c == '&' || c == '#' || c == ')' || c == '"' || c.is_whitespace())
+                        .unwrap_or(value.len());
+                    out.push_str(text.get(copied..=at).unwrap_or_default());
+                    out.push_str(REDACTED);
+                    copied = at + 1 + end;
+                }
+            }
+            _ => {}
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+fn redact_userinfo(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut copied = 0;
+    for (scheme_end, separator) in text.match_indices("://") {
+        let start = scheme_end + separator.len();
+        let rest = text.get(start..).unwrap_or_default();
+        let authority_end = rest
+            .find(|c: char| matches!(c, '/' | '?' | '#' | ')' | '"') || c.is_whitespace())
+            .unwrap_or(rest.len());
+        let authority = rest.get(..authority_end).unwrap_or_default();
+        if let Some(at) = authority.rfind('@') {
+            out.push_str(text.get(copied..start).unwrap_or_default());
+            out.push_str("REDACTED:REDACTED");
+            copied = start + at;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn each_sensitive_key_loses_its_value_and_keeps_its_name() {
+        for key in super::SENSITIVE_KEYS {
+            assert_eq!(
+                redact(&format!("a=1&{key}=secret&b=2")),
+                format!("a=1&{key}=REDACTED&b=2"),
+            );
+            assert_eq!(redact(&format!("{key}=secret")), format!("{key}=REDACTED"));
+        }
+    }
+
+    #[test]
+    fn other_keys_and_other_case_stay() {
+        for query in ["", "q=1", "signature=1", "xsig=2&sigx=3", "a=Signature"] {
+            assert_eq!(redact(query), query);
+        }
+    }
+
+    #[test]
+    fn credentials_of_a_url_are_replaced() {
+        assert_eq!(
+            redact("https://bob:pa@ss@h:1/p?sig=x#f"),
+            "https://REDACTED:REDACTED@h:1/p?sig=REDACTED#f"
+        );
+        assert_eq!(redact("https://h/p@q"), "https://h/p@q");
+    }
+
+    #[test]
+    fn an_error_text_that_quotes_a_url_is_clean() {
+        assert_eq!(
+            redact("error sending request for url (http://u:p@h/x?sig=abc&y=1): refused"),
+            "error sending request for url (http://REDACTED:REDACTED@h/x?sig=REDACTED&y=1): refused"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! The body of a traced response.
+
+use std::fmt::Display;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::call::Scope;
+use super::error::failure;
+use crate::conventions::Protocol;
+
+pin_project! {
+    /// A response's body that ends its call's span when it ends.
+    ///
+    /// The call's context is current while the inner body is polled. The span ends, once, at
+    ///
+    /// - the response's head, if no body follows it: an empty body, `HEAD`, 1xx, 204, 304, a gRPC
+    ///   response of trailers only;
+    /// - the trailers, which hold a gRPC call's status;
+    /// - the last byte, when the content length says so or the body says that it has ended (a
+    ///   server's connection does not ask any further then);
+    /// - the end of the stream;
+    /// - an error, recorded with its class;
+    /// - a panic, recorded as `error.type=panic` and passed on;
+    /// - the drop of the body before any of these: the other side hung up, or nobody wanted the
+    ///   rest. That is no error; `lianlu.cancelled=true` tells it, and a gRPC call is `CANCELLED`.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: B,
+        scope: Option<Scope>,
+        // Bytes still to come, where that is known.
+        left: Option<u64>,
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(super) fn new(inner: B, scope: Scope, length: Option<u64>) -> Self {
+        Self {
+            inner,
+            scope: Some(scope),
+            left: length,
+        }
+    }
+
+    pub(super) fn untouched(inner: B) -> Self {
+        Self {
+            inner,
+            scope: None,
+            left: None,
+        }
+    }
+}
+
+impl<B: Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::untouched(B::default())
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Error: Display + 'static,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let mut this = self.project();
+        let Some(scope) = this.scope else {
+            return this.inner.poll_frame(cx);
+        };
+        let inner = this.inner.as_mut();
+        let frame = ready!(scope.enter(|| inner.poll_frame(cx)));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    on_data(scope, data, this.left, this.inner.is_end_stream());
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    if let Some(call) = scope.call() {
+                        call.on_trailers(trailers);
+                    }
+                    scope.end(None);
+                }
+            }
+            Some(Err(error)) => scope.end(Some(failure(error))),
+            None => scope.end(None),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+fn on_data(scope: &mut Scope, data: &impl Buf, left: &mut Option<u64>, ended: bool) {
+    let Some(call) = scope.call() else { return };
+    call.on_data(data);
+    if let Some(left) = left {
+        *left = left.saturating_sub(data.remaining() as u64);
+    }
+    // A gRPC call ends with its status, which comes after the last byte.
+    let complete = match call.protocol() {
+        Protocol::Http => *left == Some(0),
+        Protocol::Grpc => call.has_grpc_status() && *left == Some(0),
+    };
+    if complete || ended {
+        scope.end(None);
+    }
+}

@@ -1,0 +1,212 @@
+//! A call under way: owns its span and ends it once, whatever happens.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
+
+use super::layer::Options;
+use crate::conventions::{End, Failure, Protocol};
+use crate::grpc::{FrameCounter, MessageMeter, Status, parse_timeout};
+use crate::request::RequestHead;
+
+/// What stays current while the service and its body run: a context, and the call if it has a span.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    context: Context,
+    call: Option<Call>,
+}
+
+impl Scope {
+    /// The context is current, no span is made.
+    pub(crate) fn untraced(context: Context) -> Self {
+        Self {
+            context,
+            call: None,
+        }
+    }
+
+    pub(crate) fn traced(call: Call) -> Self {
+        Self {
+            context: call.context.clone(),
+            call: Some(call),
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn call(&mut self) -> Option<&mut Call> {
+        self.call.as_mut()
+    }
+
+    /// The call, if it has a span that records and speaks gRPC.
+    pub(crate) fn grpc_call(&mut self) -> Option<&mut Call> {
+        self.call
+            .as_mut()
+            .filter(|call| call.protocol == Protocol::Grpc && call.recording)
+    }
+
+    /// Runs a piece of the call with its context current. A panic in it is seen when the call is
+    /// dropped.
+    pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let _current = self.context.clone().attach();
+        if let Some(call) = &mut self.call {
+            call.running = true;
+        }
+        let result = run();
+        if let Some(call) = &mut self.call {
+            call.running = false;
+        }
+        result
+    }
+
+    /// Ends the call's span, if it has one that is still open.
+    pub(crate) fn end(&mut self, failure: Option<Failure>) {
+        if let Some(call) = self.call.take() {
+            call.end(failure);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    context: Context,
+    options: Arc<Options>,
+    kind: SpanKind,
+    protocol: Protocol,
+    recording: bool,
+    /// Whether a response to this request has no body, whatever its headers say.
+    bodiless: bool,
+    deadline: Option<Instant>,
+    http_status: Option<StatusCode>,
+    grpc_status: Option<Status>,
+    requests: Option<Arc<MessageMeter>>,
+    responses: FrameCounter,
+    /// Set while the service or the body runs: still set at the drop, it has panicked.
+    running: bool,
+    ended: bool,
+}
+
+impl Call {
+    pub(crate) fn new(
+        context: Context,
+        options: Arc<Options>,
+        kind: SpanKind,
+        protocol: Protocol,
+        head: &RequestHead<'_>,
+    ) -> Self {
+        let timeout = match protocol {
+            Protocol::Grpc => head.header("grpc-timeout").and_then(parse_timeout),
+            Protocol::Http => None,
+        };
+        Self {
+            recording: context.span().is_recording(),
+            context,
+            options,
+            kind,
+            protocol,
+            bodiless: head.method() == http::Method::HEAD,
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            http_status: None,
+            grpc_status: None,
+            requests: None,
+            responses: FrameCounter::default(),
+            running: false,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(crate) fn set_request_meter(&mut self, meter: Arc<MessageMeter>) {
+        self.requests = Some(meter);
+    }
+
+    /// Notes the response's head. `true` if nothing of the call can follow it.
+    pub(crate) fn on_head(
+        &mut self,
+        status: StatusCode,
+        headers: &http::HeaderMap,
+        body_ended: bool,
+    ) -> bool {
+        self.http_status = Some(status);
+        match self.protocol {
+            Protocol::Grpc => {
+                // Final only in a response without a body; otherwise the trailers have the last word.
+                self.grpc_status = Status::from_headers(headers);
+                body_ended
+            }
+            Protocol::Http => {
+                body_ended
+                    || self.bodiless
+                    || status.is_informational()
+                    || status == StatusCode::NO_CONTENT
+                    || status == StatusCode::NOT_MODIFIED
+            }
+        }
+    }
+
+    pub(crate) fn on_data(&mut self, data: &impl bytes::Buf) {
+        if self.recording && self.protocol == Protocol::Grpc {
+            self.responses.feed(data);
+        }
+    }
+
+    pub(crate) fn on_trailers(&mut self, trailers: &http::HeaderMap) {
+        if let Some(status) = Status::from_headers(trailers) {
+            self.grpc_status = Some(status);
+        }
+    }
+
+    /// Whether the trailers or the head have told a gRPC status.
+    pub(crate) fn has_grpc_status(&self) -> bool {
+        self.grpc_status.is_some()
+    }
+
+    fn end(mut self, failure: Option<Failure>) {
+        self.finish(failure);
+    }
+
+    fn finish(&mut self, failure: Option<Failure>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let grpc = self.recording && self.protocol == Protocol::Grpc;
+        let end = End {
+            kind: self.kind.clone(),
+            protocol: self.protocol,
+            http_status: self.http_status,
+            grpc_status: self.grpc_status.take(),
+            failure,
+            requests: self.requests.as_ref().and_then(|meter| meter.totals()),
+            responses: if grpc { self.responses.totals() } else { None },
+        };
+        self.options.dialect.end(&self.context.span(), &end);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let failure = if self.running {
+            Failure::Panic
+        } else if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            Failure::Deadline
+        } else {
+            Failure::Dropped
+        };
+        self.finish(Some(failure));
+    }
+}

@@ -1,0 +1,107 @@
+//! What a failed call's error says: its class, its text, the gRPC status it stands for.
+
+use std::any::{Any, type_name};
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::io;
+
+use crate::conventions::Failure;
+use crate::grpc::Code;
+use crate::redact::redact;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Describes an error without taking it from the caller.
+pub(super) fn failure<E: Display + 'static>(error: &E) -> Failure {
+    let chain = as_error(error);
+    let code = chain.and_then(grpc_code);
+    let class = match chain.and_then(io_kind) {
+        Some(kind) => Cow::Owned(format!("{kind:?}")),
+        None if (error as &dyn Any).is::<BoxError>() => Cow::Borrowed("_OTHER"),
+        None => Cow::Borrowed(type_name::<E>()),
+    };
+    let message = match chain {
+        Some(error) => with_sources(error),
+        None => error.to_string(),
+    };
+    Failure::Error {
+        class,
+        message: redact(&message).into_owned(),
+        code,
+    }
+}
+
+/// The error as a chain to walk, for the types that can be known by name.
+fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
+    macro_rules! known {
+        ($($(#[$attribute:meta])* $type:ty),* $(,)?) => {
+            $($(#[$attribute])* if let Some(error) = error.downcast_ref::<$type>() {
+                return Some(error);
+            })*
+        };
+    }
+    if let Some(error) = error.downcast_ref::<BoxError>() {
+        return Some(&**error);
+    }
+    known!(
+        io::Error,
+        #[cfg(feature = "tonic")]
+        tonic::Status,
+        #[cfg(feature = "tonic")]
+        tonic::transport::Error,
+        #[cfg(feature = "axum")]
+        axum::Error,
+        #[cfg(feature = "reqwest")]
+        reqwest::Error,
+    );
+    None
+}
+
+fn sources<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    // Bounded, for an error that is its own source.
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
+        (*error).source()
+    }).take(16)
+}
+
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    sources(error).find_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()))
+}
+
+/// The error's text with those of its sources, none said twice.
+fn with_sources(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for error in sources(error) {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+#[cfg(feature = "tonic")]
+fn grpc_code(error: &(dyn StdError + 'static)) -> Option<Code> {
+    sources(error).find_map(|error| {
+        if let Some(status) = error.downcast_ref::<tonic::Status>() {
+            return Some(Code::from_number(status.code() as u32));
+        }
+        if error.is::<tonic::TimeoutExpired>() {
+            return Some(Code::DeadlineExceeded);
+        }
+        error
+            .is::<tonic::ConnectError>()
+            .then_some(Code::Unavailable)
+    })
+}
+
+#[cfg(not(feature = "tonic"))]
+fn grpc_code(_: &(dyn StdError + 'static)) -> Option<Code> {
+    None
+}

@@ -1,0 +1,90 @@
+//! The future of a traced call.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::call::Scope;
+use super::error::failure;
+
+pin_project! {
+    /// The response of a traced service, with its body wrapped.
+    ///
+    /// The call's context is current while the inner future is polled. Dropped before it is ready,
+    /// the span ends as cancelled, or as `DEADLINE_EXCEEDED` once the call's `grpc-timeout` is over.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        scope: Option<Scope>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn new(inner: F, scope: Scope) -> Self {
+        Self {
+            inner,
+            scope: Some(scope),
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Error: Display + 'static,
+    E: Display + 'static,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let inner = this.inner;
+        let result = match this.scope {
+            Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
+            None => ready!(inner.poll(cx)),
+        };
+        let Some(mut scope) = this.scope.take() else {
+            // Polled again after it was ready, and the inner future allowed it.
+            return Poll::Ready(result.map(|response| response.map(ResponseBody::untouched)));
+        };
+        match result {
+            Ok(response) => Poll::Ready(Ok(wrap(response, scope))),
+            Err(error) => {
+                scope.end(Some(failure(&error)));
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+/// Takes note of a response's head, and lets the call last as long as its body.
+pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
+    let (head, body) = response.into_parts();
+    let ended = scope
+        .call()
+        .is_some_and(|call| call.on_head(head.status, &head.headers, body.is_end_stream()));
+    if ended {
+        scope.end(None);
+    }
+    let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
+    let body = ResponseBody::new(body, scope, length);
+    Response::from_parts(head, body)
+}
+
+fn content_length(headers: &http::HeaderMap) -> Option<u64> {
+    headers
+        .get(http::header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}

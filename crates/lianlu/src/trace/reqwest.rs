@@ -1,0 +1,103 @@
+//! The client layer around a `reqwest::Client`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Extensions, Uri};
+use pin_project_lite::pin_project;
+use reqwest::{Body, Request, Response, ResponseBuilderExt};
+use tower_service::Service;
+
+use super::call::Scope;
+use super::error::failure;
+use super::future::wrap;
+use super::service::{Trace, inject, start};
+use super::side::Client;
+use crate::request::RequestHead;
+
+impl<S> Service<Request> for Trace<S, Client>
+where
+    S: Service<Request, Response = Response, Error = reqwest::Error>,
+{
+    type Response = Response;
+    type Error = reqwest::Error;
+    type Future = ReqwestFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        // A URL that is no URI (reqwest refuses those itself) is described without its parts.
+        let uri = Uri::try_from(request.url().as_str()).unwrap_or_default();
+        let extensions = Extensions::new();
+        let head = RequestHead::from_parts(
+            request.method(),
+            &uri,
+            request.version(),
+            request.headers(),
+            &extensions,
+        );
+        let mut scope = start::<Client>(&self.options, head);
+        inject(&self.options, scope.context(), request.headers_mut());
+        let inner = &mut self.inner;
+        let future = scope.enter(|| inner.call(request));
+        ReqwestFuture {
+            inner: future,
+            scope: Some(scope),
+        }
+    }
+}
+
+pin_project! {
+    /// The response of a traced `reqwest::Client`.
+    ///
+    /// As [`ResponseFuture`](crate::ResponseFuture), with reqwest's own response: its body ends the
+    /// span as a [`ResponseBody`](crate::ResponseBody) does.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReqwestFuture<F> {
+        #[pin]
+        inner: F,
+        scope: Option<Scope>,
+    }
+}
+
+impl<F> Future for ReqwestFuture<F>
+where
+    F: Future<Output = Result<Response, reqwest::Error>>,
+{
+    type Output = Result<Response, reqwest::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let inner = this.inner;
+        let result = match this.scope {
+            Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
+            None => ready!(inner.poll(cx)),
+        };
+        let Some(mut scope) = this.scope.take() else {
+            return Poll::Ready(result);
+        };
+        Poll::Ready(match result {
+            Ok(response) => Ok(rebuild(response, scope)),
+            Err(error) => {
+                scope.end(Some(failure(&error)));
+                Err(error)
+            }
+        })
+    }
+}
+
+/// Puts the body that ends the call into reqwest's response, which keeps all the rest.
+fn rebuild(response: Response, scope: Scope) -> Response {
+    let url = response.url().clone();
+    let response = wrap(http::Response::<Body>::from(response), scope);
+    let (mut head, body) = response.into_parts();
+    // The URL goes through an extension that only this builder can make.
+    if let Ok(carrier) = http::Response::builder().url(url).body(()) {
+        head.extensions.extend(carrier.into_parts().0.extensions);
+    }
+    Response::from(http::Response::from_parts(head, Body::wrap(body)))
+}
