@@ -120,6 +120,11 @@ fn tags(span: &SpanData) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
         Status::Error { description } => {
             tags.push(("otel.status_code".into(), "ERROR".into()));
             tags.push(("error".into(), Cow::Borrowed(description)));
+            if !description.is_empty() {
+                // Collectors read the description under this key, and any `error` as a flag.
+                let description = Cow::Borrowed(&**description);
+                tags.push(("otel.status_description".into(), description));
+            }
         }
     }
     let scope = &span.instrumentation_scope;

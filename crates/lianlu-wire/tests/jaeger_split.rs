@@ -1,4 +1,11 @@
 //! A batch in datagrams: none over the limit, every span once and in order, none lost without a word.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! Apache's own library reads what we write, and we read what it writes.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 mod common;
 

@@ -1,5 +1,12 @@
 //! Lengths that are lies: refused before anything is allocated. A list of 2³¹-1 spans would take over 300 GB, a string
 //! 2 GB, so an allocation would not pass here unnoticed.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 use lianlu_wire::jaeger::*;
 
@@ -162,7 +169,7 @@ fn nesting_is_bounded() {
             &[3, 0, 0, 0, 0],
         ]
         .concat();
-        let structs = [vec![0xfc], vec![0x1c].repeat(levels - 1), vec![0; levels]].concat();
+        let structs = [vec![0xfc], [0x1c].repeat(levels - 1), vec![0; levels]].concat();
         let errors = [binary(&[&lists, &[0]]), compact(&[&structs, &[0]])];
         for error in errors {
             if levels == 64 {

@@ -1,4 +1,11 @@
 //! Bytes of a stranger: an error or a batch, never a panic.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! Complete thrift that is no batch: the error names the byte and the reason.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 use lianlu_wire::jaeger::*;
 

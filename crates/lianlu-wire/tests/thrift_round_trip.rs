@@ -1,4 +1,11 @@
 //! What is encoded comes back, in each of the three forms.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 mod common;
 

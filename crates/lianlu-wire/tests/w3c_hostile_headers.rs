@@ -1,4 +1,11 @@
 //! Headers of a stranger: no panic, the limits hold, and what we write we read.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 
 use lianlu_wire::w3c::*;
 use proptest::collection::vec;

@@ -1,4 +1,11 @@
 //! Zipkin's JSON: round trips, and what real clients send.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test helpers fail by panicking"
+)]
 #![cfg(feature = "zipkin")]
 
 use std::borrow::Cow;

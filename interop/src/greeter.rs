@@ -1,0 +1,218 @@
+//! lianlu's own greeter, over gRPC and HTTP, with the same behaviour as the Kratos one.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use lianlu::{ClientLayer, Guard, Resource, ServerLayer};
+use lianlu_protos::helloworld::greeter_client::GreeterClient;
+use lianlu_protos::helloworld::greeter_server::{Greeter, GreeterServer};
+use lianlu_protos::helloworld::{HelloReply, HelloRequest};
+use opentelemetry_sdk::trace::Sampler;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+use tower::{Service, ServiceBuilder, ServiceExt};
+
+use crate::jaeger::Jaeger;
+
+/// A pipeline for one of several services in this process.
+///
+/// # Panics
+///
+/// If it can't be started.
+#[must_use]
+pub fn pipeline(jaeger: &Jaeger, service: &'static str) -> Guard {
+    lianlu::otlp::pipeline()
+        .with_endpoint(jaeger.otlp_grpc())
+        .with_sampler(Sampler::AlwaysOn)
+        .with_resource(Resource::builder_empty().with_service_name(service).build())
+        .build()
+        .expect("a pipeline")
+}
+
+/// A service of this name with its layers.
+#[derive(Debug, Clone)]
+pub struct Lianlu {
+    /// The `service.name`, said in each reply.
+    pub name: &'static str,
+    /// Traces what comes in.
+    pub server: ServerLayer,
+    /// Traces what goes out.
+    pub client: ClientLayer,
+    /// `host:port` of the service that is asked before a reply.
+    pub next: Option<String>,
+}
+
+impl Lianlu {
+    /// A service whose spans go through `pipeline`.
+    #[must_use]
+    pub fn new(pipeline: &Guard, name: &'static str, next: Option<&str>) -> Self {
+        let provider = pipeline.tracer_provider();
+        Self {
+            name,
+            server: lianlu::server().with_tracer_provider(provider.clone()),
+            client: lianlu::client()
+                .with_tracer_provider(provider.clone())
+                .with_service_name(name),
+            next: next.map(str::to_owned),
+        }
+    }
+
+    /// Both layers in Kratos's compatibility mode.
+    #[must_use]
+    pub fn kratos(mut self) -> Self {
+        self.server = self.server.kratos();
+        self.client = self.client.kratos();
+        self
+    }
+
+    /// Serves gRPC on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub async fn serve_grpc(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = tonic::transport::Server::builder()
+            .layer(self.server.clone())
+            .layer(lianlu::metadata::server())
+            .add_service(GreeterServer::new(self))
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+        tokio::spawn(server);
+        address
+    }
+
+    /// Serves HTTP on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub async fn serve_http(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let app = axum::Router::new()
+            .route("/helloworld/{name}", axum::routing::get(greet))
+            .layer(lianlu::metadata::server())
+            .layer(self.server.clone())
+            // What Kratos's generated code does with SetOperation; other modes don't look.
+            .layer(axum::Extension(lianlu::kratos::Operation(
+                "/helloworld.Greeter/SayHello".into(),
+            )))
+            .with_state(self);
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        address
+    }
+
+    /// Calls a greeter over gRPC.
+    ///
+    /// # Errors
+    ///
+    /// The greeter's, or the transport's.
+    pub async fn call_grpc(&self, target: &str, name: &str) -> Result<String, Status> {
+        let url = format!("http://{target}");
+        let channel: Channel = Endpoint::from_shared(url)
+            .map_err(|error| Status::internal(error.to_string()))?
+            .connect_lazy();
+        let channel = ServiceBuilder::new()
+            .layer(self.client.clone().with_target(target))
+            .layer(lianlu::metadata::client())
+            .service(channel);
+        let request = HelloRequest {
+            name: name.to_owned(),
+        };
+        let reply = GreeterClient::new(channel).say_hello(request).await?;
+        Ok(reply.into_inner().message)
+    }
+
+    /// Calls a greeter over HTTP.
+    ///
+    /// # Errors
+    ///
+    /// The answer's status and body, or the transport's error.
+    pub async fn call_http(&self, target: &str, name: &str) -> Result<String, String> {
+        let mut client = ServiceBuilder::new()
+            .layer(self.client.clone())
+            .layer(lianlu::metadata::client())
+            .service(reqwest::Client::new());
+        let url = format!("http://{target}/helloworld/{name}");
+        let request = reqwest::Request::new(
+            reqwest::Method::GET,
+            url.parse().map_err(|error| format!("{error}"))?,
+        );
+        let client = client.ready().await.map_err(|error| error.to_string())?;
+        let response = client
+            .call(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body: serde_json::Value = response.json().await.map_err(|error| error.to_string())?;
+        if status.is_success() {
+            Ok(body["message"].as_str().unwrap_or_default().to_owned())
+        } else {
+            Err(format!("{status}: {body}"))
+        }
+    }
+
+    fn reply(&self, name: &str, rest: Option<String>) -> String {
+        let metadata: Vec<_> = lianlu::metadata::current()
+            .iter()
+            .filter(|(key, _)| *key != "x-md-service-name")
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let mut reply = format!("Hello {name} from {}", self.name);
+        if !metadata.is_empty() {
+            reply.push_str(&format!(" [{}]", metadata.join(" ")));
+        }
+        if let Some(rest) = rest {
+            reply.push_str(&format!(" > {rest}"));
+        }
+        reply
+    }
+}
+
+#[tonic::async_trait]
+impl Greeter for Lianlu {
+    async fn say_hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloReply>, Status> {
+        let name = request.into_inner().name;
+        let rest = match &self.next {
+            Some(next) => Some(self.call_grpc(next, &name).await?),
+            None if name == "boom" => return Err(Status::internal("boom")),
+            None => None,
+        };
+        let message = self.reply(&name, rest);
+        Ok(Response::new(HelloReply { message }))
+    }
+}
+
+async fn greet(State(service): State<Lianlu>, Path(name): Path<String>) -> impl IntoResponse {
+    let answer = answer(&service, &name).await;
+    // For a client that has no other way to find its trace.
+    ([("x-trace-id", lianlu::trace_id())], answer)
+}
+
+async fn answer(service: &Lianlu, name: &str) -> (StatusCode, Json<serde_json::Value>) {
+    let rest = match &service.next {
+        Some(next) => match service.call_http(next, name).await {
+            Ok(rest) => Some(rest),
+            Err(error) => return failed(&error),
+        },
+        None if name == "boom" => return failed("boom"),
+        None => None,
+    };
+    let message = service.reply(name, rest);
+    (StatusCode::OK, Json(json!({ "message": message })))
+}
+
+fn failed(message: &str) -> (StatusCode, Json<serde_json::Value>) {
+    let body = json!({ "code": 500, "reason": "", "message": message });
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
+}

@@ -1,0 +1,96 @@
+//! The real Kratos v2.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::jaeger::Jaeger;
+use crate::peers::Peers;
+use crate::process::Process;
+
+/// A running Kratos service: `helloworld.Greeter` over gRPC and HTTP.
+#[derive(Debug)]
+pub struct Kratos {
+    _process: Process,
+    /// `host:port` of its gRPC transport.
+    pub grpc: String,
+    /// `host:port` of its HTTP transport.
+    pub http: String,
+}
+
+impl Kratos {
+    /// Starts a service of this name, which calls the `next` one (a flag and its value) if there is
+    /// one.
+    #[must_use]
+    pub fn serve(peers: &Peers, jaeger: &Jaeger, name: &str, next: Option<[&str; 2]>) -> Self {
+        let mut command = Command::new(&peers.kratos);
+        command
+            .args(["serve", "--name", name])
+            .args(["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .args(["--otlp", jaeger.otlp_grpc().trim_start_matches("http://")])
+            .args(
+                next.unwrap_or_default()
+                    .iter()
+                    .filter(|arg| !arg.is_empty()),
+            )
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut process = Process::start(&mut command);
+        let ready = process.wait_for_line("ready ");
+        let address = |transport: &str| {
+            ready
+                .split_whitespace()
+                .find_map(|part| part.strip_prefix(transport)?.strip_prefix('='))
+                .unwrap_or_else(|| panic!("no {transport} in {ready:?}"))
+                .to_owned()
+        };
+        Self {
+            _process: process,
+            grpc: address("grpc"),
+            http: address("http"),
+        }
+    }
+}
+
+/// What a Kratos client said of its call.
+#[derive(Debug)]
+pub struct Called {
+    /// The greeter's reply; empty if there was an error.
+    pub message: String,
+    /// The error's text; empty if there was none.
+    pub error: String,
+    /// The trace that the client started.
+    pub trace_id: String,
+}
+
+/// Calls a greeter with a Kratos client named `caller`, over `grpc` or `http`.
+///
+/// # Panics
+///
+/// If the client can't be run.
+#[must_use]
+pub fn call(
+    peers: &Peers,
+    jaeger: &Jaeger,
+    transport: &str,
+    target: &str,
+    extra: &[&str],
+    greet: &str,
+) -> Called {
+    let output = Command::new(&peers.kratos)
+        .args(["call", "--name", "caller", "--transport", transport])
+        .args(["--target", target])
+        .args(["--otlp", jaeger.otlp_grpc().trim_start_matches("http://")])
+        .args(extra)
+        .arg(greet)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the Kratos client");
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("a line of JSON");
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+    Called {
+        message: text("message"),
+        error: text("error"),
+        trace_id: text("trace_id"),
+    }
+}

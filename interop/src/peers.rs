@@ -1,0 +1,66 @@
+//! Finds the peers' binaries, or says why a test is skipped.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of this crate.
+pub(crate) const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Where the peers' binaries are.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    pub(crate) jaeger: PathBuf,
+    pub(crate) kratos: PathBuf,
+}
+
+/// The peers, or `None` if this machine has none: then a line on standard error says so.
+///
+/// With `LIANLU_REQUIRE=go` missing peers are built, and a test without them fails.
+///
+/// # Panics
+///
+/// If they are required and can't be built.
+#[must_use]
+pub fn peers(test: &str) -> Option<Peers> {
+    static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
+    let peers = PEERS.get_or_init(find).clone();
+    if peers.is_none() {
+        // Past the test harness, which keeps what a passing test prints.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{test}: skipped, the real Jaeger and Kratos are not built. With Go installed, \
+             `interop/build` builds them (about 7 minutes the first time); LIANLU_REQUIRE=go makes \
+             this a failure."
+        );
+    }
+    peers
+}
+
+fn find() -> Option<Peers> {
+    let folder = match std::env::var_os("LIANLU_PEERS_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(&std::env::var_os("HOME")?).join(".cache/lianlu"),
+    };
+    let peers = Peers {
+        jaeger: folder.join("jaeger"),
+        kratos: folder.join("kratos-peer"),
+    };
+    let required = std::env::var("LIANLU_REQUIRE")
+        .is_ok_and(|required| required.split(',').any(|peer| peer == "go"));
+    if required && !peers.are_built() {
+        let status = Command::new(Path::new(HERE).join("build")).status();
+        assert!(
+            status.as_ref().is_ok_and(|status| status.success()) && peers.are_built(),
+            "LIANLU_REQUIRE=go, but interop/build did not build the peers: {status:?}"
+        );
+    }
+    peers.are_built().then_some(peers)
+}
+
+impl Peers {
+    fn are_built(&self) -> bool {
+        self.jaeger.is_file() && self.kratos.is_file()
+    }
+}

@@ -1,0 +1,105 @@
+//! Child processes that end with the test.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take that should take a moment. Only a hang gets there.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A child process, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts `command`, whose output goes nowhere but for what `stdout` of the caller's takes.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be started.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child }
+    }
+
+    /// Reads standard output up to a line that begins with `prefix`, and returns the line's rest.
+    /// Output beyond that line is read and thrown away.
+    ///
+    /// # Panics
+    ///
+    /// If the process ends first.
+    pub fn wait_for_line(&mut self, prefix: &str) -> String {
+        let out = self.child.stdout.take().expect("stdout is piped");
+        let mut out = BufReader::new(out);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = out.read_line(&mut line).expect("readable output");
+            assert!(read > 0, "the process ended before it said {prefix:?}");
+            if let Some(rest) = line.trim_end().strip_prefix(prefix) {
+                let rest = rest.trim().to_owned();
+                std::thread::spawn(move || {
+                    let _ = out.read_to_end(&mut Vec::new());
+                });
+                return rest;
+            }
+        }
+    }
+
+    /// Asks the process to stop, as a supervisor does, and waits for it.
+    ///
+    /// # Panics
+    ///
+    /// If it doesn't.
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "kill -TERM {pid}");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{pid} does not stop at SIGTERM");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Builds a binary of this workspace, as `cargo test` does not, and returns its path.
+///
+/// # Panics
+///
+/// If it doesn't build.
+#[must_use]
+pub fn workspace_binary(package: &str) -> std::path::PathBuf {
+    let this = std::env::current_exe().expect("a path of this test");
+    // target/debug/deps/test
+    let folder = this.ancestors().nth(2).expect("a target folder");
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "--package", package])
+        .arg("--target-dir")
+        .arg(folder.parent().expect("a target folder"))
+        .current_dir(Path::new(crate::peers::HERE));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    let status = build.status().expect("cargo");
+    assert!(status.success(), "{package} does not build");
+    folder.join(package)
+}
