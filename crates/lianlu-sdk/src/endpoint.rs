@@ -30,9 +30,7 @@ pub fn check_endpoint(option: &'static str, value: &str) -> Result<Uri, OptionEr
         "http" => {}
         "https" if cfg!(feature = "tls") => {}
         "https" => {
-            return Err(error(
-                "https needs this crate's feature `tls`".to_owned(),
-            ));
+            return Err(error("https needs this crate's feature `tls`".to_owned()));
         }
         _ => return Err(error("unknown scheme, use http or https".to_owned())),
     }
@@ -48,14 +46,27 @@ mod tests {
 
     #[test]
     fn good_ones() {
-        for value in ["http://localhost:14268/api/traces", "http://[::1]:4317", " http://h "] {
+        for value in [
+            "http://localhost:14268/api/traces",
+            "http://[::1]:4317",
+            " http://h ",
+        ] {
             assert!(check_endpoint("o", value).is_ok(), "{value}");
         }
     }
 
     #[test]
     fn bad_ones_name_the_option() {
-        for value in ["", "localhost:4317", "http://", "http:// x", "://", "ftp://h", "/path", "not a url"] {
+        for value in [
+            "",
+            "localhost:4317",
+            "http://",
+            "http:// x",
+            "://",
+            "ftp://h",
+            "/path",
+            "not a url",
+        ] {
             let error = check_endpoint("with_endpoint", value).unwrap_err();
             assert!(error.to_string().starts_with("with_endpoint: "), "{error}");
         }

@@ -15,11 +15,7 @@ pub struct OptionError {
 
 impl OptionError {
     /// An error that names the option, its value and the problem.
-    pub fn new(
-        option: &'static str,
-        value: impl Into<String>,
-        problem: impl Into<String>,
-    ) -> Self {
+    pub fn new(option: &'static str, value: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             option,
             value: value.into(),

@@ -75,7 +75,10 @@ impl HttpClient {
 /// The endpoint without credentials.
 fn display(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
-    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let port = uri
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     let scheme = uri.scheme_str().unwrap_or_default();
     format!("{scheme}://{host}{port}{}", uri.path())
 }

@@ -145,7 +145,13 @@ fn annotation(event: &Event) -> Annotation<'_> {
         let attributes: Vec<_> = event
             .attributes
             .iter()
-            .map(|attribute| format!("{:?}:{:?}", attribute.key.as_str(), attribute.value.as_str()))
+            .map(|attribute| {
+                format!(
+                    "{:?}:{:?}",
+                    attribute.key.as_str(),
+                    attribute.value.as_str()
+                )
+            })
             .collect();
         format!("{:?}:{{{}}}", event.name, attributes.join(",")).into()
     };

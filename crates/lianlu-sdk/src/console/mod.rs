@@ -46,11 +46,12 @@ impl Exporter {
     }
 
     fn add(&self, batch: &[SpanData]) {
-        self.tree.add(
-            batch
-                .iter()
-                .map(|span| (span.span_context.trace_id(), Node::new(span, &self.service_name))),
-        );
+        self.tree.add(batch.iter().map(|span| {
+            (
+                span.span_context.trace_id(),
+                Node::new(span, &self.service_name),
+            )
+        }));
     }
 }
 

@@ -21,7 +21,9 @@ const SERVICE_COLOURS: [&str; 5] = ["36", "33", "35", "34", "32"];
 /// The whole trace, with an empty line behind.
 pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     let paint = Paint(colour);
-    let Trace { nodes, left_out, .. } = trace;
+    let Trace {
+        nodes, left_out, ..
+    } = trace;
     let begin = nodes.iter().map(|node| node.start).min();
     let end = nodes.iter().map(|node| node.end).max();
     let (Some(begin), Some(end)) = (begin, end) else {
@@ -66,7 +68,11 @@ pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
         }
         out.extend(std::iter::repeat_n(' ', padding + 2));
         let bar = bar(node, begin, whole);
-        let tint = if node.is_error { RED } else { hue.copied().unwrap_or(DIM) };
+        let tint = if node.is_error {
+            RED
+        } else {
+            hue.copied().unwrap_or(DIM)
+        };
         let _ = write!(out, "▕{}▏", paint.with(tint, &bar));
         let took = node.end.duration_since(node.start).unwrap_or_default();
         let _ = write!(out, " {:>9}", length(took));
@@ -208,10 +214,10 @@ mod tests {
     fn a_tree_in_plain_text() {
         let expected = "\
 trace 01010101010101010101010101010101 · 4 spans · 100.0 ms · 1 error
-gateway  POST /orders                       ▕████████████████████████▏  100.0 ms
-├─ gateway  shop.v1.Orders/PlaceOrder →     ▕  ████████████████████  ▏   80.0 ms
-│  └─ orders  shop.v1.Orders/PlaceOrder     ▕     ██████████████     ▏   60.0 ms  ✗ INTERNAL: out of stock
-└─ gateway  render                          ▕                      ██▏   10.0 ms
+gateway  POST /orders                    ▕████████████████████████▏  100.0 ms
+├─ gateway  shop.v1.Orders/PlaceOrder →  ▕  ████████████████████  ▏   80.0 ms
+│  └─ orders  shop.v1.Orders/PlaceOrder  ▕     ██████████████     ▏   60.0 ms  ✗ INTERNAL: out of stock
+└─ gateway  render                       ▕                      ██▏   10.0 ms
 
 ";
         assert_eq!(rendered(shop(), false), expected);
@@ -238,7 +244,10 @@ gateway  POST /orders                       ▕███████████
         ];
         nodes.extend((100..200).map(|own| node(own, own - 1, "a", "deep", 3, 4)));
         let text = rendered(nodes.clone(), false);
-        assert_eq!(text.lines().filter(|line| line.contains('▕')).count(), nodes.len());
+        assert_eq!(
+            text.lines().filter(|line| line.contains('▕')).count(),
+            nodes.len()
+        );
     }
 
     #[test]

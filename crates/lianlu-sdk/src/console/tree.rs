@@ -37,7 +37,7 @@ pub(super) struct Trace {
     pub(super) nodes: Vec<Node>,
     /// Spans that were counted and not kept.
     pub(super) left_out: usize,
-    last: Option<Instant>,
+    pub(super) last: Option<Instant>,
 }
 
 impl Tree {
@@ -173,7 +173,9 @@ pub(super) fn order(nodes: &[Node]) -> Vec<Line> {
     for root in roots.into_iter().chain(by_start) {
         let mut stack = vec![(root, Vec::new())];
         while let Some((index, more)) = stack.pop() {
-            let Some(seen) = seen.get_mut(index) else { continue };
+            let Some(seen) = seen.get_mut(index) else {
+                continue;
+            };
             if std::mem::replace(seen, true) {
                 continue;
             }

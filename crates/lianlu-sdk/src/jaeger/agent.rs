@@ -2,11 +2,16 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
 
 use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compact};
 
 use crate::error::OptionError;
 use crate::export::Failure;
+
+/// Between two packets of a batch. UDP has no flow control, and a socket's usual buffer holds three of
+/// these packets: without a pause the agent's kernel throws the rest of a burst away.
+const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -30,7 +35,11 @@ impl Agent {
     /// the system refused.
     pub(super) fn send(&self, process: &Process<'_>, spans: &[Span<'_>]) -> Result<(), Failure> {
         let mut failure = Failure::new(0, "");
-        for packet in split_emit_batch_compact(process, spans, UDP_MAX_PACKET) {
+        let packets = split_emit_batch_compact(process, spans, UDP_MAX_PACKET);
+        for (number, packet) in packets.enumerate() {
+            if number > 0 {
+                std::thread::sleep(PAUSE);
+            }
             match packet {
                 Ok(packet) => {
                     if let Err(error) = self.deliver(&packet.bytes) {

@@ -97,7 +97,10 @@ fn tags(span: &SpanData) -> Vec<Tag<'_>> {
         tags.push(Tag::new("w3c.tracestate", TagValue::String(state.into())));
     }
     for (key, dropped) in [
-        ("otel.dropped_attributes_count", span.dropped_attributes_count),
+        (
+            "otel.dropped_attributes_count",
+            span.dropped_attributes_count,
+        ),
         ("otel.dropped_events_count", span.events.dropped_count),
         ("otel.dropped_links_count", span.links.dropped_count),
     ] {

@@ -60,7 +60,11 @@ fn positive(variable: &'static str) -> Result<Option<u64>, OptionError> {
         return Ok(None);
     }
     match value.parse() {
-        Ok(0) | Err(_) => Err(OptionError::new(variable, value, "needs a whole number above 0")),
+        Ok(0) | Err(_) => Err(OptionError::new(
+            variable,
+            value,
+            "needs a whole number above 0",
+        )),
         Ok(number) => Ok(Some(number)),
     }
 }

@@ -105,6 +105,7 @@ fn sdk_error(error: FlushError) -> OTelSdkError {
 mod tests {
     use super::*;
     use crate::export::Failure;
+    use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
     use std::sync::Mutex;
@@ -259,7 +260,10 @@ mod tests {
         handle.flush(LONG).unwrap();
         let counts = assert_identity(&handle);
         assert_eq!(counts.waiting, 0);
-        assert_eq!(*notices.lock().unwrap(), [Notice::QueueFull { queue_size: 10 }]);
+        assert_eq!(
+            *notices.lock().unwrap(),
+            [Notice::QueueFull { queue_size: 10 }]
+        );
     }
 
     #[test]
@@ -275,7 +279,8 @@ mod tests {
 
     #[test]
     fn unsampled_spans_are_nobodys_business() {
-        let processor = Processor::start(Scripted(Box::new(|_| Ok(()))), Limits::default()).unwrap();
+        let processor =
+            Processor::start(Scripted(Box::new(|_| Ok(()))), Limits::default()).unwrap();
         let handle = processor.handle();
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::AlwaysOff)

@@ -113,7 +113,9 @@ impl Shared {
             if state.stopping {
                 return Work::Stop;
             }
-            let Some(left) = deadline.checked_duration_since(now).filter(|left| !left.is_zero())
+            let Some(left) = deadline
+                .checked_duration_since(now)
+                .filter(|left| !left.is_zero())
             else {
                 return Work::Idle;
             };

@@ -1,0 +1,77 @@
+//! The pipeline works without a runtime, inside of any, and after one is gone.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use common::{PATIENCE, collector, nobody, pipeline, resource};
+use lianlu_sdk::otlp::Exporter;
+
+const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn no_runtime() {
+    let (address, requests) = collector(TAKEN);
+    let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+    let pipeline = pipeline(exporter);
+    pipeline.span("one", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
+    assert!(
+        request.head.starts_with("POST /v1/traces "),
+        "{}",
+        request.head
+    );
+    assert_eq!(pipeline.outcome(), (1, 0));
+}
+
+#[test]
+fn grpc_without_a_runtime_and_without_a_collector() {
+    let exporter = Exporter::grpc(Some(&format!("http://{}", nobody())), &resource()).unwrap();
+    let pipeline = pipeline(exporter);
+    pipeline.span("one", "text");
+    assert!(pipeline.handle.flush(PATIENCE).is_err());
+    assert_eq!(pipeline.outcome(), (0, 1));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn made_and_flushed_on_a_current_thread_runtime() {
+    let (address, _requests) = collector(TAKEN);
+    let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+    let pipeline = pipeline(exporter);
+    pipeline.span("one", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    assert_eq!(pipeline.outcome(), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn grpc_made_and_dropped_inside_a_runtime() {
+    let exporter = Exporter::grpc(Some(&format!("http://{}", nobody())), &resource()).unwrap();
+    let pipeline = pipeline(exporter);
+    tokio::spawn(async move {
+        pipeline.span("one", "text");
+        assert!(pipeline.handle.shutdown(PATIENCE).is_err());
+        assert_eq!(pipeline.outcome(), (0, 1));
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn a_runtime_that_is_gone_is_not_missed() {
+    let (address, _requests) = collector(TAKEN);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let pipeline = runtime.block_on(async {
+        let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+        let pipeline = pipeline(exporter);
+        pipeline.span("one", "text");
+        pipeline
+    });
+    drop(runtime);
+    pipeline.handle.shutdown(PATIENCE).unwrap();
+    assert_eq!(pipeline.outcome(), (1, 0));
+}
