@@ -24,7 +24,6 @@ use crate::jaeger::Jaeger;
 /// # Panics
 ///
 /// If it can't be started.
-#[must_use]
 pub fn pipeline(jaeger: &Jaeger, service: &'static str) -> Guard {
     lianlu::otlp::pipeline()
         .with_endpoint(jaeger.otlp_grpc())

@@ -52,6 +52,8 @@ pub mod jaeger;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
 pub mod otlp;
 mod pipeline;
+#[cfg(any(feature = "jaeger", feature = "zipkin"))]
+mod post;
 #[cfg(any(feature = "jaeger", feature = "zipkin", feature = "console"))]
 mod resource;
 #[cfg(feature = "zipkin")]

@@ -17,6 +17,7 @@ use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
 use crate::export::{Export, Failure};
 use crate::http_client::HttpClient;
+use crate::post::post;
 use crate::resource::service_name;
 
 /// Sends spans to Zipkin, or whatever takes its format.
@@ -50,9 +51,7 @@ impl Exporter {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let spans: Vec<_> = batch.iter().map(|data| self.span(data)).collect();
         let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
-        self.client
-            .post(&self.uri, "application/json", None, body)
-            .map_err(lost)
+        post(&self.client, &self.uri, "application/json", None, body).map_err(lost)
     }
 
     fn span<'a>(&'a self, span: &'a SpanData) -> Span<'a> {

@@ -7,7 +7,10 @@
     feature = "pipeline",
     doc = "([`jaeger`], [`otlp`], [`zipkin`], [`console`]) set one up in a line."
 )]
-#![cfg_attr(not(feature = "pipeline"), doc = "(one feature each) set one up in a line.")]
+#![cfg_attr(
+    not(feature = "pipeline"),
+    doc = "(one feature each) set one up in a line."
+)]
 //!
 //! # A server and a client
 //!
@@ -72,12 +75,12 @@ pub use pipeline::zipkin;
 pub use pipeline::{Guard, Pipeline, PipelineError, SpanCounts};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
+#[cfg(feature = "reqwest")]
+pub use trace::ReqwestFuture;
 pub use trace::{
     Client, ClientLayer, ClientService, ResponseBody, ResponseFuture, Server, ServerLayer,
     ServerService, Side, Trace, TraceLayer, client, server,
 };
-#[cfg(feature = "reqwest")]
-pub use trace::ReqwestFuture;
 
 // The types of OpenTelemetry that stand in this crate's public face.
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};

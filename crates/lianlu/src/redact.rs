@@ -44,7 +44,9 @@ fn redact_query(text: &str) -> Cow<'_, str> {
                 if SENSITIVE_KEYS.contains(&key) {
                     let value = text.get(at + 1..).unwrap_or_default();
                     let end = value
-                        .find(|c: char| c == '&' || c == '#' || c == ')' || c == '"' || c.is_whitespace())
+                        .find(|c: char| {
+                            c == '&' || c == '#' || c == ')' || c == '"' || c.is_whitespace()
+                        })
                         .unwrap_or(value.len());
                     out.push_str(text.get(copied..=at).unwrap_or_default());
                     out.push_str(REDACTED);

@@ -8,8 +8,9 @@ use opentelemetry::trace::{Event, Link, SpanKind, Status};
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
-use crate::resource::{other_attributes, service_name};
+use crate::resource::service_name;
 
 /// The resource, kept to be borrowed for each batch.
 #[derive(Debug)]
@@ -36,6 +37,17 @@ impl OwnedProcess {
                 .collect(),
         }
     }
+}
+
+/// Everything but the service's name, sorted by key.
+fn other_attributes(resource: &Resource) -> Vec<(Key, Value)> {
+    let mut attributes: Vec<_> = resource
+        .iter()
+        .filter(|(key, _)| key.as_str() != SERVICE_NAME)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    attributes
 }
 
 pub(super) fn span(span: &SpanData) -> Span<'_> {

@@ -13,7 +13,8 @@ use super::convert::{OwnedProcess, span};
 use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
 use crate::export::{Export, Failure};
-use crate::http_client::{HttpClient, basic_auth};
+use crate::http_client::HttpClient;
+use crate::post::post;
 
 const CONTENT_TYPE: &str = "application/x-thrift";
 
@@ -95,8 +96,7 @@ impl Exporter {
                 let mut body = Vec::new();
                 encode_batch_binary(&Batch { process, spans }, &mut body)
                     .map_err(|error| Failure::new(all, error.to_string()))?;
-                client
-                    .post(uri, CONTENT_TYPE, authorization.as_ref(), body)
+                post(client, uri, CONTENT_TYPE, authorization.as_ref(), body)
                     .map_err(|reason| Failure::new(all, reason))
             }
             Route::Agent(agent) => agent.send(&process, &spans),
@@ -119,4 +119,13 @@ impl SpanExporter for Exporter {
     fn set_resource(&mut self, resource: &Resource) {
         self.process = OwnedProcess::new(resource);
     }
+}
+
+/// The `Authorization` header of HTTP Basic authentication (RFC 7617).
+fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
+    use base64::Engine as _;
+    let token = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    let mut value = HeaderValue::try_from(format!("Basic {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -126,7 +126,11 @@ pub(super) fn end(span: &SpanRef<'_>, end: &End) {
         }
         None => {}
     }
-    let lowest_error = if end.kind == SpanKind::Client { 400 } else { 500 };
+    let lowest_error = if end.kind == SpanKind::Client {
+        400
+    } else {
+        500
+    };
     if let Some(status) = status.filter(|status| status.as_u16() >= lowest_error) {
         span.set_attribute(KeyValue::new(keys::ERROR_TYPE, status.as_str().to_owned()));
         // The code says it all; the conventions want no description that repeats it.

@@ -73,7 +73,10 @@ fn raw_path(start: &Start<'_>) -> String {
 fn peer(start: &Start<'_>) -> Option<(String, String)> {
     if start.kind != SpanKind::Client {
         let peer = start.peer?;
-        return Some((peer.ip().to_canonical().to_string(), peer.port().to_string()));
+        return Some((
+            peer.ip().to_canonical().to_string(),
+            peer.port().to_string(),
+        ));
     }
     let (host, port) = match (start.target, start.head.authority()) {
         (Some(target), _) => (target.host.as_str(), target.port),

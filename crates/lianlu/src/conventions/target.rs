@@ -41,15 +41,13 @@ impl Target {
                 host: rest.to_owned(),
                 port: None,
             },
-            _ => match split_authority(target) {
-                (host, Some(port)) => Self {
-                    host: host.to_owned(),
-                    port: Some(port),
-                },
-                _ => Self {
-                    host: target.to_owned(),
-                    port: None,
-                },
+            // A plain `host:port`, or an address in brackets; several addresses stand for themselves.
+            _ if target.starts_with('[') || rest.parse::<u16>().is_ok() => {
+                Self::from_authority(target)
+            }
+            _ => Self {
+                host: target.to_owned(),
+                port: None,
             },
         }
     }
@@ -106,13 +104,26 @@ mod tests {
             ("dns://1.2.3.4/grpc.io:50051", "grpc.io", Some(50051)),
             ("dns:///grpc.io:50051", "grpc.io", Some(50051)),
             ("dns:grpc.io", "grpc.io", None),
-            ("unix:///run/containerd/containerd.sock", "/run/containerd/containerd.sock", None),
+            (
+                "unix:///run/containerd/containerd.sock",
+                "/run/containerd/containerd.sock",
+                None,
+            ),
             ("unix:relative.sock", "relative.sock", None),
-            ("zk://zookeeper.google.com/foo", "zk://zookeeper.google.com/foo", None),
-            ("ipv4:198.51.100.123:50051,198.51.100.124:50051", "ipv4:198.51.100.123:50051,198.51.100.124:50051", None),
+            (
+                "zk://zookeeper.google.com/foo",
+                "zk://zookeeper.google.com/foo",
+                None,
+            ),
+            (
+                "ipv4:198.51.100.123:50051,198.51.100.124:50051",
+                "ipv4:198.51.100.123:50051,198.51.100.124:50051",
+                None,
+            ),
             ("http://127.0.0.1:9000", "127.0.0.1", Some(9000)),
             ("https://shop.example/orders?x", "shop.example", Some(443)),
             ("http://[::1]:9000/", "::1", Some(9000)),
+            ("[::1]:9000", "::1", Some(9000)),
             ("localhost", "localhost", None),
         ] {
             let expected = Target {

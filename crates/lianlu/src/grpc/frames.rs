@@ -3,15 +3,25 @@
 //! ```text
 //! | flags: u8 | length: u32 big endian | message: length bytes | next frame …
 //! ```
+//!
+//! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) a last frame with flag
+//! 0x80 holds the trailers, as lines of `name: value`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Buf;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 const HEADER_LEN: usize = 5;
 
 /// How many separate pieces of one data frame are looked into; `Bytes` is one piece.
 const MAX_PIECES: usize = 16;
+
+/// The flag of a frame that holds trailers.
+const TRAILERS: u8 = 0x80;
+
+/// Longer trailers are not read: nobody needs that much to say how a call went.
+const MAX_TRAILERS: usize = 16 * 1024;
 
 /// Messages and their bytes in one direction of a call.
 #[derive(Debug, Default)]
@@ -20,8 +30,11 @@ pub(crate) struct FrameCounter {
     bytes: u64,
     header: [u8; HEADER_LEN],
     header_filled: usize,
-    /// Bytes of the current message that are still to come.
-    message_left: usize,
+    /// Bytes of the current frame that are still to come.
+    frame_left: usize,
+    /// Whether the current frame holds trailers, and what has come of them.
+    in_trailers: bool,
+    trailers: Vec<u8>,
     /// Whether part of the body could not be seen, so that the counts mean nothing.
     blind: bool,
 }
@@ -41,10 +54,15 @@ impl FrameCounter {
 
     fn feed_bytes(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
-            if self.message_left > 0 {
-                let here = self.message_left.min(data.len());
-                self.message_left -= here;
-                data = data.get(here..).unwrap_or_default();
+            if self.frame_left > 0 {
+                let (here, rest) = data.split_at(self.frame_left.min(data.len()));
+                if self.in_trailers {
+                    let room = MAX_TRAILERS - self.trailers.len();
+                    let here = here.get(..room).unwrap_or(here);
+                    self.trailers.extend_from_slice(here);
+                }
+                self.frame_left -= here.len();
+                data = rest;
                 continue;
             }
             let (Some(&byte), Some(slot)) = (data.first(), self.header.get_mut(self.header_filled))
@@ -55,14 +73,35 @@ impl FrameCounter {
             data = data.get(1..).unwrap_or_default();
             self.header_filled += 1;
             if self.header_filled == HEADER_LEN {
-                let [_, a, b, c, d] = self.header;
+                let [flags, a, b, c, d] = self.header;
                 let length = u32::from_be_bytes([a, b, c, d]);
                 self.header_filled = 0;
-                self.message_left = length as usize;
-                self.messages += 1;
-                self.bytes += u64::from(length);
+                self.frame_left = length as usize;
+                self.in_trailers = flags & TRAILERS != 0;
+                if !self.in_trailers {
+                    self.messages += 1;
+                    self.bytes += u64::from(length);
+                }
             }
         }
+    }
+
+    /// The trailers of gRPC-Web, once their frame is whole.
+    pub(crate) fn web_trailers(&self) -> Option<HeaderMap> {
+        if !self.in_trailers || self.frame_left > 0 {
+            return None;
+        }
+        let mut trailers = HeaderMap::new();
+        for line in self.trailers.split(|byte| *byte == b'\n') {
+            let mut parts = line.trim_ascii().splitn(2, |byte| *byte == b':');
+            if let (Some(name), Some(value)) = (parts.next(), parts.next())
+                && let Ok(name) = HeaderName::from_bytes(name)
+                && let Ok(value) = HeaderValue::from_bytes(value.trim_ascii())
+            {
+                trailers.append(name, value);
+            }
+        }
+        Some(trailers)
     }
 
     /// Messages begun, and the sum of their declared lengths in bytes, as framed (so compressed,
@@ -81,6 +120,7 @@ pub(crate) struct MessageMeter {
 }
 
 impl MessageMeter {
+    #[cfg(any(feature = "tonic", feature = "axum"))]
     pub(crate) fn publish(&self, counter: &FrameCounter) {
         match counter.totals() {
             Some((messages, bytes)) => {
@@ -126,6 +166,36 @@ mod tests {
     }
 
     #[test]
+    fn trailers_of_grpc_web_are_no_message() {
+        let trailers = b"grpc-status:5\r\ngrpc-message: no%20one\r\n";
+        let mut body = frame(3);
+        body.push(TRAILERS);
+        body.extend(u32::try_from(trailers.len()).unwrap().to_be_bytes());
+        body.extend(trailers);
+        for step in 1..body.len() {
+            let mut counter = FrameCounter::default();
+            for piece in body.chunks(step) {
+                assert_eq!(counter.web_trailers(), None);
+                counter.feed(&Bytes::copy_from_slice(piece));
+            }
+            assert_eq!(counter.totals(), Some((1, 3)));
+            let trailers = counter.web_trailers().unwrap();
+            assert_eq!(trailers["grpc-status"], "5");
+            assert_eq!(trailers["grpc-message"], "no%20one");
+        }
+    }
+
+    #[test]
+    fn endless_trailers_are_cut() {
+        let mut counter = FrameCounter::default();
+        counter.feed(&Bytes::from_static(&[TRAILERS, 255, 255, 255, 255]));
+        for _ in 0..100 {
+            counter.feed(&Bytes::from(vec![b'x'; 1024]));
+        }
+        assert_eq!(counter.trailers.len(), MAX_TRAILERS);
+    }
+
+    #[test]
     fn pieces_of_one_buffer_are_seen() {
         let body = frame(10);
         let (head, tail) = body.split_at(3);
@@ -149,7 +219,9 @@ mod tests {
             }
         }
         let mut counter = FrameCounter::default();
-        counter.feed(&OnlyFirst(Bytes::from(frame(1)).chain(Bytes::from(frame(1)))));
+        counter.feed(&OnlyFirst(
+            Bytes::from(frame(1)).chain(Bytes::from(frame(1))),
+        ));
         assert_eq!(counter.totals(), None);
     }
 }

@@ -30,7 +30,10 @@ mod tests {
         assert_eq!(parse_timeout("3M"), Some(Duration::from_secs(180)));
         assert_eq!(parse_timeout("4S"), Some(Duration::from_secs(4)));
         assert_eq!(parse_timeout("50m"), Some(Duration::from_millis(50)));
-        assert_eq!(parse_timeout("99999999u"), Some(Duration::from_micros(99_999_999)));
+        assert_eq!(
+            parse_timeout("99999999u"),
+            Some(Duration::from_micros(99_999_999))
+        );
         assert_eq!(parse_timeout("7n"), Some(Duration::from_nanos(7)));
     }
 

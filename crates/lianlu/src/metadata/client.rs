@@ -13,7 +13,6 @@ use super::{ClientMetadata, Metadata, ServerMetadata};
 /// A layer that sends the current metadata with each call: constants, what
 /// [`append_to_client_context`](super::append_to_client_context) added, and the global part of what
 /// the call being served came with.
-#[must_use]
 pub fn client() -> ClientLayer {
     ClientLayer {
         options: Arc::new(Options {

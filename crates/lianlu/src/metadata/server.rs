@@ -14,7 +14,6 @@ use super::{Metadata, ServerMetadata};
 use crate::trace::{ResponseBody, ResponseFuture, Scope};
 
 /// A layer that makes a request's metadata available to the handler, and to the clients it calls.
-#[must_use]
 pub fn server() -> ServerLayer {
     ServerLayer {
         options: Arc::new(Options {

@@ -57,9 +57,11 @@ impl Metadata {
 
     /// Every key with every value, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|(key, values)| values.iter().map(move |value| (key.as_str(), value.as_str())))
+        self.0.iter().flat_map(|(key, values)| {
+            values
+                .iter()
+                .map(move |value| (key.as_str(), value.as_str()))
+        })
     }
 
     /// Whether there is no entry.

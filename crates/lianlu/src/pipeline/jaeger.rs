@@ -132,7 +132,11 @@ impl Jaeger {
         if host.is_none() && port.is_none() {
             return Destination::Collector("with_collector_endpoint", DEFAULT_COLLECTOR.to_owned());
         }
-        let option = if host.is_some() { AGENT_HOST } else { AGENT_PORT };
+        let option = if host.is_some() {
+            AGENT_HOST
+        } else {
+            AGENT_PORT
+        };
         let host = host.unwrap_or_else(|| "localhost".to_owned());
         let port = port.unwrap_or_else(|| "6831".to_owned());
         Destination::Agent(option, format!("{host}:{port}"))

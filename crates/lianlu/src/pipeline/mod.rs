@@ -151,9 +151,7 @@ impl<E: Exporter> Pipeline<E> {
         if let Some(delay) = self.schedule_delay {
             limits.schedule_delay = delay;
         }
-        let resource = self
-            .resource
-            .unwrap_or_else(|| Resource::builder().build());
+        let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
         let exporter = self.exporter.build(&resource)?;
         let processor = match self.listener {
             Some(listener) => {

@@ -3,12 +3,10 @@
 use std::sync::LazyLock;
 
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
+use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
-};
-use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -105,7 +103,11 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "a=1"), (TRACESTATE, "b=2")]);
+        let cx = context_of(&[
+            (TRACEPARENT, VALID),
+            (TRACESTATE, "a=1"),
+            (TRACESTATE, "b=2"),
+        ]);
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, "stale".parse().unwrap());
         TraceContext.inject_context(&cx, &mut HeaderInjector(&mut headers));
@@ -116,7 +118,14 @@ mod tests {
 
     #[test]
     fn malformed_is_a_new_trace() {
-        for value in ["", "x", "00", &VALID[..54], &format!("{VALID}-"), &VALID.to_uppercase()] {
+        for value in [
+            "",
+            "x",
+            "00",
+            &VALID[..54],
+            &format!("{VALID}-"),
+            &VALID.to_uppercase(),
+        ] {
             let cx = context_of(&[(TRACEPARENT, value)]);
             assert!(!cx.span().span_context().is_valid(), "{value:?}");
         }

@@ -43,11 +43,12 @@ impl Scope {
         self.call.as_mut()
     }
 
-    /// The call, if it has a span that records and speaks gRPC.
+    /// The call, if it speaks gRPC. Its span may be one that does not record: also then it is the
+    /// parent of what is made in the streams.
     pub(crate) fn grpc_call(&mut self) -> Option<&mut Call> {
         self.call
             .as_mut()
-            .filter(|call| call.protocol == Protocol::Grpc && call.recording)
+            .filter(|call| call.protocol == Protocol::Grpc)
     }
 
     /// Runs a piece of the call with its context current. A panic in it is seen when the call is
@@ -128,8 +129,8 @@ impl Call {
         self.protocol
     }
 
-    pub(crate) fn set_request_meter(&mut self, meter: Arc<MessageMeter>) {
-        self.requests = Some(meter);
+    pub(crate) fn set_request_meter(&mut self, meter: Option<Arc<MessageMeter>>) {
+        self.requests = meter;
     }
 
     /// Notes the response's head. `true` if nothing of the call can follow it.
@@ -137,6 +138,7 @@ impl Call {
         &mut self,
         status: StatusCode,
         headers: &http::HeaderMap,
+        length: Option<u64>,
         body_ended: bool,
     ) -> bool {
         self.http_status = Some(status);
@@ -148,6 +150,8 @@ impl Call {
             }
             Protocol::Http => {
                 body_ended
+                    // A connection does not ask a body of no bytes whether it has ended.
+                    || length == Some(0)
                     || self.bodiless
                     || status.is_informational()
                     || status == StatusCode::NO_CONTENT
@@ -159,6 +163,9 @@ impl Call {
     pub(crate) fn on_data(&mut self, data: &impl bytes::Buf) {
         if self.recording && self.protocol == Protocol::Grpc {
             self.responses.feed(data);
+            if let Some(trailers) = self.responses.web_trailers() {
+                self.on_trailers(&trailers);
+            }
         }
     }
 
@@ -202,7 +209,10 @@ impl Drop for Call {
         }
         let failure = if self.running {
             Failure::Panic
-        } else if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        } else if self
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+        {
             Failure::Deadline
         } else {
             Failure::Dropped

@@ -64,7 +64,8 @@ fn sources<'a>(
     // Bounded, for an error that is its own source.
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
         (*error).source()
-    }).take(16)
+    })
+    .take(16)
 }
 
 fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {

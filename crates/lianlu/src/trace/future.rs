@@ -69,13 +69,13 @@ where
 /// Takes note of a response's head, and lets the call last as long as its body.
 pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
     let (head, body) = response.into_parts();
+    let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
     let ended = scope
         .call()
-        .is_some_and(|call| call.on_head(head.status, &head.headers, body.is_end_stream()));
+        .is_some_and(|call| call.on_head(head.status, &head.headers, length, body.is_end_stream()));
     if ended {
         scope.end(None);
     }
-    let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
     let body = ResponseBody::new(body, scope, length);
     Response::from_parts(head, body)
 }

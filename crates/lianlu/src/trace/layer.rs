@@ -40,7 +40,6 @@ use crate::request::RequestHead;
 ///
 /// The peer's address is known on a tonic server, and on axum when it is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
-#[must_use]
 pub fn server() -> ServerLayer {
     TraceLayer::new()
 }
@@ -102,7 +101,6 @@ pub fn server() -> ServerLayer {
 /// # let _ = text; Ok(())
 /// # }
 /// ```
-#[must_use]
 pub fn client() -> ClientLayer {
     TraceLayer::new()
 }

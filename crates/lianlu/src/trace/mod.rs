@@ -20,10 +20,10 @@ mod service;
 mod side;
 
 pub use body::ResponseBody;
+pub(crate) use call::Scope;
 pub use future::ResponseFuture;
 pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 #[cfg(feature = "reqwest")]
 pub use reqwest::ReqwestFuture;
 pub use service::{ClientService, ServerService, Trace};
-pub(crate) use call::Scope;
 pub use side::{Client, Server, Side};

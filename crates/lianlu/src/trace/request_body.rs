@@ -4,40 +4,36 @@
 //! body alone. So the body types that can hold any body, tonic's and axum's, are wrapped in place
 //! and keep their type; others are left as they are, and the span then has no request counts.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use opentelemetry::Context;
 
 use crate::grpc::MessageMeter;
 
-/// Starts to count `body`'s messages. `false` if its type is none that can be wrapped.
+/// Starts to count `body`'s messages, if its type is one that can be wrapped.
 #[cfg(any(feature = "tonic", feature = "axum"))]
-pub(super) fn meter<B: 'static>(
-    body: &mut B,
-    meter: &Arc<MessageMeter>,
-    context: &Context,
-) -> bool {
-    let body: &mut dyn Any = body;
+pub(super) fn meter<B: 'static>(body: &mut B, context: &Context) -> Option<Arc<MessageMeter>> {
+    let body: &mut dyn std::any::Any = body;
+    let meter = Arc::default();
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
         let inner = std::mem::take(body);
-        *body = tonic::body::Body::new(metered::MeteredBody::new(inner, meter, context));
-        return true;
+        *body = tonic::body::Body::new(metered::MeteredBody::new(inner, &meter, context));
+        return Some(meter);
     }
     #[cfg(feature = "axum")]
     if let Some(body) = body.downcast_mut::<axum::body::Body>() {
         let inner = std::mem::take(body);
-        *body = axum::body::Body::new(metered::MeteredBody::new(inner, meter, context));
-        return true;
+        *body = axum::body::Body::new(metered::MeteredBody::new(inner, &meter, context));
+        return Some(meter);
     }
-    false
+    None
 }
 
+/// Without tonic and axum there is no body to know.
 #[cfg(not(any(feature = "tonic", feature = "axum")))]
-pub(super) fn meter<B: 'static>(_: &mut B, _: &Arc<MessageMeter>, _: &Context) -> bool {
-    let _: Option<&dyn Any> = None;
-    false
+pub(super) fn meter<B: 'static>(_: &mut B, _: &Context) -> Option<Arc<MessageMeter>> {
+    None
 }
 
 #[cfg(any(feature = "tonic", feature = "axum"))]

@@ -12,15 +12,14 @@ use tower_service::Service;
 
 use super::body::ResponseBody;
 use super::call::{Call, Scope};
-use std::fmt::Display;
 use super::future::ResponseFuture;
 use super::layer::Options;
 use super::request_body;
 use super::side::{Client, Server, Side};
 use crate::conventions::{Protocol, Start};
-use crate::grpc::MessageMeter;
 use crate::propagation::{CallerService, HeaderExtractor, HeaderInjector};
 use crate::request::RequestHead;
+use std::fmt::Display;
 
 /// The service that [`server()`](crate::server) wraps around another.
 pub type ServerService<S> = Trace<S, Server>;
@@ -77,11 +76,8 @@ where
             inject(&self.options, scope.context(), request.headers_mut());
         }
         if let Some(call) = scope.grpc_call() {
-            let meter = Arc::new(MessageMeter::default());
-            let context = call.context().clone();
-            if request_body::meter(request.body_mut(), &meter, &context) {
-                call.set_request_meter(meter);
-            }
+            let meter = request_body::meter(request.body_mut(), call.context());
+            call.set_request_meter(meter);
         }
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
@@ -162,9 +158,7 @@ fn peer(head: &RequestHead<'_>) -> Option<std::net::SocketAddr> {
         return info.remote_addr();
     }
     #[cfg(feature = "axum")]
-    if let Some(info) =
-        extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>()
-    {
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
         return Some(info.0);
     }
     extensions.get::<std::net::SocketAddr>().copied()
