@@ -59,6 +59,8 @@ mod request;
 mod trace;
 
 pub use ids::{span_id, trace_attrs, trace_id};
+#[cfg(feature = "pipeline")]
+pub use lianlu_sdk::{Drops, FlushError, Notice, OptionError, SpanCounts};
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub use pipeline::console;
@@ -72,14 +74,14 @@ pub use pipeline::otlp;
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
 pub use pipeline::zipkin;
 #[cfg(feature = "pipeline")]
-pub use pipeline::{Guard, Pipeline, PipelineError, SpanCounts};
+pub use pipeline::{Guard, Pipeline, PipelineError};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
 #[cfg(feature = "reqwest")]
 pub use trace::ReqwestFuture;
 pub use trace::{
-    Client, ClientLayer, ClientService, ResponseBody, ResponseFuture, Server, ServerLayer,
-    ServerService, Side, Trace, TraceLayer, client, server,
+    ClientLayer, ClientService, ClientSide, ResponseBody, ResponseFuture, ServerLayer,
+    ServerService, ServerSide, Side, Trace, TraceLayer, client, server,
 };
 
 // The types of OpenTelemetry that stand in this crate's public face.

@@ -9,6 +9,9 @@ use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compac
 use crate::error::OptionError;
 use crate::export::Failure;
 
+/// Agents read packets of less than 65,000 bytes.
+const MAX_PACKET: usize = UDP_MAX_PACKET - 1;
+
 /// Between two packets of a batch. UDP has no flow control, and a socket's usual buffer holds three of
 /// these packets: without a pause the agent's kernel throws the rest of a burst away.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -35,7 +38,7 @@ impl Agent {
     /// the system refused.
     pub(super) fn send(&self, process: &Process<'_>, spans: &[Span<'_>]) -> Result<(), Failure> {
         let mut failure = Failure::new(0, "");
-        let packets = split_emit_batch_compact(process, spans, UDP_MAX_PACKET);
+        let packets = split_emit_batch_compact(process, spans, MAX_PACKET);
         for (number, packet) in packets.enumerate() {
             if number > 0 {
                 std::thread::sleep(PAUSE);

@@ -24,7 +24,6 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 pub use guard::Guard;
-pub use lianlu_sdk::SpanCounts;
 
 /// How long an HTTP exporter waits for its collector.
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
@@ -105,7 +104,6 @@ impl<E> Pipeline<E> {
 }
 
 /// What makes an exporter out of its options. Sealed by being private.
-#[allow(private_interfaces, unreachable_pub)]
 pub trait Exporter {
     #[doc(hidden)]
     type Export: Export;
@@ -114,7 +112,6 @@ pub trait Exporter {
     fn build(&self, resource: &Resource) -> Result<Self::Export, OptionError>;
 }
 
-#[allow(private_bounds)]
 impl<E: Exporter> Pipeline<E> {
     /// Starts the pipeline and makes it the global one: its provider becomes the global tracer
     /// provider, its `service.name` the name that clients send.
@@ -131,7 +128,9 @@ impl<E: Exporter> Pipeline<E> {
     pub fn install(self) -> Result<Guard, PipelineError> {
         let guard = self.build()?;
         crate::provider::set_tracer_provider(guard.tracer_provider().clone());
-        if let Some(name) = guard.service_name() {
+        // A made-up name tells nobody who calls.
+        let name = guard.service_name();
+        if let Some(name) = name.filter(|name| !name.starts_with("unknown_service")) {
             crate::propagation::set_service_name(name);
         }
         Ok(guard)

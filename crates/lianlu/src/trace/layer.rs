@@ -11,7 +11,7 @@ use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use tower_layer::Layer;
 
 use super::service::Trace;
-use super::side::{Client, Server, Side};
+use super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::{Dialect, target::Target};
 use crate::propagation;
 use crate::provider::{TracerSource, default_scope};
@@ -106,10 +106,10 @@ pub fn client() -> ClientLayer {
 }
 
 /// The layer that [`server()`] makes.
-pub type ServerLayer = TraceLayer<Server>;
+pub type ServerLayer = TraceLayer<ServerSide>;
 
 /// The layer that [`client()`] makes.
-pub type ClientLayer = TraceLayer<Client>;
+pub type ClientLayer = TraceLayer<ClientSide>;
 
 /// A tower layer that makes a span for each call. Cheap to clone.
 ///
@@ -236,7 +236,7 @@ impl<K: Side> TraceLayer<K> {
     }
 }
 
-impl TraceLayer<Client> {
+impl TraceLayer<ClientSide> {
     /// Where this client's calls go, for `server.address` and `server.port`: a URL or a gRPC target
     /// (`host:port`, `dns:///host:port`, `unix:///path`).
     ///

@@ -26,4 +26,4 @@ pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 #[cfg(feature = "reqwest")]
 pub use reqwest::ReqwestFuture;
 pub use service::{ClientService, ServerService, Trace};
-pub use side::{Client, Server, Side};
+pub use side::{ClientSide, ServerSide, Side};

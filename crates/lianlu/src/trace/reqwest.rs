@@ -13,10 +13,10 @@ use super::call::Scope;
 use super::error::failure;
 use super::future::wrap;
 use super::service::{Trace, inject, start};
-use super::side::Client;
+use super::side::ClientSide;
 use crate::request::RequestHead;
 
-impl<S> Service<Request> for Trace<S, Client>
+impl<S> Service<Request> for Trace<S, ClientSide>
 where
     S: Service<Request, Response = Response, Error = reqwest::Error>,
 {
@@ -39,7 +39,7 @@ where
             request.headers(),
             &extensions,
         );
-        let mut scope = start::<Client>(&self.options, head);
+        let mut scope = start::<ClientSide>(&self.options, head);
         inject(&self.options, scope.context(), request.headers_mut());
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));

@@ -15,17 +15,17 @@ use super::call::{Call, Scope};
 use super::future::ResponseFuture;
 use super::layer::Options;
 use super::request_body;
-use super::side::{Client, Server, Side};
+use super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::{Protocol, Start};
 use crate::propagation::{CallerService, HeaderExtractor, HeaderInjector};
 use crate::request::RequestHead;
 use std::fmt::Display;
 
 /// The service that [`server()`](crate::server) wraps around another.
-pub type ServerService<S> = Trace<S, Server>;
+pub type ServerService<S> = Trace<S, ServerSide>;
 
 /// The service that [`client()`](crate::client) wraps around another.
-pub type ClientService<S> = Trace<S, Client>;
+pub type ClientService<S> = Trace<S, ClientSide>;
 
 /// A service that makes a span for each call of the one inside.
 ///

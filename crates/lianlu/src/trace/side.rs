@@ -6,7 +6,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A side of a call: [`Server`] or [`Client`]. Sealed.
+/// A side of a call: [`ServerSide`] or [`ClientSide`]. Sealed.
 pub trait Side: sealed::Sealed + Clone + Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The kind of the side's spans.
     const KIND: SpanKind;
@@ -14,19 +14,19 @@ pub trait Side: sealed::Sealed + Clone + Copy + std::fmt::Debug + Send + Sync + 
 
 /// Marks the layer of a server.
 #[derive(Debug, Clone, Copy)]
-pub struct Server;
+pub struct ServerSide;
 
 /// Marks the layer of a client.
 #[derive(Debug, Clone, Copy)]
-pub struct Client;
+pub struct ClientSide;
 
-impl sealed::Sealed for Server {}
-impl sealed::Sealed for Client {}
+impl sealed::Sealed for ServerSide {}
+impl sealed::Sealed for ClientSide {}
 
-impl Side for Server {
+impl Side for ServerSide {
     const KIND: SpanKind = SpanKind::Server;
 }
 
-impl Side for Client {
+impl Side for ClientSide {
     const KIND: SpanKind = SpanKind::Client;
 }
