@@ -88,8 +88,3 @@ pub use trace::{
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
 #[cfg(feature = "pipeline")]
 pub use opentelemetry_sdk::{Resource, trace::Sampler};
-
-/// The README's examples, compiled.
-#[cfg(all(doctest, feature = "full"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

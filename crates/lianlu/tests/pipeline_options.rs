@@ -9,12 +9,32 @@ fn message(result: Result<lianlu::Guard, PipelineError>) -> String {
 
 #[test]
 fn endpoints() {
-    for bad in ["", "collector", "localhost:4317", "ftp://localhost", "https://localhost", "http://"] {
-        let jaeger = lianlu::jaeger::pipeline().with_collector_endpoint(bad).install();
-        assert!(message(jaeger).starts_with("with_collector_endpoint: "), "{bad}");
-        let zipkin = lianlu::zipkin::pipeline().with_collector_endpoint(bad).install();
-        assert!(message(zipkin).starts_with("with_collector_endpoint: "), "{bad}");
-        for protocol in [lianlu::otlp::Protocol::Grpc, lianlu::otlp::Protocol::HttpProtobuf] {
+    for bad in [
+        "",
+        "collector",
+        "localhost:4317",
+        "ftp://localhost",
+        "https://localhost",
+        "http://",
+    ] {
+        let jaeger = lianlu::jaeger::pipeline()
+            .with_collector_endpoint(bad)
+            .install();
+        assert!(
+            message(jaeger).starts_with("with_collector_endpoint: "),
+            "{bad}"
+        );
+        let zipkin = lianlu::zipkin::pipeline()
+            .with_collector_endpoint(bad)
+            .install();
+        assert!(
+            message(zipkin).starts_with("with_collector_endpoint: "),
+            "{bad}"
+        );
+        for protocol in [
+            lianlu::otlp::Protocol::Grpc,
+            lianlu::otlp::Protocol::HttpProtobuf,
+        ] {
             let otlp = lianlu::otlp::pipeline()
                 .with_endpoint(bad)
                 .with_protocol(protocol)
@@ -22,7 +42,9 @@ fn endpoints() {
             assert!(message(otlp).starts_with("with_endpoint: "), "{bad}");
         }
     }
-    let agent = lianlu::jaeger::pipeline().with_agent_endpoint("nowhere").install();
+    let agent = lianlu::jaeger::pipeline()
+        .with_agent_endpoint("nowhere")
+        .install();
     assert!(message(agent).starts_with("with_agent_endpoint: "));
 }
 
@@ -39,7 +61,9 @@ fn the_message_says_what_would_be_right() {
 fn a_ratio_outside_of_0_to_1() {
     for ratio in [-0.5, 1.5, f64::NAN] {
         let sampler = Sampler::TraceIdRatioBased(ratio);
-        let plain = lianlu::console::pipeline().with_sampler(sampler.clone()).install();
+        let plain = lianlu::console::pipeline()
+            .with_sampler(sampler.clone())
+            .install();
         assert!(message(plain).starts_with("with_sampler: "), "{ratio}");
         let sampler = Sampler::ParentBased(Box::new(sampler));
         let parent = lianlu::console::pipeline().with_sampler(sampler).install();
@@ -49,6 +73,8 @@ fn a_ratio_outside_of_0_to_1() {
 
 #[test]
 fn a_password_is_not_in_the_debug_text() {
-    let pipeline = lianlu::jaeger::pipeline().with_username("ann").with_password("secret");
+    let pipeline = lianlu::jaeger::pipeline()
+        .with_username("ann")
+        .with_password("secret");
     assert!(!format!("{pipeline:?}").contains("secret"));
 }

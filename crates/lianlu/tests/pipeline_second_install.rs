@@ -45,18 +45,22 @@ fn install(name: &'static str) -> (Guard, Output) {
 type Sent = Arc<Mutex<Vec<Option<String>>>>;
 
 /// Answers with an empty body, and keeps what name the caller gave.
-fn service(sent: &Sent) -> impl Service<
+fn service(
+    sent: &Sent,
+) -> impl Service<
     Request<Empty<bytes::Bytes>>,
     Response = Response<lianlu::ResponseBody<Empty<bytes::Bytes>>>,
     Error = Infallible,
 > + Clone {
     let sent = Arc::clone(sent);
-    lianlu::client().layer(tower::service_fn(move |request: Request<Empty<bytes::Bytes>>| {
-        let name = request.headers().get("x-md-service-name");
-        let name = name.map(|name| name.to_str().unwrap().to_owned());
-        sent.lock().unwrap().push(name);
-        async { Ok::<_, Infallible>(Response::new(Empty::new())) }
-    }))
+    lianlu::client().layer(tower::service_fn(
+        move |request: Request<Empty<bytes::Bytes>>| {
+            let name = request.headers().get("x-md-service-name");
+            let name = name.map(|name| name.to_str().unwrap().to_owned());
+            sent.lock().unwrap().push(name);
+            async { Ok::<_, Infallible>(Response::new(Empty::new())) }
+        },
+    ))
 }
 
 async fn call(
@@ -91,9 +95,17 @@ async fn each_pipeline_keeps_its_own() {
     call(service, "POST").await;
     second.shutdown().unwrap();
 
-    assert!(first_output.text().contains("first  GET"), "{}", first_output.text());
+    assert!(
+        first_output.text().contains("first  GET"),
+        "{}",
+        first_output.text()
+    );
     assert!(!first_output.text().contains("PUT"));
-    assert!(second_output.text().contains("second  PUT"), "{}", second_output.text());
+    assert!(
+        second_output.text().contains("second  PUT"),
+        "{}",
+        second_output.text()
+    );
     assert!(second_output.text().contains("second  POST"));
     let sent = sent.lock().unwrap().clone();
     let name = |name: &str| Some(name.to_owned());
