@@ -14,6 +14,8 @@ pub struct Item {
     pub name: ::prost::alloc::string::String,
     #[prost(int64, tag = "3")]
     pub price_cents: i64,
+    #[prost(uint32, tag = "4")]
+    pub in_stock: u32,
 }
 #[allow(clippy::all)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -430,7 +432,7 @@ pub mod orders_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Takes orders; asks the catalog for the price.
+    /// Takes orders; asks the catalog for price and stock.
     #[derive(Debug, Clone)]
     pub struct OrdersClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -551,7 +553,7 @@ pub mod orders_server {
             request: tonic::Request<super::PlaceOrderRequest>,
         ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status>;
     }
-    /// Takes orders; asks the catalog for the price.
+    /// Takes orders; asks the catalog for price and stock.
     #[derive(Debug)]
     pub struct OrdersServer<T> {
         inner: Arc<T>,

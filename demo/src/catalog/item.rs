@@ -1,0 +1,57 @@
+//! The items on the shelf, as the database has them.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Row};
+
+/// A row of `items`.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) sku: String,
+    pub(super) name: String,
+    pub(super) price_cents: i64,
+    pub(super) in_stock: u32,
+    /// How long it takes to say what it is worth.
+    pub(super) appraisal: Duration,
+}
+
+impl Item {
+    /// Reads `sku, name, price_cents, in_stock, appraisal_ms`.
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            sku: row.get(0)?,
+            name: row.get(1)?,
+            price_cents: row.get(2)?,
+            in_stock: row.get(3)?,
+            appraisal: Duration::from_millis(row.get::<_, u32>(4)?.into()),
+        })
+    }
+}
+
+/// Creates the table and fills it. The clock takes an appraiser, the abacus is sold out, and the
+/// mystery box is a row that the service can't read.
+pub(super) fn stock_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "
+        CREATE TABLE items (
+            sku          TEXT PRIMARY KEY,
+            name         TEXT NOT NULL,
+            price_cents  INTEGER,
+            in_stock     INTEGER NOT NULL,
+            appraisal_ms INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE prices (
+            sku         TEXT NOT NULL REFERENCES items,
+            price_cents INTEGER NOT NULL
+        );
+        INSERT INTO items VALUES
+            ('teapot',  'Teapot, Yixing clay', 4200, 12, 0),
+            ('teacup',  'Teacup, celadon',      900, 80, 0),
+            ('lantern', 'Paper lantern',       1500, 30, 0),
+            ('kite',    'Swallow kite',        2600, 10, 0),
+            ('clock',   'Grandfather clock', 189000,  1, 180),
+            ('abacus',  'Abacus, rosewood',    3300,  0, 0),
+            ('mystery', 'Mystery box',         NULL,  5, 0);
+        ",
+    )
+}

@@ -1,0 +1,67 @@
+//! The built-in traffic: shoppers that come by, each with an errand.
+
+mod errand;
+mod visit;
+mod visits;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::telemetry::Service as Telemetry;
+use errand::ROUND;
+use visit::Shopper;
+pub(crate) use visits::Visits;
+
+/// One shopper every so often: 5 a second.
+const PACE: Duration = Duration::from_millis(200);
+
+/// How long the last shoppers may take when the time is over.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Sends shoppers for `length`, and keeps count in `visits`.
+pub(crate) async fn shop(
+    gateway: SocketAddr,
+    length: Duration,
+    telemetry: &Telemetry,
+    visits: &mut Visits,
+) -> Result<(), Box<dyn Error>> {
+    // Never through a proxy: the shop is on loopback.
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let shopper = Shopper::new(http, &telemetry.client(), gateway);
+    let tracer = telemetry.tracer();
+
+    let begin = Instant::now();
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut errands = ROUND.into_iter().cycle();
+    let mut under_way = JoinSet::new();
+    while begin.elapsed() < length {
+        tokio::select! {
+            Some(outcome) = under_way.join_next() => visits.count(outcome),
+            _ = pace.tick() => {
+                if begin.elapsed() >= length {
+                    break;
+                }
+                let Some(errand) = errands.next() else { break };
+                visits.begin();
+                // Each errand is a trace. A spawned task knows no context: it is handed over.
+                let context = Context::new().with_span(tracer.start(errand.name()));
+                let shopper = shopper.clone();
+                under_way.spawn(async move { shopper.run(errand).await }.with_context(context));
+            }
+        }
+    }
+    let rest = async {
+        while let Some(outcome) = under_way.join_next().await {
+            visits.count(outcome);
+        }
+    };
+    let _ = timeout(PATIENCE, rest).await;
+    Ok(())
+}

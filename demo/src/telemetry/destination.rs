@@ -1,0 +1,162 @@
+//! Where the traces go.
+
+use std::fmt;
+
+use lianlu::console::Tree;
+use lianlu::otlp::Protocol;
+use lianlu::{Guard, Pipeline, PipelineError, Resource};
+
+use super::announce::Announcer;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Console,
+    Jaeger(String),
+    Otlp { url: String, protocol: Protocol },
+    Zipkin(String),
+}
+
+/// A pipeline that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    #[error("{flag}: {problem}, got {value:?}")]
+    Flag {
+        flag: &'static str,
+        problem: String,
+        value: String,
+    },
+    #[error(transparent)]
+    Pipeline(PipelineError),
+}
+
+impl Destination {
+    /// OTLP over HTTP if the URL has a path or HTTP's port, over gRPC otherwise.
+    pub(crate) fn otlp(url: &str) -> Self {
+        let is_http = url
+            .parse::<http::Uri>()
+            .is_ok_and(|uri| uri.port_u16() == Some(4318) || !matches!(uri.path(), "" | "/"));
+        Self::Otlp {
+            url: url.to_owned(),
+            protocol: if is_http {
+                Protocol::HttpProtobuf
+            } else {
+                Protocol::Grpc
+            },
+        }
+    }
+
+    fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::Console => None,
+            Self::Jaeger(_) => Some("--jaeger"),
+            Self::Otlp { .. } => Some("--otlp"),
+            Self::Zipkin(_) => Some("--zipkin"),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Console => write!(f, "its traces come below, each as a tree once it is over"),
+            Self::Jaeger(url) => write!(f, "its traces go to {url} (Jaeger, thrift over HTTP)"),
+            Self::Otlp { url, protocol } => {
+                let way = match protocol {
+                    Protocol::Grpc => "gRPC",
+                    _ => "HTTP",
+                };
+                write!(f, "its traces go to {url} (OTLP over {way})")
+            }
+            Self::Zipkin(url) => write!(f, "its traces go to {url} (Zipkin)"),
+        }
+    }
+}
+
+/// Makes the pipelines to one destination.
+#[derive(Debug)]
+pub(super) struct Pipelines {
+    destination: Destination,
+    /// Shared, so that one tree shows the spans of all services.
+    tree: Tree,
+}
+
+impl Pipelines {
+    pub(super) fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            tree: Tree::stdout(),
+        }
+    }
+
+    pub(super) fn build(
+        &self,
+        resource: Resource,
+        announcer: &Announcer,
+    ) -> Result<Guard, SetupError> {
+        let built = match &self.destination {
+            Destination::Console => {
+                let pipeline = lianlu::console::pipeline().with_tree(self.tree.clone());
+                with_all(pipeline, resource, announcer).build()
+            }
+            Destination::Jaeger(url) => {
+                let pipeline = lianlu::jaeger::pipeline().with_collector_endpoint(url);
+                with_all(pipeline, resource, announcer).build()
+            }
+            Destination::Otlp { url, protocol } => {
+                let pipeline = lianlu::otlp::pipeline()
+                    .with_endpoint(url)
+                    .with_protocol(*protocol);
+                with_all(pipeline, resource, announcer).build()
+            }
+            Destination::Zipkin(url) => {
+                let pipeline = lianlu::zipkin::pipeline().with_collector_endpoint(url);
+                with_all(pipeline, resource, announcer).build()
+            }
+        };
+        built.map_err(|error| self.explain(error))
+    }
+
+    /// Says the flag's name for the method's; an environment variable keeps its own.
+    fn explain(&self, error: PipelineError) -> SetupError {
+        match (error, self.destination.flag()) {
+            (PipelineError::Option(error), Some(flag)) if error.option.starts_with("with_") => {
+                SetupError::Flag {
+                    flag,
+                    problem: error.problem,
+                    value: error.value,
+                }
+            }
+            (error, _) => SetupError::Pipeline(error),
+        }
+    }
+}
+
+fn with_all<E>(pipeline: Pipeline<E>, resource: Resource, announcer: &Announcer) -> Pipeline<E> {
+    let announcer = announcer.clone();
+    pipeline
+        .with_resource(resource)
+        .with_loss_listener(move |notice| announcer.say(notice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn otlp_takes_its_protocol_from_the_url() {
+        for (url, expected) in [
+            ("http://localhost:4317", Protocol::Grpc),
+            ("http://localhost:4317/", Protocol::Grpc),
+            ("http://localhost:14317", Protocol::Grpc),
+            ("http://localhost:4318", Protocol::HttpProtobuf),
+            ("http://localhost:14318/v1/traces", Protocol::HttpProtobuf),
+            ("not a url", Protocol::Grpc),
+        ] {
+            let Destination::Otlp { protocol, .. } = Destination::otlp(url) else {
+                panic!("{url} is OTLP");
+            };
+            assert_eq!(protocol, expected, "{url}");
+        }
+    }
+}

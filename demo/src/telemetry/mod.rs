@@ -1,0 +1,132 @@
+//! A span pipeline for each service, all to one destination.
+
+mod announce;
+mod destination;
+
+use std::time::{Duration, Instant};
+
+use lianlu::{ClientLayer, Guard, Resource, ServerLayer, SpanCounts};
+use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracer;
+
+use announce::Announcer;
+use destination::Pipelines;
+pub(crate) use destination::{Destination, SetupError};
+
+/// How long spans may take to end once the last call is over.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// How long the collector may take at the end.
+const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// The pipelines of everyone in the shop.
+#[derive(Debug)]
+pub(crate) struct Telemetry {
+    pub(crate) shopper: Service,
+    pub(crate) gateway: Service,
+    pub(crate) orders: Service,
+    pub(crate) catalog: Service,
+    announcement: String,
+}
+
+/// One service's pipeline.
+#[derive(Debug)]
+pub(crate) struct Service {
+    name: &'static str,
+    guard: Guard,
+}
+
+/// Where a service's spans are.
+#[derive(Debug)]
+pub(crate) struct ServiceSpans {
+    pub(crate) service: &'static str,
+    pub(crate) counts: SpanCounts,
+}
+
+impl Telemetry {
+    pub(crate) fn start(destination: &Destination) -> Result<Self, SetupError> {
+        let pipelines = Pipelines::new(destination.clone());
+        let announcer = Announcer::default();
+        let service = |name| {
+            let resource = Resource::builder().with_service_name(name).build();
+            let guard = pipelines.build(resource, &announcer)?;
+            Ok::<_, SetupError>(Service { name, guard })
+        };
+        Ok(Self {
+            shopper: service("shopper")?,
+            gateway: service("gateway")?,
+            orders: service("orders")?,
+            catalog: service("catalog")?,
+            announcement: destination.to_string(),
+        })
+    }
+
+    /// Where the traces go, for people.
+    pub(crate) fn announcement(&self) -> &str {
+        &self.announcement
+    }
+
+    fn services(&self) -> [&Service; 4] {
+        [&self.shopper, &self.gateway, &self.orders, &self.catalog]
+    }
+
+    /// Waits until every span has ended and left its queue, so that the last traces are whole.
+    fn settle(&self) {
+        let deadline = Instant::now() + SETTLE;
+        let is_settled = |service: &Service| {
+            let counts = service.guard.counts();
+            counts.open == 0 && counts.waiting == 0
+        };
+        while !self.services().into_iter().all(is_settled) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Flushes and stops the pipelines. Blocks: to be called once the runtime is gone, and with it
+    /// every call that could still have a span open.
+    pub(crate) fn finish(self) -> Vec<ServiceSpans> {
+        self.settle();
+        let services = self.services();
+        // At once, as each may have to wait for the collector.
+        std::thread::scope(|scope| {
+            for service in services {
+                // A failure is counted, and was announced.
+                scope.spawn(|| service.guard.flush_timeout(LAST_EXPORT));
+            }
+        });
+        let spans = services.into_iter().map(|service| ServiceSpans {
+            service: service.name,
+            counts: service.guard.counts(),
+        });
+        let spans = spans.collect();
+        for service in [self.shopper, self.gateway, self.orders, self.catalog] {
+            let _ = service.guard.shutdown_timeout(Duration::ZERO);
+        }
+        spans
+    }
+}
+
+impl Service {
+    /// The layer for this service's servers.
+    pub(crate) fn server(&self) -> ServerLayer {
+        lianlu::server()
+            .with_tracer_provider(self.guard.tracer_provider().clone())
+            .with_service_name(self.name)
+    }
+
+    /// The layer for this service's clients.
+    pub(crate) fn client(&self) -> ClientLayer {
+        lianlu::client()
+            .with_tracer_provider(self.guard.tracer_provider().clone())
+            .with_service_name(self.name)
+    }
+
+    /// A tracer for this service's own spans.
+    pub(crate) fn tracer(&self) -> SdkTracer {
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .build();
+        self.guard.tracer_provider().tracer_with_scope(scope)
+    }
+}
