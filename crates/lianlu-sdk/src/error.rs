@@ -29,13 +29,13 @@ impl OptionError {
 #[non_exhaustive]
 pub enum FlushError {
     /// The time was over first. What waits is still delivered later, unless the process ends.
-    #[error("not flushed in time: {waiting} spans still wait for the exporter")]
+    #[error("not flushed in time, {waiting} span(s) still wait for the exporter")]
     Timeout {
         /// Spans that had ended and were not exported yet.
         waiting: u64,
     },
     /// The exporter gave up spans meanwhile.
-    #[error("{lost} spans were lost while flushing: {reason}")]
+    #[error("{lost} span(s) lost while flushing: {reason}")]
     Lost {
         /// How many.
         lost: u64,

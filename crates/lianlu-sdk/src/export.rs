@@ -22,7 +22,7 @@ pub trait Export: Send + 'static {
 
 /// Spans lost in one call of an exporter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{lost} spans lost: {reason}")]
+#[error("{lost} span(s) lost: {reason}")]
 pub struct Failure {
     /// How many of the batch.
     pub lost: usize,

@@ -8,7 +8,7 @@ use std::fmt;
 
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::endpoint::check_endpoint;
@@ -22,7 +22,6 @@ const TRACES_PATH: &str = "/v1/traces";
 /// Sends spans over OTLP.
 pub struct Exporter {
     inner: opentelemetry_otlp::SpanExporter,
-    #[cfg_attr(not(feature = "otlp-grpc"), allow(dead_code))]
     block_on: BlockOn,
 }
 
@@ -33,6 +32,19 @@ enum BlockOn {
     /// The HTTP client blocks by itself.
     #[cfg(feature = "otlp-http")]
     Direct,
+    /// Left behind by the drop.
+    Gone,
+}
+
+/// A runtime may not be dropped inside of another one, which is where users may drop an exporter.
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.block_on, BlockOn::Gone) {
+            #[cfg(feature = "otlp-grpc")]
+            BlockOn::Tokio(runtime) => runtime.shutdown_background(),
+            _ => {}
+        }
+    }
 }
 
 impl Exporter {
@@ -44,19 +56,25 @@ impl Exporter {
     /// When the endpoint is no usable URL; the error names the option or the variable.
     #[cfg(feature = "otlp-grpc")]
     pub fn grpc(endpoint: Option<&str>, resource: &Resource) -> Result<Self, OptionError> {
+        let mut builder = opentelemetry_otlp::SpanExporter::builder().with_tonic();
+        if let Some((option, endpoint)) = choose(endpoint) {
+            builder = builder.with_endpoint(check_endpoint(option, &endpoint)?.to_string());
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|cause| OptionError::new("otlp", "grpc", format!("no runtime: {cause}")))?;
-        let inner = {
+        let built = {
             let _inside = runtime.enter();
-            let mut builder = opentelemetry_otlp::SpanExporter::builder().with_tonic();
-            if let Some((option, endpoint)) = choose(endpoint) {
-                builder = builder.with_endpoint(check_endpoint(option, &endpoint)?.to_string());
-            }
-            builder.build().map_err(|error| build_error(&error))?
+            builder.build()
         };
-        Ok(Self::new(inner, BlockOn::Tokio(runtime), resource))
+        match built {
+            Ok(inner) => Ok(Self::new(inner, BlockOn::Tokio(runtime), resource)),
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(build_error(&error))
+            }
+        }
     }
 
     /// Sends protobuf over HTTP, to `endpoint` or else where `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or
@@ -101,6 +119,7 @@ impl Exporter {
             BlockOn::Tokio(runtime) => runtime.block_on(self.inner.export(batch)),
             #[cfg(feature = "otlp-http")]
             BlockOn::Direct => futures_executor::block_on(self.inner.export(batch)),
+            BlockOn::Gone => Err(OTelSdkError::AlreadyShutdown),
         }
     }
 }

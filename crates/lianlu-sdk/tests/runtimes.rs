@@ -75,3 +75,11 @@ fn a_runtime_that_is_gone_is_not_missed() {
     pipeline.handle.shutdown(PATIENCE).unwrap();
     assert_eq!(pipeline.outcome(), (1, 0));
 }
+
+#[tokio::test]
+async fn a_bad_endpoint_inside_a_runtime_is_an_error() {
+    let error = Exporter::grpc(Some("nonsense"), &resource()).unwrap_err();
+    assert!(error.to_string().starts_with("with_endpoint: "), "{error}");
+    // Nor does a good exporter mind being dropped here.
+    drop(Exporter::grpc(Some("http://localhost:4317"), &resource()).unwrap());
+}

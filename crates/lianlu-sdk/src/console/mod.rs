@@ -11,7 +11,8 @@
 //! by the exporters of several services in one process, whose spans then meet in one tree.
 //!
 //! A trace is printed when its root has ended and no span of it has come for half a second, and at a
-//! flush. Memory is bounded: of a trace beyond the 1,000th the oldest is printed as it is, and spans
+//! flush. A flush of one of several exporters leaves traces alone that lack a root or a parent, which
+//! may still come from another; the last exporter prints all when it goes. Memory is bounded: of a trace beyond the 1,000th the oldest is printed as it is, and spans
 //! beyond the 5,000th of a trace are only counted.
 
 mod node;
@@ -39,6 +40,7 @@ impl Exporter {
     /// An exporter that adds the spans of one service to `tree`.
     #[must_use]
     pub fn new(tree: Tree, resource: &Resource) -> Self {
+        tree.exporter_came();
         Self {
             tree,
             service_name: service_name(resource),
@@ -66,7 +68,13 @@ impl Export for Exporter {
     }
 
     fn flush(&mut self) {
-        self.tree.print_all();
+        self.tree.flush();
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.tree.exporter_went();
     }
 }
 
@@ -77,7 +85,7 @@ impl SpanExporter for Exporter {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.tree.print_all();
+        self.tree.flush();
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Gathers spans until a trace is whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,7 @@ struct Inner {
     out: Box<dyn Write + Send>,
     colour: bool,
     traces: HashMap<TraceId, Trace>,
+    exporters: usize,
 }
 
 #[derive(Default)]
@@ -60,6 +61,7 @@ impl Tree {
                 out: Box::new(out),
                 colour,
                 traces: HashMap::new(),
+                exporters: 0,
             })),
         }
     }
@@ -91,8 +93,26 @@ impl Tree {
         self.lock().print_where(|trace| trace.is_settled(now));
     }
 
-    pub(super) fn print_all(&self) {
-        self.lock().print_where(|_| true);
+    pub(super) fn exporter_came(&self) {
+        self.lock().exporters += 1;
+    }
+
+    pub(super) fn exporter_went(&self) {
+        let mut inner = self.lock();
+        inner.exporters = inner.exporters.saturating_sub(1);
+        if inner.exporters == 0 {
+            inner.print_where(|_| true);
+        }
+    }
+
+    /// Prints what is there; of a shared tree, what is whole.
+    pub(super) fn flush(&self) {
+        let mut inner = self.lock();
+        if inner.exporters > 1 {
+            inner.print_where(Trace::is_whole);
+        } else {
+            inner.print_where(|_| true);
+        }
     }
 }
 
@@ -134,6 +154,17 @@ impl Inner {
 }
 
 impl Trace {
+    /// Whether every parent is there, up to the root.
+    fn is_whole(&self) -> bool {
+        let ids: HashSet<SpanId> = self.nodes.iter().map(|node| node.id).collect();
+        let is_root = |node: &Node| node.parent == SpanId::INVALID;
+        self.nodes.iter().any(is_root)
+            && self
+                .nodes
+                .iter()
+                .all(|node| is_root(node) || ids.contains(&node.parent))
+    }
+
     fn is_settled(&self, now: Instant) -> bool {
         let quiet = self.last.map_or(Duration::ZERO, |last| now - last);
         let has_root = self.nodes.iter().any(|node| node.parent == SpanId::INVALID);

@@ -33,10 +33,7 @@ impl fmt::Display for Notice {
                 "spans are being lost, the exporter fails (said once, the guard has the count): {reason}"
             ),
             Self::ExportRecovered { lost } => {
-                write!(
-                    f,
-                    "the exporter works again, {lost} spans were lost meanwhile"
-                )
+                write!(f, "the exporter works again, {lost} span(s) lost meanwhile")
             }
             Self::QueueFull { queue_size } => write!(
                 f,

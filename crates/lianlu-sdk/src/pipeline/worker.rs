@@ -21,7 +21,7 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
                 let count = batch.len() as u64;
                 let result = catch_unwind(AssertUnwindSafe(|| exporter.export(batch)));
                 let lost = match result {
-                    Ok(Ok(())) => None,
+                    Ok(Ok(()) | Err(Failure { lost: 0, .. })) => None,
                     Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
                     Err(panic) => Some((count, panic_text(&*panic), true)),
                 };

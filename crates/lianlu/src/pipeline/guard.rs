@@ -18,6 +18,8 @@ pub struct Guard {
     provider: SdkTracerProvider,
     handle: Handle,
     service_name: Option<String>,
+    /// Set by a shutdown, whose time-out is not waited for a second time in the drop.
+    is_shut_down: bool,
 }
 
 impl Guard {
@@ -30,6 +32,7 @@ impl Guard {
             provider,
             handle,
             service_name,
+            is_shut_down: false,
         }
     }
 
@@ -65,9 +68,14 @@ impl Guard {
     /// # Errors
     ///
     /// As [`flush`](Self::flush).
-    pub fn shutdown_timeout(self, timeout: Duration) -> Result<(), FlushError> {
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), FlushError> {
+        self.stop(timeout)
+    }
+
+    fn stop(&mut self, timeout: Duration) -> Result<(), FlushError> {
+        self.is_shut_down = true;
         let result = self.handle.shutdown(timeout);
-        // The processor is stopped: this only tells the provider to start no more spans.
+        // The processor has been told: this only keeps the provider from starting more spans.
         let _ = self.provider.shutdown_with_timeout(Duration::ZERO);
         result
     }
@@ -93,8 +101,9 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // After a shutdown this finds everything done. What failed is counted and was announced.
-        let _ = self.handle.shutdown(TIMEOUT);
-        let _ = self.provider.shutdown_with_timeout(Duration::ZERO);
+        if !self.is_shut_down {
+            // What fails is counted, and was announced.
+            let _ = self.stop(TIMEOUT);
+        }
     }
 }

@@ -23,7 +23,8 @@ impl Injector for HeaderInjector<'_> {
     }
 }
 
-/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent.
+/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent, and as
+/// an empty one among several, so that a doubled header is known to be doubled.
 #[derive(Debug)]
 pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 
@@ -41,7 +42,7 @@ impl Extractor for HeaderExtractor<'_> {
             .0
             .get_all(key)
             .iter()
-            .filter_map(|value| value.to_str().ok())
+            .map(|value| value.to_str().unwrap_or_default())
             .collect();
         (!values.is_empty()).then_some(values)
     }
