@@ -369,7 +369,7 @@ async fn over_http_to_nobody() {
     let Status::Error { description } = &span.status else {
         panic!("{span:#?}");
     };
-    let class = "hyper_util::client::legacy::client::Error";
+    let class = "ConnectionRefused";
     assert_failed(&span, 500, class, description);
 }
 

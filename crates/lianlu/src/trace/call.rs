@@ -1,7 +1,7 @@
 //! A call under way: owns its span and ends it once, whatever happens.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use opentelemetry::Context;
@@ -43,14 +43,6 @@ impl Scope {
         self.call.as_mut()
     }
 
-    /// The call, if it speaks gRPC. Its span may be one that does not record: also then it is the
-    /// parent of what is made in the streams.
-    pub(crate) fn grpc_call(&mut self) -> Option<&mut Call> {
-        self.call
-            .as_mut()
-            .filter(|call| call.protocol == Protocol::Grpc)
-    }
-
     /// Runs a piece of the call with its context current. A panic in it is seen when the call is
     /// dropped.
     pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
@@ -80,8 +72,10 @@ pub(crate) struct Call {
     kind: SpanKind,
     protocol: Protocol,
     recording: bool,
-    /// Whether a response to this request has no body, whatever its headers say.
-    bodiless: bool,
+    /// Whether the request's method leaves a response without a body, whatever its headers say:
+    /// `HEAD` any, `CONNECT` a successful one.
+    is_head: bool,
+    is_connect: bool,
     deadline: Option<Instant>,
     http_status: Option<StatusCode>,
     grpc_status: Option<Status>,
@@ -110,8 +104,9 @@ impl Call {
             options,
             kind,
             protocol,
-            bodiless: head.method() == http::Method::HEAD,
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            is_head: head.method() == http::Method::HEAD,
+            is_connect: head.method() == http::Method::CONNECT,
+            deadline: timeout.and_then(deadline),
             http_status: None,
             grpc_status: None,
             requests: None,
@@ -119,10 +114,6 @@ impl Call {
             running: false,
             ended: false,
         }
-    }
-
-    pub(crate) fn context(&self) -> &Context {
-        &self.context
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
@@ -152,7 +143,8 @@ impl Call {
                 body_ended
                     // A connection does not ask a body of no bytes whether it has ended.
                     || length == Some(0)
-                    || self.bodiless
+                    || self.is_head
+                    || (self.is_connect && status.is_success())
                     || status.is_informational()
                     || status == StatusCode::NO_CONTENT
                     || status == StatusCode::NOT_MODIFIED
@@ -200,6 +192,15 @@ impl Call {
         };
         self.options.dialect.end(&self.context.span(), &end);
     }
+}
+
+/// When a call with this time-out is taken to be over time.
+///
+/// The client's clock started earlier than a server's, so its reset comes a little before the server's
+/// own deadline: a twentieth of the time-out, and 20 ms at most, count as over.
+fn deadline(timeout: Duration) -> Option<Instant> {
+    let early = (timeout / 20).min(Duration::from_millis(20));
+    Instant::now().checked_add(timeout.checked_sub(early)?)
 }
 
 impl Drop for Call {

@@ -52,6 +52,10 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
         tonic::transport::Error,
         #[cfg(feature = "axum")]
         axum::Error,
+        #[cfg(feature = "hyper")]
+        hyper::Error,
+        #[cfg(feature = "hyper")]
+        hyper_util::client::legacy::Error,
         #[cfg(feature = "reqwest")]
         reqwest::Error,
     );

@@ -36,7 +36,22 @@ use crate::request::RequestHead;
 ///
 /// On axum prefer `Router::layer` or `route_layer`: inside the router the route's template is known
 /// and names the span; outside of it (around the whole router, or on a tonic server) an HTTP call is
-/// named by its method alone.
+/// named by its method alone. `axum::serve` takes a wrapped router once its response bodies are
+/// axum's again:
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use tower::ServiceBuilder;
+///
+/// let app = ServiceBuilder::new()
+///     .map_response(|response: http::Response<lianlu::ResponseBody<axum::body::Body>>| {
+///         response.map(axum::body::Body::new)
+///     })
+///     .layer(lianlu::server())
+///     .service(axum::Router::<()>::new());
+/// # let _ = app;
+/// # }
+/// ```
 ///
 /// The peer's address is known on a tonic server, and on axum when it is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.

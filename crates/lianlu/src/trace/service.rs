@@ -71,13 +71,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut scope = start::<K>(&self.options, RequestHead::new(&request));
+        let head = RequestHead::new(&request);
+        let is_grpc = head.is_grpc();
+        let mut scope = start::<K>(&self.options, head);
         if K::KIND == SpanKind::Client {
             inject(&self.options, scope.context(), request.headers_mut());
         }
-        if let Some(call) = scope.grpc_call() {
-            let meter = request_body::meter(request.body_mut(), call.context());
-            call.set_request_meter(meter);
+        if is_grpc {
+            // Also where no span records: what is made in the stream has a parent all the same.
+            let meter = request_body::meter(request.body_mut(), scope.context());
+            if let Some(call) = scope.call() {
+                call.set_request_meter(meter);
+            }
         }
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
