@@ -11,7 +11,10 @@ fn main() -> io::Result<()> {
     tonic_prost_build::configure()
         .out_dir(&out)
         .file_descriptor_set_path(out.join("helloworld.bin"))
-        .compile_protos(&[source.join("helloworld/helloworld.proto")], &[source.clone()])?;
+        .compile_protos(
+            &[source.join("helloworld/helloworld.proto")],
+            &[source.clone()],
+        )?;
     tonic_prost_build::configure().out_dir(&out).compile_protos(
         &[
             source.join("shop/v1/shop.proto"),
