@@ -18,9 +18,35 @@ impl OptionError {
     pub fn new(option: &'static str, value: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             option,
-            value: value.into(),
+            value: without_userinfo(&value.into()),
             problem: problem.into(),
         }
+    }
+}
+
+/// A URL without the `user:password@` that a log should not have.
+fn without_userinfo(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OptionError;
+
+    #[test]
+    fn no_password_in_the_text() {
+        let error = OptionError::new("o", "ftp://ann:se@cret@h/p@q", "no");
+        assert_eq!(error.to_string(), "o: no, got \"ftp://***@h/p@q\"");
+        let error = OptionError::new("o", "ann@h", "no");
+        assert_eq!(error.to_string(), "o: no, got \"ann@h\"");
     }
 }
 

@@ -86,3 +86,27 @@ fn an_agent_address_that_is_none_names_the_option() {
         );
     }
 }
+
+#[test]
+fn an_agent_that_is_not_there_is_a_loss() {
+    let port = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let pipeline = pipeline(exporter(&format!("127.0.0.1:{port}")));
+    for _ in 0..3 {
+        pipeline.span("one", "text");
+        assert!(pipeline.handle.flush(PATIENCE).is_err());
+    }
+    assert_eq!(pipeline.outcome(), (0, 3));
+    assert_eq!(pipeline.notices.try_iter().count(), 1);
+}
+
+#[test]
+fn a_name_that_is_not_known_yet_is_no_reason_not_to_start() {
+    let pipeline = pipeline(exporter("no-such-host.invalid:6831"));
+    pipeline.span("one", "text");
+    assert!(pipeline.handle.flush(PATIENCE).is_err());
+    assert_eq!(pipeline.outcome(), (0, 1));
+}

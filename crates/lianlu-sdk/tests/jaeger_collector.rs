@@ -117,8 +117,8 @@ fn a_collector_that_is_not_there_is_said_once_and_the_loss_counted() {
 }
 
 #[test]
-fn an_answer_without_end_is_given_up() {
-    let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+fn an_answer_without_end_counts_by_its_status() {
+    let head = b"HTTP/1.1 500 No\r\nconnection: close\r\n\r\n".to_vec();
     let endless = [head, vec![b'x'; 5 * 1024 * 1024]].concat();
     let (address, _requests) = collector(endless.leak());
     let pipeline = pipeline(exporter(&format!("http://{address}/api/traces"), None));

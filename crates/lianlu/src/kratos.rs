@@ -14,6 +14,19 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 //!
+//! A server's layer sees what a layer outside of it has inserted. A reqwest request has no extensions;
+//! there, and wherever it is handier, the same types may be values of the current OpenTelemetry
+//! context:
+//!
+//! ```
+//! use lianlu::kratos::Operation;
+//! use opentelemetry::Context;
+//!
+//! let operation = Operation("/helloworld.Greeter/SayHello".into());
+//! let _current = Context::current_with_value(operation).attach();
+//! // Calls made from here on have it.
+//! ```
+//!
 //! Without them the template is axum's matched path on a server, and both are the raw path
 //! elsewhere.
 

@@ -60,7 +60,7 @@ mod trace;
 
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
-pub use lianlu_sdk::{Drops, FlushError, Notice, OptionError, SpanCounts};
+pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub use pipeline::console;

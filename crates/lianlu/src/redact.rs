@@ -1,4 +1,4 @@
-//! Takes credentials out of URLs, queries and texts that hold them.
+//! Takes credentials out of URLs, queries and texts that hold them, and cuts texts of strangers.
 //!
 //! The keys and the replacements are those of the [URL conventions]: matched with their case, the
 //! key is kept.
@@ -29,6 +29,18 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What a stranger can write into one attribute, in bytes. A batch of 512 spans that use it up in each
+/// of their attributes still fits into the 4 MiB that a gRPC collector takes.
+const MAX_TEXT: usize = 1024;
+
+/// Cuts a text from the other side, at a character's boundary.
+pub(crate) fn clip(text: &str) -> &str {
+    // A character has at most four bytes, so one of these is a boundary.
+    (0..4)
+        .find_map(|back| text.get(..MAX_TEXT - back))
+        .unwrap_or(text)
+}
+
 fn redact_query(text: &str) -> Cow<'_, str> {
     if !text.contains('=') {
         return Cow::Borrowed(text);
@@ -44,9 +56,7 @@ fn redact_query(text: &str) -> Cow<'_, str> {
                 if SENSITIVE_KEYS.contains(&key) {
                     let value = text.get(at + 1..).unwrap_or_default();
                     let end = value
-                        .find(|c: char| {
-                            c == '&' || c == '#' || c == ')' || c == '"' || c.is_whitespace()
-                        })
+                        .find(|c: char| c == '&' || c == '#' || c.is_whitespace())
                         .unwrap_or(value.len());
                     out.push_str(text.get(copied..=at).unwrap_or_default());
                     out.push_str(REDACTED);
@@ -70,7 +80,7 @@ fn redact_userinfo(text: &str) -> Cow<'_, str> {
         let start = scheme_end + separator.len();
         let rest = text.get(start..).unwrap_or_default();
         let authority_end = rest
-            .find(|c: char| matches!(c, '/' | '?' | '#' | ')' | '"') || c.is_whitespace())
+            .find(|c: char| matches!(c, '/' | '?' | '#') || c.is_whitespace())
             .unwrap_or(rest.len());
         let authority = rest.get(..authority_end).unwrap_or_default();
         if let Some(at) = authority.rfind('@') {
@@ -88,7 +98,14 @@ fn redact_userinfo(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::{clip, redact};
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(clip("short"), "short");
+        assert_eq!(clip(&"x".repeat(5000)).len(), 1024);
+        assert_eq!(clip(&"链".repeat(5000)), "链".repeat(341));
+    }
 
     #[test]
     fn each_sensitive_key_loses_its_value_and_keeps_its_name() {
@@ -115,6 +132,14 @@ mod tests {
             "https://REDACTED:REDACTED@h:1/p?sig=REDACTED#f"
         );
         assert_eq!(redact("https://h/p@q"), "https://h/p@q");
+    }
+
+    #[test]
+    fn what_a_url_may_hold_does_not_end_it() {
+        assert_eq!(
+            redact("http://bob:se)c\"ret@h/?sig=ab)c\"d"),
+            "http://REDACTED:REDACTED@h/?sig=REDACTED"
+        );
     }
 
     #[test]

@@ -13,7 +13,6 @@ mod common;
 use std::convert::Infallible;
 
 use axum::body::Body;
-use bytes::Bytes;
 use common::echo::{self, message};
 use common::http::{Step, scripted};
 use common::traces::{self, Traces, assert_error, int, text};
@@ -184,10 +183,16 @@ async fn an_http_status_stands_for_a_grpc_status() {
         (200, "UNKNOWN"),
     ] {
         let traces = Traces::default();
+        // More than a client reads before it notices; it drops the rest.
         let app = axum::Router::new().fallback(move || async move {
             Response::builder()
                 .status(http_status)
-                .body(Body::from(Bytes::from_static(b"<html>")))
+                .header("content-type", "text/html")
+                .body(scripted([
+                    Step::Data("<html>"),
+                    Step::Data("</html>"),
+                    Step::Hang,
+                ]))
                 .unwrap()
         });
         let address = common::http::serve(app).await;
@@ -200,5 +205,53 @@ async fn an_http_status_stands_for_a_grpc_status() {
             "{http_status}"
         );
         assert_error(&span, name);
+        assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);
     }
+}
+
+/// gRPC-Web in base64 hides its trailers: what can't be known is left out, and is no error.
+#[tokio::test]
+async fn a_status_in_base64_is_not_guessed() {
+    let traces = Traces::default();
+    let app = axum::Router::new()
+        .fallback(|| async {
+            Response::builder()
+                .header("content-type", "application/grpc-web-text+proto")
+                .body(Body::from("AAAAAAA=gAAAAA9ncnBjLXN0YXR1czowDQo="))
+                .unwrap()
+        })
+        .layer(traces.server());
+    let address = common::http::serve(app).await;
+    let mut request = common::http::request(http::Method::POST, address, "/a.B/C");
+    let content_type = "application/grpc-web-text+proto".parse().unwrap();
+    request.headers_mut().insert("content-type", content_type);
+    let client = common::http::plain(http::Version::HTTP_11);
+    let response = soon(client.request(request)).await.unwrap();
+    common::http::read(response).await.unwrap();
+    let span = traces::server(&traces.all(1).await);
+    assert_eq!(span.status, opentelemetry::trace::Status::Unset);
+    assert_eq!(text(&span, "rpc.response.status_code"), None);
+    assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);
+}
+
+/// A status that came with the head counts, also when nobody reads on.
+#[tokio::test]
+async fn a_status_in_the_head_outlives_a_drop() {
+    let traces = Traces::default();
+    let app = axum::Router::new().fallback(|| async {
+        Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", "5")
+            .header("grpc-message", "see http://ann:secret@h/?sig=secret")
+            .body(scripted([Step::Hang]))
+            .unwrap()
+    });
+    let address = common::http::serve(app).await;
+    let mut client = echo::connect(traces.client(), address).await;
+    let call = client.server_stream(message("hello", 1));
+    drop(soon(call).await);
+    let span = traces::client(&traces.all(1).await);
+    let description = assert_error(&span, "NOT_FOUND");
+    assert!(!description.contains("secret"), "{description}");
+    assert_eq!(text(&span, "rpc.response.status_code"), Some("NOT_FOUND"));
 }

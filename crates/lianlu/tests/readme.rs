@@ -46,7 +46,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Server::builder()
         .layer(lianlu::server())
         .add_service(GreeterServer::new(MyGreeter { next }))
-        .serve("127.0.0.1:9000".parse()?)
+        .serve_with_shutdown("127.0.0.1:9000".parse()?, async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
         .await?;
 
     guard.shutdown()?;

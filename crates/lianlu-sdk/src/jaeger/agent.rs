@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compact};
@@ -16,22 +17,28 @@ const MAX_PACKET: usize = UDP_MAX_PACKET - 1;
 /// these packets: without a pause the agent's kernel throws the rest of a burst away.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// An agent's `host:port`, looked up when there is something to send, and again after an error: a name
+/// that is not known yet, or moves, is no reason not to start.
 #[derive(Debug)]
 pub(super) struct Agent {
-    address: SocketAddr,
-    socket: UdpSocket,
+    endpoint: String,
+    socket: Mutex<Option<UdpSocket>>,
 }
 
 impl Agent {
     pub(super) fn new(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
-        let error = |problem: String| OptionError::new(option, endpoint, problem);
-        let address = endpoint
-            .to_socket_addrs()
-            .map_err(|cause| error(format!("needs host:port of an agent ({cause})")))?
-            .next()
-            .ok_or_else(|| error("the host has no address".to_owned()))?;
-        let socket = connect(address).map_err(|cause| error(format!("no UDP socket: {cause}")))?;
-        Ok(Self { address, socket })
+        let parts = endpoint.rsplit_once(':');
+        let usable = parts.is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
+        });
+        if !usable {
+            let problem = "needs host:port of an agent";
+            return Err(OptionError::new(option, endpoint, problem));
+        }
+        Ok(Self {
+            endpoint: endpoint.to_owned(),
+            socket: Mutex::new(None),
+        })
     }
 
     /// Sends as many packets as it takes. Lost are spans that fit in none, and those of packets that
@@ -45,9 +52,9 @@ impl Agent {
             }
             match packet {
                 Ok(packet) => {
-                    if let Err(error) = self.deliver(&packet.bytes) {
+                    if let Err(error) = self.send_packet(&packet.bytes) {
                         failure.lost += packet.spans.len();
-                        failure.reason = format!("agent udp://{}: {error}", self.address);
+                        failure.reason = format!("agent udp://{}: {error}", self.endpoint);
                     }
                 }
                 Err(error) => {
@@ -63,13 +70,47 @@ impl Agent {
         }
     }
 
-    /// A host without an agent answers a connected socket, if it is near enough to answer at once.
-    fn deliver(&self, packet: &[u8]) -> io::Result<()> {
-        self.socket.send(packet)?;
-        match self.socket.take_error()? {
-            Some(error) => Err(error),
+    /// Tries the socket that worked last, else each of the name's addresses.
+    ///
+    /// Where the last packet bounced, this one most likely does too, at whatever address: it is sent,
+    /// and counted as lost.
+    fn send_packet(&self, packet: &[u8]) -> io::Result<()> {
+        let mut kept = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let bounced = match kept.as_ref().map(|socket| deliver(socket, packet)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) => Err(error),
             None => Ok(()),
+        };
+        *kept = None;
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in self.endpoint.to_socket_addrs()? {
+            match connect(address).and_then(|socket| {
+                deliver(&socket, packet)?;
+                Ok(socket)
+            }) {
+                Ok(socket) => {
+                    *kept = Some(socket);
+                    return bounced;
+                }
+                Err(error) => last = error,
+            }
         }
+        Err(last)
+    }
+}
+
+/// A connected socket hears from a host that nobody listens there: at once from a near one, before the
+/// next packet from a far one.
+fn deliver(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
+    pending(socket)?;
+    socket.send(packet)?;
+    pending(socket)
+}
+
+fn pending(socket: &UdpSocket) -> io::Result<()> {
+    match socket.take_error()? {
+        Some(error) => Err(error),
+        None => Ok(()),
     }
 }
 

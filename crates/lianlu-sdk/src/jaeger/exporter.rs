@@ -71,7 +71,7 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// When `endpoint` is no `host:port`, or the host has no address; the error names `option`.
+    /// When `endpoint` is no `host:port`; the error names `option`.
     pub fn agent(
         option: &'static str,
         endpoint: &str,

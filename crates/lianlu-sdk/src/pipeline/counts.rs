@@ -13,7 +13,8 @@ pub struct SpanCounts {
     pub open: u64,
     /// Ended, and waiting for the exporter or on their way.
     pub waiting: u64,
-    /// Taken by the collector.
+    /// Taken by the collector. (What it rejects of a batch that it has taken, OTLP's partial success,
+    /// is in here today.)
     pub exported: u64,
     /// Lost, by reason.
     pub dropped: Drops,
@@ -30,7 +31,7 @@ pub struct Drops {
     pub export_failed: u64,
     /// The exporter panicked.
     pub exporter_panicked: u64,
-    /// They ended after the shutdown.
+    /// They were open at the shutdown, or came after it.
     pub after_shutdown: u64,
 }
 

@@ -46,8 +46,20 @@ impl Limits {
         if let Some(millis) = positive("OTEL_BSP_SCHEDULE_DELAY")? {
             limits.schedule_delay = Duration::from_millis(millis);
         }
-        limits.batch_size = limits.batch_size.min(limits.queue_size);
         Ok(limits)
+    }
+
+    /// The same within what makes sense: sizes of one or more, a batch no larger than the queue, a
+    /// delay from a millisecond to a day.
+    pub(super) fn usable(self) -> Self {
+        const SHORTEST: Duration = Duration::from_millis(1);
+        const LONGEST: Duration = Duration::from_secs(24 * 3600);
+        let queue_size = self.queue_size.max(1);
+        Self {
+            queue_size,
+            batch_size: self.batch_size.clamp(1, queue_size),
+            schedule_delay: self.schedule_delay.clamp(SHORTEST, LONGEST),
+        }
     }
 }
 

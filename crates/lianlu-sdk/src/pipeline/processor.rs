@@ -72,6 +72,14 @@ impl Processor {
     }
 }
 
+/// A processor that no provider has taken, or whose provider is gone, leaves no thread behind.
+impl Drop for Processor {
+    fn drop(&mut self) {
+        // Asked, and not waited for: the thread exports what waits and ends.
+        let _ = self.handle.shutdown(Duration::ZERO);
+    }
+}
+
 impl SpanProcessor for Processor {
     fn on_start(&self, span: &mut Span, _: &Context) {
         // A span that is recorded but not sampled is never exported, so it is not counted either.
@@ -108,8 +116,8 @@ mod tests {
     use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-    use std::sync::Mutex;
-    use std::sync::mpsc;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Mutex, mpsc};
 
     const LONG: Duration = Duration::from_secs(20);
 
@@ -270,11 +278,75 @@ mod tests {
     fn a_shutdown_flushes_and_what_comes_later_is_counted() {
         let (provider, handle, _) = pipeline(Limits::default(), |_| Ok(()));
         spans(&provider, 7);
+        let open = provider.tracer("test").start("open");
         handle.shutdown(LONG).unwrap();
         handle.shutdown(LONG).unwrap();
         spans(&provider, 2);
         let counts = assert_identity(&handle);
-        assert_eq!((counts.exported, counts.dropped.after_shutdown), (7, 2));
+        assert_eq!((counts.exported, counts.dropped.after_shutdown), (7, 3));
+        provider.shutdown().unwrap();
+        drop(open);
+        let counts = assert_identity(&handle);
+        assert_eq!((counts.open, counts.dropped.after_shutdown), (0, 3));
+    }
+
+    #[test]
+    fn a_flush_ends_under_load() {
+        let limits = Limits {
+            queue_size: 100,
+            batch_size: 10,
+            ..Limits::default()
+        };
+        let (provider, handle, _) = pipeline(limits, |_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Ok(())
+        });
+        let busy = Arc::new(AtomicBool::new(true));
+        let keep_on = Arc::clone(&busy);
+        let load = std::thread::spawn(move || {
+            while keep_on.load(Ordering::Relaxed) {
+                spans(&provider, 10);
+            }
+        });
+        let result = handle.flush(LONG);
+        busy.store(false, Ordering::Relaxed);
+        load.join().unwrap();
+        result.unwrap();
+    }
+
+    #[test]
+    fn a_listener_that_panics_harms_nobody() {
+        let fail = Scripted(Box::new(|count| Err(Failure::new(count, "refused"))));
+        let processor =
+            Processor::start_with(fail, Limits::default(), |_| panic!("on purpose")).unwrap();
+        let handle = processor.handle();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_processor(processor)
+            .build();
+        for _ in 0..2 {
+            spans(&provider, 1);
+            assert!(matches!(
+                handle.flush(LONG),
+                Err(FlushError::Lost { lost: 1, .. })
+            ));
+        }
+        assert_eq!(assert_identity(&handle).dropped.export_failed, 2);
+    }
+
+    #[test]
+    fn any_delay_and_size_will_do() {
+        for delay in [Duration::ZERO, Duration::MAX] {
+            let limits = Limits {
+                queue_size: 0,
+                batch_size: 0,
+                schedule_delay: delay,
+            };
+            let (provider, handle, _) = pipeline(limits, |_| Ok(()));
+            spans(&provider, 1);
+            handle.flush(LONG).unwrap();
+            assert_eq!(assert_identity(&handle).exported, 1);
+        }
     }
 
     #[test]

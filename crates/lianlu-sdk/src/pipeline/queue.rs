@@ -1,6 +1,7 @@
 //! The state that the request's path, the worker and the handles share.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,8 +32,8 @@ pub(super) struct State {
     /// flush is "until handled reaches what queued is now".
     queued: u64,
     handled: u64,
-    /// A flush wants everything up to here.
-    flush_target: u64,
+    /// Flushes under way, in the order they came: how far each waits for `handled`, and its number.
+    flushes: VecDeque<(u64, u64)>,
     flush_asked: u64,
     flush_done: u64,
     exported: u64,
@@ -55,7 +56,7 @@ pub(super) enum Work {
 impl Shared {
     pub(super) fn new(limits: Limits, listener: Listener) -> Self {
         Self {
-            limits,
+            limits: limits.usable(),
             listener,
             started: AtomicU64::new(0),
             state: Mutex::default(),
@@ -81,7 +82,7 @@ impl Shared {
             state.dropped.queue_full += 1;
             if !std::mem::replace(&mut state.queue_full_said, true) {
                 drop(state);
-                (self.listener)(&Notice::QueueFull {
+                self.announce(&Notice::QueueFull {
                     queue_size: self.limits.queue_size,
                 });
             }
@@ -102,13 +103,14 @@ impl Shared {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let urgent = state.stopping || state.handled < state.flush_target;
+            // A flush ends before newer spans go, or it would never under load.
+            if let Some(asked) = state.take_flushes() {
+                return Work::Flush(asked);
+            }
+            let urgent = state.stopping || !state.flushes.is_empty();
             let full = state.queue.len() >= self.limits.batch_size;
             if !state.queue.is_empty() && (urgent || full || now >= deadline) {
                 return Work::Export(state.take(self.limits.batch_size));
-            }
-            if state.flush_done < state.flush_asked {
-                return Work::Flush(state.flush_asked);
             }
             if state.stopping {
                 return Work::Stop;
@@ -157,9 +159,20 @@ impl Shared {
         self.done.notify_all();
     }
 
+    /// The worker is gone. After an orderly stop nothing waits; else what waits is lost.
     pub(super) fn stopped(&self) {
-        self.lock().stopped = true;
+        let mut state = self.lock();
+        state.dropped.export_failed += state.waiting();
+        state.queue.clear();
+        state.in_flight = 0;
+        state.stopping = true;
+        state.stopped = true;
         self.done.notify_all();
+    }
+
+    /// Tells the listener, who may do as he likes but not bring a request or the worker down.
+    pub(super) fn announce(&self, notice: &Notice) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.listener)(notice)));
     }
 
     pub(super) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
@@ -168,9 +181,7 @@ impl Shared {
             return Ok(());
         }
         let lost_before = state.lost_by_exporter();
-        state.flush_target = state.flush_target.max(state.queued);
-        state.flush_asked += 1;
-        let asked = state.flush_asked;
+        let asked = state.ask_flush();
         self.work.notify_one();
         let state = self.wait(state, timeout, |state| {
             state.flush_done >= asked || state.stopped
@@ -185,7 +196,7 @@ impl Shared {
         }
         let lost_before = state.lost_by_exporter();
         if !std::mem::replace(&mut state.stopping, true) {
-            state.flush_asked += 1;
+            state.ask_flush();
         }
         self.work.notify_one();
         let state = self.wait(state, timeout, |state| state.stopped)?;
@@ -215,12 +226,18 @@ impl Shared {
         let state = self.lock();
         // After the lock: a span is counted as started before it can be counted as ended.
         let started = self.started.load(Ordering::Relaxed).max(state.ended);
+        let mut open = started - state.ended;
+        let mut dropped = state.dropped;
+        if state.stopped {
+            // Nobody takes them any more, and the provider doesn't even say when they end.
+            dropped.after_shutdown += std::mem::take(&mut open);
+        }
         SpanCounts {
             started,
-            open: started - state.ended,
+            open,
             waiting: state.waiting(),
             exported: state.exported,
-            dropped: state.dropped,
+            dropped,
         }
     }
 }
@@ -231,6 +248,24 @@ impl State {
         let batch: Vec<_> = self.queue.drain(..count).collect();
         self.in_flight = batch.len() as u64;
         batch
+    }
+
+    fn ask_flush(&mut self) -> u64 {
+        self.flush_asked += 1;
+        self.flushes.push_back((self.queued, self.flush_asked));
+        self.flush_asked
+    }
+
+    /// The newest of the flushes whose spans are all handled, which ends the older ones too.
+    fn take_flushes(&mut self) -> Option<u64> {
+        let mut done = None;
+        while let Some(&(target, asked)) = self.flushes.front()
+            && target <= self.handled
+        {
+            self.flushes.pop_front();
+            done = Some(asked);
+        }
+        done
     }
 
     fn waiting(&self) -> u64 {

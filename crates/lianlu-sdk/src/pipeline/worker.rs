@@ -12,6 +12,7 @@ use crate::export::{Export, Failure};
 
 /// Runs until the shutdown. An exporter that panics loses its batch and goes on with the next.
 pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
+    let _farewell = Farewell(shared);
     // What the exporter's own libraries record would be exported in turn, without end.
     let _silent = Context::enter_telemetry_suppressed_scope();
     let mut lost_in_a_row = 0;
@@ -28,14 +29,14 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
                 match &lost {
                     Some((lost, reason, _)) => {
                         if lost_in_a_row == 0 {
-                            (shared.listener)(&Notice::ExportFailing {
+                            shared.announce(&Notice::ExportFailing {
                                 reason: reason.clone(),
                             });
                         }
                         lost_in_a_row += lost;
                     }
                     None if lost_in_a_row > 0 => {
-                        (shared.listener)(&Notice::ExportRecovered {
+                        shared.announce(&Notice::ExportRecovered {
                             lost: std::mem::take(&mut lost_in_a_row),
                         });
                     }
@@ -52,7 +53,15 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
         }
     }
     quietly(|| drop(exporter));
-    shared.stopped();
+}
+
+/// Says that the worker is gone, however it went.
+struct Farewell<'a>(&'a Shared);
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        self.0.stopped();
+    }
 }
 
 /// A panic here has no batch to lose.

@@ -6,13 +6,14 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, SpanRef, Status};
 
 use super::{Described, End, Failure, Start, count, keys, port, target};
+use crate::redact::clip;
 
 /// Stands for a method that is none.
 const OTHER: &str = "_OTHER";
 
 pub(super) fn start(start: &Start<'_>) -> Described {
     let head = &start.head;
-    let method = method(head.path());
+    let method = method(head.path()).map(clip);
     let mut attributes = Vec::with_capacity(12);
     attributes.push(KeyValue::new(keys::RPC_SYSTEM_NAME, "grpc"));
     match method {
@@ -21,7 +22,7 @@ pub(super) fn start(start: &Start<'_>) -> Described {
             attributes.push(KeyValue::new(keys::RPC_METHOD, OTHER));
             attributes.push(KeyValue::new(
                 keys::RPC_METHOD_ORIGINAL,
-                head.path().to_owned(),
+                clip(head.path()).to_owned(),
             ));
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn start(start: &Start<'_>) -> Described {
         (None, None) => None,
     };
     if let Some((host, server_port)) = server {
-        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, host.to_owned()));
+        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
         if let Some(server_port) = server_port {
             attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
         }
@@ -53,10 +54,12 @@ pub(super) fn start(start: &Start<'_>) -> Described {
 
 pub(super) fn end(span: &SpanRef<'_>, end: &End) {
     let status = end.grpc_status();
-    span.set_attribute(KeyValue::new(
-        keys::RPC_RESPONSE_STATUS_CODE,
-        status.code.name(),
-    ));
+    if let Some(status) = &status {
+        span.set_attribute(KeyValue::new(
+            keys::RPC_RESPONSE_STATUS_CODE,
+            status.code.name(),
+        ));
+    }
     for (messages, bytes, totals) in [
         (
             keys::LIANLU_REQUEST_MESSAGES,
@@ -75,24 +78,21 @@ pub(super) fn end(span: &SpanRef<'_>, end: &End) {
         }
     }
 
+    // Giving up a call, one's own or the client's, is nobody's error.
+    if end.is_cancelled() {
+        span.set_attribute(KeyValue::new(keys::LIANLU_CANCELLED, true));
+        return;
+    }
+    let Some(status) = status else { return };
     let (is_error, class) = match &end.failure {
-        // Giving up a call, one's own or the client's, is nobody's error.
-        Some(Failure::Dropped) => {
-            span.set_attribute(KeyValue::new(keys::LIANLU_CANCELLED, true));
-            (false, Cow::Borrowed(""))
-        }
         Some(Failure::Panic) => (true, Cow::Borrowed("panic")),
         Some(Failure::Error {
             class, code: None, ..
         }) => (true, class.clone()),
-        _ => {
-            let is_error = if end.kind == SpanKind::Client {
-                status.code.is_client_error()
-            } else {
-                status.code.is_server_error()
-            };
-            (is_error, Cow::Borrowed(status.code.name()))
+        _ if end.kind == SpanKind::Client => {
+            (status.code.is_client_error(), status.code.name().into())
         }
+        _ => (status.code.is_server_error(), status.code.name().into()),
     };
     if is_error {
         span.set_attribute(KeyValue::new(keys::ERROR_TYPE, class));

@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, SpanRef, Status};
 
 use super::{Described, End, Failure, Start, keys, port, target};
-use crate::redact::redact;
+use crate::redact::{clip, redact};
 
 /// Stands for what the conventions don't know.
 const OTHER: &str = "_OTHER";
@@ -23,7 +23,7 @@ pub(super) fn start(start: &Start<'_>) -> Described {
     if method.is_none() {
         attributes.push(KeyValue::new(
             keys::HTTP_REQUEST_METHOD_ORIGINAL,
-            head.method().as_str().to_owned(),
+            clip(head.method().as_str()).to_owned(),
         ));
     }
     if start.kind == SpanKind::Client {
@@ -31,10 +31,6 @@ pub(super) fn start(start: &Start<'_>) -> Described {
     } else {
         server(start, &mut attributes);
     }
-    if let Some(version) = protocol_version(head.version()) {
-        attributes.push(KeyValue::new(keys::NETWORK_PROTOCOL_VERSION, version));
-    }
-
     let name = match (method, start.route) {
         (method, Some(route)) => Cow::Owned(format!("{} {route}", method.unwrap_or("HTTP"))),
         (method, None) => Cow::Borrowed(method.unwrap_or("HTTP")),
@@ -44,21 +40,24 @@ pub(super) fn start(start: &Start<'_>) -> Described {
 
 fn server(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
     let head = &start.head;
-    attributes.push(KeyValue::new(keys::URL_PATH, head.path().to_owned()));
+    attributes.push(KeyValue::new(keys::URL_PATH, clip(head.path()).to_owned()));
     let scheme = match head.uri().scheme() {
         Some(scheme) if *scheme == Scheme::HTTPS => "https",
         _ => "http",
     };
     attributes.push(KeyValue::new(keys::URL_SCHEME, scheme));
     if let Some(query) = head.uri().query() {
-        attributes.push(KeyValue::new(keys::URL_QUERY, redact(query).into_owned()));
+        attributes.push(KeyValue::new(
+            keys::URL_QUERY,
+            clip(&redact(query)).to_owned(),
+        ));
     }
     if let Some(route) = start.route {
         attributes.push(KeyValue::new(keys::HTTP_ROUTE, route.to_owned()));
     }
     if let Some(authority) = head.authority() {
         let (host, server_port) = target::split_authority(authority);
-        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, host.to_owned()));
+        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
         if let Some(server_port) = server_port {
             attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
         }
@@ -70,7 +69,13 @@ fn server(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
         attributes.push(KeyValue::new(keys::NETWORK_PEER_PORT, port(peer.port())));
     }
     if let Some(agent) = head.header(header::USER_AGENT) {
-        attributes.push(KeyValue::new(keys::USER_AGENT_ORIGINAL, agent.to_owned()));
+        attributes.push(KeyValue::new(
+            keys::USER_AGENT_ORIGINAL,
+            clip(agent).to_owned(),
+        ));
+    }
+    if let Some(version) = protocol_version(head.version()) {
+        attributes.push(KeyValue::new(keys::NETWORK_PROTOCOL_VERSION, version));
     }
     if let Some(caller) = start.caller {
         attributes.push(KeyValue::new(keys::SERVICE_PEER_NAME, caller.to_owned()));
@@ -86,7 +91,9 @@ fn client(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
         (Some(_), Some(_)) => uri.to_string(),
         _ => {
             let path = uri.path_and_query().map_or("/", |path| path.as_str());
-            format!("http://{}{path}", head.authority().unwrap_or_default())
+            let host = start.target.map(|target| target.host.as_str());
+            let host = head.authority().or(host).unwrap_or("localhost");
+            format!("http://{host}{path}")
         }
     };
     attributes.push(KeyValue::new(keys::URL_FULL, redact(&full).into_owned()));
@@ -109,6 +116,12 @@ pub(super) fn end(span: &SpanRef<'_>, end: &End) {
             keys::HTTP_RESPONSE_STATUS_CODE,
             i64::from(status.as_u16()),
         ));
+    }
+    // A client's request is written before its connection has agreed on a version.
+    if end.kind == SpanKind::Client
+        && let Some(version) = end.version.and_then(protocol_version)
+    {
+        span.set_attribute(KeyValue::new(keys::NETWORK_PROTOCOL_VERSION, version));
     }
     match &end.failure {
         Some(Failure::Error { class, message, .. }) => {

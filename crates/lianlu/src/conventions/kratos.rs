@@ -8,8 +8,7 @@ use opentelemetry::trace::{SpanKind, SpanRef, Status};
 use super::keys::kratos as keys;
 use super::{Described, End, Failure, Protocol, Start, count, target};
 use crate::grpc::Code;
-use crate::kratos::{Operation, PathTemplate};
-use crate::redact::redact;
+use crate::redact::{clip, redact};
 
 pub(super) fn start(start: &Start<'_>) -> Described {
     let head = &start.head;
@@ -17,22 +16,25 @@ pub(super) fn start(start: &Start<'_>) -> Described {
     let operation = match start.protocol {
         Protocol::Grpc => {
             attributes.push(KeyValue::new(keys::RPC_SYSTEM, "grpc"));
-            head.path().to_owned()
+            clip(head.path()).to_owned()
         }
         Protocol::Http => {
-            let template = match (head.extensions().get::<PathTemplate>(), start.route) {
+            let template = match (start.template, start.route) {
                 (Some(template), _) => template.0.to_string(),
                 (None, Some(route)) => route.to_owned(),
                 (None, None) => raw_path(start),
             };
-            let operation = match head.extensions().get::<Operation>() {
+            let operation = match start.operation {
                 Some(operation) => operation.0.to_string(),
                 None => template.clone(),
             };
-            let method = head.method().as_str().to_owned();
+            let method = clip(head.method().as_str()).to_owned();
             attributes.push(KeyValue::new(keys::HTTP_METHOD, method));
             attributes.push(KeyValue::new(keys::HTTP_ROUTE, template));
-            attributes.push(KeyValue::new(keys::HTTP_TARGET, head.path().to_owned()));
+            attributes.push(KeyValue::new(
+                keys::HTTP_TARGET,
+                clip(head.path()).to_owned(),
+            ));
             attributes.push(KeyValue::new(keys::RPC_SYSTEM, "http"));
             operation
         }
@@ -64,8 +66,8 @@ pub(super) fn start(start: &Start<'_>) -> Described {
 fn raw_path(start: &Start<'_>) -> String {
     let uri = start.head.uri();
     match (&start.kind, uri.path_and_query()) {
-        (SpanKind::Client, Some(path)) => redact(path.as_str()).into_owned(),
-        _ => uri.path().to_owned(),
+        (SpanKind::Client, Some(path)) => clip(&redact(path.as_str())).to_owned(),
+        _ => clip(uri.path()).to_owned(),
     }
 }
 
@@ -133,7 +135,7 @@ struct Error {
 }
 
 fn grpc_error(end: &End) -> Option<Error> {
-    let status = end.grpc_status();
+    let status = end.grpc_status()?;
     if status.code == Code::Ok {
         return None;
     }

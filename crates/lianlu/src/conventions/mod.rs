@@ -17,6 +17,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, SpanRef};
 
 use crate::grpc::{Code, Status};
+use crate::kratos::{Operation, PathTemplate};
 use crate::request::RequestHead;
 use target::Target;
 
@@ -48,6 +49,10 @@ pub(crate) struct Start<'a> {
     pub(crate) target: Option<&'a Target>,
     /// The calling service's name for itself.
     pub(crate) caller: Option<&'a str>,
+    /// What Kratos's dialect calls the call, if somebody said so.
+    pub(crate) operation: Option<&'a Operation>,
+    /// The path's template in Kratos's dialect, if somebody said so.
+    pub(crate) template: Option<&'a PathTemplate>,
 }
 
 /// A span's name and attributes at its start.
@@ -86,29 +91,56 @@ pub(crate) struct End {
     pub(crate) kind: SpanKind,
     pub(crate) protocol: Protocol,
     pub(crate) http_status: Option<http::StatusCode>,
+    /// The response's.
+    pub(crate) version: Option<http::Version>,
     pub(crate) grpc_status: Option<Status>,
+    /// Whether the status of a gRPC call was where it can't be read: in gRPC-Web's base64.
+    pub(crate) is_unreadable: bool,
     pub(crate) failure: Option<Failure>,
     pub(crate) requests: Totals,
     pub(crate) responses: Totals,
 }
 
 impl End {
-    /// The status of a gRPC call, also of one that never got to say it.
-    fn grpc_status(&self) -> Status {
-        let (code, message) = match &self.failure {
-            Some(Failure::Error { code, message, .. }) => {
-                (code.unwrap_or(Code::Unknown), message.clone())
-            }
-            Some(Failure::Dropped) => (Code::Cancelled, String::new()),
-            Some(Failure::Deadline) => (Code::DeadlineExceeded, String::new()),
-            Some(Failure::Panic) => (Code::Unknown, "panic".to_owned()),
-            None => match (&self.grpc_status, self.http_status) {
-                (Some(status), _) => return status.clone(),
-                (None, Some(status)) => (Code::from_http(status), String::new()),
-                (None, None) => (Code::Unknown, String::new()),
-            },
+    /// The status of a gRPC call, also of one that never got to say it. `None` if it can't be known.
+    fn grpc_status(&self) -> Option<Status> {
+        let silent = |code| Status {
+            code,
+            message: String::new(),
         };
-        Status { code, message }
+        match &self.failure {
+            Some(Failure::Error { code, message, .. }) => Some(Status {
+                code: code.unwrap_or(Code::Unknown),
+                message: message.clone(),
+            }),
+            Some(Failure::Deadline) => Some(silent(Code::DeadlineExceeded)),
+            Some(Failure::Panic) => Some(Status {
+                code: Code::Unknown,
+                message: "panic".to_owned(),
+            }),
+            Some(Failure::Dropped) => {
+                Some(self.answer().unwrap_or_else(|| silent(Code::Cancelled)))
+            }
+            None if self.is_unreadable => self.answer(),
+            None => Some(self.answer().unwrap_or_else(|| silent(Code::Unknown))),
+        }
+    }
+
+    /// What the response has said: its status, or that it is none of gRPC's.
+    fn answer(&self) -> Option<Status> {
+        if let Some(status) = &self.grpc_status {
+            return Some(status.clone());
+        }
+        let status = self.http_status.filter(|status| !status.is_success())?;
+        Some(Status {
+            code: Code::from_http(status),
+            message: String::new(),
+        })
+    }
+
+    /// Whether the call was given up before it had an answer.
+    fn is_cancelled(&self) -> bool {
+        matches!(self.failure, Some(Failure::Dropped)) && self.answer().is_none()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, StatusCode};
 
+use crate::redact::{clip, redact};
+
 /// The status codes of [gRPC](https://grpc.github.io/grpc/core/md_doc_statuscodes.html), by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -138,7 +140,7 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) code: Code,
-    /// Decoded `grpc-message`; may be empty.
+    /// Decoded `grpc-message`, free of credentials; may be empty.
     pub(crate) message: String,
 }
 
@@ -149,7 +151,9 @@ impl Status {
         let number = number.and_then(|number| number.trim().parse().ok());
         let code = number.map_or(Code::Unknown, Code::from_number);
         let message = match headers.get("grpc-message") {
-            Some(message) if code != Code::Ok => percent_decode(message.as_bytes()),
+            Some(message) if code != Code::Ok => {
+                clip(&redact(&percent_decode(message.as_bytes()))).to_owned()
+            }
             _ => String::new(),
         };
         Some(Self { code, message })

@@ -27,7 +27,12 @@ pub use lianlu_sdk::console::Tree;
 
 /// A pipeline to standard output. See the [module](self).
 pub fn pipeline() -> Pipeline<Console> {
-    Pipeline::new(Console { tree: None }).with_schedule_delay(Duration::from_millis(200))
+    let pipeline = Pipeline::new(Console { tree: None });
+    // Somebody is watching: sooner than the default of all pipelines.
+    match std::env::var_os("OTEL_BSP_SCHEDULE_DELAY") {
+        Some(_) => pipeline,
+        None => pipeline.with_schedule_delay(Duration::from_millis(200)),
+    }
 }
 
 /// The options of a pipeline to the terminal.

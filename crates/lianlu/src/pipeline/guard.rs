@@ -86,6 +86,12 @@ impl Guard {
         self.handle.counts()
     }
 
+    /// Reaches the pipeline from elsewhere, and after the guard is gone: for the last counts.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// The provider whose spans go through this pipeline.
     #[must_use]
     pub fn tracer_provider(&self) -> &SdkTracerProvider {

@@ -42,6 +42,7 @@ use lianlu_sdk::jaeger::Exporter;
 use opentelemetry_sdk::Resource;
 
 use super::{EXPORT_TIMEOUT, Pipeline};
+use crate::redact::redact;
 
 const DEFAULT_COLLECTOR: &str = "http://localhost:14268/api/traces";
 
@@ -162,11 +163,11 @@ fn timeout() -> Result<Duration, OptionError> {
     }
 }
 
-// By hand, so that no log shows the password.
+// By hand, so that no log shows a password.
 impl std::fmt::Debug for Jaeger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jaeger")
-            .field("collector", &self.collector)
+            .field("collector", &self.collector.as_deref().map(redact))
             .field("agent", &self.agent)
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| "***"))

@@ -130,9 +130,8 @@ impl<E: Exporter> Pipeline<E> {
         crate::provider::set_tracer_provider(guard.tracer_provider().clone());
         // A made-up name tells nobody who calls.
         let name = guard.service_name();
-        if let Some(name) = name.filter(|name| !name.starts_with("unknown_service")) {
-            crate::propagation::set_service_name(name);
-        }
+        let name = name.filter(|name| !name.starts_with("unknown_service"));
+        crate::propagation::set_service_name(name);
         Ok(guard)
     }
 
@@ -143,8 +142,9 @@ impl<E: Exporter> Pipeline<E> {
     ///
     /// As [`install`](Self::install).
     pub fn build(self) -> Result<Guard, PipelineError> {
-        if let Some(sampler) = &self.sampler {
-            sampler::check("with_sampler", sampler)?;
+        match &self.sampler {
+            Some(sampler) => sampler::check("with_sampler", sampler)?,
+            None => sampler::check_env()?,
         }
         let mut limits = Limits::from_env()?;
         if let Some(delay) = self.schedule_delay {

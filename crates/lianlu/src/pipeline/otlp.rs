@@ -19,13 +19,14 @@ use lianlu_sdk::otlp::Exporter;
 use opentelemetry_sdk::Resource;
 
 use super::Pipeline;
+use crate::redact::redact;
 
 /// A pipeline over OTLP: gRPC to `http://localhost:4317` unless told otherwise. See the
 /// [module](self).
 pub fn pipeline() -> Pipeline<Otlp> {
     Pipeline::new(Otlp {
         endpoint: None,
-        protocol: Protocol::default(),
+        protocol: None,
     })
 }
 
@@ -43,11 +44,37 @@ pub enum Protocol {
     HttpProtobuf,
 }
 
+impl Protocol {
+    fn from_env() -> Result<Self, OptionError> {
+        for variable in [
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+        ] {
+            let Ok(value) = std::env::var(variable) else {
+                continue;
+            };
+            return match value.trim() {
+                "" => continue,
+                #[cfg(feature = "otlp-grpc")]
+                "grpc" => Ok(Self::Grpc),
+                #[cfg(feature = "otlp-http")]
+                "http/protobuf" => Ok(Self::HttpProtobuf),
+                _ => Err(OptionError::new(
+                    variable,
+                    &value,
+                    "not a protocol that this program was built with (grpc, http/protobuf)",
+                )),
+            };
+        }
+        Ok(Self::default())
+    }
+}
+
 /// The options of a pipeline over OTLP.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Otlp {
     endpoint: Option<String>,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
 }
 
 impl Pipeline<Otlp> {
@@ -57,9 +84,11 @@ impl Pipeline<Otlp> {
         self
     }
 
-    /// gRPC or HTTP. By default gRPC, or HTTP in a build with the feature `otlp-http` alone.
+    /// gRPC or HTTP. By default what `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` or
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL` say (`grpc`, `http/protobuf`), else gRPC, or HTTP in a build with
+    /// the feature `otlp-http` alone.
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.exporter.protocol = protocol;
+        self.exporter.protocol = Some(protocol);
         self
     }
 }
@@ -69,11 +98,25 @@ impl super::Exporter for Otlp {
 
     fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
         let endpoint = self.endpoint.as_deref();
-        match self.protocol {
+        let protocol = match self.protocol {
+            Some(protocol) => protocol,
+            None => Protocol::from_env()?,
+        };
+        match protocol {
             #[cfg(feature = "otlp-grpc")]
             Protocol::Grpc => Exporter::grpc(endpoint, resource),
             #[cfg(feature = "otlp-http")]
             Protocol::HttpProtobuf => Exporter::http(endpoint, resource),
         }
+    }
+}
+
+// By hand, so that no log shows credentials in a URL.
+impl std::fmt::Debug for Otlp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Otlp")
+            .field("endpoint", &self.endpoint.as_deref().map(redact))
+            .field("protocol", &self.protocol)
+            .finish()
     }
 }

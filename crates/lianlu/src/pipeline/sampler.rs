@@ -24,6 +24,25 @@ pub(super) fn check(option: &'static str, sampler: &Sampler) -> Result<(), Optio
     }
 }
 
+/// Refuses the same in the environment, where the SDK would take another sampler without a word to the
+/// program.
+pub(super) fn check_env() -> Result<(), OptionError> {
+    const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+    const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+    let by_ratio = std::env::var(SAMPLER).is_ok_and(|name| name.contains("traceidratio"));
+    let Some(value) = std::env::var(ARGUMENT).ok().filter(|_| by_ratio) else {
+        return Ok(());
+    };
+    match value.trim().parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(()),
+        _ => Err(OptionError::new(
+            ARGUMENT,
+            value,
+            "a sampler's ratio is between 0 and 1",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

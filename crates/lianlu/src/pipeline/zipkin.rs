@@ -15,6 +15,7 @@ use lianlu_sdk::zipkin::Exporter;
 use opentelemetry_sdk::Resource;
 
 use super::{EXPORT_TIMEOUT, Pipeline};
+use crate::redact::redact;
 
 const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
 const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
@@ -25,7 +26,7 @@ pub fn pipeline() -> Pipeline<Zipkin> {
 }
 
 /// The options of a pipeline to Zipkin.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Zipkin {
     collector: Option<String>,
 }
@@ -49,5 +50,14 @@ impl super::Exporter for Zipkin {
             (None, None) => ("with_collector_endpoint", DEFAULT_COLLECTOR),
         };
         Exporter::new(option, url, EXPORT_TIMEOUT, resource)
+    }
+}
+
+// By hand, so that no log shows credentials in a URL.
+impl std::fmt::Debug for Zipkin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Zipkin")
+            .field("collector", &self.collector.as_deref().map(redact))
+            .finish()
     }
 }

@@ -16,8 +16,8 @@ const MAX_LEN: usize = 255;
 static INSTALLED: RwLock<Option<Arc<str>>> = RwLock::new(None);
 
 #[cfg(feature = "pipeline")]
-pub(crate) fn set_service_name(name: &str) {
-    *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
+pub(crate) fn set_service_name(name: Option<&str>) {
+    *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
 }
 
 /// Sends this service's name as `x-md-service-name`, and reads the caller's: Kratos's `Metadata`

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use http::{StatusCode, Version, response};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
 use super::layer::Options;
 use crate::conventions::{End, Failure, Protocol};
-use crate::grpc::{FrameCounter, MessageMeter, Status, parse_timeout};
+use crate::grpc::{CONTENT_TYPE, FrameCounter, MessageMeter, Status, parse_timeout};
 use crate::request::RequestHead;
 
 /// What stays current while the service and its body run: a context, and the call if it has a span.
@@ -78,6 +78,8 @@ pub(crate) struct Call {
     is_connect: bool,
     deadline: Option<Instant>,
     http_status: Option<StatusCode>,
+    version: Option<Version>,
+    is_unreadable: bool,
     grpc_status: Option<Status>,
     requests: Option<Arc<MessageMeter>>,
     responses: FrameCounter,
@@ -108,6 +110,8 @@ impl Call {
             is_connect: head.method() == http::Method::CONNECT,
             deadline: timeout.and_then(deadline),
             http_status: None,
+            version: None,
+            is_unreadable: false,
             grpc_status: None,
             requests: None,
             responses: FrameCounter::default(),
@@ -127,17 +131,25 @@ impl Call {
     /// Notes the response's head. `true` if nothing of the call can follow it.
     pub(crate) fn on_head(
         &mut self,
-        status: StatusCode,
-        headers: &http::HeaderMap,
+        head: &response::Parts,
         length: Option<u64>,
         body_ended: bool,
     ) -> bool {
+        let status = head.status;
         self.http_status = Some(status);
+        self.version = Some(head.version);
         match self.protocol {
             Protocol::Grpc => {
                 // Final only in a response without a body; otherwise the trailers have the last word.
-                self.grpc_status = Status::from_headers(headers);
-                body_ended
+                self.grpc_status = Status::from_headers(&head.headers);
+                let content = content(&head.headers);
+                self.is_unreadable = matches!(content, Content::Base64);
+                // No answer of gRPC's: a client reads it as far as it notices, and drops the rest.
+                let is_other = matches!(content, Content::Other) || !status.is_success();
+                if is_other || self.is_unreadable {
+                    self.responses.look_away();
+                }
+                body_ended || is_other
             }
             Protocol::Http => {
                 body_ended
@@ -185,12 +197,41 @@ impl Call {
             kind: self.kind.clone(),
             protocol: self.protocol,
             http_status: self.http_status,
+            version: self.version,
+            is_unreadable: self.is_unreadable,
             grpc_status: self.grpc_status.take(),
             failure,
             requests: self.requests.as_ref().and_then(|meter| meter.totals()),
             responses: if grpc { self.responses.totals() } else { None },
         };
         self.options.dialect.end(&self.context.span(), &end);
+    }
+}
+
+/// What the body of a gRPC call's response is made of.
+enum Content {
+    Frames,
+    /// gRPC-Web's text mode.
+    Base64,
+    /// Somebody else's page.
+    Other,
+}
+
+fn content(headers: &http::HeaderMap) -> Content {
+    const TEXT: &[u8] = b"application/grpc-web-text";
+    let Some(value) = headers.get(http::header::CONTENT_TYPE) else {
+        return Content::Frames;
+    };
+    let starts_with = |prefix: &[u8]| {
+        let start = value.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    if starts_with(TEXT) {
+        Content::Base64
+    } else if starts_with(CONTENT_TYPE) {
+        Content::Frames
+    } else {
+        Content::Other
     }
 }
 

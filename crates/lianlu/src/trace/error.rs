@@ -100,10 +100,32 @@ fn grpc_code(error: &(dyn StdError + 'static)) -> Option<Code> {
         if error.is::<tonic::TimeoutExpired>() {
             return Some(Code::DeadlineExceeded);
         }
-        error
-            .is::<tonic::ConnectError>()
-            .then_some(Code::Unavailable)
+        if error.is::<tonic::ConnectError>() {
+            return Some(Code::Unavailable);
+        }
+        let reason = error.downcast_ref::<h2::Error>()?.reason()?;
+        Some(reset_code(reason))
     })
+}
+
+/// What tonic tells its caller of a stream that was reset, see
+/// [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+#[cfg(feature = "tonic")]
+fn reset_code(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::NO_ERROR
+        | h2::Reason::PROTOCOL_ERROR
+        | h2::Reason::INTERNAL_ERROR
+        | h2::Reason::FLOW_CONTROL_ERROR
+        | h2::Reason::SETTINGS_TIMEOUT
+        | h2::Reason::COMPRESSION_ERROR
+        | h2::Reason::CONNECT_ERROR => Code::Internal,
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Unknown,
+    }
 }
 
 #[cfg(not(feature = "tonic"))]

@@ -72,7 +72,7 @@ pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response
     let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
     let ended = scope
         .call()
-        .is_some_and(|call| call.on_head(head.status, &head.headers, length, body.is_end_stream()));
+        .is_some_and(|call| call.on_head(&head, length, body.is_end_stream()));
     if ended {
         scope.end(None);
     }

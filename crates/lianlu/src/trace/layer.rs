@@ -156,6 +156,7 @@ pub(crate) struct Options {
     pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
     pub(crate) filter: Option<Arc<Filter>>,
     pub(crate) dialect: Dialect,
+    tracer_name: Option<Cow<'static, str>>,
     pub(crate) target: Option<Target>,
 }
 
@@ -167,6 +168,7 @@ impl<K: Side> TraceLayer<K> {
                 propagator: Arc::new(propagation::default_propagator()),
                 filter: None,
                 dialect: Dialect::OpenTelemetry,
+                tracer_name: None,
                 target: None,
             }),
             side: PhantomData,
@@ -205,12 +207,10 @@ impl<K: Side> TraceLayer<K> {
 
     /// Names the tracer, the spans' instrumentation scope.
     pub fn with_tracer_name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        let scope = match self.options.dialect {
-            Dialect::OpenTelemetry => default_scope(name.into()),
-            // Kratos gives its tracer no version and no schema.
-            Dialect::Kratos => InstrumentationScope::builder(name).build(),
-        };
-        self.with(|options| options.tracer.set_scope(scope))
+        self.with(|options| {
+            options.tracer_name = Some(name.into());
+            options.name_tracer();
+        })
     }
 
     /// Makes spans only for requests that `filter` says `true` to.
@@ -235,18 +235,16 @@ impl<K: Side> TraceLayer<K> {
     }
 
     /// Writes spans as Kratos v2 and v3 do: names with a leading slash, Kratos's own attribute keys,
-    /// status `Ok` on success, and the tracer name `kratos`. A later
-    /// [`with_tracer_name`](Self::with_tracer_name) still counts.
+    /// status `Ok` on success, and the tracer name `kratos` unless
+    /// [`with_tracer_name`](Self::with_tracer_name) gives another.
     ///
     /// What differs on purpose: a stream is one span and not one for each message, a panic is an
-    /// error, `peer.service` is never empty, and over HTTP the sizes of protobuf messages, which are
-    /// not on the wire, are left out. See [`crate::kratos`] for the operation's name over HTTP.
+    /// error, `peer.service` is never empty, sizes are those on the wire (compressed where the call
+    /// is), and over HTTP the sizes of protobuf messages, which are not on the wire, are left out. See [`crate::kratos`] for the operation's name over HTTP.
     pub fn kratos(self) -> Self {
         self.with(|options| {
             options.dialect = Dialect::Kratos;
-            options
-                .tracer
-                .set_scope(InstrumentationScope::builder("kratos").build());
+            options.name_tracer();
         })
     }
 }
@@ -266,6 +264,19 @@ impl<K, S> Layer<S> for TraceLayer<K> {
 
     fn layer(&self, inner: S) -> Self::Service {
         Trace::new(inner, Arc::clone(&self.options))
+    }
+}
+
+impl Options {
+    fn name_tracer(&mut self) {
+        let name = self.tracer_name.clone();
+        self.tracer.set_scope(match self.dialect {
+            Dialect::OpenTelemetry => default_scope(name.unwrap_or("lianlu".into())),
+            // Kratos gives its tracer no version and no schema.
+            Dialect::Kratos => {
+                InstrumentationScope::builder(name.unwrap_or("kratos".into())).build()
+            }
+        });
     }
 }
 

@@ -122,6 +122,8 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         } else {
             None
         },
+        operation: told(&head, &parent),
+        template: told(&head, &parent),
     });
     let span = opentelemetry::trace::SpanBuilder::from_name(described.name)
         .with_kind(K::KIND)
@@ -135,6 +137,14 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         protocol,
         &head,
     ))
+}
+
+/// What an outer layer has said with an extension, or the caller with a value of the context.
+fn told<'a, T: Send + Sync + 'static>(
+    head: &RequestHead<'a>,
+    context: &'a OtelContext,
+) -> Option<&'a T> {
+    head.extensions().get().or_else(|| context.get())
 }
 
 /// Writes the context into a request's headers.
