@@ -1,6 +1,7 @@
 //! [HTTP spans](https://opentelemetry.io/docs/specs/semconv/http/http-spans/), stable.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::{Method, Version, header, uri::Scheme};
 use opentelemetry::KeyValue;
@@ -151,20 +152,20 @@ pub(super) fn end(span: &SpanRef<'_>, end: &End) {
     }
 }
 
-/// The method's name if it is one of RFC 9110 or `PATCH`.
+/// The methods that go by their name: those of RFC 9110, `PATCH` and `QUERY`, or the list that
+/// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` puts in their place.
+static KNOWN_METHODS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let list = std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+    let list = list.ok().filter(|list| !list.trim().is_empty());
+    let list = list
+        .as_deref()
+        .unwrap_or("GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH,QUERY");
+    list.split(',').map(|name| name.trim().to_owned()).collect()
+});
+
 fn known_method(method: &Method) -> Option<&'static str> {
-    Some(match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::CONNECT => "CONNECT",
-        Method::OPTIONS => "OPTIONS",
-        Method::TRACE => "TRACE",
-        Method::PATCH => "PATCH",
-        _ => return None,
-    })
+    let known = KNOWN_METHODS.iter().find(|known| *known == method.as_str());
+    known.map(String::as_str)
 }
 
 fn protocol_version(version: Version) -> Option<&'static str> {

@@ -92,15 +92,11 @@ where
 
 /// Finds the parent, and starts the call's span unless the filter says no.
 pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> Scope {
-    let parent = if K::KIND == SpanKind::Server {
-        OtelContext::map_current(|current| {
-            options
-                .propagator
-                .extract_with_context(current, &HeaderExtractor(head.headers()))
-        })
-    } else {
-        OtelContext::current()
-    };
+    let mut parent = OtelContext::current();
+    if K::KIND == SpanKind::Server {
+        let headers = HeaderExtractor(head.headers());
+        parent = options.propagator.extract_with_context(&parent, &headers);
+    }
     if options.filter.as_ref().is_some_and(|filter| !filter(&head)) {
         return Scope::untraced(parent);
     }
