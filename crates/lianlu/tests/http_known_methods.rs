@@ -3,6 +3,7 @@
 //! A process can't change its environment safely, so the test starts itself again with another one.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
