@@ -27,13 +27,14 @@ pub fn peers(test: &str) -> Option<Peers> {
     static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
     let peers = PEERS.get_or_init(find).clone();
     if peers.is_none() {
-        // Past the test harness, which keeps what a passing test prints.
-        let _ = writeln!(
-            std::io::stderr(),
-            "{test}: skipped, the real Jaeger and Kratos are not built. With Go installed, \
+        // Past the test harness, which keeps what a passing test prints; at once, as tests run side by
+        // side.
+        let line = format!(
+            "\n{test}: skipped, the real Jaeger and Kratos are not built. With Go installed, \
              `interop/build` builds them (about 7 minutes the first time); LIANLU_REQUIRE=go makes \
-             this a failure."
+             this a failure.\n"
         );
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     peers
 }

@@ -356,6 +356,23 @@ async fn over_http_with_an_error() {
     }
 }
 
+/// Kratos's client takes nothing but 2xx for an answer; its server finds nothing wrong with a 304.
+#[tokio::test]
+async fn over_http_with_a_redirect() {
+    let traces = Traces::default();
+    let app = Router::new()
+        .route("/", get(async || StatusCode::NOT_MODIFIED))
+        .layer(traces.server().kratos());
+    let address = net::serve(app).await;
+    let client = net::connect(traces.client().kratos(), Version::HTTP_11);
+    net::get(&client, address, "/").await.unwrap();
+    let (client, server) = traces.pair().await;
+    assert_eq!(server.status, Status::Ok);
+    let message =
+        "error: code = 304 reason =  message = Not Modified metadata = map[] cause = <nil>";
+    assert_failed(&client, 304, "*errors.Error", message);
+}
+
 #[tokio::test]
 async fn over_http_to_nobody() {
     let traces = Traces::default();

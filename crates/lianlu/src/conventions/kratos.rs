@@ -163,7 +163,11 @@ fn http_error(end: &End) -> Option<Error> {
         Some(Failure::Dropped) => (499, "context canceled".to_owned()),
         Some(Failure::Deadline) => (504, "context deadline exceeded".to_owned()),
         None => {
-            let status = end.http_status.filter(|status| status.as_u16() >= 400)?;
+            // Kratos's client takes nothing but 2xx for an answer.
+            let is_client = end.kind == SpanKind::Client;
+            let status = end
+                .http_status
+                .filter(|status| status.as_u16() >= 400 || (is_client && !status.is_success()))?;
             let reason = status.canonical_reason().unwrap_or_default();
             (status.as_u16(), reason.to_owned())
         }
