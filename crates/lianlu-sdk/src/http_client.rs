@@ -16,7 +16,15 @@ pub(crate) struct HttpClient {
 impl HttpClient {
     /// A client whose requests end after `timeout`, follow no redirect, and go through no proxy.
     pub(crate) fn new(timeout: Duration) -> Self {
-        let config = Agent::config_builder()
+        let config = Agent::config_builder();
+        #[cfg(feature = "tls")]
+        let config = config.tls_config(
+            // The system's certificates, so that a collector may have a company's own.
+            ureq::tls::TlsConfig::builder()
+                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+                .build(),
+        );
+        let config = config
             .timeout_global(Some(timeout))
             .max_redirects(0)
             .http_status_as_error(false)

@@ -58,7 +58,15 @@ impl Exporter {
     pub fn grpc(endpoint: Option<&str>, resource: &Resource) -> Result<Self, OptionError> {
         let mut builder = opentelemetry_otlp::SpanExporter::builder().with_tonic();
         if let Some((option, endpoint)) = choose(endpoint) {
-            builder = builder.with_endpoint(check_endpoint(option, &endpoint)?.to_string());
+            let uri = check_endpoint(option, &endpoint)?;
+            #[cfg(feature = "tls")]
+            if uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
+                use opentelemetry_otlp::WithTonicConfig;
+                use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+                let tls = ClientTlsConfig::new().with_enabled_roots();
+                builder = builder.with_tls_config(tls);
+            }
+            builder = builder.with_endpoint(uri.to_string());
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
