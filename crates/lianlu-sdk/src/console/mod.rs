@@ -17,6 +17,7 @@
 
 mod node;
 mod render;
+mod trace;
 mod tree;
 
 pub use tree::Tree;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use opentelemetry::trace::TraceId;
 
 use super::node::Node;
-use super::tree::{Trace, order};
+use super::trace::{Trace, order};
 
 const BAR_WIDTH: usize = 24;
 /// Names longer than this push their own bar to the right.

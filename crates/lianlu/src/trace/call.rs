@@ -7,7 +7,7 @@ use http::{StatusCode, Version, response};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
-use super::layer::Options;
+use super::options::Options;
 use crate::conventions::{End, Failure, Protocol};
 use crate::grpc::{CONTENT_TYPE, FrameCounter, MessageMeter, Status, parse_timeout};
 use crate::request::RequestHead;

@@ -1,20 +1,18 @@
 //! The layer and its options.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use tower_layer::Layer;
 
+use super::options::Options;
 use super::service::Trace;
 use super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::{Dialect, target::Target};
 use crate::propagation;
-use crate::provider::{TracerSource, default_scope};
 use crate::request::RequestHead;
 
 /// A layer that traces each call of a server. See [`TraceLayer`] for its options.
@@ -148,29 +146,10 @@ impl<K> Clone for TraceLayer<K> {
     }
 }
 
-type Filter = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
-
-#[derive(Clone)]
-pub(crate) struct Options {
-    pub(crate) tracer: TracerSource,
-    pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
-    pub(crate) filter: Option<Arc<Filter>>,
-    pub(crate) dialect: Dialect,
-    tracer_name: Option<Cow<'static, str>>,
-    pub(crate) target: Option<Target>,
-}
-
 impl<K: Side> TraceLayer<K> {
     fn new() -> Self {
         Self {
-            options: Arc::new(Options {
-                tracer: TracerSource::global(default_scope("lianlu".into())),
-                propagator: Arc::new(propagation::default_propagator()),
-                filter: None,
-                dialect: Dialect::OpenTelemetry,
-                tracer_name: None,
-                target: None,
-            }),
+            options: Arc::default(),
             side: PhantomData,
         }
     }
@@ -264,30 +243,5 @@ impl<K, S> Layer<S> for TraceLayer<K> {
 
     fn layer(&self, inner: S) -> Self::Service {
         Trace::new(inner, Arc::clone(&self.options))
-    }
-}
-
-impl Options {
-    fn name_tracer(&mut self) {
-        let name = self.tracer_name.clone();
-        self.tracer.set_scope(match self.dialect {
-            Dialect::OpenTelemetry => default_scope(name.unwrap_or("lianlu".into())),
-            // Kratos gives its tracer no version and no schema.
-            Dialect::Kratos => {
-                InstrumentationScope::builder(name.unwrap_or("kratos".into())).build()
-            }
-        });
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("tracer", &self.tracer)
-            .field("propagator", &self.propagator)
-            .field("filter", &self.filter.is_some())
-            .field("dialect", &self.dialect)
-            .field("target", &self.target)
-            .finish()
     }
 }

@@ -13,6 +13,7 @@ mod call;
 mod error;
 mod future;
 mod layer;
+mod options;
 mod request_body;
 #[cfg(feature = "reqwest")]
 mod reqwest;

@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::call::{Call, Scope};
 use super::future::ResponseFuture;
-use super::layer::Options;
+use super::options::Options;
 use super::request_body;
 use super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::{Protocol, Start};
