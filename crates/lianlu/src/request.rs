@@ -84,12 +84,7 @@ impl<'a> RequestHead<'a> {
     /// Whether the content type begins with `application/grpc`.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
-        self.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-            value
-                .as_bytes()
-                .get(..crate::grpc::CONTENT_TYPE.len())
-                .is_some_and(|prefix| prefix.eq_ignore_ascii_case(crate::grpc::CONTENT_TYPE))
-        })
+        crate::grpc::content_type_begins(self.headers, crate::grpc::CONTENT_TYPE)
     }
 
     /// A header's value, if it is there once or more and the first is visible ASCII.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, SpanRef, Status};
 
-use super::{Described, End, Failure, Start, count, keys, port, target};
+use super::{Described, End, Failure, Start, count, keys, port};
 use crate::redact::clip;
 
 /// Stands for a method that is none.
@@ -26,12 +26,7 @@ pub(super) fn start(start: &Start<'_>) -> Described {
             ));
         }
     }
-    let server = match (start.target, head.authority()) {
-        (Some(target), _) => Some((target.host.as_str(), target.port)),
-        (None, Some(authority)) => Some(target::split_authority(authority)),
-        (None, None) => None,
-    };
-    if let Some((host, server_port)) = server {
+    if let Some((host, server_port)) = start.server() {
         attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
         if let Some(server_port) = server_port {
             attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));

@@ -56,8 +56,7 @@ fn server(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
     if let Some(route) = start.route {
         attributes.push(KeyValue::new(keys::HTTP_ROUTE, route.to_owned()));
     }
-    if let Some(authority) = head.authority() {
-        let (host, server_port) = target::split_authority(authority);
+    if let Some((host, server_port)) = start.server() {
         attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
         if let Some(server_port) = server_port {
             attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
@@ -98,10 +97,8 @@ fn client(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
         }
     };
     attributes.push(KeyValue::new(keys::URL_FULL, redact(&full).into_owned()));
-    let (host, explicit) = match (start.target, head.authority()) {
-        (Some(target), _) => (target.host.as_str(), target.port),
-        (None, Some(authority)) => target::split_authority(authority),
-        (None, None) => return,
+    let Some((host, explicit)) = start.server() else {
+        return;
     };
     attributes.push(KeyValue::new(keys::SERVER_ADDRESS, host.to_owned()));
     let server_port = explicit.or_else(|| target::default_port(scheme.unwrap_or("http")));

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, SpanRef, Status};
 
 use super::keys::kratos as keys;
-use super::{Described, End, Failure, Protocol, Start, count, target};
+use super::{Described, End, Failure, Protocol, Start, count};
 use crate::grpc::Code;
 use crate::redact::{clip, redact};
 
@@ -80,11 +80,7 @@ fn peer(start: &Start<'_>) -> Option<(String, String)> {
             peer.port().to_string(),
         ));
     }
-    let (host, port) = match (start.target, start.head.authority()) {
-        (Some(target), _) => (target.host.as_str(), target.port),
-        (None, Some(authority)) => target::split_authority(authority),
-        (None, None) => return None,
-    };
+    let (host, port) = start.server()?;
     let host = if host.is_empty() { "127.0.0.1" } else { host };
     Some((host.to_owned(), port?.to_string()))
 }

@@ -55,6 +55,16 @@ pub(crate) struct Start<'a> {
     pub(crate) template: Option<&'a PathTemplate>,
 }
 
+impl<'a> Start<'a> {
+    /// Host and port of the call's server: what the user said, else what the request asks for.
+    fn server(&self) -> Option<(&'a str, Option<u16>)> {
+        match self.target {
+            Some(target) => Some((&target.host, target.port)),
+            None => self.head.authority().map(target::split_authority),
+        }
+    }
+}
+
 /// A span's name and attributes at its start.
 #[derive(Debug)]
 pub(crate) struct Described {

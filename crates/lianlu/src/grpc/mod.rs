@@ -12,3 +12,10 @@ pub(crate) use timeout::parse_timeout;
 
 /// What every gRPC content type begins with.
 pub(crate) const CONTENT_TYPE: &[u8] = b"application/grpc";
+
+/// Whether a content type is there and begins with `prefix`, in upper or lower case.
+pub(crate) fn content_type_begins(headers: &http::HeaderMap, prefix: &[u8]) -> bool {
+    let value = headers.get(http::header::CONTENT_TYPE);
+    let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}

@@ -9,7 +9,9 @@ use opentelemetry::trace::{SpanKind, TraceContextExt};
 
 use super::options::Options;
 use crate::conventions::{End, Failure, Protocol};
-use crate::grpc::{CONTENT_TYPE, FrameCounter, MessageMeter, Status, parse_timeout};
+use crate::grpc::{
+    CONTENT_TYPE, FrameCounter, MessageMeter, Status, content_type_begins, parse_timeout,
+};
 use crate::request::RequestHead;
 
 /// What stays current while the service and its body run: a context, and the call if it has a span.
@@ -189,9 +191,7 @@ impl Call {
     }
 
     fn finish(&mut self, failure: Option<Failure>) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
+        self.ended = true;
         let grpc = self.recording && self.protocol == Protocol::Grpc;
         let end = End {
             kind: self.kind.clone(),
@@ -219,16 +219,11 @@ enum Content {
 
 fn content(headers: &http::HeaderMap) -> Content {
     const TEXT: &[u8] = b"application/grpc-web-text";
-    let Some(value) = headers.get(http::header::CONTENT_TYPE) else {
-        return Content::Frames;
-    };
-    let starts_with = |prefix: &[u8]| {
-        let start = value.as_bytes().get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    if starts_with(TEXT) {
+    if content_type_begins(headers, TEXT) {
         Content::Base64
-    } else if starts_with(CONTENT_TYPE) {
+    } else if content_type_begins(headers, CONTENT_TYPE)
+        || !headers.contains_key(http::header::CONTENT_TYPE)
+    {
         Content::Frames
     } else {
         Content::Other

@@ -47,23 +47,35 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let inner = this.inner;
-        let result = match this.scope {
-            Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
-            None => ready!(inner.poll(cx)),
-        };
-        let Some(mut scope) = this.scope.take() else {
+        let (response, scope) = ready!(poll_call(this.inner, this.scope, cx))?;
+        Poll::Ready(Ok(match scope {
+            Some(scope) => wrap(response, scope),
             // Polled again after it was ready, and the inner future allowed it.
-            return Poll::Ready(result.map(|response| response.map(ResponseBody::untouched)));
-        };
-        match result {
-            Ok(response) => Poll::Ready(Ok(wrap(response, scope))),
-            Err(error) => {
-                scope.end(Some(failure(&error)));
-                Poll::Ready(Err(error))
-            }
-        }
+            None => response.map(ResponseBody::untouched),
+        }))
     }
+}
+
+/// Polls a call's future in its scope. An error ends the call; a response comes with the scope, to be
+/// handed to its body.
+pub(super) fn poll_call<F, T, E>(
+    inner: Pin<&mut F>,
+    scope: &mut Option<Scope>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(T, Option<Scope>), E>>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Display + 'static,
+{
+    let result = match scope {
+        Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
+        None => ready!(inner.poll(cx)),
+    };
+    let mut scope = scope.take();
+    if let (Err(error), Some(scope)) = (&result, &mut scope) {
+        scope.end(Some(failure(error)));
+    }
+    Poll::Ready(result.map(|response| (response, scope)))
 }
 
 /// Takes note of a response's head, and lets the call last as long as its body.

@@ -10,8 +10,7 @@ use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower_service::Service;
 
 use super::call::Scope;
-use super::error::failure;
-use super::future::wrap;
+use super::future::{poll_call, wrap};
 use super::service::{Trace, inject, start};
 use super::side::ClientSide;
 use crate::request::RequestHead;
@@ -72,21 +71,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let inner = this.inner;
-        let result = match this.scope {
-            Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
-            None => ready!(inner.poll(cx)),
-        };
-        let Some(mut scope) = this.scope.take() else {
-            return Poll::Ready(result);
-        };
-        Poll::Ready(match result {
-            Ok(response) => Ok(rebuild(response, scope)),
-            Err(error) => {
-                scope.end(Some(failure(&error)));
-                Err(error)
-            }
-        })
+        let (response, scope) = ready!(poll_call(this.inner, this.scope, cx))?;
+        Poll::Ready(Ok(match scope {
+            Some(scope) => rebuild(response, scope),
+            None => response,
+        }))
     }
 }
 
