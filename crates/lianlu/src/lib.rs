@@ -49,6 +49,10 @@ mod bad_entry;
 #[allow(dead_code)] // until the layers capture headers
 mod capture;
 mod cidr;
+mod attempts;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod connection;
 mod conventions;
 #[allow(dead_code)] // until the servers ask it
 mod forwarded;
@@ -63,12 +67,14 @@ pub mod propagation;
 mod provider;
 mod redact;
 mod request;
+mod told;
 mod trace;
 
 pub use bad_entry::BadEntry;
 pub use capture::HeaderCapture;
 pub use forwarded::TrustedProxies;
 pub use host_list::HostList;
+pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
@@ -88,6 +94,7 @@ pub use pipeline::zipkin;
 pub use pipeline::{Guard, Pipeline, PipelineError};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
+pub use told::{ResendCount, UrlTemplate};
 #[cfg(feature = "reqwest")]
 pub use trace::ReqwestFuture;
 pub use trace::{

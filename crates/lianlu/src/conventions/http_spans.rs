@@ -32,7 +32,7 @@ pub(super) fn start(start: &Start<'_>) -> Described {
     } else {
         server(start, &mut attributes);
     }
-    let name = match (method, start.route) {
+    let name = match (method, start.route.or(start.told.template().map(clip))) {
         (method, Some(route)) => Cow::Owned(format!("{} {route}", method.unwrap_or("HTTP"))),
         (method, None) => Cow::Borrowed(method.unwrap_or("HTTP")),
     };
@@ -97,6 +97,12 @@ fn client(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
         }
     };
     attributes.push(KeyValue::new(keys::URL_FULL, redact(&full).into_owned()));
+    if let Some(template) = start.told.template() {
+        attributes.push(KeyValue::new(keys::URL_TEMPLATE, clip(template).to_owned()));
+    }
+    if let Some(count) = start.told.resend_count() {
+        attributes.push(KeyValue::new(keys::HTTP_REQUEST_RESEND_COUNT, count));
+    }
     let Some((host, explicit)) = start.server() else {
         return;
     };

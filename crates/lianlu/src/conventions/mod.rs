@@ -19,6 +19,7 @@ use opentelemetry::trace::{SpanKind, SpanRef};
 use crate::grpc::{Code, Status};
 use crate::kratos::{Operation, PathTemplate};
 use crate::request::RequestHead;
+use crate::told::Told;
 use target::Target;
 
 /// Which set of conventions a layer follows.
@@ -53,6 +54,8 @@ pub(crate) struct Start<'a> {
     pub(crate) operation: Option<&'a Operation>,
     /// The path's template in Kratos's dialect, if somebody said so.
     pub(crate) template: Option<&'a PathTemplate>,
+    /// What a client's caller said about the call.
+    pub(crate) told: Told,
 }
 
 impl<'a> Start<'a> {

@@ -13,7 +13,7 @@ use crate::redact::redact;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Describes an error without taking it from the caller.
-pub(super) fn failure<E: Display + 'static>(error: &E) -> Failure {
+pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     let chain = as_error(error);
     let code = chain.and_then(grpc_code);
     let class = match chain.and_then(io_kind) {
@@ -58,6 +58,8 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
         hyper_util::client::legacy::Error,
         #[cfg(feature = "reqwest")]
         reqwest::Error,
+        #[cfg(feature = "reqwest-middleware")]
+        reqwest_middleware::Error,
     );
     None
 }

@@ -100,7 +100,8 @@ pub fn server() -> ServerLayer {
 /// # reqwest
 ///
 /// A `reqwest::Client` is a tower service of `reqwest::Request`, and stays one (feature `reqwest`).
-/// A redirect that reqwest follows by itself is part of the one span.
+/// A redirect that reqwest follows by itself, and a retry of its own (`ClientBuilder::retry`), is part
+/// of the one span.
 ///
 /// ```
 /// # #[cfg(feature = "reqwest")]
@@ -112,6 +113,70 @@ pub fn server() -> ServerLayer {
 /// let request = http.get("http://127.0.0.1:8000/").build()?;
 /// let text = client.ready().await?.call(request).await?.text().await?;
 /// # let _ = text; Ok(())
+/// # }
+/// ```
+///
+/// # `reqwest_middleware`
+///
+/// The layer is a middleware too (feature `reqwest-middleware`):
+///
+/// ```
+/// # #[cfg(feature = "reqwest-middleware")]
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use reqwest_middleware::ClientBuilder;
+/// use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+///
+/// let policy = ExponentialBackoff::builder().build_with_max_retries(2);
+/// let client = ClientBuilder::new(reqwest::Client::new())
+///     .with(RetryTransientMiddleware::new_with_policy(policy))
+///     .with(lianlu::client())
+///     .build();
+/// let text = client
+///     .get("http://127.0.0.1:8000/orders/7")
+///     .with_extension(lianlu::UrlTemplate("/orders/{id}".into()))
+///     .send()
+///     .await?
+///     .text()
+///     .await?;
+/// # let _ = text; Ok(())
+/// # }
+/// ```
+///
+/// # Retries and redirects
+///
+/// Where the layer stands decides what a span is:
+///
+/// - **inside** of what sends again, each attempt is a span with its own `traceparent`, as the
+///   conventions want it. Put [`attempts()`](crate::attempts) outside of both and they are numbered by
+///   `http.request.resend_count`. (A middleware needs no `attempts()`.)
+/// - **outside** of it, the call as a whole is one span, which ends as the last attempt does; all
+///   attempts carry the same `traceparent`.
+///
+/// Both at once make a span for the call with one for each attempt below it. Only the layer inside
+/// writes the `traceparent` that is sent.
+///
+/// reqwest follows redirects inside itself. For a span each, switch that off and follow them outside:
+///
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # fn f() -> Result<(), reqwest::Error> {
+/// use reqwest::{Body, Request, redirect};
+/// use tower::{ServiceBuilder, service_fn};
+/// use tower_http::follow_redirect::FollowRedirectLayer;
+///
+/// let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build()?;
+/// let client = ServiceBuilder::new()
+///     .layer(lianlu::attempts())
+///     .layer(FollowRedirectLayer::new())
+///     .layer(lianlu::client())
+///     .service(service_fn(move |request: http::Request<Body>| {
+///         let http = http.clone();
+///         async move {
+///             let response = http.execute(Request::try_from(request)?).await?;
+///             Ok::<_, reqwest::Error>(http::Response::<Body>::from(response))
+///         }
+///     }));
+/// # let _ = client; Ok(())
 /// # }
 /// ```
 pub fn client() -> ClientLayer {
@@ -152,6 +217,11 @@ impl<K: Side> TraceLayer<K> {
             options: Arc::default(),
             side: PhantomData,
         }
+    }
+
+    #[cfg(feature = "reqwest-middleware")]
+    pub(super) fn options(&self) -> &Arc<Options> {
+        &self.options
     }
 
     fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {

@@ -17,11 +17,15 @@ mod options;
 mod request_body;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 mod service;
 mod side;
 
 pub use body::ResponseBody;
 pub(crate) use call::Scope;
+#[cfg(feature = "hyper")]
+pub(crate) use error::failure;
 pub use future::ResponseFuture;
 pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 #[cfg(feature = "reqwest")]

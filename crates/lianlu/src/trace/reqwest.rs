@@ -1,7 +1,9 @@
 //! The client layer around a `reqwest::Client`.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Extensions, Uri};
@@ -11,16 +13,18 @@ use tower_service::Service;
 
 use super::call::Scope;
 use super::future::{poll_call, wrap};
+use super::options::Options;
 use super::service::{Trace, inject, start};
 use super::side::ClientSide;
 use crate::request::RequestHead;
 
 impl<S> Service<Request> for Trace<S, ClientSide>
 where
-    S: Service<Request, Response = Response, Error = reqwest::Error>,
+    S: Service<Request, Response = Response>,
+    S::Error: Display + 'static,
 {
     type Response = Response;
-    type Error = reqwest::Error;
+    type Error = S::Error;
     type Future = ReqwestFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -28,25 +32,31 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // A URL that is no URI (reqwest refuses those itself) is described without its parts.
-        let uri = Uri::try_from(request.url().as_str()).unwrap_or_default();
-        let extensions = Extensions::new();
-        let head = RequestHead::from_parts(
-            request.method(),
-            &uri,
-            request.version(),
-            request.headers(),
-            &extensions,
-        );
-        let mut scope = start::<ClientSide>(&self.options, head);
-        inject(&self.options, scope.context(), request.headers_mut());
+        let mut scope = begin(&self.options, &mut request, &Extensions::new());
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
-        ReqwestFuture {
-            inner: future,
-            scope: Some(scope),
-        }
+        ReqwestFuture::new(future, scope)
     }
+}
+
+/// Starts a request's call, and sends the trace along with it.
+pub(super) fn begin(
+    options: &Arc<Options>,
+    request: &mut Request,
+    extensions: &Extensions,
+) -> Scope {
+    // A URL that is no URI (reqwest refuses those itself) is described without its parts.
+    let uri = Uri::try_from(request.url().as_str()).unwrap_or_default();
+    let head = RequestHead::from_parts(
+        request.method(),
+        &uri,
+        request.version(),
+        request.headers(),
+        extensions,
+    );
+    let scope = start::<ClientSide>(options, head);
+    inject(options, scope.context(), request.headers_mut());
+    scope
 }
 
 pin_project! {
@@ -63,11 +73,21 @@ pin_project! {
     }
 }
 
-impl<F> Future for ReqwestFuture<F>
+impl<F> ReqwestFuture<F> {
+    pub(super) fn new(inner: F, scope: Scope) -> Self {
+        Self {
+            inner,
+            scope: Some(scope),
+        }
+    }
+}
+
+impl<F, E> Future for ReqwestFuture<F>
 where
-    F: Future<Output = Result<Response, reqwest::Error>>,
+    F: Future<Output = Result<Response, E>>,
+    E: Display + 'static,
 {
-    type Output = Result<Response, reqwest::Error>;
+    type Output = Result<Response, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

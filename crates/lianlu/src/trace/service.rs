@@ -19,6 +19,7 @@ use super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::{Protocol, Start};
 use crate::propagation::{CallerService, HeaderExtractor, HeaderInjector};
 use crate::request::RequestHead;
+use crate::told::Told;
 use std::fmt::Display;
 
 /// The service that [`server()`](crate::server) wraps around another.
@@ -97,6 +98,10 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         let headers = HeaderExtractor(head.headers());
         parent = options.propagator.extract_with_context(&parent, &headers);
     }
+    let told = match K::KIND {
+        SpanKind::Client => Told::take(&mut parent, &head),
+        _ => Told::default(),
+    };
     if options.filter.as_ref().is_some_and(|filter| !filter(&head)) {
         return Scope::untraced(parent);
     }
@@ -118,8 +123,9 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         } else {
             None
         },
-        operation: told(&head, &parent),
-        template: told(&head, &parent),
+        operation: said(&head, &parent),
+        template: said(&head, &parent),
+        told,
     });
     let span = opentelemetry::trace::SpanBuilder::from_name(described.name)
         .with_kind(K::KIND)
@@ -136,7 +142,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
 }
 
 /// What an outer layer has said with an extension, or the caller with a value of the context.
-fn told<'a, T: Send + Sync + 'static>(
+fn said<'a, T: Send + Sync + 'static>(
     head: &RequestHead<'a>,
     context: &'a OtelContext,
 ) -> Option<&'a T> {

@@ -1,0 +1,160 @@
+//! A part of a connection under way: owns its span, and ends it once.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+
+use super::handshake::{Below, Handshake};
+use crate::conventions::{Failure, keys, target::Target};
+use crate::provider::TracerSource;
+use crate::redact::clip;
+
+/// Dropped before its end, it was cancelled.
+#[derive(Debug)]
+pub(super) struct Open {
+    context: Context,
+    span: Span,
+}
+
+#[derive(Debug)]
+enum Span {
+    /// In the context. A handshake may wait for its end.
+    Started(Option<Handshake>),
+    /// Starts where the connection below was made, which is known later.
+    AfterConnect(Box<AfterConnect>),
+    Ended,
+}
+
+#[derive(Debug)]
+struct AfterConnect {
+    tracer: TracerSource,
+    builder: SpanBuilder,
+    called: SystemTime,
+    handshake: Handshake,
+}
+
+enum Outcome {
+    Done(Option<SocketAddr>),
+    Failed(Failure),
+    Dropped,
+}
+
+impl Open {
+    pub(super) fn start(
+        tracer: &TracerSource,
+        name: &'static str,
+        parent: Context,
+        server: Option<Target>,
+    ) -> Self {
+        let span = builder(name, server).start_with_context(&*tracer.tracer(), &parent);
+        Self {
+            context: parent.with_span(span),
+            span: Span::Started(None),
+        }
+    }
+
+    pub(super) fn after_connect(
+        tracer: &TracerSource,
+        name: &'static str,
+        server: Option<Target>,
+    ) -> Self {
+        let handshake = Handshake::new();
+        Self {
+            context: Context::current_with_value(handshake.clone()),
+            span: Span::AfterConnect(Box::new(AfterConnect {
+                tracer: tracer.clone(),
+                builder: builder(name, server),
+                called: SystemTime::now(),
+                handshake,
+            })),
+        }
+    }
+
+    pub(super) fn set_handshake(&mut self, handshake: Handshake) {
+        if let Span::Started(waiting) = &mut self.span {
+            *waiting = Some(handshake);
+        }
+    }
+
+    /// Runs a piece of the part with its context current.
+    pub(super) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _current = self.context.clone().attach();
+        run()
+    }
+
+    pub(super) fn done(mut self, peer: Option<SocketAddr>) {
+        self.end(Outcome::Done(peer));
+    }
+
+    pub(super) fn failed(mut self, failure: Failure) {
+        self.end(Outcome::Failed(failure));
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        match std::mem::replace(&mut self.span, Span::Ended) {
+            Span::Started(handshake) => {
+                let now = SystemTime::now();
+                if let (Some(handshake), Outcome::Done(_)) = (handshake, &outcome) {
+                    handshake.set(Below::Connected(now));
+                }
+                write(&self.context, outcome, now);
+            }
+            Span::AfterConnect(after) => {
+                let start = match after.handshake.below() {
+                    Below::Unseen => after.called,
+                    Below::Connected(at) => at,
+                    // There was nothing to shake hands with.
+                    Below::Connecting => return,
+                };
+                let builder = after.builder.with_start_time(start);
+                let span = builder.start_with_context(&*after.tracer.tracer(), &self.context);
+                let context = self.context.with_span(span);
+                write(&context, outcome, SystemTime::now());
+            }
+            Span::Ended => {}
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.end(Outcome::Dropped);
+    }
+}
+
+fn builder(name: &'static str, server: Option<Target>) -> SpanBuilder {
+    let mut attributes = Vec::with_capacity(4);
+    if let Some(server) = server {
+        let host = clip(&server.host).to_owned();
+        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, host));
+        if let Some(port) = server.port {
+            attributes.push(KeyValue::new(keys::SERVER_PORT, i64::from(port)));
+        }
+    }
+    SpanBuilder::from_name(name)
+        .with_kind(SpanKind::Internal)
+        .with_attributes(attributes)
+}
+
+fn write(context: &Context, outcome: Outcome, end: SystemTime) {
+    let span = context.span();
+    match outcome {
+        Outcome::Done(Some(peer)) => {
+            let address = peer.ip().to_canonical().to_string();
+            span.set_attribute(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address));
+            let port = i64::from(peer.port());
+            span.set_attribute(KeyValue::new(keys::NETWORK_PEER_PORT, port));
+        }
+        Outcome::Done(None) => {}
+        Outcome::Failed(Failure::Error { class, message, .. }) => {
+            span.set_attribute(KeyValue::new(keys::ERROR_TYPE, class));
+            span.set_status(Status::error(message));
+        }
+        Outcome::Failed(_) | Outcome::Dropped => {
+            span.set_attribute(KeyValue::new(keys::LIANLU_CANCELLED, true));
+        }
+    }
+    span.end_with_timestamp(end);
+}

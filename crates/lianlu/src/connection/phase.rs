@@ -1,0 +1,131 @@
+//! The parts of making a connection.
+
+use std::any::Any;
+use std::net::SocketAddr;
+
+use http::{Extensions, Uri};
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
+use opentelemetry::Context;
+
+use super::handshake::Handshake;
+use super::open::Open;
+use crate::conventions::target::{Target, default_port, split_authority};
+use crate::provider::TracerSource;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A part of making a connection: [`Dns`], [`Connect`] or [`Tls`]. Sealed.
+pub trait Phase: sealed::Sealed + Send + Sync + 'static {
+    /// The name of the part's spans.
+    const NAME: &'static str;
+}
+
+/// What a part makes of requests of this kind, answered like this. Sealed.
+pub trait PhaseOf<R, T>: Phase {
+    #[doc(hidden)]
+    fn open(opener: Opener<'_>, request: &R) -> Option<Opened>;
+
+    /// The other end of the connection.
+    #[doc(hidden)]
+    fn peer(response: &T) -> Option<SocketAddr>;
+}
+
+/// Hides [`TracerSource`] from the trait's face.
+#[derive(Debug, Clone, Copy)]
+pub struct Opener<'a>(pub(super) &'a TracerSource);
+
+/// Hides [`Open`] from it.
+#[derive(Debug)]
+pub struct Opened(pub(super) Open);
+
+/// Finding a host's addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct Dns;
+
+/// Making a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Connect;
+
+/// The handshake of TLS.
+#[derive(Debug, Clone, Copy)]
+pub struct Tls;
+
+impl sealed::Sealed for Dns {}
+impl sealed::Sealed for Connect {}
+impl sealed::Sealed for Tls {}
+
+impl Phase for Dns {
+    const NAME: &'static str = "dns";
+}
+
+impl Phase for Connect {
+    const NAME: &'static str = "connect";
+}
+
+impl Phase for Tls {
+    const NAME: &'static str = "tls";
+}
+
+impl<T> PhaseOf<Name, T> for Dns {
+    fn open(opener: Opener<'_>, name: &Name) -> Option<Opened> {
+        let server = Target {
+            host: name.as_str().to_owned(),
+            port: None,
+        };
+        let context = Context::current();
+        let open = Open::start(opener.0, Self::NAME, context, Some(server));
+        Some(Opened(open))
+    }
+
+    fn peer(_: &T) -> Option<SocketAddr> {
+        None
+    }
+}
+
+// Of any request: reqwest doesn't let its own be named.
+impl<R: 'static, T: Connection> PhaseOf<R, T> for Connect {
+    fn open(opener: Opener<'_>, request: &R) -> Option<Opened> {
+        let request: &dyn Any = request;
+        let server = request.downcast_ref().and_then(server);
+        let (context, handshake) = Handshake::take(Context::current());
+        let mut open = Open::start(opener.0, Self::NAME, context, server);
+        if let Some(handshake) = handshake {
+            open.set_handshake(handshake);
+        }
+        Some(Opened(open))
+    }
+
+    fn peer(connection: &T) -> Option<SocketAddr> {
+        let mut extensions = Extensions::new();
+        connection.connected().get_extras(&mut extensions);
+        Some(extensions.get::<HttpInfo>()?.remote_addr())
+    }
+}
+
+impl<T> PhaseOf<Uri, T> for Tls {
+    fn open(opener: Opener<'_>, uri: &Uri) -> Option<Opened> {
+        if uri.scheme_str() != Some("https") {
+            return None;
+        }
+        Some(Opened(Open::after_connect(
+            opener.0,
+            Self::NAME,
+            server(uri),
+        )))
+    }
+
+    fn peer(_: &T) -> Option<SocketAddr> {
+        None
+    }
+}
+
+fn server(uri: &Uri) -> Option<Target> {
+    let (host, port) = split_authority(uri.authority()?.as_str());
+    Some(Target {
+        host: host.to_owned(),
+        port: port.or_else(|| default_port(uri.scheme_str().unwrap_or("http"))),
+    })
+}
