@@ -1,6 +1,8 @@
 //! The ids of the current span, for logs and error pages.
 
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use std::hash::{BuildHasher, RandomState};
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 
 /// The current trace id: 32 lower-case hex digits, or an empty string outside of a trace.
@@ -48,4 +50,32 @@ fn current(read: impl FnOnce(&SpanContext) -> String) -> String {
             String::new()
         }
     })
+}
+
+/// A new trace's id, for calls that no provider gives one.
+pub(crate) fn random_trace_id() -> TraceId {
+    let high = u128::from(random()) << 64;
+    TraceId::from((high | u128::from(random())).max(1))
+}
+
+pub(crate) fn random_span_id() -> SpanId {
+    SpanId::from(random().max(1))
+}
+
+/// The standard library's keys for hash maps are random, and new each time: no other randomness has to
+/// come in with a crate.
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| random_trace_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        assert_ne!(random_span_id(), random_span_id());
+    }
 }

@@ -45,39 +45,50 @@
 //! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod attempts;
 mod bad_entry;
-#[allow(dead_code)] // until the layers capture headers
 mod capture;
 mod cidr;
-mod attempts;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod connection;
 mod conventions;
-#[allow(dead_code)] // until the servers ask it
 mod forwarded;
 mod grpc;
+mod health;
 mod host_list;
 mod ids;
 pub mod kratos;
 pub mod metadata;
+mod metrics;
 #[cfg(feature = "pipeline")]
 mod pipeline;
 pub mod propagation;
 mod provider;
 mod redact;
 mod request;
+mod route;
 mod told;
 mod trace;
+mod trace_options;
+mod warning;
 
+pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
 pub use bad_entry::BadEntry;
 pub use capture::HeaderCapture;
+pub use conventions::methods::{DescriptorError, KnownMethods};
+pub use conventions::opt_in::OptIn;
+pub use conventions::settings::RpcStatusKey;
+pub use conventions::stability::Conventions;
+pub use conventions::verdict::Outcome;
 pub use forwarded::TrustedProxies;
+pub use grpc::Code as GrpcCode;
+pub use health::health_checks;
 pub use host_list::HostList;
-pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
+pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub use pipeline::console;
@@ -94,13 +105,17 @@ pub use pipeline::zipkin;
 pub use pipeline::{Guard, Pipeline, PipelineError};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
+pub use route::Route;
+#[cfg(feature = "axum")]
+pub use route::{RouteFuture, RouteLayer, RouteService, route_layer};
 pub use told::{ResendCount, UrlTemplate};
 #[cfg(feature = "reqwest")]
 pub use trace::ReqwestFuture;
 pub use trace::{
-    ClientLayer, ClientService, ClientSide, ResponseBody, ResponseFuture, ServerLayer,
-    ServerService, ServerSide, Side, Trace, TraceLayer, client, server,
+    ClientLayer, ClientService, ClientSide, Exceptions, ResponseBody, ResponseFuture, ResponseHead,
+    ServerLayer, ServerService, ServerSide, Side, StreamEnd, Trace, TraceLayer, client, server,
 };
+pub use trace_options::TraceOptions;
 
 // The types of OpenTelemetry that stand in this crate's public face.
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
-use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use opentelemetry::trace::{Span, SpanContext, Tracer, TracerProvider};
 use opentelemetry::{InstrumentationScope, global};
 
 /// Counts the calls of [`set_tracer_provider`], so that layers notice a new one.
@@ -87,6 +87,24 @@ impl TracerSource {
             tracer: Arc::clone(&tracer),
         });
         tracer
+    }
+}
+
+/// Says once if the spans of this process go nowhere: without a provider, or with one that was given to
+/// the global functions of another version of the crate `opentelemetry`, which this one can't see.
+pub(crate) fn check(span: &SpanContext) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if span.is_valid() || SAID.load(Ordering::Relaxed) || SAID.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let disabled = std::env::var("OTEL_SDK_DISABLED");
+    if !disabled.is_ok_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+        crate::warning::warn(
+            "spans go nowhere: there is no tracer provider. Install a pipeline, or set one with \
+             lianlu::set_tracer_provider; one that was set with another version of the crate \
+             opentelemetry than 0.33 is not seen. (OTEL_SDK_DISABLED=true means it, and is not told \
+             so.)",
+        );
     }
 }
 

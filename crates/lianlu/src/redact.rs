@@ -6,6 +6,7 @@
 //! [URL conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const REDACTED: &str = "REDACTED";
 
@@ -20,13 +21,37 @@ const SENSITIVE_KEYS: [&str; 7] = [
     "X-Goog-Signature",
 ];
 
-/// Replaces the values of sensitive query keys and `user:password@` in a query, a URL or a text
-/// that quotes one.
-pub(crate) fn redact(text: &str) -> Cow<'_, str> {
-    match redact_query(text) {
-        Cow::Borrowed(text) => redact_userinfo(text),
-        Cow::Owned(text) => Cow::Owned(redact_userinfo(&text).into_owned()),
+/// Which query keys lose their values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Redaction {
+    /// In place of [`SENSITIVE_KEYS`].
+    keys: Option<Arc<[String]>>,
+}
+
+impl Redaction {
+    pub(crate) fn of_keys(keys: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            keys: Some(keys.into_iter().collect()),
+        }
     }
+
+    /// Replaces the values of sensitive query keys and `user:password@` in a query, a URL or a text
+    /// that quotes one.
+    pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let text = match &self.keys {
+            None => redact_query(text, |key| SENSITIVE_KEYS.contains(&key)),
+            Some(keys) => redact_query(text, |key| keys.iter().any(|known| known == key)),
+        };
+        match text {
+            Cow::Borrowed(text) => redact_userinfo(text),
+            Cow::Owned(text) => Cow::Owned(redact_userinfo(&text).into_owned()),
+        }
+    }
+}
+
+/// As [`Redaction::redact`], with the keys of the conventions.
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+    Redaction::default().redact(text)
 }
 
 /// What a stranger can write into one attribute, in bytes. A batch of 512 spans that use it up in each
@@ -41,7 +66,7 @@ pub(crate) fn clip(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-fn redact_query(text: &str) -> Cow<'_, str> {
+fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str> {
     if !text.contains('=') {
         return Cow::Borrowed(text);
     }
@@ -53,7 +78,7 @@ fn redact_query(text: &str) -> Cow<'_, str> {
             b'?' | b'&' => key_start = at + 1,
             b'=' => {
                 let key = text.get(key_start..at).unwrap_or_default();
-                if SENSITIVE_KEYS.contains(&key) {
+                if is_sensitive(key) {
                     let value = text.get(at + 1..).unwrap_or_default();
                     let end = value
                         .find(|c: char| c == '&' || c == '#' || c.is_whitespace())

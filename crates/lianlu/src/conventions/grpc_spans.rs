@@ -1,104 +1,188 @@
-//! [gRPC spans](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/), release candidate.
+//! [gRPC spans](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/) and
+//! [metrics](https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/), release candidate.
 
 use std::borrow::Cow;
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanKind, SpanRef, Status};
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{StringValue, Value};
 
-use super::{Described, End, Failure, Start, count, keys, port};
+use super::methods::Method;
+use super::settings::{RpcStatusKey, Settings};
+use super::sink::Sink;
+use super::{Carried, Described, End, OTHER, Start, count, keys, port, table};
 use crate::redact::clip;
 
-/// Stands for a method that is none.
-const OTHER: &str = "_OTHER";
+/// What stands for an unknown method in a span's name.
+const NAME_OF_OTHER: &str = "grpc";
 
-pub(super) fn start(start: &Start<'_>) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     let head = &start.head;
-    let method = method(head.path()).map(clip);
-    let mut attributes = Vec::with_capacity(12);
-    attributes.push(KeyValue::new(keys::RPC_SYSTEM_NAME, "grpc"));
-    match method {
-        Some(method) => attributes.push(KeyValue::new(keys::RPC_METHOD, method.to_owned())),
-        None => {
-            attributes.push(KeyValue::new(keys::RPC_METHOD, OTHER));
-            attributes.push(KeyValue::new(
-                keys::RPC_METHOD_ORIGINAL,
-                clip(head.path()).to_owned(),
-            ));
+    let mut sink = Sink::new(start.style(settings), 12);
+    sink.put(&table::RPC_SYSTEM_NAME, "grpc");
+    let method = settings.grpc_methods.find(head.path(), is_named(start));
+    let name = match &method {
+        Method::Known(name) | Method::Presumed(name) => {
+            method_attributes(&mut sink, name, Sink::span);
+            Cow::Owned(name.as_str().to_owned())
         }
-    }
+        Method::Unknown(original) => {
+            unknown_method(&mut sink, original);
+            Cow::Borrowed(NAME_OF_OTHER)
+        }
+    };
     if let Some((host, server_port)) = start.server() {
-        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
+        sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
         if let Some(server_port) = server_port {
-            attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
+            sink.span(&table::SERVER_PORT, port(server_port));
+        }
+        if start.metrics {
+            server_labels(settings, start, host, server_port, &mut sink);
         }
     }
     if let Some(peer) = start.peer {
         let address = peer.ip().to_canonical().to_string();
-        attributes.push(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address));
-        attributes.push(KeyValue::new(keys::NETWORK_PEER_PORT, port(peer.port())));
+        sink.span(&table::NETWORK_PEER_ADDRESS, address);
+        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
     }
     if let Some(caller) = start.caller {
-        attributes.push(KeyValue::new(keys::SERVICE_PEER_NAME, caller.to_owned()));
+        sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
     }
-    let name = match method {
-        Some(method) => Cow::Owned(method.to_owned()),
-        None => Cow::Borrowed("grpc"),
-    };
-    Described { name, attributes }
+    if !settings.request_headers.is_empty() {
+        let capture = &settings.request_headers;
+        capture.capture(keys::RPC_REQUEST_METADATA, head.headers(), |attribute| {
+            sink.attributes.push(attribute);
+        });
+    }
+    Described {
+        name,
+        carried: Carried {
+            style: start.style(settings),
+            labels: sink.labels,
+            http_method: Cow::Borrowed(""),
+            has_route: true,
+            grpc_method: method,
+        },
+        attributes: sink.attributes,
+    }
 }
 
-pub(super) fn end(span: &SpanRef<'_>, end: &End) {
-    let status = end.grpc_status();
-    if let Some(status) = &status {
-        span.set_attribute(KeyValue::new(
-            keys::RPC_RESPONSE_STATUS_CODE,
-            status.code.name(),
-        ));
+/// Hosts that users name must not make series without end.
+fn server_labels(
+    settings: &Settings,
+    start: &Start<'_>,
+    host: &str,
+    server_port: Option<u16>,
+    sink: &mut Sink,
+) {
+    if start.kind == SpanKind::Client && !settings.hosts.admit(host, server_port) {
+        sink.label(&table::SERVER_ADDRESS, OTHER);
+        return;
     }
+    sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
+    if let Some(server_port) = server_port {
+        sink.label(&table::SERVER_PORT, port(server_port));
+    }
+}
+
+/// Whether tonic's generated client has said that it calls this method.
+fn is_named(start: &Start<'_>) -> bool {
+    #[cfg(feature = "tonic")]
+    if let Some(method) = start.head.extensions().get::<tonic::GrpcMethod<'static>>() {
+        let path = start.head.path().strip_prefix('/');
+        let parts = path.and_then(|path| path.split_once('/'));
+        return parts == Some((method.service(), method.method()));
+    }
+    let _ = start;
+    false
+}
+
+/// Writes a known method in the current and in the old way.
+fn method_attributes(
+    sink: &mut Sink,
+    name: &StringValue,
+    put: impl Fn(&mut Sink, &'static table::Row, Value),
+) {
+    put(sink, &table::RPC_METHOD, name.clone().into());
+    if sink.has_old()
+        && let Some((service, method)) = name.as_str().split_once('/')
+    {
+        put(sink, &table::RPC_SERVICE, service.to_owned().into());
+        if sink.only_old() {
+            put(sink, &table::OLD_RPC_METHOD, method.to_owned().into());
+        }
+    }
+}
+
+fn unknown_method(sink: &mut Sink, original: &StringValue) {
+    sink.span(&table::RPC_METHOD, OTHER);
+    sink.span(&table::RPC_METHOD_ORIGINAL, original.clone());
+    if sink.only_old() {
+        sink.span(&table::OLD_RPC_METHOD, OTHER);
+    }
+}
+
+/// Gives a better name, if there is one now.
+pub(super) fn end(
+    settings: &Settings,
+    carried: &Carried,
+    end: &End,
+    sink: &mut Sink,
+) -> Option<Cow<'static, str>> {
+    let status = end.grpc_status();
+    let code = status.map(|status| status.code);
+    let mut name = None;
+    let is_server = end.kind != SpanKind::Client;
+    match &carried.grpc_method {
+        Method::Known(method) => label_method(sink, method),
+        Method::Presumed(method) => {
+            if settings
+                .grpc_methods
+                .admit(method.as_str(), code, is_server)
+            {
+                label_method(sink, method);
+            } else {
+                label_method(sink, &OTHER.into());
+                if is_server {
+                    unknown_method(sink, &StringValue::from(format!("/{method}")));
+                    name = Some(Cow::Borrowed(NAME_OF_OTHER));
+                }
+            }
+        }
+        Method::Unknown(_) => label_method(sink, &OTHER.into()),
+    }
+    if let Some(code) = code {
+        let row = match settings.rpc_status_key {
+            RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
+            RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
+        };
+        sink.put(row, code.name());
+        sink.put(&table::RPC_GRPC_STATUS_CODE, i64::from(code.number()));
+    }
+    messages(end, sink);
+    name
+}
+
+/// Messages and bytes of both directions.
+pub(super) fn messages(end: &End, sink: &mut Sink) {
     for (messages, bytes, totals) in [
         (
-            keys::LIANLU_REQUEST_MESSAGES,
-            keys::LIANLU_REQUEST_BYTES,
+            &table::LIANLU_REQUEST_MESSAGES,
+            &table::LIANLU_REQUEST_BYTES,
             end.requests,
         ),
         (
-            keys::LIANLU_RESPONSE_MESSAGES,
-            keys::LIANLU_RESPONSE_BYTES,
+            &table::LIANLU_RESPONSE_MESSAGES,
+            &table::LIANLU_RESPONSE_BYTES,
             end.responses,
         ),
     ] {
         if let Some((message_count, byte_count)) = totals {
-            span.set_attribute(KeyValue::new(messages, count(message_count)));
-            span.set_attribute(KeyValue::new(bytes, count(byte_count)));
+            sink.span(messages, count(message_count));
+            sink.span(bytes, count(byte_count));
         }
-    }
-
-    // Giving up a call, one's own or the client's, is nobody's error.
-    if end.is_cancelled() {
-        span.set_attribute(KeyValue::new(keys::LIANLU_CANCELLED, true));
-        return;
-    }
-    let Some(status) = status else { return };
-    let (is_error, class) = match &end.failure {
-        Some(Failure::Panic) => (true, Cow::Borrowed("panic")),
-        Some(Failure::Error {
-            class, code: None, ..
-        }) => (true, class.clone()),
-        _ if end.kind == SpanKind::Client => {
-            (status.code.is_client_error(), status.code.name().into())
-        }
-        _ => (status.code.is_server_error(), status.code.name().into()),
-    };
-    if is_error {
-        span.set_attribute(KeyValue::new(keys::ERROR_TYPE, class));
-        span.set_status(Status::error(status.message));
     }
 }
 
-/// `package.Service/Method` of a well-formed path.
-fn method(path: &str) -> Option<&str> {
-    let method = path.strip_prefix('/')?;
-    let (service, name) = method.split_once('/')?;
-    let well_formed = !service.is_empty() && !name.is_empty() && !name.contains('/');
-    well_formed.then_some(method)
+fn label_method(sink: &mut Sink, method: &StringValue) {
+    method_attributes(sink, method, Sink::label);
 }

@@ -1,92 +1,135 @@
-//! [HTTP spans](https://opentelemetry.io/docs/specs/semconv/http/http-spans/), stable.
+//! [HTTP spans](https://opentelemetry.io/docs/specs/semconv/http/http-spans/) and
+//! [metrics](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/), stable.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use http::{Method, Version, header, uri::Scheme};
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanKind, SpanRef, Status};
+use http::{Version, header, uri::Scheme};
+use opentelemetry::StringValue;
+use opentelemetry::trace::SpanKind;
 
-use super::{Described, End, Failure, Start, keys, port, target};
-use crate::redact::{clip, redact};
+use super::methods::{Method, known_http_method};
+use super::settings::Settings;
+use super::sink::Sink;
+use super::{Carried, Described, End, OTHER, Start, count, keys, port, table, target};
+use crate::redact::clip;
 
-/// Stands for what the conventions don't know.
-const OTHER: &str = "_OTHER";
+/// What stands for an unknown method in a span's name.
+const NAME_OF_OTHER: &str = "HTTP";
 
-pub(super) fn start(start: &Start<'_>) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     let head = &start.head;
-    let method = known_method(head.method());
-    let mut attributes = Vec::with_capacity(14);
-    attributes.push(KeyValue::new(
-        keys::HTTP_REQUEST_METHOD,
-        method.unwrap_or(OTHER),
-    ));
-    if method.is_none() {
-        attributes.push(KeyValue::new(
-            keys::HTTP_REQUEST_METHOD_ORIGINAL,
-            clip(head.method().as_str()).to_owned(),
-        ));
-    }
-    if start.kind == SpanKind::Client {
-        client(start, &mut attributes);
-    } else {
-        server(start, &mut attributes);
-    }
-    let name = match (method, start.route.or(start.told.template().map(clip))) {
-        (method, Some(route)) => Cow::Owned(format!("{} {route}", method.unwrap_or("HTTP"))),
-        (method, None) => Cow::Borrowed(method.unwrap_or("HTTP")),
-    };
-    Described { name, attributes }
-}
-
-fn server(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
-    let head = &start.head;
-    attributes.push(KeyValue::new(keys::URL_PATH, clip(head.path()).to_owned()));
-    let scheme = match head.uri().scheme() {
-        Some(scheme) if *scheme == Scheme::HTTPS => "https",
-        _ => "http",
-    };
-    attributes.push(KeyValue::new(keys::URL_SCHEME, scheme));
-    if let Some(query) = head.uri().query() {
-        attributes.push(KeyValue::new(
-            keys::URL_QUERY,
-            clip(&redact(query)).to_owned(),
-        ));
-    }
-    if let Some(route) = start.route {
-        attributes.push(KeyValue::new(keys::HTTP_ROUTE, route.to_owned()));
-    }
-    if let Some((host, server_port)) = start.server() {
-        attributes.push(KeyValue::new(keys::SERVER_ADDRESS, clip(host).to_owned()));
-        if let Some(server_port) = server_port {
-            attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
+    let mut sink = Sink::new(start.style(settings), 16);
+    let method = known_http_method(settings, head.method());
+    match &method {
+        Some(method) => sink.put(&table::HTTP_REQUEST_METHOD, method.clone()),
+        None => {
+            sink.put(&table::HTTP_REQUEST_METHOD, OTHER);
+            let original = clip(head.method().as_str()).to_owned();
+            sink.span(&table::HTTP_REQUEST_METHOD_ORIGINAL, original);
         }
     }
-    if let Some(peer) = start.peer {
-        let address = peer.ip().to_canonical().to_string();
-        attributes.push(KeyValue::new(keys::CLIENT_ADDRESS, address.clone()));
-        attributes.push(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address));
-        attributes.push(KeyValue::new(keys::NETWORK_PEER_PORT, port(peer.port())));
-    }
-    if let Some(agent) = head.header(header::USER_AGENT) {
-        attributes.push(KeyValue::new(
-            keys::USER_AGENT_ORIGINAL,
-            clip(agent).to_owned(),
-        ));
-    }
-    if let Some(version) = protocol_version(head.version()) {
-        attributes.push(KeyValue::new(keys::NETWORK_PROTOCOL_VERSION, version));
-    }
-    if let Some(caller) = start.caller {
-        attributes.push(KeyValue::new(keys::SERVICE_PEER_NAME, caller.to_owned()));
+    let http_method = method.unwrap_or(Cow::Borrowed(NAME_OF_OTHER));
+    let template = if start.kind == SpanKind::Client {
+        client(settings, start, &mut sink)
+    } else {
+        server(settings, start, &mut sink);
+        start.route.clone()
+    };
+    both(settings, start, &mut sink);
+    Described {
+        name: name(&http_method, template.as_ref()),
+        carried: Carried {
+            style: start.style(settings),
+            labels: sink.labels,
+            http_method,
+            has_route: start.route.is_some(),
+            grpc_method: Method::Known("".into()),
+        },
+        attributes: sink.attributes,
     }
 }
 
-fn client(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
+fn name(method: &Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
+    match template {
+        Some(template) => Cow::Owned(format!("{method} {template}")),
+        None => method.clone(),
+    }
+}
+
+fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
+    let head = &start.head;
+    let query = head.uri().query();
+    let query = query.map(|query| settings.redaction.redact(query));
+    if sink.wants(&table::URL_PATH) {
+        sink.span(&table::URL_PATH, clip(head.path()).to_owned());
+        if let Some(query) = &query {
+            sink.span(&table::URL_QUERY, clip(query).to_owned());
+        }
+    }
+    if sink.wants(&table::HTTP_TARGET) {
+        let target = match &query {
+            Some(query) => clip(&format!("{}?{query}", head.path())).to_owned(),
+            None => clip(head.path()).to_owned(),
+        };
+        sink.span(&table::HTTP_TARGET, target);
+    }
+    let scheme = start.origin.scheme.unwrap_or(match head.uri().scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => "https",
+        _ => "http",
+    });
+    sink.put(&table::URL_SCHEME, scheme);
+    if let Some(route) = &start.route {
+        sink.put(&table::HTTP_ROUTE, route.clone());
+    }
+    if let Some((host, server_port)) = start.server() {
+        sink.put(&table::SERVER_ADDRESS, clip(host).to_owned());
+        if let Some(server_port) = server_port {
+            sink.put(&table::SERVER_PORT, port(server_port));
+        }
+    }
+    client_address(start, sink);
+    if let Some(local) = start.local {
+        let address = local.ip().to_canonical().to_string();
+        sink.span(&table::NETWORK_LOCAL_ADDRESS, address);
+        sink.span(&table::NETWORK_LOCAL_PORT, port(local.port()));
+    }
+    if let Some(version) = protocol_version(head.version()) {
+        sink.put(&table::NETWORK_PROTOCOL_VERSION, version);
+    }
+    if let Some(caller) = start.caller {
+        sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
+    }
+}
+
+/// Who called: what trusted proxies say, else the socket's other end.
+fn client_address(start: &Start<'_>, sink: &mut Sink) {
+    let peer = start.peer.map(|peer| peer.ip().to_canonical().to_string());
+    match &start.origin.client_address {
+        Some(client) => {
+            sink.span(&table::CLIENT_ADDRESS, clip(client).to_owned());
+            if let Some(client_port) = start.origin.client_port {
+                sink.span(&table::CLIENT_PORT, port(client_port));
+            }
+        }
+        None => {
+            if let (Some(address), Some(peer)) = (&peer, start.peer) {
+                sink.span(&table::CLIENT_ADDRESS, address.clone());
+                sink.span(&table::CLIENT_PORT, port(peer.port()));
+            }
+        }
+    }
+    if let (Some(address), Some(peer)) = (peer, start.peer) {
+        sink.span(&table::NETWORK_PEER_ADDRESS, address);
+        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+    }
+}
+
+/// Gives the path's template, if there is one.
+fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<StringValue> {
     let head = &start.head;
     let uri = head.uri();
-    let scheme = uri.scheme_str();
-    let full = match (scheme, uri.authority()) {
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let full = match (uri.scheme(), uri.authority()) {
         // An absolute target tells all; a request in origin form has its host in a header.
         (Some(_), Some(_)) => uri.to_string(),
         _ => {
@@ -96,79 +139,107 @@ fn client(start: &Start<'_>, attributes: &mut Vec<KeyValue>) {
             format!("http://{host}{path}")
         }
     };
-    attributes.push(KeyValue::new(keys::URL_FULL, redact(&full).into_owned()));
-    if let Some(template) = start.told.template() {
-        attributes.push(KeyValue::new(keys::URL_TEMPLATE, clip(template).to_owned()));
-    }
-    if let Some(count) = start.told.resend_count() {
-        attributes.push(KeyValue::new(keys::HTTP_REQUEST_RESEND_COUNT, count));
-    }
-    let Some((host, explicit)) = start.server() else {
-        return;
+    sink.span(
+        &table::URL_FULL,
+        settings.redaction.redact(&full).into_owned(),
+    );
+    let known_scheme = match scheme {
+        "http" => "http",
+        "https" => "https",
+        _ => OTHER,
     };
-    attributes.push(KeyValue::new(keys::SERVER_ADDRESS, host.to_owned()));
-    let server_port = explicit.or_else(|| target::default_port(scheme.unwrap_or("http")));
-    if let Some(server_port) = server_port {
-        attributes.push(KeyValue::new(keys::SERVER_PORT, port(server_port)));
+    sink.put(&table::URL_SCHEME, known_scheme);
+    let template = start
+        .told
+        .template()
+        .map(|template| clip(template).to_owned());
+    let template = template.map(StringValue::from);
+    if let Some(template) = &template {
+        sink.put(&table::URL_TEMPLATE, template.clone());
+    }
+    if let Some(resend_count) = start.told.resend_count() {
+        sink.span(&table::HTTP_REQUEST_RESEND_COUNT, resend_count);
+    }
+    if let Some((host, explicit)) = start.server() {
+        let server_port = explicit.or_else(|| target::default_port(scheme));
+        sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
+        if let Some(server_port) = server_port {
+            sink.span(&table::SERVER_PORT, port(server_port));
+        }
+        // Hosts that users name must not make series without end.
+        if start.metrics && settings.hosts.admit(host, server_port) {
+            sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
+            if let Some(server_port) = server_port {
+                sink.label(&table::SERVER_PORT, port(server_port));
+            }
+        } else {
+            // No label is written without metrics.
+            sink.label(&table::SERVER_ADDRESS, OTHER);
+        }
+    }
+    template
+}
+
+/// What both sides have alike.
+fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
+    let head = &start.head;
+    if let Some(transport) = start.transport {
+        sink.span(&table::NETWORK_TRANSPORT, transport);
+    }
+    if let Some(agent) = head.header(header::USER_AGENT) {
+        if sink.wants(&table::USER_AGENT_ORIGINAL) {
+            sink.span(&table::USER_AGENT_ORIGINAL, clip(agent).to_owned());
+        }
+        if sink.wants(&table::USER_AGENT_SYNTHETIC_TYPE)
+            && let Some(kind) = synthetic(agent)
+        {
+            sink.put(&table::USER_AGENT_SYNTHETIC_TYPE, kind);
+        }
+    }
+    if !settings.request_headers.is_empty() {
+        let capture = &settings.request_headers;
+        capture.capture(keys::HTTP_REQUEST_HEADER, head.headers(), |attribute| {
+            sink.attributes.push(attribute);
+        });
     }
 }
 
-pub(super) fn end(span: &SpanRef<'_>, end: &End) {
-    let status = end.http_status;
-    if let Some(status) = status {
-        span.set_attribute(KeyValue::new(
-            keys::HTTP_RESPONSE_STATUS_CODE,
-            i64::from(status.as_u16()),
-        ));
+/// `bot` or `test`, for a user agent that says so itself.
+fn synthetic(agent: &str) -> Option<&'static str> {
+    let agent = clip(agent).to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| agent.contains(word));
+    if has(&["synthetic", "alwayson", "uptime"]) {
+        Some("test")
+    } else if has(&["bot", "crawler", "spider"]) {
+        Some("bot")
+    } else {
+        None
+    }
+}
+
+/// Gives a better name, if there is one now.
+pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'static, str>> {
+    if let Some(status) = end.http_status {
+        let status = i64::from(status.as_u16());
+        sink.put(&table::HTTP_RESPONSE_STATUS_CODE, status);
     }
     // A client's request is written before its connection has agreed on a version.
     if end.kind == SpanKind::Client
         && let Some(version) = end.version.and_then(protocol_version)
     {
-        span.set_attribute(KeyValue::new(keys::NETWORK_PROTOCOL_VERSION, version));
+        sink.put(&table::NETWORK_PROTOCOL_VERSION, version);
     }
-    match &end.failure {
-        Some(Failure::Error { class, message, .. }) => {
-            span.set_attribute(KeyValue::new(keys::ERROR_TYPE, class.clone()));
-            span.set_status(Status::error(message.clone()));
-            return;
+    for (row, size) in [
+        (&table::HTTP_REQUEST_BODY_SIZE, end.request_size),
+        (&table::HTTP_RESPONSE_BODY_SIZE, end.response_size),
+    ] {
+        if let Some(size) = size {
+            sink.span(row, count(size));
         }
-        Some(Failure::Panic) => {
-            span.set_attribute(KeyValue::new(keys::ERROR_TYPE, "panic"));
-            span.set_status(Status::error("panic"));
-            return;
-        }
-        Some(Failure::Dropped | Failure::Deadline) => {
-            span.set_attribute(KeyValue::new(keys::LIANLU_CANCELLED, true));
-        }
-        None => {}
     }
-    let lowest_error = if end.kind == SpanKind::Client {
-        400
-    } else {
-        500
-    };
-    if let Some(status) = status.filter(|status| status.as_u16() >= lowest_error) {
-        span.set_attribute(KeyValue::new(keys::ERROR_TYPE, status.as_str().to_owned()));
-        // The code says it all; the conventions want no description that repeats it.
-        span.set_status(Status::error(""));
-    }
-}
-
-/// The methods that go by their name: those of RFC 9110, `PATCH` and `QUERY`, or the list that
-/// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` puts in their place.
-static KNOWN_METHODS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let list = std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
-    let list = list.ok().filter(|list| !list.trim().is_empty());
-    let list = list
-        .as_deref()
-        .unwrap_or("GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH,QUERY");
-    list.split(',').map(|name| name.trim().to_owned()).collect()
-});
-
-fn known_method(method: &Method) -> Option<&'static str> {
-    let known = KNOWN_METHODS.iter().find(|known| *known == method.as_str());
-    known.map(String::as_str)
+    let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
+    sink.put(&table::HTTP_ROUTE, route.clone());
+    Some(name(&carried.http_method, Some(route)))
 }
 
 fn protocol_version(version: Version) -> Option<&'static str> {

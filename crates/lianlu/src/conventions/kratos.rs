@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanKind, SpanRef, Status};
+use opentelemetry::trace::{SpanKind, Status};
 
-use super::keys::kratos as keys;
-use super::{Described, End, Failure, Protocol, Start, count};
+use super::keys::{exception, kratos as keys};
+use super::settings::Settings;
+use super::{End, Ended, Failure, Protocol, Start, count};
 use crate::grpc::Code;
-use crate::redact::{clip, redact};
+use crate::redact::clip;
 
-pub(super) fn start(start: &Start<'_>) -> Described {
+/// The span's name, and its attributes at the start.
+pub(super) fn start(settings: &Settings, start: &Start<'_>) -> (Cow<'static, str>, Vec<KeyValue>) {
     let head = &start.head;
     let mut attributes = Vec::with_capacity(10);
     let operation = match start.protocol {
@@ -19,10 +21,10 @@ pub(super) fn start(start: &Start<'_>) -> Described {
             clip(head.path()).to_owned()
         }
         Protocol::Http => {
-            let template = match (start.template, start.route) {
+            let template = match (start.path_template, &start.route) {
                 (Some(template), _) => template.0.to_string(),
-                (None, Some(route)) => route.to_owned(),
-                (None, None) => raw_path(start),
+                (None, Some(route)) => route.to_string(),
+                (None, None) => raw_path(settings, start),
             };
             let operation = match start.operation {
                 Some(operation) => operation.0.to_string(),
@@ -56,17 +58,16 @@ pub(super) fn start(start: &Start<'_>) -> Described {
     if let Some(caller) = start.caller {
         attributes.push(KeyValue::new(keys::PEER_SERVICE, caller.to_owned()));
     }
-    Described {
-        name: Cow::Owned(operation),
-        attributes,
-    }
+    (Cow::Owned(operation), attributes)
 }
 
 /// A client's raw path has its query, as in Kratos, but not the credentials in it.
-fn raw_path(start: &Start<'_>) -> String {
+fn raw_path(settings: &Settings, start: &Start<'_>) -> String {
     let uri = start.head.uri();
     match (&start.kind, uri.path_and_query()) {
-        (SpanKind::Client, Some(path)) => clip(&redact(path.as_str())).to_owned(),
+        (SpanKind::Client, Some(path)) => {
+            clip(&settings.redaction.redact(path.as_str())).to_owned()
+        }
         _ => clip(uri.path()).to_owned(),
     }
 }
@@ -85,24 +86,26 @@ fn peer(start: &Start<'_>) -> Option<(String, String)> {
     Some((host.to_owned(), port?.to_string()))
 }
 
-pub(super) fn end(span: &SpanRef<'_>, end: &End) {
+pub(super) fn end(end: &End) -> Ended {
     let error = match end.protocol {
         Protocol::Grpc => grpc_error(end),
         Protocol::Http => http_error(end),
     };
-    match &error {
-        Some(error) => {
-            span.add_event(
-                keys::EXCEPTION_EVENT,
-                vec![
-                    KeyValue::new(keys::EXCEPTION_TYPE, error.class.clone()),
-                    KeyValue::new(keys::EXCEPTION_MESSAGE, error.message.clone()),
-                ],
-            );
-            span.set_attribute(KeyValue::new(keys::RPC_STATUS_CODE, error.code));
-            span.set_status(Status::error(error.message.clone()));
-        }
-        None => span.set_status(Status::Ok),
+    let mut ended = Ended {
+        status: Status::Ok,
+        ..Ended::default()
+    };
+    if let Some(error) = &error {
+        ended.event = Some((
+            exception::EVENT,
+            vec![
+                KeyValue::new(exception::EXCEPTION_TYPE, error.class.clone()),
+                KeyValue::new(exception::EXCEPTION_MESSAGE, error.message.clone()),
+            ],
+        ));
+        let code = KeyValue::new(keys::RPC_STATUS_CODE, error.code);
+        ended.attributes.push(code);
+        ended.status = Status::error(error.message.clone());
     }
     if end.protocol == Protocol::Grpc {
         // A failed call has no reply, which Kratos measures as a message of 0 bytes.
@@ -117,10 +120,11 @@ pub(super) fn end(span: &SpanRef<'_>, end: &End) {
         };
         for (key, totals) in [(keys::RECV_MSG_SIZE, received), (keys::SEND_MSG_SIZE, sent)] {
             if let Some((_, bytes)) = totals {
-                span.set_attribute(KeyValue::new(key, count(bytes)));
+                ended.attributes.push(KeyValue::new(key, count(bytes)));
             }
         }
     }
+    ended
 }
 
 struct Error {

@@ -1,28 +1,46 @@
-//! Which name, kind, attributes and status a call's span gets.
+//! Which name, kind, attributes, status and labels a call's span and metrics get.
 //!
-//! One file for each convention: [`http`](http_spans) and [`grpc`](grpc_spans) of OpenTelemetry,
-//! and [`kratos`] for the compatibility mode. The layers hand over what they know at the start and
-//! at the end of a call; nothing here touches the request or the response.
+//! [`table`] says which attribute goes where, one row each; [`http_spans`] and [`grpc_spans`] hand it the
+//! values through a [`sink`], [`verdict`] decides what is an error, and [`kratos`] is the compatibility
+//! mode. The layers hand over what they know at the start and at the end of a call; nothing here touches
+//! the request or the response.
 
 mod grpc_spans;
+mod hosts;
 mod http_spans;
 pub(crate) mod keys;
 mod kratos;
+pub(crate) mod methods;
+pub(crate) mod opt_in;
+pub(crate) mod settings;
+pub(crate) mod sink;
+pub(crate) mod stability;
+mod table;
 pub(crate) mod target;
+pub(crate) mod verdict;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanKind, SpanRef};
+use opentelemetry::trace::{SpanKind, Status as SpanStatus};
+use opentelemetry::{KeyValue, StringValue};
 
+use crate::forwarded::Origin;
 use crate::grpc::{Code, Status};
 use crate::kratos::{Operation, PathTemplate};
 use crate::request::RequestHead;
 use crate::told::Told;
+use methods::Method;
+use settings::Settings;
+use sink::{Labels, Sink, Style};
+use table::Surface;
 use target::Target;
+use verdict::Verdict;
 
-/// Which set of conventions a layer follows.
+/// Stands for what the conventions, or a list of known names, don't know.
+pub(crate) const OTHER: &str = "_OTHER";
+
+/// Which names and keys spans have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     OpenTelemetry,
@@ -43,9 +61,17 @@ pub(crate) struct Start<'a> {
     pub(crate) protocol: Protocol,
     pub(crate) head: RequestHead<'a>,
     /// The route's template, on servers that have one.
-    pub(crate) route: Option<&'a str>,
+    pub(crate) route: Option<StringValue>,
+    /// What a client's caller said about the call.
+    pub(crate) told: Told,
     /// The socket's other end, on servers that tell.
     pub(crate) peer: Option<SocketAddr>,
+    /// The socket's own end, on servers that tell.
+    pub(crate) local: Option<SocketAddr>,
+    /// `tcp` or `unix`, where it is known.
+    pub(crate) transport: Option<&'static str>,
+    /// Who called, and what for, as trusted proxies tell.
+    pub(crate) origin: Origin<'a>,
     /// Where a client's calls go, if the user said so.
     pub(crate) target: Option<&'a Target>,
     /// The calling service's name for itself.
@@ -53,26 +79,51 @@ pub(crate) struct Start<'a> {
     /// What Kratos's dialect calls the call, if somebody said so.
     pub(crate) operation: Option<&'a Operation>,
     /// The path's template in Kratos's dialect, if somebody said so.
-    pub(crate) template: Option<&'a PathTemplate>,
-    /// What a client's caller said about the call.
-    pub(crate) told: Told,
+    pub(crate) path_template: Option<&'a PathTemplate>,
+    /// Whether metrics are recorded.
+    pub(crate) metrics: bool,
 }
 
-impl<'a> Start<'a> {
-    /// Host and port of the call's server: what the user said, else what the request asks for.
-    fn server(&self) -> Option<(&'a str, Option<u16>)> {
-        match self.target {
-            Some(target) => Some((&target.host, target.port)),
-            None => self.head.authority().map(target::split_authority),
+impl Start<'_> {
+    /// Host and port of the call's server: what the user said, else what trusted proxies say that the
+    /// request asked for, else what it asks for.
+    fn server(&self) -> Option<(&str, Option<u16>)> {
+        if let Some(target) = self.target {
+            return Some((&target.host, target.port));
+        }
+        if let Some(host) = &self.origin.host {
+            return Some((host, self.origin.port));
+        }
+        self.head.authority().map(target::split_authority)
+    }
+
+    fn style(&self, settings: &Settings) -> Style {
+        Style {
+            surface: Surface::of(&self.kind, self.protocol),
+            conventions: settings.conventions(self.protocol),
+            opt_ins: settings.opt_ins,
+            metrics: self.metrics,
         }
     }
 }
 
-/// A span's name and attributes at its start.
+/// A span at its start, and what the end needs to know of it.
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
     pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) carried: Carried,
+}
+
+/// What the end of a call knows from its start.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    style: Style,
+    pub(crate) labels: Labels,
+    /// What stands for an HTTP method in a name.
+    http_method: Cow<'static, str>,
+    has_route: bool,
+    grpc_method: Method,
 }
 
 /// Why a call ended without its regular end.
@@ -107,16 +158,25 @@ pub(crate) struct End {
     /// The response's.
     pub(crate) version: Option<http::Version>,
     pub(crate) grpc_status: Option<Status>,
-    /// Whether the status of a gRPC call was where it can't be read: in gRPC-Web's base64.
+    /// Whether the status of a gRPC call can't be known: it is in gRPC-Web's base64, or the span ended
+    /// before it came.
     pub(crate) is_unreadable: bool,
     pub(crate) failure: Option<Failure>,
+    /// Of a gRPC call.
     pub(crate) requests: Totals,
     pub(crate) responses: Totals,
+    /// Of an HTTP call.
+    pub(crate) request_size: Option<u64>,
+    pub(crate) response_size: Option<u64>,
+    /// A server's route, if it became known after the start.
+    pub(crate) late_route: Option<StringValue>,
+    /// Which slice of a stream this is, if it is sliced.
+    pub(crate) slice: Option<u32>,
 }
 
 impl End {
     /// The status of a gRPC call, also of one that never got to say it. `None` if it can't be known.
-    fn grpc_status(&self) -> Option<Status> {
+    pub(crate) fn grpc_status(&self) -> Option<Status> {
         let silent = |code| Status {
             code,
             message: String::new(),
@@ -152,37 +212,98 @@ impl End {
     }
 
     /// Whether the call was given up before it had an answer.
-    fn is_cancelled(&self) -> bool {
-        matches!(self.failure, Some(Failure::Dropped)) && self.answer().is_none()
+    pub(crate) fn is_cancelled(&self) -> bool {
+        match (&self.failure, self.protocol) {
+            (Some(Failure::Dropped), Protocol::Grpc) => self.answer().is_none(),
+            (Some(Failure::Dropped | Failure::Deadline), Protocol::Http) => true,
+            _ => false,
+        }
     }
 }
 
-impl Dialect {
-    pub(crate) fn start(self, start: &Start<'_>) -> Described {
-        match (self, start.protocol) {
-            (Self::Kratos, _) => kratos::start(start),
-            (Self::OpenTelemetry, Protocol::Http) => http_spans::start(start),
-            (Self::OpenTelemetry, Protocol::Grpc) => grpc_spans::start(start),
-        }
-    }
+/// What a span gets at its end.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// A better name than that of the start.
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) status: SpanStatus,
+    pub(crate) event: Option<(&'static str, Vec<KeyValue>)>,
+}
 
-    /// Writes the end's attributes and status into the span, and ends it.
-    pub(crate) fn end(self, span: &SpanRef<'_>, end: &End) {
-        if span.is_recording() {
-            match (self, end.protocol) {
-                (Self::Kratos, _) => kratos::end(span, end),
-                (Self::OpenTelemetry, Protocol::Http) => http_spans::end(span, end),
-                (Self::OpenTelemetry, Protocol::Grpc) => grpc_spans::end(span, end),
-            }
-        }
-        span.end();
+/// Describes a call for its span and its metrics.
+pub(crate) fn start(settings: &Settings, start: &Start<'_>) -> Described {
+    let mut described = match start.protocol {
+        Protocol::Http => http_spans::start(settings, start),
+        Protocol::Grpc => grpc_spans::start(settings, start),
+    };
+    if settings.dialect == Dialect::Kratos {
+        (described.name, described.attributes) = kratos::start(settings, start);
     }
+    described
+}
+
+/// Describes how a call ended. The labels of its metrics are completed in `carried`.
+pub(crate) fn end(
+    settings: &Settings,
+    carried: &mut Carried,
+    end: &End,
+    verdict: &Verdict,
+) -> Ended {
+    let mut sink = Sink::new(carried.style, 8);
+    std::mem::swap(&mut sink.labels, &mut carried.labels);
+    let name = match end.protocol {
+        Protocol::Http => http_spans::end(carried, end, &mut sink),
+        Protocol::Grpc => grpc_spans::end(settings, carried, end, &mut sink),
+    };
+    if let Some(error_type) = &verdict.error_type {
+        sink.put(&table::ERROR_TYPE, error_type.clone());
+    }
+    if let Some(slice) = end.slice {
+        sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
+    }
+    if verdict.is_cancelled {
+        sink.span(&table::LIANLU_CANCELLED, true);
+    }
+    std::mem::swap(&mut sink.labels, &mut carried.labels);
+    if settings.dialect == Dialect::Kratos {
+        return kratos::end(end);
+    }
+    Ended {
+        name,
+        attributes: sink.attributes,
+        status: if verdict.is_error {
+            SpanStatus::error(verdict.message.clone())
+        } else {
+            SpanStatus::Unset
+        },
+        event: None,
+    }
+}
+
+/// Attributes of a slice that is followed by another. It has no status, and no labels: the metrics know
+/// one call.
+pub(crate) fn slice(carried: &Carried, end: &End) -> Vec<KeyValue> {
+    let mut style = carried.style;
+    style.metrics = false;
+    let mut sink = Sink::new(style, 6);
+    if let Some(status) = end.http_status.filter(|_| end.protocol == Protocol::Http) {
+        let status = i64::from(status.as_u16());
+        sink.span(&table::HTTP_RESPONSE_STATUS_CODE, status);
+    }
+    if end.protocol == Protocol::Grpc {
+        grpc_spans::messages(end, &mut sink);
+    }
+    if let Some(slice) = end.slice {
+        sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
+    }
+    sink.attributes
 }
 
 fn port(port: u16) -> i64 {
     i64::from(port)
 }
 
-fn count(count: u64) -> i64 {
+pub(crate) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,8 @@ use crate::redact::{clip, redact};
 /// The status codes of [gRPC](https://grpc.github.io/grpc/core/md_doc_statuscodes.html), by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Code {
+#[allow(missing_docs)] // named as gRPC names them
+pub enum Code {
     Ok = 0,
     Cancelled = 1,
     Unknown = 2,
@@ -29,7 +30,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the numbers.
-    pub(crate) const ALL: [Self; 17] = [
+    pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::Cancelled,
         Self::Unknown,
@@ -49,8 +50,15 @@ impl Code {
         Self::Unauthenticated,
     ];
 
+    /// The number on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
     /// A number off the wire; what is no code is `UNKNOWN`, as clients treat it.
-    pub(crate) fn from_number(number: u32) -> Self {
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
         usize::try_from(number)
             .ok()
             .and_then(|number| Self::ALL.get(number))
@@ -72,7 +80,8 @@ impl Code {
     }
 
     /// The name as the conventions spell it: `DEADLINE_EXCEEDED`.
-    pub(crate) const fn name(self) -> &'static str {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::Cancelled => "CANCELLED",
@@ -117,8 +126,9 @@ impl Code {
         }
     }
 
-    /// Whether a server's span is an error: only what the server itself did wrong.
-    pub(crate) const fn is_server_error(self) -> bool {
+    /// Whether a server's span is an error by the conventions: only what the server itself did wrong.
+    #[must_use]
+    pub const fn is_server_error(self) -> bool {
         matches!(
             self,
             Self::Unknown
@@ -130,8 +140,9 @@ impl Code {
         )
     }
 
-    /// Whether a client's span is an error: everything but `OK`.
-    pub(crate) const fn is_client_error(self) -> bool {
+    /// Whether a client's span is an error by the conventions: everything but `OK`.
+    #[must_use]
+    pub const fn is_client_error(self) -> bool {
         !matches!(self, Self::Ok)
     }
 }

@@ -37,9 +37,22 @@ pub(crate) struct FrameCounter {
     trailers: Vec<u8>,
     /// Whether part of the body could not be seen, so that the counts mean nothing.
     blind: bool,
+    /// The lengths of the first messages, for who wants them, and how many more are wanted.
+    lengths: Vec<u32>,
+    lengths_wanted: u32,
 }
 
 impl FrameCounter {
+    /// Also keeps the lengths of the first `wanted` messages.
+    pub(crate) fn keep_lengths(&mut self, wanted: u32) {
+        self.lengths_wanted = wanted;
+    }
+
+    /// The lengths of the messages that have begun since this was asked last.
+    pub(crate) fn take_lengths(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.lengths)
+    }
+
     /// The body is none that this can read.
     pub(crate) fn look_away(&mut self) {
         self.blind = true;
@@ -89,6 +102,10 @@ impl FrameCounter {
                 if !self.in_trailers {
                     self.messages += 1;
                     self.bytes += u64::from(length);
+                    if self.lengths_wanted > 0 {
+                        self.lengths_wanted -= 1;
+                        self.lengths.push(length);
+                    }
                 }
             }
         }
@@ -139,6 +156,7 @@ impl MessageMeter {
         }
     }
 
+    /// As [`FrameCounter::totals`].
     pub(crate) fn totals(&self) -> Option<(u64, u64)> {
         (!self.blind.load(Ordering::Relaxed)).then(|| {
             (
@@ -171,6 +189,16 @@ mod tests {
             }
             assert_eq!(counter.totals(), Some((4, 304)), "pieces of {step}");
         }
+    }
+
+    #[test]
+    fn the_first_lengths_are_kept_for_who_asks() {
+        let mut counter = FrameCounter::default();
+        counter.keep_lengths(3);
+        counter.feed(&Bytes::from([frame(1), frame(2)].concat()));
+        assert_eq!(counter.take_lengths(), [1, 2]);
+        counter.feed(&Bytes::from([frame(3), frame(4)].concat()));
+        assert_eq!(counter.take_lengths(), [3]);
     }
 
     #[test]

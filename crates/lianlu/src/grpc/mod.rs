@@ -3,10 +3,12 @@
 //! Follows [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
 mod code;
+pub(crate) mod descriptor;
 mod frames;
 mod timeout;
 
-pub(crate) use code::{Code, Status};
+pub use code::Code;
+pub(crate) use code::Status;
 pub(crate) use frames::{FrameCounter, MessageMeter};
 pub(crate) use timeout::parse_timeout;
 

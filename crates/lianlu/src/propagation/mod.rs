@@ -11,6 +11,7 @@
 
 mod baggage;
 mod carrier;
+mod global;
 mod service_name;
 mod trace_context;
 
@@ -19,6 +20,7 @@ pub use carrier::{HeaderExtractor, HeaderInjector};
 pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 
+pub(crate) use global::GlobalPropagator;
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
 

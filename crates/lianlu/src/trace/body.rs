@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::call::Scope;
 use super::error::failure;
+use super::scope::Scope;
 use crate::conventions::Protocol;
 
 pin_project! {
@@ -77,8 +77,14 @@ where
         let Some(scope) = this.scope else {
             return this.inner.poll_frame(cx);
         };
+        scope.slice_if_due();
         let inner = this.inner.as_mut();
-        let frame = ready!(scope.enter(|| inner.poll_frame(cx)));
+        let Poll::Ready(frame) = scope.enter(|| inner.poll_frame(cx)) else {
+            if let Some(call) = scope.call() {
+                call.wake_for_slice(cx.waker());
+            }
+            return Poll::Pending;
+        };
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -106,8 +112,10 @@ where
 }
 
 fn on_data(scope: &mut Scope, data: &impl Buf, left: &mut Option<u64>, ended: bool) {
-    let Some(call) = scope.call() else { return };
-    call.on_data(data);
+    let (context, Some(call)) = scope.parts() else {
+        return;
+    };
+    call.on_data(context, data);
     if let Some(left) = left {
         *left = left.saturating_sub(data.remaining() as u64);
     }

@@ -1,153 +1,210 @@
-//! A call under way: owns its span and ends it once, whatever happens.
+//! A traced call under way: takes note of how it goes, and says it when it ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{StatusCode, Version, response};
-use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
+use opentelemetry::{Context, KeyValue, StringValue};
 
+use super::content::Content;
+use super::hooks::ResponseHead;
+use super::message_events::MessageEvents;
 use super::options::Options;
-use crate::conventions::{End, Failure, Protocol};
-use crate::grpc::{
-    CONTENT_TYPE, FrameCounter, MessageMeter, Status, content_type_begins, parse_timeout,
-};
+use super::request_body::{RequestMeter, Wanted};
+use super::slices::Slices;
+use super::stream_end::StreamEnd;
+use crate::conventions::opt_in::OptIn;
+use crate::conventions::verdict::{Outcome, Verdict};
+use crate::conventions::{self, Carried, Dialect, End, Failure, Protocol, Totals, keys};
+use crate::grpc::{CONTENT_TYPE, FrameCounter, Status, content_type_begins, parse_timeout};
+use crate::metrics::Measured;
 use crate::request::RequestHead;
+use crate::route::Route;
+use crate::trace_options::TraceOptions;
 
-/// What stays current while the service and its body run: a context, and the call if it has a span.
-#[derive(Debug)]
-pub(crate) struct Scope {
-    context: Context,
-    call: Option<Call>,
+/// When a call began, by two clocks: the one that everybody has, and the one that never steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) at: SystemTime,
+    instant: Instant,
 }
 
-impl Scope {
-    /// The context is current, no span is made.
-    pub(crate) fn untraced(context: Context) -> Self {
+impl Began {
+    pub(super) fn now() -> Self {
         Self {
-            context,
-            call: None,
+            at: opentelemetry::time::now(),
+            instant: Instant::now(),
         }
     }
 
-    pub(crate) fn traced(call: Call) -> Self {
-        Self {
-            context: call.context.clone(),
-            call: Some(call),
-        }
-    }
-
-    pub(crate) fn context(&self) -> &Context {
-        &self.context
-    }
-
-    pub(crate) fn call(&mut self) -> Option<&mut Call> {
-        self.call.as_mut()
-    }
-
-    /// Runs a piece of the call with its context current. A panic in it is seen when the call is
-    /// dropped.
-    pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let _current = self.context.clone().attach();
-        if let Some(call) = &mut self.call {
-            call.running = true;
-        }
-        let result = run();
-        if let Some(call) = &mut self.call {
-            call.running = false;
-        }
-        result
-    }
-
-    /// Ends the call's span, if it has one that is still open.
-    pub(crate) fn end(&mut self, failure: Option<Failure>) {
-        if let Some(call) = self.call.take() {
-            call.end(failure);
-        }
+    /// A later time by the first clock, as the second one has counted.
+    fn plus(&self, duration: Duration) -> SystemTime {
+        self.at.checked_add(duration).unwrap_or(self.at)
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Call {
-    context: Context,
+pub(super) struct Call {
     options: Arc<Options>,
     kind: SpanKind,
     protocol: Protocol,
+    began: Began,
     recording: bool,
+    carried: Carried,
+    measured: Option<Measured>,
     /// Whether the request's method leaves a response without a body, whatever its headers say:
     /// `HEAD` any, `CONNECT` a successful one.
     is_head: bool,
     is_connect: bool,
     deadline: Option<Instant>,
+    stream_end: StreamEnd,
+    slices: Option<Box<Slices>>,
     http_status: Option<StatusCode>,
     version: Option<Version>,
     is_unreadable: bool,
     grpc_status: Option<Status>,
-    requests: Option<Arc<MessageMeter>>,
+    late_route: Option<StringValue>,
+    requests: Option<Arc<RequestMeter>>,
+    /// The length of a request's body that could not be counted, as its head tells it.
+    request_length: Option<u64>,
     responses: FrameCounter,
-    /// Set while the service or the body runs: still set at the drop, it has panicked.
-    running: bool,
-    ended: bool,
+    response_events: MessageEvents,
+    /// Bytes of the response's body, of an HTTP call.
+    response_size: u64,
+    response_content: Content,
+}
+
+/// What a call is made of.
+#[derive(Debug)]
+pub(super) struct NewCall<'a> {
+    pub(super) options: Arc<Options>,
+    pub(super) kind: SpanKind,
+    pub(super) protocol: Protocol,
+    pub(super) head: RequestHead<'a>,
+    pub(super) began: Began,
+    pub(super) recording: bool,
+    pub(super) carried: Carried,
+    pub(super) measured: Option<Measured>,
+    pub(super) stream_end: StreamEnd,
+    pub(super) slices: Option<Box<Slices>>,
 }
 
 impl Call {
-    pub(crate) fn new(
-        context: Context,
-        options: Arc<Options>,
-        kind: SpanKind,
-        protocol: Protocol,
-        head: &RequestHead<'_>,
-    ) -> Self {
-        let timeout = match protocol {
+    pub(super) fn new(new: NewCall<'_>) -> Self {
+        let head = &new.head;
+        let timeout = match new.protocol {
             Protocol::Grpc => head.header("grpc-timeout").and_then(parse_timeout),
             Protocol::Http => None,
         };
+        let is_client = new.kind == SpanKind::Client;
+        let mut responses = FrameCounter::default();
+        if new.recording {
+            responses.keep_lengths(new.options.message_events);
+        }
+        let response_content = if new.recording {
+            new.options.response_content
+        } else {
+            0
+        };
         Self {
-            recording: context.span().is_recording(),
-            context,
-            options,
-            kind,
-            protocol,
+            deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
-            deadline: timeout.and_then(deadline),
+            request_length: length(head.headers()),
+            response_content: Content::new(response_content),
+            options: new.options,
+            kind: new.kind,
+            protocol: new.protocol,
+            began: new.began,
+            recording: new.recording,
+            carried: new.carried,
+            measured: new.measured,
+            stream_end: new.stream_end,
+            slices: new.slices,
             http_status: None,
             version: None,
             is_unreadable: false,
             grpc_status: None,
+            late_route: None,
             requests: None,
-            responses: FrameCounter::default(),
-            running: false,
-            ended: false,
+            responses,
+            response_events: MessageEvents::new(!is_client),
+            response_size: 0,
         }
     }
 
-    pub(crate) fn protocol(&self) -> Protocol {
+    pub(super) fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    pub(crate) fn set_request_meter(&mut self, meter: Option<Arc<MessageMeter>>) {
+    /// What is to be counted of the request's body.
+    pub(super) fn wanted_of_request(&self) -> Wanted {
+        let options = &self.options;
+        let is_http = self.protocol == Protocol::Http;
+        Wanted {
+            messages: !is_http,
+            size: is_http
+                && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
+            events: if self.recording {
+                options.message_events
+            } else {
+                0
+            },
+            sent: self.kind == SpanKind::Client,
+            content: if is_http && self.recording {
+                options.request_content
+            } else {
+                0
+            },
+        }
+    }
+
+    pub(super) fn set_request_meter(&mut self, meter: Option<Arc<RequestMeter>>) {
         self.requests = meter;
     }
 
-    /// Notes the response's head. `true` if nothing of the call can follow it.
-    pub(crate) fn on_head(
+    pub(super) fn set_request_length(&mut self, length: Option<u64>) {
+        self.request_length = length;
+    }
+
+    /// Whether the call's time is over.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// Notes the response's head, and writes into it what the layer was told to. `true` if nothing of
+    /// the call that its span is to see can follow it.
+    pub(super) fn on_head(
         &mut self,
-        head: &response::Parts,
+        context: &Context,
+        head: &mut response::Parts,
         length: Option<u64>,
         body_ended: bool,
     ) -> bool {
         let status = head.status;
         self.http_status = Some(status);
         self.version = Some(head.version);
-        match self.protocol {
+        if self.kind == SpanKind::Server {
+            let span = context.span();
+            let headers = &mut head.headers;
+            self.options
+                .response_headers
+                .write(span.span_context(), headers);
+            let route = head.extensions.get::<Route>();
+            self.late_route = route.map(|route| route.0.clone().into());
+        }
+        self.describe_response(context, head);
+        let ends_here = match self.protocol {
             Protocol::Grpc => {
                 // Final only in a response without a body; otherwise the trailers have the last word.
                 self.grpc_status = Status::from_headers(&head.headers);
                 let content = content(&head.headers);
-                self.is_unreadable = matches!(content, Content::Base64);
+                self.is_unreadable = matches!(content, ContentType::Base64);
                 // No answer of gRPC's: a client reads it as far as it notices, and drops the rest.
-                let is_other = matches!(content, Content::Other) || !status.is_success();
+                let is_other = matches!(content, ContentType::Other) || !status.is_success();
                 if is_other || self.is_unreadable {
                     self.responses.look_away();
                 }
@@ -163,53 +220,228 @@ impl Call {
                     || status == StatusCode::NO_CONTENT
                     || status == StatusCode::NOT_MODIFIED
             }
+        };
+        if !ends_here && self.stream_end == StreamEnd::Headers {
+            // What the trailers will say is not waited for.
+            self.is_unreadable |= self.grpc_status.is_none();
+            return true;
+        }
+        ends_here
+    }
+
+    /// What the response's head and its handler add to the span.
+    fn describe_response(&mut self, context: &Context, head: &response::Parts) {
+        if !self.recording {
+            return;
+        }
+        let span = context.span();
+        let capture = &self.options.settings.response_headers;
+        let prefix = match self.protocol {
+            Protocol::Http => keys::HTTP_RESPONSE_HEADER,
+            Protocol::Grpc => keys::RPC_RESPONSE_METADATA,
+        };
+        capture.capture(prefix, &head.headers, |attribute| {
+            span.set_attribute(attribute)
+        });
+        if let Some(told) = head.extensions.get::<TraceOptions>() {
+            span.set_attributes(told.attributes().iter().cloned());
+            if let Some(name) = told.name() {
+                span.update_name(name.clone());
+                if let Some(slices) = &mut self.slices {
+                    slices.set_name(name);
+                }
+            }
+        }
+        if let Some(hook) = &self.options.hooks.on_response {
+            hook(&ResponseHead::new(head), &span);
         }
     }
 
-    pub(crate) fn on_data(&mut self, data: &impl bytes::Buf) {
-        if self.recording && self.protocol == Protocol::Grpc {
-            self.responses.feed(data);
-            if let Some(trailers) = self.responses.web_trailers() {
-                self.on_trailers(&trailers);
+    pub(super) fn on_data(&mut self, context: &Context, data: &impl bytes::Buf) {
+        match self.protocol {
+            Protocol::Http => {
+                self.response_size += data.remaining() as u64;
+                self.response_content.feed(data);
+            }
+            // Also where no span records: the trailers of gRPC-Web have the status for the metrics.
+            Protocol::Grpc => {
+                self.responses.feed(data);
+                let lengths = self.responses.take_lengths();
+                self.response_events.record(&context.span(), &lengths);
+                if let Some(trailers) = self.responses.web_trailers() {
+                    self.on_trailers(&trailers);
+                }
             }
         }
     }
 
-    pub(crate) fn on_trailers(&mut self, trailers: &http::HeaderMap) {
+    pub(super) fn on_trailers(&mut self, trailers: &http::HeaderMap) {
         if let Some(status) = Status::from_headers(trailers) {
             self.grpc_status = Some(status);
         }
     }
 
     /// Whether the trailers or the head have told a gRPC status.
-    pub(crate) fn has_grpc_status(&self) -> bool {
+    pub(super) fn has_grpc_status(&self) -> bool {
         self.grpc_status.is_some()
     }
 
-    fn end(mut self, failure: Option<Failure>) {
-        self.finish(failure);
+    /// Has the stream's task polled when its slice is over, if it is sliced.
+    pub(super) fn wake_for_slice(&mut self, waker: &Waker) {
+        if let Some(slices) = &mut self.slices {
+            slices.wake(waker);
+        }
     }
 
-    fn finish(&mut self, failure: Option<Failure>) {
-        self.ended = true;
-        let grpc = self.recording && self.protocol == Protocol::Grpc;
-        let end = End {
+    /// Ends the slice that runs if its time is over. Gives the context of the next one.
+    pub(super) fn next_slice(&mut self, context: &Context, now: Instant) -> Option<Context> {
+        if !self.slices.as_ref()?.is_due(now) {
+            return None;
+        }
+        let end = self.facts(None, true);
+        let span = context.span();
+        span.set_attributes(conventions::slice(&self.carried, &end));
+        let at = self
+            .began
+            .plus(now.saturating_duration_since(self.began.instant));
+        span.end_with_timestamp(at);
+        let counted = self.counts();
+        let slices = self.slices.as_mut()?;
+        slices.counted = counted;
+        Some(slices.next(span.span_context(), now, at))
+    }
+
+    /// Messages and bytes of both directions so far.
+    fn counts(&self) -> [Totals; 2] {
+        if self.protocol != Protocol::Grpc {
+            return [None; 2];
+        }
+        let requests = self
+            .requests
+            .as_ref()
+            .and_then(|meter| meter.messages.as_ref());
+        [
+            requests.and_then(|meter| meter.totals()),
+            self.responses.totals(),
+        ]
+    }
+
+    /// What is known now, of the slice that runs or of the whole call.
+    fn facts(&mut self, failure: Option<Failure>, goes_on: bool) -> End {
+        let [mut requests, mut responses] = self.counts();
+        let mut slice = None;
+        if let Some(slices) = &self.slices {
+            let [before_requests, before_responses] = slices.counted;
+            requests = since(requests, before_requests);
+            responses = since(responses, before_responses);
+            // A stream that ends before its first slice does was never sliced.
+            slice = (goes_on || slices.number > 0).then_some(slices.number);
+        }
+        let is_http = self.protocol == Protocol::Http;
+        let counted = self.requests.as_ref().map(|meter| meter.size());
+        End {
             kind: self.kind.clone(),
             protocol: self.protocol,
             http_status: self.http_status,
             version: self.version,
-            is_unreadable: self.is_unreadable,
-            grpc_status: self.grpc_status.take(),
+            is_unreadable: self.is_unreadable || goes_on,
+            grpc_status: if goes_on {
+                None
+            } else {
+                self.grpc_status.take()
+            },
             failure,
-            requests: self.requests.as_ref().and_then(|meter| meter.totals()),
-            responses: if grpc { self.responses.totals() } else { None },
-        };
-        self.options.dialect.end(&self.context.span(), &end);
+            requests,
+            responses,
+            request_size: counted.or(self.request_length).filter(|_| is_http),
+            response_size: (is_http && self.http_status.is_some() && !goes_on)
+                .then_some(self.response_size),
+            late_route: self.late_route.clone(),
+            slice,
+        }
+    }
+
+    /// Says how the call went: to its span, to the hooks, to the metrics.
+    pub(super) fn end(mut self, context: &Context, failure: Option<Failure>) {
+        let duration = self.began.instant.elapsed();
+        let end = self.facts(failure, false);
+        let options = Arc::clone(&self.options);
+        let mut verdict = Verdict::of(&end);
+        if let Some(classify) = &options.hooks.classify {
+            let is_error = classify(&Outcome::new(&end, duration, &verdict));
+            verdict.set_error(is_error, &end);
+        }
+        if verdict.is_error
+            && let Some(error_type) = &options.hooks.error_type
+            && let Some(told) = error_type(&Outcome::new(&end, duration, &verdict))
+        {
+            verdict.error_type = Some(told);
+        }
+        let ended = conventions::end(&options.settings, &mut self.carried, &end, &verdict);
+        let span = context.span();
+        // The logs and the exemplars of the end belong to the call.
+        let _current = context.clone().attach();
+        if self.recording {
+            if let Some(name) = ended.name {
+                span.update_name(name);
+            }
+            span.set_attributes(ended.attributes);
+            span.set_attributes(self.contents());
+            if let Some((name, attributes)) = ended.event {
+                span.add_event(name, attributes);
+            }
+        }
+        if verdict.is_error {
+            let with_events = options.settings.dialect == Dialect::OpenTelemetry;
+            options.exceptions.record(&end, &span, with_events);
+        }
+        if self.recording {
+            if let Some(hook) = &options.hooks.on_end {
+                hook(&Outcome::new(&end, duration, &verdict), &span);
+            }
+            span.set_status(ended.status);
+        }
+        span.end_with_timestamp(self.began.plus(duration));
+        if let Some(measured) = &self.measured {
+            let labels = &mut self.carried.labels;
+            if let Some(hook) = &options.hooks.metric_attributes {
+                let more = hook(&Outcome::new(&end, duration, &verdict));
+                if !labels.old.is_empty() {
+                    labels.old.extend(more.iter().cloned());
+                }
+                if !labels.current.is_empty() {
+                    labels.current.extend(more);
+                }
+            }
+            measured.record(labels, &end, duration);
+        }
+    }
+
+    /// What was kept of the bodies.
+    fn contents(&self) -> Vec<KeyValue> {
+        let request = self.requests.as_ref().and_then(|meter| meter.content());
+        let response = self.response_content.text();
+        [
+            (keys::HTTP_REQUEST_BODY_CONTENT, request),
+            (keys::HTTP_RESPONSE_BODY_CONTENT, response),
+        ]
+        .into_iter()
+        .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
+        .collect()
     }
 }
 
+fn since(now: Totals, before: Totals) -> Totals {
+    let (messages, bytes) = now?;
+    let (before_messages, before_bytes) = before.unwrap_or_default();
+    Some((
+        messages.saturating_sub(before_messages),
+        bytes.saturating_sub(before_bytes),
+    ))
+}
+
 /// What the body of a gRPC call's response is made of.
-enum Content {
+enum ContentType {
     Frames,
     /// gRPC-Web's text mode.
     Base64,
@@ -217,43 +449,34 @@ enum Content {
     Other,
 }
 
-fn content(headers: &http::HeaderMap) -> Content {
+fn content(headers: &http::HeaderMap) -> ContentType {
     const TEXT: &[u8] = b"application/grpc-web-text";
     if content_type_begins(headers, TEXT) {
-        Content::Base64
+        ContentType::Base64
     } else if content_type_begins(headers, CONTENT_TYPE)
         || !headers.contains_key(http::header::CONTENT_TYPE)
     {
-        Content::Frames
+        ContentType::Frames
     } else {
-        Content::Other
+        ContentType::Other
     }
+}
+
+/// The content length that a head tells.
+pub(super) fn length(headers: &http::HeaderMap) -> Option<u64> {
+    headers
+        .get(http::header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// When a call with this time-out is taken to be over time.
 ///
 /// The client's clock started earlier than a server's, so its reset comes a little before the server's
 /// own deadline: a twentieth of the time-out, and 20 ms at most, count as over.
-fn deadline(timeout: Duration) -> Option<Instant> {
+fn deadline(from: Instant, timeout: Duration) -> Option<Instant> {
     let early = (timeout / 20).min(Duration::from_millis(20));
-    Instant::now().checked_add(timeout.checked_sub(early)?)
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        let failure = if self.running {
-            Failure::Panic
-        } else if self
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
-            Failure::Deadline
-        } else {
-            Failure::Dropped
-        };
-        self.finish(Some(failure));
-    }
+    from.checked_add(timeout.checked_sub(early)?)
 }

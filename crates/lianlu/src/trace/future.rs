@@ -10,8 +10,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
-use super::call::Scope;
+use super::call::length;
 use super::error::failure;
+use super::scope::Scope;
 
 pin_project! {
     /// The response of a traced service, with its body wrapped.
@@ -80,23 +81,13 @@ where
 
 /// Takes note of a response's head, and lets the call last as long as its body.
 pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
-    let (head, body) = response.into_parts();
-    let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
-    let ended = scope
-        .call()
-        .is_some_and(|call| call.on_head(&head, length, body.is_end_stream()));
-    if ended {
+    let (mut head, body) = response.into_parts();
+    let length = length(&head.headers).or_else(|| body.size_hint().exact());
+    let (context, call) = scope.parts();
+    let ended = body.is_end_stream();
+    if call.is_some_and(|call| call.on_head(context, &mut head, length, ended)) {
         scope.end(None);
     }
     let body = ResponseBody::new(body, scope, length);
     Response::from_parts(head, body)
-}
-
-fn content_length(headers: &http::HeaderMap) -> Option<u64> {
-    headers
-        .get(http::header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
 }

@@ -1,19 +1,13 @@
-//! The layer and its options.
+//! The layer. What it can be told is in `settings`.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use tower_layer::Layer;
 
 use super::options::Options;
 use super::service::Trace;
 use super::side::{ClientSide, ServerSide, Side};
-use crate::conventions::{Dialect, target::Target};
-use crate::propagation;
-use crate::request::RequestHead;
 
 /// A layer that traces each call of a server. See [`TraceLayer`] for its options.
 ///
@@ -193,7 +187,21 @@ pub type ClientLayer = TraceLayer<ClientSide>;
 ///
 /// A server reads the trace from the request's headers, a client writes it there. By default the
 /// span comes from the global tracer provider ([`set_tracer_provider`](crate::set_tracer_provider)),
-/// with a tracer named `lianlu`, and travels as [`propagation::default_propagator`] says.
+/// with a tracer named `lianlu`, and travels as
+/// [`default_propagator`](crate::propagation::default_propagator) says; durations go to the global meter
+/// provider, if there is one ([`set_meter_provider`](crate::set_meter_provider)).
+///
+/// | | |
+/// |---|---|
+/// | providers | [`with_tracer_provider`](Self::with_tracer_provider), [`with_meter_provider`](Self::with_meter_provider), [`without_metrics`](Self::without_metrics), [`with_logger_provider`](Self::with_logger_provider), [`with_tracer_name`](Self::with_tracer_name) |
+/// | which calls | [`with_filter`](Self::with_filter), [`with_sampling_filter`](Self::with_sampling_filter), [`health_checks`](crate::health_checks), [`TraceOptions`](crate::TraceOptions) |
+/// | propagation | [`with_propagator`](Self::with_propagator), [`with_global_propagator`](Self::with_global_propagator), [`with_service_name`](Self::with_service_name); servers: [`with_public_endpoint`](TraceLayer::with_public_endpoint), [`with_traceresponse`](TraceLayer::with_traceresponse), [`with_trace_id_header`](TraceLayer::with_trace_id_header); clients: [`with_outbound_hosts`](TraceLayer::with_outbound_hosts) |
+/// | conventions | [`with_http_conventions`](Self::with_http_conventions), [`with_rpc_conventions`](Self::with_rpc_conventions), [`with_rpc_status_key`](Self::with_rpc_status_key), [`with_opt_in`](Self::with_opt_in), [`with_known_methods`](Self::with_known_methods), [`with_known_http_methods`](Self::with_known_http_methods), [`kratos`](Self::kratos) |
+/// | metrics | [`with_active_requests`](Self::with_active_requests), [`with_body_sizes`](Self::with_body_sizes), [`with_metric_attributes`](Self::with_metric_attributes) |
+/// | security | [`with_captured_request_headers`](Self::with_captured_request_headers), [`with_captured_response_headers`](Self::with_captured_response_headers), [`with_redacted_query_keys`](Self::with_redacted_query_keys), [`with_trusted_proxies`](TraceLayer::with_trusted_proxies) |
+/// | hooks | [`with_span_name`](Self::with_span_name), [`with_attributes`](Self::with_attributes), [`on_request`](Self::on_request), [`on_response`](Self::on_response), [`on_end`](Self::on_end) |
+/// | errors | [`with_error_classifier`](Self::with_error_classifier), [`with_error_type`](Self::with_error_type), [`with_exceptions`](Self::with_exceptions) |
+/// | streams | [`with_stream_end`](Self::with_stream_end), [`with_stream_end_by`](Self::with_stream_end_by), [`with_message_events`](Self::with_message_events) |
 #[derive(Debug)]
 #[must_use]
 pub struct TraceLayer<K> {
@@ -224,87 +232,9 @@ impl<K: Side> TraceLayer<K> {
         &self.options
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {
+    pub(super) fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {
         set(Arc::make_mut(&mut self.options));
         self
-    }
-
-    /// Takes spans from `provider` instead of the global one.
-    ///
-    /// ```
-    /// let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
-    /// let layer = lianlu::server().with_tracer_provider(provider);
-    /// # let _ = layer;
-    /// ```
-    pub fn with_tracer_provider<P, T, S>(self, provider: P) -> Self
-    where
-        S: Span + Send + Sync + 'static,
-        T: Tracer<Span = S> + Send + Sync + 'static,
-        P: TracerProvider<Tracer = T> + Send + Sync + 'static,
-    {
-        self.with(|options| options.tracer.set_provider(Arc::new(provider)))
-    }
-
-    /// Reads and writes headers with `propagator` alone. OpenTelemetry's global propagator is never
-    /// asked, as in Kratos.
-    pub fn with_propagator(
-        self,
-        propagator: impl TextMapPropagator + Send + Sync + 'static,
-    ) -> Self {
-        self.with(|options| options.propagator = Arc::new(propagator))
-    }
-
-    /// Names the tracer, the spans' instrumentation scope.
-    pub fn with_tracer_name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|options| {
-            options.tracer_name = Some(name.into());
-            options.name_tracer();
-        })
-    }
-
-    /// Makes spans only for requests that `filter` says `true` to.
-    ///
-    /// Headers are read and written for the others too, so a trace goes on past a call that has no
-    /// span.
-    pub fn with_filter(
-        self,
-        filter: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.with(|options| options.filter = Some(Arc::new(filter)))
-    }
-
-    /// The name that a client calls itself by in `x-md-service-name`.
-    ///
-    /// Without it, the `service.name` of the pipeline that was installed last. Replaces a propagator
-    /// set before.
-    pub fn with_service_name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with_propagator(propagation::default_propagator_for(
-            propagation::ServiceName::new(name),
-        ))
-    }
-
-    /// Writes spans as Kratos v2 and v3 do: names with a leading slash, Kratos's own attribute keys,
-    /// status `Ok` on success, and the tracer name `kratos` unless
-    /// [`with_tracer_name`](Self::with_tracer_name) gives another.
-    ///
-    /// What differs on purpose: a stream is one span and not one for each message, a panic is an
-    /// error, `peer.service` is never empty, sizes are those on the wire (compressed where the call
-    /// is), and over HTTP the sizes of protobuf messages, which are not on the wire, are left out. See [`crate::kratos`] for the operation's name over HTTP.
-    pub fn kratos(self) -> Self {
-        self.with(|options| {
-            options.dialect = Dialect::Kratos;
-            options.name_tracer();
-        })
-    }
-}
-
-impl TraceLayer<ClientSide> {
-    /// Where this client's calls go, for `server.address` and `server.port`: a URL or a gRPC target
-    /// (`host:port`, `dns:///host:port`, `unix:///path`).
-    ///
-    /// Needed around a tonic `Channel`, which hides it; other clients have it in each request.
-    pub fn with_target(self, target: impl AsRef<str>) -> Self {
-        self.with(|options| options.target = Some(Target::parse(target.as_ref())))
     }
 }
 

@@ -7,47 +7,122 @@ use std::sync::Arc;
 use opentelemetry::InstrumentationScope;
 use opentelemetry::propagation::TextMapPropagator;
 
-use crate::conventions::{Dialect, target::Target};
+use super::exceptions::ExceptionSignal;
+use super::hooks::Hooks;
+use super::response_headers::ResponseHeaders;
+use super::stream_end::StreamEnd;
+use crate::conventions::settings::Settings;
+use crate::conventions::{Dialect, target, target::Target};
+use crate::forwarded::TrustedProxies;
+use crate::host_list::HostList;
+use crate::metrics::MeterSource;
 use crate::propagation;
 use crate::provider::{TracerSource, default_scope};
 use crate::request::RequestHead;
 
-type Filter = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
+type Decision = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
+type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) tracer: TracerSource,
-    pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
-    pub(crate) filter: Option<Arc<Filter>>,
-    pub(crate) dialect: Dialect,
     pub(super) tracer_name: Option<Cow<'static, str>>,
-    pub(crate) target: Option<Target>,
+    pub(super) meter: MeterSource,
+    /// The metrics that are opt-in.
+    pub(super) active_requests: bool,
+    pub(super) body_sizes: bool,
+    pub(super) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
+    /// Where a client's context may go. `None` is everywhere.
+    pub(super) outbound: Option<HostList>,
+    /// Whose context a server doesn't take for its parent.
+    pub(super) public: Option<Arc<Decision>>,
+    pub(super) proxies: Option<TrustedProxies>,
+    pub(super) response_headers: ResponseHeaders,
+    /// Which calls are traced at all, and which may be sampled.
+    pub(super) filter: Option<Arc<Decision>>,
+    pub(super) sampling_filter: Option<Arc<Decision>>,
+    pub(super) settings: Settings,
+    pub(super) target: Option<Target>,
+    pub(super) hooks: Hooks,
+    pub(super) stream_ends: Option<Arc<StreamEnds>>,
+    pub(super) exceptions: ExceptionSignal,
+    /// How many messages of a gRPC call become events.
+    pub(super) message_events: u32,
+    /// How many bytes of an HTTP body become an attribute.
+    pub(super) request_content: usize,
+    pub(super) response_content: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             tracer: TracerSource::global(default_scope("lianlu".into())),
-            propagator: Arc::new(propagation::default_propagator()),
-            filter: None,
-            dialect: Dialect::OpenTelemetry,
             tracer_name: None,
+            meter: MeterSource::global(default_scope("lianlu".into())),
+            active_requests: false,
+            body_sizes: false,
+            propagator: Arc::new(propagation::default_propagator()),
+            outbound: None,
+            public: None,
+            proxies: None,
+            response_headers: ResponseHeaders::default(),
+            filter: None,
+            sampling_filter: None,
+            settings: Settings::default(),
             target: None,
+            hooks: Hooks::default(),
+            stream_ends: None,
+            exceptions: ExceptionSignal::default(),
+            message_events: 0,
+            request_content: 0,
+            response_content: 0,
         }
     }
 }
 
 impl Options {
-    /// Gives the tracer the name it was told, or the dialect's.
-    pub(super) fn name_tracer(&mut self) {
+    /// Gives tracer and meter the name that they were told, or the dialect's.
+    pub(super) fn name_scope(&mut self) {
         let name = self.tracer_name.clone();
-        self.tracer.set_scope(match self.dialect {
-            Dialect::OpenTelemetry => default_scope(name.unwrap_or("lianlu".into())),
+        let (scope, meter_scope) = match self.settings.dialect {
+            Dialect::OpenTelemetry => {
+                let scope = default_scope(name.unwrap_or("lianlu".into()));
+                (scope.clone(), scope)
+            }
             // Kratos gives its tracer no version and no schema.
             Dialect::Kratos => {
-                InstrumentationScope::builder(name.unwrap_or("kratos".into())).build()
+                let name = name.unwrap_or("kratos".into());
+                let scope = InstrumentationScope::builder(name.clone()).build();
+                (scope, default_scope(name))
             }
-        });
+        };
+        self.tracer.set_scope(scope);
+        self.meter.set_scope(meter_scope);
+    }
+
+    /// Whether a client's context may go along with a request.
+    pub(super) fn may_propagate(&self, head: &RequestHead<'_>) -> bool {
+        let Some(list) = &self.outbound else {
+            return true;
+        };
+        // What the request asks for is where it goes; a target is told where the request can't say.
+        let asked = head.authority().map(target::split_authority);
+        let told = || {
+            let target = self.target.as_ref()?;
+            Some((target.host.as_str(), target.port))
+        };
+        match asked.or_else(told) {
+            Some((host, port)) => {
+                let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
+                list.allows(host, port)
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn stream_end(&self, head: &RequestHead<'_>, route: Option<&str>) -> StreamEnd {
+        let told = self.stream_ends.as_ref().map(|ends| ends(head, route));
+        told.unwrap_or_default()
     }
 }
 
@@ -55,10 +130,15 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("tracer", &self.tracer)
+            .field("meter", &self.meter)
             .field("propagator", &self.propagator)
-            .field("filter", &self.filter.is_some())
-            .field("dialect", &self.dialect)
+            .field("settings", &self.settings)
             .field("target", &self.target)
-            .finish()
+            .field("filter", &self.filter.is_some())
+            .field("sampling_filter", &self.sampling_filter.is_some())
+            .field("public", &self.public.is_some())
+            .field("proxies", &self.proxies)
+            .field("outbound", &self.outbound)
+            .finish_non_exhaustive()
     }
 }

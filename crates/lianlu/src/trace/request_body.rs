@@ -1,30 +1,87 @@
-//! Counts the messages of a gRPC request's body.
+//! Counts the bytes and the gRPC messages of a request's body.
 //!
 //! A wrapper of another type would not fit in front of a tonic `Channel`, which takes tonic's own
 //! body alone. So the body types that can hold any body, tonic's and axum's, are wrapped in place
 //! and keep their type; others are left as they are, and the span then has no request counts.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry::Context;
 
+use super::content::Content;
 use crate::grpc::MessageMeter;
 
-/// Starts to count `body`'s messages, if its type is one that can be wrapped.
+/// What is wanted of a request's body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) messages: bool,
+    pub(super) size: bool,
+    /// How many messages become events, and whether they are sent or received.
+    pub(super) events: u32,
+    pub(super) sent: bool,
+    /// How many bytes of content are kept.
+    pub(super) content: usize,
+}
+
+impl Wanted {
+    fn nothing(self) -> bool {
+        !self.messages && !self.size && self.content == 0
+    }
+}
+
+/// The counts of a request's body, which another task may be sending while the call ends.
+#[derive(Debug)]
+pub(super) struct RequestMeter {
+    pub(super) messages: Option<MessageMeter>,
+    size: AtomicU64,
+    content: Mutex<Content>,
+}
+
+impl RequestMeter {
+    fn new(wanted: Wanted) -> Self {
+        Self {
+            messages: wanted.messages.then(MessageMeter::default),
+            size: AtomicU64::new(0),
+            content: Mutex::new(Content::new(wanted.content)),
+        }
+    }
+
+    /// Bytes that have gone by.
+    pub(super) fn size(&self) -> u64 {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn content(&self) -> Option<String> {
+        let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        content.text()
+    }
+}
+
+/// Starts to count `body`, if its type is one that can be wrapped.
 #[cfg(any(feature = "tonic", feature = "axum"))]
-pub(super) fn meter<B: 'static>(body: &mut B, context: &Context) -> Option<Arc<MessageMeter>> {
+pub(super) fn meter<B: 'static>(
+    body: &mut B,
+    context: &Context,
+    wanted: Wanted,
+) -> Option<Arc<RequestMeter>> {
+    use metered::MeteredBody;
+
+    if wanted.nothing() {
+        return None;
+    }
     let body: &mut dyn std::any::Any = body;
-    let meter = Arc::default();
+    let meter = || Arc::new(RequestMeter::new(wanted));
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
-        let inner = std::mem::take(body);
-        *body = tonic::body::Body::new(metered::MeteredBody::new(inner, &meter, context));
+        let (inner, meter) = (std::mem::take(body), meter());
+        *body = tonic::body::Body::new(MeteredBody::new(inner, &meter, context, wanted));
         return Some(meter);
     }
     #[cfg(feature = "axum")]
     if let Some(body) = body.downcast_mut::<axum::body::Body>() {
-        let inner = std::mem::take(body);
-        *body = axum::body::Body::new(metered::MeteredBody::new(inner, &meter, context));
+        let (inner, meter) = (std::mem::take(body), meter());
+        *body = axum::body::Body::new(MeteredBody::new(inner, &meter, context, wanted));
         return Some(meter);
     }
     None
@@ -32,21 +89,31 @@ pub(super) fn meter<B: 'static>(body: &mut B, context: &Context) -> Option<Arc<M
 
 /// Without tonic and axum there is no body to know.
 #[cfg(not(any(feature = "tonic", feature = "axum")))]
-pub(super) fn meter<B: 'static>(_: &mut B, _: &Context) -> Option<Arc<MessageMeter>> {
+pub(super) fn meter<B: 'static>(
+    _: &mut B,
+    _: &Context,
+    wanted: Wanted,
+) -> Option<Arc<RequestMeter>> {
+    let _ = wanted.nothing();
     None
 }
 
 #[cfg(any(feature = "tonic", feature = "axum"))]
 mod metered {
     use std::pin::Pin;
-    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::sync::{Arc, PoisonError};
     use std::task::{Context, Poll};
 
+    use bytes::Buf;
     use http_body::{Body, Frame, SizeHint};
     use opentelemetry::Context as OtelContext;
+    use opentelemetry::trace::TraceContextExt;
     use pin_project_lite::pin_project;
 
-    use crate::grpc::{FrameCounter, MessageMeter};
+    use super::{RequestMeter, Wanted};
+    use crate::grpc::FrameCounter;
+    use crate::trace::message_events::MessageEvents;
 
     pin_project! {
         /// A request's body, polled with the call's context current.
@@ -56,16 +123,25 @@ mod metered {
             inner: B,
             context: OtelContext,
             counter: FrameCounter,
-            meter: Arc<MessageMeter>,
+            events: MessageEvents,
+            meter: Arc<RequestMeter>,
         }
     }
 
     impl<B> MeteredBody<B> {
-        pub(super) fn new(inner: B, meter: &Arc<MessageMeter>, context: &OtelContext) -> Self {
+        pub(super) fn new(
+            inner: B,
+            meter: &Arc<RequestMeter>,
+            context: &OtelContext,
+            wanted: Wanted,
+        ) -> Self {
+            let mut counter = FrameCounter::default();
+            counter.keep_lengths(wanted.events);
             Self {
                 inner,
                 context: context.clone(),
-                counter: FrameCounter::default(),
+                counter,
+                events: MessageEvents::new(wanted.sent),
                 meter: Arc::clone(meter),
             }
         }
@@ -85,8 +161,16 @@ mod metered {
             if let Poll::Ready(Some(Ok(frame))) = &polled
                 && let Some(data) = frame.data_ref()
             {
-                this.counter.feed(data);
-                this.meter.publish(this.counter);
+                let bytes = data.remaining() as u64;
+                this.meter.size.fetch_add(bytes, Ordering::Relaxed);
+                let content = this.meter.content.lock();
+                content.unwrap_or_else(PoisonError::into_inner).feed(data);
+                if let Some(messages) = &this.meter.messages {
+                    this.counter.feed(data);
+                    messages.publish(this.counter);
+                    let lengths = this.counter.take_lengths();
+                    this.events.record(&this.context.span(), &lengths);
+                }
             }
             polled
         }

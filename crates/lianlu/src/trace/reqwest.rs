@@ -11,11 +11,12 @@ use pin_project_lite::pin_project;
 use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower_service::Service;
 
-use super::call::Scope;
 use super::future::{poll_call, wrap};
 use super::options::Options;
-use super::service::{Trace, inject, start};
+use super::scope::Scope;
+use super::service::Trace;
 use super::side::ClientSide;
+use super::start::{inject, start};
 use crate::request::RequestHead;
 
 impl<S> Service<Request> for Trace<S, ClientSide>
@@ -54,8 +55,22 @@ pub(super) fn begin(
         request.headers(),
         extensions,
     );
-    let scope = start::<ClientSide>(options, head);
-    inject(options, scope.context(), request.headers_mut());
+    let may_propagate = options.may_propagate(&head);
+    let mut scope = start::<ClientSide>(options, head);
+    if let Some(call) = scope.call() {
+        // A body in one piece tells its length; a stream that was wrapped could not be sent again.
+        let body = request.body();
+        call.set_request_length(match body {
+            Some(body) => body.as_bytes().map(|bytes| bytes.len() as u64),
+            None => Some(0),
+        });
+    }
+    inject(
+        options,
+        scope.context(),
+        may_propagate,
+        request.headers_mut(),
+    );
     scope
 }
 

@@ -1,0 +1,211 @@
+//! Which methods are known: names that strangers make up must not name spans or series.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+use opentelemetry::StringValue;
+
+use super::settings::Settings;
+use crate::grpc::{Code, descriptor};
+use crate::redact::clip;
+
+pub use crate::grpc::descriptor::DescriptorError;
+
+/// The gRPC methods that a server has or a client calls; others are `_OTHER`.
+///
+/// ```
+/// use lianlu::KnownMethods;
+///
+/// let methods = KnownMethods::new(["helloworld.Greeter/SayHello"]);
+/// let layer = lianlu::server().with_known_methods(methods);
+/// # let _ = layer;
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct KnownMethods(HashSet<String>);
+
+impl KnownMethods {
+    /// Methods as `package.Service/Method`; a slash in front is allowed.
+    pub fn new<M: AsRef<str>>(methods: impl IntoIterator<Item = M>) -> Self {
+        let strip = |method: M| method.as_ref().trim_start_matches('/').to_owned();
+        Self(methods.into_iter().map(strip).collect())
+    }
+
+    /// The methods of every service in an encoded
+    /// [`FileDescriptorSet`](https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.proto),
+    /// the bytes that tonic's reflection takes. Calls add up.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no such set; the error has the offset.
+    pub fn with_descriptor_set(mut self, encoded: &[u8]) -> Result<Self, DescriptorError> {
+        self.0.extend(descriptor::methods(encoded)?);
+        Ok(self)
+    }
+
+    /// Adds a method.
+    pub fn with_method(mut self, method: impl AsRef<str>) -> Self {
+        self.0
+            .insert(method.as_ref().trim_start_matches('/').to_owned());
+        self
+    }
+}
+
+/// How many methods may name spans without a list. Beyond, a server needs one.
+const MAX_LEARNED: usize = 256;
+
+/// The methods of a layer: a list, or what the answers teach.
+#[derive(Debug, Default)]
+pub(crate) struct GrpcMethods {
+    listed: Option<HashSet<String>>,
+    learned: RwLock<HashSet<String>>,
+}
+
+/// A gRPC call's method.
+#[derive(Debug, Clone)]
+pub(crate) enum Method {
+    /// In the list, or named by the client's generated code.
+    Known(StringValue),
+    /// Well-formed. Whether there is one of that name, the answer shows.
+    Presumed(StringValue),
+    /// What the caller made up, cut short.
+    Unknown(StringValue),
+}
+
+impl GrpcMethods {
+    pub(crate) fn listed(methods: KnownMethods) -> Self {
+        Self {
+            listed: Some(methods.0),
+            learned: RwLock::default(),
+        }
+    }
+
+    /// What `path` asks for. `is_named`: the caller's generated code has said so too.
+    pub(crate) fn find(&self, path: &str, is_named: bool) -> Method {
+        let Some(method) = well_formed(path) else {
+            return Method::Unknown(text(path));
+        };
+        match &self.listed {
+            _ if is_named => Method::Known(text(method)),
+            Some(listed) if listed.contains(method) => Method::Known(text(method)),
+            Some(_) => Method::Unknown(text(path)),
+            None => Method::Presumed(text(method)),
+        }
+    }
+
+    /// Whether a presumed method is one, now that the call has ended with `code`.
+    ///
+    /// A server says `UNIMPLEMENTED` to what it does not know. Any other answer admits the name, to a
+    /// limit: where something in front of the methods answers to every name, names must not grow.
+    pub(crate) fn admit(&self, method: &str, code: Option<Code>, is_server: bool) -> bool {
+        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
+        if learned.contains(method) {
+            return true;
+        }
+        let is_full = learned.len() >= MAX_LEARNED;
+        drop(learned);
+        if is_full || (is_server && code == Some(Code::Unimplemented)) {
+            return false;
+        }
+        let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
+        if learned.len() >= MAX_LEARNED {
+            return learned.contains(method);
+        }
+        learned.insert(method.to_owned());
+        true
+    }
+}
+
+fn text(text: &str) -> StringValue {
+    StringValue::from(clip(text).to_owned())
+}
+
+/// `package.Service/Method` of a well-formed path.
+fn well_formed(path: &str) -> Option<&str> {
+    let method = path.strip_prefix('/')?;
+    let (service, name) = method.split_once('/')?;
+    let well_formed = !service.is_empty() && !name.is_empty() && !name.contains('/');
+    (well_formed && clip(method).len() == method.len()).then_some(method)
+}
+
+/// The HTTP methods that go by their name: those of RFC 9110, `PATCH` and `QUERY`.
+const HTTP_METHODS: [&str; 10] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
+];
+
+/// The list that `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` puts in their place.
+static HTTP_METHODS_FROM_ENV: LazyLock<Option<HashSet<String>>> = LazyLock::new(|| {
+    let list = std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS").ok()?;
+    let names = list.split(',').map(str::trim);
+    let names: HashSet<_> = names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    (!names.is_empty()).then_some(names)
+});
+
+/// The method, if it is a known one.
+pub(crate) fn known_http_method(
+    settings: &Settings,
+    method: &http::Method,
+) -> Option<Cow<'static, str>> {
+    let method = method.as_str();
+    let list = settings.http_methods.as_deref();
+    if let Some(list) = list.or(HTTP_METHODS_FROM_ENV.as_ref()) {
+        return list.contains(method).then(|| Cow::Owned(method.to_owned()));
+    }
+    let known = HTTP_METHODS.iter().find(|known| **known == method)?;
+    Some(Cow::Borrowed(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_known(method: &Method) -> bool {
+        matches!(method, Method::Known(_))
+    }
+
+    #[test]
+    fn a_list_is_the_last_word() {
+        let methods = KnownMethods::new(["/a.B/C"]).with_method("a.B/D");
+        let methods = GrpcMethods::listed(methods);
+        assert!(is_known(&methods.find("/a.B/C", false)));
+        assert!(is_known(&methods.find("/a.B/D", false)));
+        for path in ["/a.B/E", "a.B/C", "/a.B/C/", "//", ""] {
+            assert!(
+                matches!(methods.find(path, false), Method::Unknown(_)),
+                "{path}"
+            );
+        }
+        assert!(is_known(&methods.find("/a.B/E", true)));
+    }
+
+    #[test]
+    fn without_a_list_the_answers_teach() {
+        let methods = GrpcMethods::default();
+        assert!(matches!(methods.find("/a.B/C", false), Method::Presumed(_)));
+        assert!(!methods.admit("a.B/C", Some(Code::Unimplemented), true));
+        assert!(methods.admit("a.B/C", Some(Code::NotFound), true));
+        // Known now, whatever comes.
+        assert!(methods.admit("a.B/C", Some(Code::Unimplemented), true));
+    }
+
+    #[test]
+    fn what_is_learned_is_bounded() {
+        let methods = GrpcMethods::default();
+        let admitted = (0..10_000)
+            .filter(|i| methods.admit(&format!("a.B/{i}"), Some(Code::Unauthenticated), true))
+            .count();
+        assert_eq!(admitted, MAX_LEARNED);
+    }
+
+    #[test]
+    fn an_endless_name_is_none() {
+        let path = format!("/a.B/{}", "x".repeat(5000));
+        assert!(
+            matches!(GrpcMethods::default().find(&path, true), Method::Unknown(name) if name.as_str().len() == 1024)
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! What the conventions leave to the user to ask for.
+
+/// An attribute that the conventions mark opt-in: written when
+/// [`with_opt_in`](crate::TraceLayer::with_opt_in) asks for it.
+///
+/// Captured headers and body contents are opt-in too, and have methods of their own, as have the
+/// metrics of active requests and body sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OptIn {
+    /// `client.port` on an HTTP server's spans.
+    ClientPort,
+    /// `network.local.address` and `network.local.port` on an HTTP server's spans, where the server
+    /// tells (tonic does, axum does not).
+    NetworkLocal,
+    /// `network.transport` (`tcp` or `unix`) on HTTP spans, where it is known.
+    NetworkTransport,
+    /// `url.scheme` on an HTTP client's spans and metrics.
+    UrlScheme,
+    /// `user_agent.original` on an HTTP client's spans.
+    UserAgent,
+    /// `user_agent.synthetic.type` on HTTP spans and a server's metrics: `bot` for user agents that call
+    /// themselves bot, crawler or spider, `test` for those that call themselves synthetic tests.
+    SyntheticUserAgent,
+    /// `http.request.body.size` and `http.response.body.size` on HTTP spans, counted from the bodies.
+    BodySize,
+    /// `server.address` and `server.port` on a server's metrics. They come from a header, so whoever
+    /// calls decides how many series there are.
+    ServerAddressOnMetrics,
+    /// `url.template` on an HTTP client's metrics.
+    UrlTemplateOnMetrics,
+}
+
+/// A set of [`OptIn`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OptIns(u16);
+
+impl OptIns {
+    pub(crate) fn insert(&mut self, opt_in: OptIn) {
+        self.0 |= 1 << opt_in as u16;
+    }
+
+    pub(crate) fn contains(self, opt_in: OptIn) -> bool {
+        self.0 & (1 << opt_in as u16) != 0
+    }
+}

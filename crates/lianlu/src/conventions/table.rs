@@ -1,0 +1,419 @@
+//! Which attribute goes where: the one table that spans and metrics are written by.
+//!
+//! A row is an attribute; its four places are the two sides of HTTP and of gRPC. A place says how the
+//! attribute stands on the span, on the metrics, and what the old conventions called it there. The code
+//! that describes a call hands values to a [`Sink`](super::sink::Sink), which asks the table; a change of
+//! the conventions is a change of a row.
+//!
+//! Current conventions: v1.44.0 of the [HTTP] and [gRPC] pages. Old ones: v1.20.0 for HTTP and v1.37.0 for
+//! RPC, where the migration guides begin.
+//!
+//! [HTTP]: https://opentelemetry.io/docs/specs/semconv/http/
+//! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+
+use opentelemetry::trace::SpanKind;
+
+use super::Protocol;
+use super::keys::{self, old};
+use super::opt_in::OptIn;
+
+/// A side of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    HttpServer,
+    HttpClient,
+    GrpcServer,
+    GrpcClient,
+}
+
+impl Surface {
+    #[cfg(test)]
+    const ALL: [Self; 4] = [
+        Self::HttpServer,
+        Self::HttpClient,
+        Self::GrpcServer,
+        Self::GrpcClient,
+    ];
+
+    pub(crate) fn of(kind: &SpanKind, protocol: Protocol) -> Self {
+        match (protocol, kind) {
+            (Protocol::Http, SpanKind::Client) => Self::HttpClient,
+            (Protocol::Http, _) => Self::HttpServer,
+            (Protocol::Grpc, SpanKind::Client) => Self::GrpcClient,
+            (Protocol::Grpc, _) => Self::GrpcServer,
+        }
+    }
+}
+
+/// When an attribute is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Never,
+    /// When its value is known: required, conditionally required and recommended attributes.
+    Known,
+    /// When its value is known and the user asked for it.
+    Asked(OptIn),
+}
+
+/// What an attribute is at one place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// On spans.
+    pub(crate) span: When,
+    /// On the duration and size metrics.
+    pub(crate) metric: When,
+    /// On the metric of active requests.
+    pub(crate) active: When,
+    /// The key in the old conventions, on spans.
+    pub(crate) old: Option<&'static str>,
+    /// Whether the old duration metric has it, under the same old key.
+    pub(crate) old_metric: bool,
+}
+
+impl Place {
+    const fn metric(mut self) -> Self {
+        self.metric = When::Known;
+        self
+    }
+
+    const fn metric_asked(mut self, opt_in: OptIn) -> Self {
+        self.metric = When::Asked(opt_in);
+        self
+    }
+
+    const fn active(mut self) -> Self {
+        self.active = When::Known;
+        self
+    }
+
+    const fn active_asked(mut self, opt_in: OptIn) -> Self {
+        self.active = When::Asked(opt_in);
+        self
+    }
+
+    const fn old(mut self, key: &'static str) -> Self {
+        self.old = Some(key);
+        self
+    }
+
+    const fn old_metric(mut self) -> Self {
+        self.old_metric = true;
+        self
+    }
+}
+
+const NO: Place = Place {
+    span: When::Never,
+    metric: When::Never,
+    active: When::Never,
+    old: None,
+    old_metric: false,
+};
+
+const SPAN: Place = Place {
+    span: When::Known,
+    ..NO
+};
+
+const fn asked(opt_in: OptIn) -> Place {
+    Place {
+        span: When::Asked(opt_in),
+        ..NO
+    }
+}
+
+/// An attribute and its places.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) key: &'static str,
+    pub(crate) http_server: Place,
+    pub(crate) http_client: Place,
+    pub(crate) grpc_server: Place,
+    pub(crate) grpc_client: Place,
+}
+
+impl Row {
+    pub(crate) const fn place(&self, surface: Surface) -> &Place {
+        match surface {
+            Surface::HttpServer => &self.http_server,
+            Surface::HttpClient => &self.http_client,
+            Surface::GrpcServer => &self.grpc_server,
+            Surface::GrpcClient => &self.grpc_client,
+        }
+    }
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident = $key:expr; $http_server:expr, $http_client:expr, $grpc_server:expr, $grpc_client:expr;)*) => {
+        $($(#[$doc])* pub(crate) static $name: Row = Row {
+            key: $key,
+            http_server: $http_server,
+            http_client: $http_client,
+            grpc_server: $grpc_server,
+            grpc_client: $grpc_client,
+        };)*
+
+        /// Every row.
+        #[cfg(test)]
+        pub(crate) static ROWS: &[&Row] = &[$(&$name),*];
+    };
+}
+
+table! {
+    // Which call.
+    HTTP_REQUEST_METHOD = keys::HTTP_REQUEST_METHOD;
+        SPAN.metric().active().old(old::HTTP_METHOD).old_metric(),
+        SPAN.metric().active().old(old::HTTP_METHOD).old_metric(),
+        NO, NO;
+    HTTP_REQUEST_METHOD_ORIGINAL = keys::HTTP_REQUEST_METHOD_ORIGINAL;
+        SPAN, SPAN, NO, NO;
+    HTTP_ROUTE = keys::HTTP_ROUTE;
+        SPAN.metric().old(keys::HTTP_ROUTE).old_metric(), NO, NO, NO;
+    HTTP_REQUEST_RESEND_COUNT = keys::HTTP_REQUEST_RESEND_COUNT;
+        NO, SPAN.old(old::HTTP_RESEND_COUNT), NO, NO;
+    URL_FULL = keys::URL_FULL;
+        NO, SPAN.old(old::HTTP_URL), NO, NO;
+    URL_PATH = keys::URL_PATH;
+        SPAN, NO, NO, NO;
+    URL_QUERY = keys::URL_QUERY;
+        SPAN, NO, NO, NO;
+    /// Path and query, in the old conventions only.
+    HTTP_TARGET = old::HTTP_TARGET;
+        NO.old(old::HTTP_TARGET), NO, NO, NO;
+    URL_SCHEME = keys::URL_SCHEME;
+        SPAN.metric().active().old(old::HTTP_SCHEME).old_metric(),
+        asked(OptIn::UrlScheme).metric_asked(OptIn::UrlScheme).active_asked(OptIn::UrlScheme),
+        NO, NO;
+    URL_TEMPLATE = keys::URL_TEMPLATE;
+        NO, SPAN.metric_asked(OptIn::UrlTemplateOnMetrics).active_asked(OptIn::UrlTemplateOnMetrics), NO, NO;
+    RPC_SYSTEM_NAME = keys::RPC_SYSTEM_NAME;
+        NO, NO,
+        SPAN.metric().old(old::RPC_SYSTEM).old_metric(),
+        SPAN.metric().old(old::RPC_SYSTEM).old_metric();
+    /// The whole method: `package.Service/Method`.
+    RPC_METHOD = keys::RPC_METHOD;
+        NO, NO, SPAN.metric(), SPAN.metric();
+    RPC_METHOD_ORIGINAL = keys::RPC_METHOD_ORIGINAL;
+        NO, NO, SPAN, SPAN;
+    /// The service alone, in the old conventions only.
+    RPC_SERVICE = old::RPC_SERVICE;
+        NO, NO,
+        NO.old(old::RPC_SERVICE).old_metric(), NO.old(old::RPC_SERVICE).old_metric();
+    /// The method without its service, in the old conventions only. Both conventions have the key, so
+    /// with both switched on the current value has it.
+    OLD_RPC_METHOD = keys::RPC_METHOD;
+        NO, NO,
+        NO.old(keys::RPC_METHOD).old_metric(), NO.old(keys::RPC_METHOD).old_metric();
+
+    // Who with.
+    SERVER_ADDRESS = keys::SERVER_ADDRESS;
+        SPAN.metric_asked(OptIn::ServerAddressOnMetrics).active_asked(OptIn::ServerAddressOnMetrics)
+            .old(old::NET_HOST_NAME),
+        SPAN.metric().active().old(old::NET_PEER_NAME).old_metric(),
+        SPAN.metric_asked(OptIn::ServerAddressOnMetrics).old(keys::SERVER_ADDRESS),
+        SPAN.metric().old(keys::SERVER_ADDRESS).old_metric();
+    SERVER_PORT = keys::SERVER_PORT;
+        SPAN.metric_asked(OptIn::ServerAddressOnMetrics).active_asked(OptIn::ServerAddressOnMetrics)
+            .old(old::NET_HOST_PORT),
+        SPAN.metric().active().old(old::NET_PEER_PORT).old_metric(),
+        SPAN.metric_asked(OptIn::ServerAddressOnMetrics).old(keys::SERVER_PORT),
+        SPAN.metric().old(keys::SERVER_PORT).old_metric();
+    CLIENT_ADDRESS = keys::CLIENT_ADDRESS;
+        SPAN.old(old::HTTP_CLIENT_IP), NO, NO, NO;
+    CLIENT_PORT = keys::CLIENT_PORT;
+        asked(OptIn::ClientPort), NO, NO, NO;
+    NETWORK_PEER_ADDRESS = keys::NETWORK_PEER_ADDRESS;
+        SPAN.old(old::NET_SOCK_PEER_ADDR), SPAN.old(old::NET_SOCK_PEER_ADDR),
+        SPAN.old(keys::NETWORK_PEER_ADDRESS), SPAN.old(keys::NETWORK_PEER_ADDRESS);
+    NETWORK_PEER_PORT = keys::NETWORK_PEER_PORT;
+        SPAN.old(old::NET_SOCK_PEER_PORT), SPAN.old(old::NET_SOCK_PEER_PORT),
+        SPAN.old(keys::NETWORK_PEER_PORT), SPAN.old(keys::NETWORK_PEER_PORT);
+    NETWORK_LOCAL_ADDRESS = keys::NETWORK_LOCAL_ADDRESS;
+        asked(OptIn::NetworkLocal), NO, NO, NO;
+    NETWORK_LOCAL_PORT = keys::NETWORK_LOCAL_PORT;
+        asked(OptIn::NetworkLocal), NO, NO, NO;
+    NETWORK_TRANSPORT = keys::NETWORK_TRANSPORT;
+        asked(OptIn::NetworkTransport), asked(OptIn::NetworkTransport), NO, NO;
+    NETWORK_PROTOCOL_VERSION = keys::NETWORK_PROTOCOL_VERSION;
+        SPAN.metric().old(old::NET_PROTOCOL_VERSION).old_metric(),
+        SPAN.metric().old(old::NET_PROTOCOL_VERSION).old_metric(),
+        NO, NO;
+    USER_AGENT_ORIGINAL = keys::USER_AGENT_ORIGINAL;
+        SPAN.old(keys::USER_AGENT_ORIGINAL),
+        asked(OptIn::UserAgent).old(keys::USER_AGENT_ORIGINAL),
+        NO, NO;
+    USER_AGENT_SYNTHETIC_TYPE = keys::USER_AGENT_SYNTHETIC_TYPE;
+        asked(OptIn::SyntheticUserAgent).metric_asked(OptIn::SyntheticUserAgent),
+        asked(OptIn::SyntheticUserAgent),
+        NO, NO;
+    SERVICE_PEER_NAME = keys::SERVICE_PEER_NAME;
+        SPAN, NO, SPAN, NO;
+
+    // How it went.
+    HTTP_RESPONSE_STATUS_CODE = keys::HTTP_RESPONSE_STATUS_CODE;
+        SPAN.metric().old(old::HTTP_STATUS_CODE).old_metric(),
+        SPAN.metric().old(old::HTTP_STATUS_CODE).old_metric(),
+        NO, NO;
+    RPC_RESPONSE_STATUS_CODE = keys::RPC_RESPONSE_STATUS_CODE;
+        NO, NO, SPAN.metric(), SPAN.metric();
+    /// The name that the status code has after v1.44.0.
+    RPC_STATUS_CODE = keys::RPC_STATUS_CODE;
+        NO, NO, SPAN.metric(), SPAN.metric();
+    /// The status code as a number, in the old conventions only.
+    RPC_GRPC_STATUS_CODE = old::RPC_GRPC_STATUS_CODE;
+        NO, NO,
+        NO.old(old::RPC_GRPC_STATUS_CODE).old_metric(), NO.old(old::RPC_GRPC_STATUS_CODE).old_metric();
+    ERROR_TYPE = keys::ERROR_TYPE;
+        SPAN.metric(), SPAN.metric(), SPAN.metric(), SPAN.metric();
+    HTTP_REQUEST_BODY_SIZE = keys::HTTP_REQUEST_BODY_SIZE;
+        asked(OptIn::BodySize).old(old::HTTP_REQUEST_CONTENT_LENGTH),
+        asked(OptIn::BodySize).old(old::HTTP_REQUEST_CONTENT_LENGTH),
+        NO, NO;
+    HTTP_RESPONSE_BODY_SIZE = keys::HTTP_RESPONSE_BODY_SIZE;
+        asked(OptIn::BodySize).old(old::HTTP_RESPONSE_CONTENT_LENGTH),
+        asked(OptIn::BodySize).old(old::HTTP_RESPONSE_CONTENT_LENGTH),
+        NO, NO;
+
+    // Ours, in every convention.
+    LIANLU_CANCELLED = keys::LIANLU_CANCELLED;
+        SPAN.old(keys::LIANLU_CANCELLED), SPAN.old(keys::LIANLU_CANCELLED),
+        SPAN.old(keys::LIANLU_CANCELLED), SPAN.old(keys::LIANLU_CANCELLED);
+    LIANLU_STREAM_SLICE = keys::LIANLU_STREAM_SLICE;
+        SPAN.old(keys::LIANLU_STREAM_SLICE), SPAN.old(keys::LIANLU_STREAM_SLICE),
+        SPAN.old(keys::LIANLU_STREAM_SLICE), SPAN.old(keys::LIANLU_STREAM_SLICE);
+    LIANLU_REQUEST_MESSAGES = keys::LIANLU_REQUEST_MESSAGES;
+        NO, NO, SPAN.old(keys::LIANLU_REQUEST_MESSAGES), SPAN.old(keys::LIANLU_REQUEST_MESSAGES);
+    LIANLU_REQUEST_BYTES = keys::LIANLU_REQUEST_BYTES;
+        NO, NO, SPAN.old(keys::LIANLU_REQUEST_BYTES), SPAN.old(keys::LIANLU_REQUEST_BYTES);
+    LIANLU_RESPONSE_MESSAGES = keys::LIANLU_RESPONSE_MESSAGES;
+        NO, NO, SPAN.old(keys::LIANLU_RESPONSE_MESSAGES), SPAN.old(keys::LIANLU_RESPONSE_MESSAGES);
+    LIANLU_RESPONSE_BYTES = keys::LIANLU_RESPONSE_BYTES;
+        NO, NO, SPAN.old(keys::LIANLU_RESPONSE_BYTES), SPAN.old(keys::LIANLU_RESPONSE_BYTES);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry_semantic_conventions as registry;
+    use std::collections::HashSet;
+
+    /// The registry's own constants for everything that the table names, old or new. The crate knows
+    /// one released version; what it can't know yet stands in `NEWER`.
+    const REGISTRY: &[&str] = &[
+        registry::attribute::CLIENT_ADDRESS,
+        registry::attribute::CLIENT_PORT,
+        registry::attribute::ERROR_TYPE,
+        registry::attribute::HTTP_CLIENT_IP,
+        registry::attribute::HTTP_METHOD,
+        registry::attribute::HTTP_REQUEST_BODY_SIZE,
+        registry::attribute::HTTP_REQUEST_CONTENT_LENGTH,
+        registry::attribute::HTTP_REQUEST_METHOD,
+        registry::attribute::HTTP_REQUEST_METHOD_ORIGINAL,
+        registry::attribute::HTTP_REQUEST_RESEND_COUNT,
+        registry::attribute::HTTP_RESPONSE_BODY_SIZE,
+        registry::attribute::HTTP_RESPONSE_CONTENT_LENGTH,
+        registry::attribute::HTTP_RESPONSE_STATUS_CODE,
+        registry::attribute::HTTP_ROUTE,
+        registry::attribute::HTTP_SCHEME,
+        registry::attribute::HTTP_STATUS_CODE,
+        registry::attribute::HTTP_TARGET,
+        registry::attribute::HTTP_URL,
+        registry::attribute::NETWORK_LOCAL_ADDRESS,
+        registry::attribute::NETWORK_LOCAL_PORT,
+        registry::attribute::NETWORK_PEER_ADDRESS,
+        registry::attribute::NETWORK_PEER_PORT,
+        registry::attribute::NETWORK_PROTOCOL_VERSION,
+        registry::attribute::NETWORK_TRANSPORT,
+        registry::attribute::NET_HOST_NAME,
+        registry::attribute::NET_HOST_PORT,
+        registry::attribute::NET_PEER_NAME,
+        registry::attribute::NET_PEER_PORT,
+        registry::attribute::NET_PROTOCOL_VERSION,
+        registry::attribute::NET_SOCK_PEER_ADDR,
+        registry::attribute::NET_SOCK_PEER_PORT,
+        registry::attribute::RPC_GRPC_STATUS_CODE,
+        registry::attribute::RPC_METHOD,
+        registry::attribute::RPC_METHOD_ORIGINAL,
+        registry::attribute::RPC_RESPONSE_STATUS_CODE,
+        registry::attribute::RPC_SERVICE,
+        registry::attribute::RPC_SYSTEM,
+        registry::attribute::RPC_SYSTEM_NAME,
+        registry::attribute::SERVER_ADDRESS,
+        registry::attribute::SERVER_PORT,
+        registry::attribute::SERVICE_PEER_NAME,
+        registry::attribute::URL_FULL,
+        registry::attribute::URL_PATH,
+        registry::attribute::URL_QUERY,
+        registry::attribute::URL_SCHEME,
+        registry::attribute::URL_TEMPLATE,
+        registry::attribute::USER_AGENT_ORIGINAL,
+        registry::attribute::USER_AGENT_SYNTHETIC_TYPE,
+    ];
+
+    /// Renamed after the registry crate's release, or gone from the registry before its first one.
+    const NEWER: &[&str] = &["rpc.status_code", "http.resend_count"];
+
+    #[test]
+    fn every_key_is_the_registrys_or_ours() {
+        for row in ROWS {
+            let places = Surface::ALL.map(|surface| row.place(surface));
+            let keys = places.iter().filter_map(|place| place.old);
+            for key in keys.chain([row.key]) {
+                let known = REGISTRY.contains(&key) || NEWER.contains(&key);
+                assert!(known || key.starts_with("lianlu."), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_registry_list_is_in_the_table() {
+        let mut written: HashSet<&str> = HashSet::new();
+        for row in ROWS {
+            written.insert(row.key);
+            written.extend(Surface::ALL.iter().filter_map(|at| row.place(*at).old));
+        }
+        for key in REGISTRY.iter().chain(NEWER) {
+            assert!(written.contains(key), "{key} is written nowhere");
+        }
+    }
+
+    #[test]
+    fn no_two_rows_write_one_key_in_one_place() {
+        for surface in Surface::ALL {
+            let mut current = HashSet::new();
+            let mut old = HashSet::new();
+            for row in ROWS {
+                let place = row.place(surface);
+                if place.span != When::Never {
+                    assert!(current.insert(row.key), "{} on {surface:?}", row.key);
+                }
+                if let Some(key) = place.old {
+                    assert!(old.insert(key), "old {key} on {surface:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_attacker_writes_is_on_no_metric_by_default() {
+        for row in [
+            &URL_PATH,
+            &URL_QUERY,
+            &URL_FULL,
+            &USER_AGENT_ORIGINAL,
+            &CLIENT_ADDRESS,
+            &HTTP_REQUEST_METHOD_ORIGINAL,
+            &RPC_METHOD_ORIGINAL,
+        ] {
+            for surface in Surface::ALL {
+                assert_eq!(row.place(surface).metric, When::Never, "{}", row.key);
+            }
+        }
+        for surface in [Surface::HttpServer, Surface::GrpcServer] {
+            for row in [&SERVER_ADDRESS, &SERVER_PORT] {
+                assert_ne!(row.place(surface).metric, When::Known, "{}", row.key);
+                assert_ne!(row.place(surface).active, When::Known, "{}", row.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Requests that only ask whether the service is well.
+
+use crate::request::RequestHead;
+
+/// Paths that probes ask for, by custom.
+const PATHS: [&str; 12] = [
+    "/health",
+    "/healthz",
+    "/health/live",
+    "/health/ready",
+    "/livez",
+    "/live",
+    "/readyz",
+    "/ready",
+    "/startupz",
+    "/ping",
+    "/status",
+    "/metrics",
+];
+
+/// Whether a request is a health check: gRPC's [`grpc.health.v1.Health`], a `GET` or `HEAD` of a path
+/// that probes and scrapers use (`/healthz`, `/livez`, `/readyz`, `/metrics` and their like), or a probe
+/// of Kubernetes or of a load balancer by its user agent.
+///
+/// ```
+/// let layer = lianlu::server().with_filter(|head| !lianlu::health_checks(head));
+/// # let _ = layer;
+/// ```
+///
+/// [`grpc.health.v1.Health`]: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+#[must_use]
+pub fn health_checks(head: &RequestHead<'_>) -> bool {
+    let path = head.path();
+    if head.is_grpc() {
+        return path.starts_with("/grpc.health.v1.Health/");
+    }
+    if head.method() != http::Method::GET && head.method() != http::Method::HEAD {
+        return false;
+    }
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let agent = head.header(http::header::USER_AGENT).unwrap_or_default();
+    PATHS.contains(&path)
+        || ["kube-probe/", "ELB-HealthChecker/", "GoogleHC/"]
+            .iter()
+            .any(|probe| agent.starts_with(probe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_check(request: http::request::Builder) -> bool {
+        let request = request.body(()).unwrap();
+        health_checks(&RequestHead::new(&request))
+    }
+
+    #[test]
+    fn probes_are_told_from_calls() {
+        let get = http::Request::get;
+        assert!(is_check(get("/healthz")));
+        assert!(is_check(get("/readyz/?verbose")));
+        assert!(is_check(get("/").header("user-agent", "kube-probe/1.31")));
+        assert!(!is_check(get("/orders/healthz")));
+        assert!(!is_check(http::Request::post("/health")));
+        let grpc = |path: &str| {
+            is_check(http::Request::post(path).header("content-type", "application/grpc"))
+        };
+        assert!(grpc("/grpc.health.v1.Health/Check"));
+        assert!(grpc("/grpc.health.v1.Health/Watch"));
+        assert!(!grpc("/shop.v1.Health/Check"));
+    }
+}

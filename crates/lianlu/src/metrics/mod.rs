@@ -1,0 +1,20 @@
+//! The metrics of the layers, through OpenTelemetry's meter API.
+//!
+//! | metric | unit | when |
+//! |---|---|---|
+//! | `http.server.request.duration`, `http.client.request.duration` | s | always |
+//! | `rpc.server.call.duration`, `rpc.client.call.duration` | s | always |
+//! | `http.server.active_requests`, `http.client.active_requests` | {request} | `with_active_requests` |
+//! | `http.{server,client}.{request,response}.body.size` | By | `with_body_sizes` |
+//! | `http.server.duration`, `rpc.client.duration` and so on | ms | with the old conventions |
+//!
+//! A duration is the one of the call's span, and has its `error.type`. It is recorded while the span's
+//! context is current, for meter providers that make exemplars.
+
+mod instruments;
+mod record;
+mod source;
+
+pub(crate) use record::Measured;
+pub(crate) use source::MeterSource;
+pub use source::set_meter_provider;

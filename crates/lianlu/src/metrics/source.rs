@@ -1,0 +1,132 @@
+//! Where a layer's instruments come from: its own meter provider, or the global one.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{InstrumentationScope, global};
+
+use super::instruments::Meters;
+
+/// Counts the calls of [`set_meter_provider`], so that layers notice a new one.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Makes `provider` the global meter provider.
+///
+/// The same as [`opentelemetry::global::set_meter_provider`], but layers without a provider of their own
+/// switch to the new one even when they have served calls before.
+///
+/// ```
+/// let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().build();
+/// lianlu::set_meter_provider(provider);
+/// ```
+pub fn set_meter_provider(provider: impl MeterProvider + Send + Sync + 'static) {
+    global::set_meter_provider(provider);
+    GENERATION.fetch_add(1, Ordering::Release);
+}
+
+/// The instruments, made on first use and kept.
+#[derive(Clone)]
+pub(crate) struct MeterSource {
+    provider: Provider,
+    scope: InstrumentationScope,
+    cache: Arc<RwLock<Option<Cached>>>,
+}
+
+#[derive(Clone)]
+enum Provider {
+    Off,
+    Global,
+    Own(Arc<dyn MeterProvider + Send + Sync>),
+}
+
+struct Cached {
+    generation: u64,
+    meters: Option<Arc<Meters>>,
+}
+
+impl MeterSource {
+    pub(crate) fn global(scope: InstrumentationScope) -> Self {
+        Self {
+            provider: Provider::Global,
+            scope,
+            cache: Arc::default(),
+        }
+    }
+
+    pub(crate) fn set_provider(&mut self, provider: Arc<dyn MeterProvider + Send + Sync>) {
+        self.provider = Provider::Own(provider);
+        self.cache = Arc::default();
+    }
+
+    pub(crate) fn switch_off(&mut self) {
+        self.provider = Provider::Off;
+        self.cache = Arc::default();
+    }
+
+    pub(crate) fn set_scope(&mut self, scope: InstrumentationScope) {
+        self.scope = scope;
+        self.cache = Arc::default();
+    }
+
+    /// `None` if nothing would come of measuring.
+    pub(crate) fn meters(&self, kind: &SpanKind) -> Option<Arc<Meters>> {
+        let generation = match self.provider {
+            Provider::Off => return None,
+            Provider::Own(_) => 0,
+            Provider::Global => GENERATION.load(Ordering::Acquire),
+        };
+        if let Some(cached) = &*self.cache.read().unwrap_or_else(PoisonError::into_inner)
+            && cached.generation == generation
+        {
+            return cached.meters.clone();
+        }
+        let meters = self.make(kind).map(Arc::new);
+        *self.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(Cached {
+            generation,
+            meters: meters.clone(),
+        });
+        meters
+    }
+
+    fn make(&self, kind: &SpanKind) -> Option<Meters> {
+        let provider = match &self.provider {
+            Provider::Off => return None,
+            Provider::Own(provider) => Arc::clone(provider),
+            Provider::Global => {
+                let provider = global::meter_provider();
+                if is_noop(&*provider) {
+                    return None;
+                }
+                provider
+            }
+        };
+        let meter = provider.meter_with_scope(self.scope.clone());
+        Some(match kind {
+            SpanKind::Client => Meters::client(&meter),
+            _ => Meters::server(&meter),
+        })
+    }
+}
+
+/// Whether a provider is the one that OpenTelemetry starts with. It has no name to ask for, but no size
+/// either, which one that measures something has.
+fn is_noop(provider: &(dyn MeterProvider + Send + Sync)) -> bool {
+    size_of_val(provider) == size_of::<NoopMeterProvider>()
+}
+
+impl fmt::Debug for MeterSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let provider = match self.provider {
+            Provider::Off => "off",
+            Provider::Global => "global",
+            Provider::Own(_) => "own",
+        };
+        f.debug_struct("MeterSource")
+            .field("provider", &provider)
+            .field("scope", &self.scope.name())
+            .finish_non_exhaustive()
+    }
+}

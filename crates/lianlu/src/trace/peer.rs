@@ -1,0 +1,49 @@
+//! Both ends of a server's socket, from whichever server put them among the extensions.
+
+use std::net::SocketAddr;
+
+use crate::request::RequestHead;
+
+/// The other end.
+pub(super) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
+    let extensions = head.extensions();
+    #[cfg(feature = "tonic")]
+    if let Some(info) = extensions.get::<tonic::transport::server::TcpConnectInfo>() {
+        return info.remote_addr();
+    }
+    #[cfg(feature = "axum")]
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
+        return Some(info.0);
+    }
+    extensions.get::<SocketAddr>().copied()
+}
+
+/// Our end.
+#[cfg(feature = "tonic")]
+pub(super) fn local(head: &RequestHead<'_>) -> Option<SocketAddr> {
+    use tonic::transport::server::TcpConnectInfo;
+
+    head.extensions().get::<TcpConnectInfo>()?.local_addr()
+}
+
+/// Nobody but tonic tells it.
+#[cfg(not(feature = "tonic"))]
+pub(super) fn local(_: &RequestHead<'_>) -> Option<SocketAddr> {
+    None
+}
+
+/// What is below HTTP, where that is known.
+pub(super) fn transport(head: &RequestHead<'_>, peer: Option<SocketAddr>) -> Option<&'static str> {
+    #[cfg(all(feature = "tonic", unix))]
+    if head
+        .extensions()
+        .get::<tonic::transport::server::UdsConnectInfo>()
+        .is_some()
+    {
+        return Some("unix");
+    }
+    match head.version() {
+        http::Version::HTTP_3 => Some("quic"),
+        _ => peer.map(|_| "tcp"),
+    }
+}

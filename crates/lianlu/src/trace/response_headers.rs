@@ -1,0 +1,38 @@
+//! The trace's id in a server's responses.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent};
+use opentelemetry::trace::SpanContext;
+
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// Which headers a server adds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ResponseHeaders {
+    pub(super) traceresponse: bool,
+    pub(super) trace_id: Option<HeaderName>,
+}
+
+impl ResponseHeaders {
+    pub(super) fn write(&self, span: &SpanContext, headers: &mut HeaderMap) {
+        if !span.is_valid() {
+            return;
+        }
+        if self.traceresponse {
+            let child = TraceParent {
+                trace_id: span.trace_id().to_bytes(),
+                parent_id: span.span_id().to_bytes(),
+                flags: span.trace_flags().to_u8(),
+            };
+            let mut buffer = [0; TRACEPARENT_BYTES];
+            if let Ok(value) = HeaderValue::from_str(child.encode_into(&mut buffer)) {
+                headers.insert(TRACERESPONSE, value);
+            }
+        }
+        if let Some(name) = &self.trace_id
+            && let Ok(value) = HeaderValue::try_from(span.trace_id().to_string())
+        {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Which calls are traced.
+
+use std::sync::Arc;
+
+use super::super::layer::TraceLayer;
+use super::super::side::Side;
+use crate::request::RequestHead;
+
+impl<K: Side> TraceLayer<K> {
+    /// Traces and measures only requests that `filter` says `true` to.
+    ///
+    /// Headers are read and written for the others too, so a trace goes on past a call that has no
+    /// span.
+    ///
+    /// ```
+    /// // No spans for health checks.
+    /// let layer = lianlu::server().with_filter(|head| !lianlu::health_checks(head));
+    /// # let _ = layer;
+    /// ```
+    pub fn with_filter(
+        self,
+        filter: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|options| options.filter = Some(Arc::new(filter)))
+    }
+
+    /// Lets the sampler decide only about requests that `filter` says `true` to. The others are not
+    /// sampled, nor is what they lead to in this service and in those that respect their parent's
+    /// decision; their metrics are recorded.
+    ///
+    /// ```
+    /// let layer = lianlu::server().with_sampling_filter(|head| !lianlu::health_checks(head));
+    /// # let _ = layer;
+    /// ```
+    pub fn with_sampling_filter(
+        self,
+        filter: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|options| options.sampling_filter = Some(Arc::new(filter)))
+    }
+}

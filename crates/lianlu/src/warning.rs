@@ -1,0 +1,13 @@
+//! Says once what is wrong with the set-up, on standard error: the layers know no logger.
+
+use std::io::Write;
+
+/// A variable of the environment that can't be used, and what is done instead.
+pub(crate) fn warn_variable(variable: &str, value: &str, why: &str) {
+    warn(&format!("{variable}={value:?}: {why}"));
+}
+
+pub(crate) fn warn(message: &str) {
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "lianlu: {message}");
+}
