@@ -45,8 +45,15 @@
 //! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bad_entry;
+#[allow(dead_code)] // until the layers capture headers
+mod capture;
+mod cidr;
 mod conventions;
+#[allow(dead_code)] // until the servers ask it
+mod forwarded;
 mod grpc;
+mod host_list;
 mod ids;
 pub mod kratos;
 pub mod metadata;
@@ -58,6 +65,10 @@ mod redact;
 mod request;
 mod trace;
 
+pub use bad_entry::BadEntry;
+pub use capture::HeaderCapture;
+pub use forwarded::TrustedProxies;
+pub use host_list::HostList;
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};

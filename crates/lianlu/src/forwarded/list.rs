@@ -1,0 +1,125 @@
+//! The entries of a list header, from the right, over all of its lines.
+
+use http::header::{AsHeaderName, ValueIter};
+use http::{HeaderMap, HeaderValue};
+
+/// Enough for any honest chain of proxies.
+const MAX_HOPS: usize = 32;
+const MAX_BYTES: usize = 8 * 1024;
+
+/// Entries from right to left, trimmed, without empty ones; `None` is an entry that nobody can read,
+/// or one too many, and the last.
+///
+/// From the right, so that nothing which a stranger puts before a proxy's entry, such as a quote
+/// that he doesn't close, changes how that entry is read.
+#[derive(Debug)]
+pub(super) struct Hops<'a> {
+    lines: ValueIter<'a, HeaderValue>,
+    /// What is left of the current line.
+    rest: Option<&'a str>,
+    quotes: bool,
+    hops: usize,
+    bytes: usize,
+    ended: bool,
+}
+
+impl<'a> Hops<'a> {
+    /// Entries may hold commas within quotes.
+    pub(super) fn quoted(headers: &'a HeaderMap, name: impl AsHeaderName) -> Self {
+        Self::new(headers, name, true)
+    }
+
+    pub(super) fn plain(headers: &'a HeaderMap, name: impl AsHeaderName) -> Self {
+        Self::new(headers, name, false)
+    }
+
+    fn new(headers: &'a HeaderMap, name: impl AsHeaderName, quotes: bool) -> Self {
+        Self {
+            lines: headers.get_all(name).iter(),
+            rest: None,
+            quotes,
+            hops: 0,
+            bytes: 0,
+            ended: false,
+        }
+    }
+
+    /// The next entry of the current or the next line, empty or not.
+    fn entry(&mut self) -> Option<Option<&'a str>> {
+        let line = match self.rest.take() {
+            Some(rest) => rest,
+            None => match self.lines.next_back()?.to_str() {
+                Ok(line) => line,
+                Err(_) => return Some(None),
+            },
+        };
+        // Of a line too long, the end is read.
+        let budget = MAX_BYTES.saturating_sub(self.bytes);
+        let start = line.len().saturating_sub(budget);
+        let window = line.get(start..).unwrap_or_default();
+        let comma = if self.quotes {
+            comma_outside_quotes(window)
+        } else {
+            window.rfind(',')
+        };
+        let entry = match comma {
+            Some(at) => {
+                self.rest = line.get(..start + at);
+                window.get(at + 1..)
+            }
+            None if start > 0 => None,
+            None => Some(window),
+        };
+        self.bytes += entry.map_or(budget, |entry| entry.len() + 1);
+        Some(entry)
+    }
+}
+
+impl<'a> Iterator for Hops<'a> {
+    type Item = Option<&'a str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            let Some(entry) = self.entry() else {
+                self.ended = true;
+                break;
+            };
+            match entry.map(|entry| entry.trim_matches([' ', '\t'])) {
+                Some("") => {}
+                Some(entry) if self.hops < MAX_HOPS => {
+                    self.hops += 1;
+                    return Some(Some(entry));
+                }
+                _ => {
+                    self.ended = true;
+                    return Some(None);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The last comma that is not within a quoted string.
+fn comma_outside_quotes(text: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut rest = text;
+    while let Some(at) = rest.rfind([',', '"']) {
+        let before = rest.get(..at).unwrap_or_default();
+        if rest.get(at..).is_some_and(|found| found.starts_with('"')) {
+            let backslashes = before
+                .bytes()
+                .rev()
+                .take_while(|byte| *byte == b'\\')
+                .count();
+            // Within quotes, an odd number of them escapes this one.
+            if !quoted || backslashes % 2 == 0 {
+                quoted = !quoted;
+            }
+        } else if !quoted {
+            return Some(at);
+        }
+        rest = before;
+    }
+    None
+}

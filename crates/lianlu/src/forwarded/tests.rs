@@ -1,0 +1,458 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::{Origin, TrustedProxies, resolve};
+
+fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        headers.append(HeaderName::from_static(name), value);
+    }
+    headers
+}
+
+fn proxies() -> TrustedProxies {
+    TrustedProxies::new(["10.0.0.0/8", "::1", "fd00::/8"]).unwrap()
+}
+
+/// `client:port scheme host:port` as a call from a trusted proxy is seen, `-` for what is not told.
+fn seen(lines: &[(&'static str, &str)]) -> String {
+    let headers = headers(lines);
+    text(resolve(&proxies(), Some([10, 0, 0, 1].into()), &headers))
+}
+
+fn text(origin: Origin<'_>) -> String {
+    let or = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let port = |port: Option<u16>| port.map_or(String::new(), |port| format!(":{port}"));
+    format!(
+        "{}{} {} {}{}",
+        or(origin.client_address.as_deref()),
+        port(origin.client_port),
+        or(origin.scheme),
+        or(origin.host.as_deref()),
+        port(origin.port),
+    )
+}
+
+fn forwarded(value: &str) -> String {
+    seen(&[("forwarded", value)])
+}
+
+fn x_forwarded_for(value: &str) -> String {
+    seen(&[("x-forwarded-for", value)])
+}
+
+const ALL: &[(&str, &str)] = &[
+    ("forwarded", "for=192.0.2.1;proto=https;host=a.example"),
+    ("x-forwarded-for", "192.0.2.2"),
+    ("x-forwarded-proto", "http"),
+    ("x-forwarded-host", "b.example"),
+    ("x-forwarded-port", "8080"),
+];
+
+#[test]
+fn a_stranger_is_not_believed() {
+    let headers = headers(ALL);
+    for peer in ["192.0.2.9", "11.0.0.1", "::2", "::ffff:11.0.0.1"] {
+        let origin = resolve(&proxies(), Some(peer.parse().unwrap()), &headers);
+        assert_eq!(origin, Origin::default(), "{peer}");
+    }
+    let nobody = TrustedProxies::default();
+    assert_eq!(
+        resolve(&nobody, Some([127, 0, 0, 1].into()), &headers),
+        Origin::default()
+    );
+}
+
+#[test]
+fn a_caller_without_address_only_if_told_so() {
+    let headers = headers(ALL);
+    assert_eq!(resolve(&proxies(), None, &headers), Origin::default());
+    let proxies = proxies().with_unix_sockets();
+    assert_eq!(
+        text(resolve(&proxies, None, &headers)),
+        "192.0.2.1 https a.example"
+    );
+}
+
+#[test]
+fn a_trusted_proxy_is_believed() {
+    assert_eq!(seen(ALL), "192.0.2.1 https a.example");
+    assert_eq!(seen(&ALL[1..]), "192.0.2.2 http b.example:8080");
+    let headers = headers(ALL);
+    let mapped = Some("::ffff:10.0.0.1".parse().unwrap());
+    assert_eq!(
+        text(resolve(&proxies(), mapped, &headers)),
+        "192.0.2.1 https a.example"
+    );
+    assert_eq!(seen(&[]), "- - -");
+}
+
+#[test]
+fn one_of_the_two_families_can_be_left_out() {
+    let both = headers(ALL);
+    let peer = Some([10, 0, 0, 1].into());
+    assert_eq!(
+        text(resolve(&proxies().only_x_forwarded(), peer, &both)),
+        "192.0.2.2 http b.example:8080"
+    );
+    let x_only = headers(&ALL[1..]);
+    assert_eq!(
+        resolve(&proxies().only_forwarded(), peer, &x_only),
+        Origin::default()
+    );
+}
+
+#[test]
+fn private_networks() {
+    let private = TrustedProxies::private();
+    for (inside, outside) in [
+        ("127.9.9.9", "128.0.0.1"),
+        ("10.255.255.255", "11.0.0.0"),
+        ("172.31.0.1", "172.32.0.1"),
+        ("192.168.255.1", "192.169.0.1"),
+        ("169.254.1.1", "169.255.1.1"),
+        ("::1", "::2"),
+        ("fdff::1", "fe00::1"),
+        ("febf::1", "fec0::1"),
+        ("::ffff:10.1.1.1", "::ffff:8.8.8.8"),
+    ] {
+        assert!(private.contains(inside.parse().unwrap()), "{inside}");
+        assert!(!private.contains(outside.parse().unwrap()), "{outside}");
+    }
+}
+
+#[test]
+fn a_bad_entry_is_named() {
+    let error = TrustedProxies::new(["10.0.0.0/8", "proxy.internal"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "trusted proxies: \"proxy.internal\": not an IP address or a network such as 10.0.0.0/8"
+    );
+}
+
+#[test]
+fn the_walk_goes_past_trusted_hops_to_the_first_other() {
+    for (value, expected) in [
+        ("for=192.0.2.1", "192.0.2.1 - -"),
+        ("for=6.6.6.6, for=192.0.2.1", "192.0.2.1 - -"),
+        (
+            "for=6.6.6.6;proto=https, for=192.0.2.1;proto=http, for=10.0.0.2",
+            "192.0.2.1 http -",
+        ),
+        (
+            "for=192.0.2.1;proto=https;host=a.b, for=10.0.0.2;proto=http;host=in",
+            "192.0.2.1 https a.b",
+        ),
+        // What the inner proxy says of its own hop is not said of the client's.
+        (
+            "for=192.0.2.1, for=10.0.0.2;proto=http;host=in",
+            "192.0.2.1 - -",
+        ),
+        // Everybody is trusted: the leftmost.
+        (
+            "for=10.0.0.3;proto=https, for=10.0.0.2;proto=http",
+            "10.0.0.3 https -",
+        ),
+        ("for=10.0.0.3,, ,for=\"[fd00::1]:7\" ,", "10.0.0.3 - -"),
+    ] {
+        assert_eq!(forwarded(value), expected, "{value}");
+    }
+    for (value, expected) in [
+        ("192.0.2.1", "192.0.2.1 - -"),
+        ("6.6.6.6, 192.0.2.1", "192.0.2.1 - -"),
+        ("6.6.6.6,192.0.2.1 ,10.0.0.2,10.0.0.3", "192.0.2.1 - -"),
+        ("10.0.0.2, 10.0.0.3", "10.0.0.2 - -"),
+        ("192.0.2.1:4711, [::1]:80, fd00::7", "192.0.2.1:4711 - -"),
+        ("2001:db8::1", "2001:db8::1 - -"),
+        ("::ffff:192.0.2.1", "192.0.2.1 - -"),
+        ("192.0.2.1, ::ffff:10.0.0.2", "192.0.2.1 - -"),
+    ] {
+        assert_eq!(x_forwarded_for(value), expected, "{value}");
+    }
+}
+
+#[test]
+fn lines_are_joined_in_their_order() {
+    assert_eq!(
+        seen(&[
+            ("forwarded", "for=6.6.6.6, for=192.0.2.1"),
+            ("forwarded", ""),
+            ("forwarded", "for=10.0.0.2, for=10.0.0.3"),
+        ]),
+        "192.0.2.1 - -"
+    );
+    assert_eq!(
+        seen(&[
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "192.0.2.1, 10.0.0.2"),
+        ]),
+        "192.0.2.1 - -"
+    );
+}
+
+#[test]
+fn what_rfc_7239_allows() {
+    for (value, expected) in [
+        (
+            "For=192.0.2.43;PROTO=HTTPS;Host=A.example",
+            "192.0.2.43 https A.example",
+        ),
+        (
+            r#"for="[2001:db8:cafe::17]:4711""#,
+            "2001:db8:cafe::17:4711 - -",
+        ),
+        (r#"for="192.0.2.43:47011""#, "192.0.2.43:47011 - -"),
+        (r#"for="192.0.2.43:_port""#, "192.0.2.43 - -"),
+        ("for=_gazonk", "_gazonk - -"),
+        (r#"for="_gazonk:80""#, "_gazonk:80 - -"),
+        // Not told who, but by someone trusted: what else is said holds.
+        ("for=unknown;proto=https", "- https -"),
+        ("for=192.0.2.1, for=unknown, for=10.0.0.2", "10.0.0.2 - -"),
+        ("proto=https;host=a.example", "- https a.example"),
+        (
+            r#"by=10.0.0.1;for=192.0.2.1;ext="a,b;c=\"d\", for=6.6.6.6""#,
+            "192.0.2.1 - -",
+        ),
+        (
+            r#"for="192\.0.2.1";host="a\.b:8443""#,
+            "192.0.2.1 - a.b:8443",
+        ),
+        (
+            r#"for=192.0.2.1;host="[2001:db8::1]:8443""#,
+            "192.0.2.1 - 2001:db8::1:8443",
+        ),
+        ("for=192.0.2.1 ; proto=https ; ", "192.0.2.1 https -"),
+        // Not by the letter, but common.
+        (
+            "for=[2001:db8::1]:80;host=a.b:81",
+            "2001:db8::1:80 - a.b:81",
+        ),
+    ] {
+        assert_eq!(forwarded(value), expected, "{value}");
+    }
+}
+
+#[test]
+fn what_can_not_be_read_ends_the_walk() {
+    for bad in [
+        "192.0.2.1",
+        "for",
+        "for=",
+        "for=\"",
+        "for=\"192.0.2.1",
+        "for=192.0.2.1\"",
+        "for=a.example",
+        "for=192.0.2",
+        "for=192.0.2.1:99999",
+        "for=192.0.2.1:+80",
+        "for=192.0.2.1:",
+        "for=_",
+        "for=_a b",
+        "for =192.0.2.1",
+        "for=192.0.2.1;for=192.0.2.2",
+        "for=192.0.2.1 proto=https",
+        "for=192.0.2.1;proto",
+        "=192.0.2.1",
+        "for==x",
+        "for=[::1",
+        "for=\"[::1]x\"",
+        "for=\"\"",
+        "for=192.0.2.1/24",
+        "for=%31",
+        r#"for="192.0.2.1\"#,
+    ] {
+        assert_eq!(forwarded(bad), "- - -", "{bad}");
+        let behind = format!("for=192.0.2.1, {bad}, for=10.0.0.2;proto=https");
+        assert_eq!(forwarded(&behind), "10.0.0.2 https -", "{behind}");
+    }
+    for bad in [
+        "x",
+        "unknown",
+        "192.0.2.1:x",
+        "192.0.2.1 10.0.0.1",
+        "\"192.0.2.1\"",
+        "1.2.3.4.5",
+    ] {
+        assert_eq!(x_forwarded_for(bad), "- - -", "{bad}");
+        let behind = format!("192.0.2.1, {bad}, 10.0.0.2");
+        assert_eq!(x_forwarded_for(&behind), "10.0.0.2 - -", "{behind}");
+    }
+    let mut headers = headers(&[("forwarded", "for=192.0.2.1")]);
+    headers.append("forwarded", HeaderValue::from_bytes(b"for=\xff").unwrap());
+    let peer = Some([10, 0, 0, 1].into());
+    assert_eq!(resolve(&proxies(), peer, &headers), Origin::default());
+}
+
+/// A quote that a stranger leaves open doesn't swallow what the proxy has put behind it.
+#[test]
+fn an_open_quote_takes_nothing_with_it() {
+    for spoof in ["for=\"6.6.6.6", "x=\"\\", "\"", "\\\"", "for=\"a\\\\\\\""] {
+        let value = format!("{spoof}, for=192.0.2.1;proto=https");
+        assert_eq!(forwarded(&value), "192.0.2.1 https -", "{value}");
+        let value = format!("{spoof}, for=\"[2001:db8::1]:9\";ext=\"a,\\\"b\"");
+        assert_eq!(forwarded(&value), "2001:db8::1:9 - -", "{value}");
+    }
+}
+
+#[test]
+fn lists_beside_x_forwarded_for() {
+    let seen = |hops, proto, host| {
+        self::seen(&[
+            ("x-forwarded-for", hops),
+            ("x-forwarded-proto", proto),
+            ("x-forwarded-host", host),
+        ])
+    };
+    // As many entries as hops: the client's.
+    assert_eq!(
+        seen("192.0.2.1, 10.0.0.2", "https, http", "a.example, in"),
+        "192.0.2.1 https a.example"
+    );
+    assert_eq!(
+        seen(
+            "6.6.6.6, 192.0.2.1, 10.0.0.2",
+            "x, https, http",
+            "x, a.example, in"
+        ),
+        "192.0.2.1 https a.example"
+    );
+    // Otherwise the rightmost, which the peer vouches for.
+    assert_eq!(
+        seen("192.0.2.1, 10.0.0.2", "https", "a.example"),
+        "192.0.2.1 https a.example"
+    );
+    assert_eq!(
+        seen(
+            "6.6.6.6, 192.0.2.1",
+            "https, http",
+            "evil.example, a.example"
+        ),
+        "192.0.2.1 http a.example"
+    );
+    assert_eq!(
+        seen(
+            "6.6.6.6, 192.0.2.1, 10.0.0.2",
+            "https, http",
+            "evil.example, in"
+        ),
+        "192.0.2.1 http in"
+    );
+    // Without hops.
+    assert_eq!(
+        self::seen(&[("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")]),
+        "- https -:8443"
+    );
+}
+
+#[test]
+fn schemes_hosts_and_ports() {
+    let seen = |proto, host, port| {
+        self::seen(&[
+            ("x-forwarded-proto", proto),
+            ("x-forwarded-host", host),
+            ("x-forwarded-port", port),
+        ])
+    };
+    assert_eq!(seen("WSS", "a.example:1", "2"), "- https a.example:1");
+    assert_eq!(seen("ws", "[::1]", "2"), "- http ::1:2");
+    for proto in ["javascript", "https://", "", "http s"] {
+        assert_eq!(seen(proto, "::1", "2"), "- - ::1:2", "{proto}");
+    }
+    let long = "a".repeat(256);
+    for host in [
+        "", "a b", "a/b", "u@a", "a:x", "a:99999", "a:", "[a]", "<a>", "a?b", "[::1", ":1", &long,
+    ] {
+        assert_eq!(seen("http", host, "x"), "- http -", "{host}");
+    }
+}
+
+#[test]
+fn the_work_is_bounded() {
+    let hops = |count| vec!["10.0.0.2"; count].join(",");
+    assert_eq!(
+        x_forwarded_for(&format!("192.0.2.1,{}", hops(31))),
+        "192.0.2.1 - -"
+    );
+    assert_eq!(
+        x_forwarded_for(&format!("192.0.2.1,{}", hops(32))),
+        "10.0.0.2 - -"
+    );
+    let quotes = "\"\\".repeat(30_000);
+    assert_eq!(forwarded(&quotes), "- - -");
+    assert_eq!(
+        forwarded(&format!("{quotes}, for=192.0.2.1")),
+        "192.0.2.1 - -"
+    );
+    assert_eq!(x_forwarded_for(&",".repeat(60_000)), "- - -");
+    assert_eq!(
+        x_forwarded_for(&format!("192.0.2.1{}, 10.0.0.2", " ".repeat(9000))),
+        "10.0.0.2 - -"
+    );
+    // All lines share the bound.
+    let filler = " ".repeat(5000);
+    let line = format!("{filler}10.0.0.2");
+    assert_eq!(
+        seen(&[("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", &line)]),
+        "192.0.2.1 - -"
+    );
+    assert_eq!(
+        seen(&[
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-for", &line),
+            ("x-forwarded-for", &line),
+        ]),
+        "10.0.0.2 - -"
+    );
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_nothing_grows(
+        lines in prop::collection::vec((0..5usize, prop::collection::vec(any::<u8>(), 0..200)), 0..6)
+    ) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                headers.append(ALL[name].0, value);
+            }
+        }
+        check(&headers)?;
+    }
+
+    /// Bytes that mean something to the parsers.
+    #[test]
+    fn nor_does_it_on_what_looks_right(
+        value in r#"((for|proto|host|by)?=?"?(10\.0\.0\.2|192\.0\.2\.1|\[::1\]|unknown|_x|https|a\.b)?(:80)?[ ;,"\\=\[\]:]{0,3}){0,12}"#
+    ) {
+        for name in ["forwarded", "x-forwarded-for", "x-forwarded-host"] {
+            check(&headers(&[(name, &value)]))?;
+        }
+    }
+
+    /// Whatever a client writes, the hop that the proxy adds is the client.
+    #[test]
+    fn a_client_does_not_make_up_its_address(spoofed in "[ -~]{0,60}") {
+        let value = format!("{spoofed}, for=192.0.2.1;proto=http");
+        prop_assert_eq!(forwarded(&value), "192.0.2.1 http -");
+        prop_assert_eq!(
+            seen(&[("forwarded", &spoofed), ("forwarded", "for=192.0.2.1;proto=http")]),
+            "192.0.2.1 http -"
+        );
+        prop_assert_eq!(x_forwarded_for(&format!("{spoofed}, 192.0.2.1")), "192.0.2.1 - -");
+    }
+}
+
+fn check(headers: &HeaderMap) -> Result<(), TestCaseError> {
+    let origin = resolve(&proxies(), Some([10, 0, 0, 1].into()), headers);
+    for text in [origin.client_address, origin.host].into_iter().flatten() {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "._-:~".contains(c);
+        prop_assert!(
+            text.len() <= 255 && !text.is_empty() && text.chars().all(fine),
+            "{}",
+            text
+        );
+    }
+    Ok(())
+}
