@@ -56,6 +56,9 @@ mod grpc;
 mod host_list;
 mod ids;
 pub mod kratos;
+#[cfg(any(feature = "log", feature = "tracing"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
+pub mod logs;
 pub mod metadata;
 #[cfg(feature = "pipeline")]
 mod pipeline;
