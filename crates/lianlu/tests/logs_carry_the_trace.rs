@@ -321,6 +321,7 @@ fn in_spans_that_are_entered_elsewhere() {
         traces::named(&spans, "second"),
     );
     assert_in(&lines.named("in the second"), &second);
+    assert_in(&lines.named("still inside"), &first);
     assert_in(&lines.named("in the child"), &first);
     for message in ["left", "in the root", "in one from before"] {
         assert_outside(&lines.named(message));

@@ -33,7 +33,6 @@ enum Shape {
 /// an event will do. Set its options first:
 ///
 /// ```
-/// # #[cfg(any())] // The json feature of tracing-subscriber is the user's.
 /// tracing_subscriber::fmt()
 ///     .json()
 ///     .with_target(false)

@@ -13,10 +13,10 @@
 [`json`] and [`text`] wrap the event formatter of [`tracing_subscriber::fmt`]:
 
 ```
-# #[cfg(feature = \"tracing\")]
-let subscriber = tracing_subscriber::fmt().map_event_format(lianlu::logs::text);
-# #[cfg(any())]
-tracing_subscriber::fmt().json().map_event_format(lianlu::logs::json).init();
+tracing_subscriber::fmt()
+    .json()
+    .map_event_format(lianlu::logs::json)
+    .init();
 ```
 
 This needs no `tracing-opentelemetry`. Where it is used as well, its spans and the layers' are parents
