@@ -59,6 +59,9 @@ mod health;
 mod host_list;
 mod ids;
 pub mod kratos;
+#[cfg(any(feature = "log", feature = "tracing"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
+pub mod logs;
 pub mod metadata;
 mod metrics;
 #[cfg(feature = "pipeline")]

@@ -20,6 +20,7 @@ use super::{Gate, listen};
 /// - `panic`, `hang`;
 /// - `wait panic`: the same when `gate` opens, and so for all that may follow `wait`;
 /// - `child`: makes spans `before await` and `after await`;
+/// - `log`: logs `before await` and `after await`;
 /// - `ids`: answers with what `lianlu::trace_id()` and `lianlu::span_id()` say;
 /// - anything else comes back.
 ///
@@ -59,6 +60,11 @@ impl Echo {
                 self.traces.child("before await");
                 tokio::task::yield_now().await;
                 self.traces.child("after await");
+            }
+            "log" => {
+                tracing::info!("before await");
+                tokio::task::yield_now().await;
+                tracing::info!("after await");
             }
             "ids" => return Ok(format!("{} {}", lianlu::trace_id(), lianlu::span_id())),
             _ => {}

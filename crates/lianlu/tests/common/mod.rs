@@ -3,6 +3,7 @@
 
 pub mod echo;
 pub mod http;
+pub mod logs;
 pub mod traces;
 
 use std::future::Future;
