@@ -44,6 +44,14 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
     if let Some(error) = error.downcast_ref::<BoxError>() {
         return Some(&**error);
     }
+    // It hides the error that it holds: its source is that one's source.
+    #[cfg(feature = "reqwest-middleware")]
+    if let Some(error) = error.downcast_ref() {
+        return Some(match error {
+            reqwest_middleware::Error::Middleware(error) => error.as_ref(),
+            reqwest_middleware::Error::Reqwest(error) => error,
+        });
+    }
     known!(
         io::Error,
         #[cfg(feature = "tonic")]
@@ -58,8 +66,6 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
         hyper_util::client::legacy::Error,
         #[cfg(feature = "reqwest")]
         reqwest::Error,
-        #[cfg(feature = "reqwest-middleware")]
-        reqwest_middleware::Error,
     );
     None
 }
