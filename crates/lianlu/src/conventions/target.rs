@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::redact::redact;
+
 /// A host and, where known, a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -11,7 +13,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads a gRPC channel's target as the [gRPC conventions] say: `host:port`, `dns://…/host:port`
-    /// and URLs give host and port, `unix:` gives the path, anything else stands for itself.
+    /// and URLs give host and port, `unix:` gives the path, anything else stands for itself, without its credentials.
     ///
     /// [gRPC conventions]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
     pub(crate) fn parse(target: &str) -> Self {
@@ -46,7 +48,7 @@ impl Target {
                 Self::from_authority(target)
             }
             _ => Self {
-                host: target.to_owned(),
+                host: redact(target).into_owned(),
                 port: None,
             },
         }
