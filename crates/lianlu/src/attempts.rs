@@ -21,7 +21,8 @@ use tower_service::Service;
 ///
 /// Each attempt is then a span of its own, a sibling of the others, with its own `traceparent`; from
 /// the second on it has the attribute [`http.request.resend_count`]: 1, 2, and so on. An attempt that
-/// has no span, because it is filtered or not sampled, counts all the same.
+/// has no span, because it is filtered or not sampled, counts all the same. (The conventions for gRPC
+/// have no such attribute: there the attempts are told apart by their order alone.)
 ///
 /// The counter belongs to the call: it is a value of the OpenTelemetry context that is current while
 /// the layers inside run, so nothing that they do to the request loses it. What [`client()`]'s
@@ -87,7 +88,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let context = OtelContext::current_with_value(Attempts::new());
+        let context = OtelContext::current_with_value(Attempts::counting());
         let _current = context.clone().attach();
         AttemptsFuture {
             inner: self.inner.call(request),
@@ -117,12 +118,12 @@ impl<F: Future> Future for AttemptsFuture<F> {
     }
 }
 
-/// How often a call has been sent, shared by all that send it.
+/// How often a call has been sent, shared by all that send it. By default nobody counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts(Option<Arc<AtomicU32>>);
 
 impl Attempts {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn counting() -> Self {
         Self(Some(Arc::default()))
     }
 

@@ -69,11 +69,11 @@ impl Told {
     pub(crate) fn take(context: &mut Context, head: &RequestHead<'_>) -> Self {
         let mut told = Self::default();
         let extensions = head.extensions();
-        if let Some(template) = context.get::<UrlTemplate>() {
-            if !template.0.is_empty() {
-                told.template = Some(template.clone());
-                *context = context.with_value(UrlTemplate("".into()));
-            }
+        if let Some(template) = context.get::<UrlTemplate>()
+            && !template.0.is_empty()
+        {
+            told.template = Some(template.clone());
+            *context = context.with_value(UrlTemplate("".into()));
         }
         if let Some(template) = extensions.get::<UrlTemplate>() {
             told.template = Some(template.clone());
@@ -127,7 +127,7 @@ mod tests {
         let mut context = Context::new()
             .with_value(UrlTemplate("/{id}".into()))
             .with_value(ResendCount(2))
-            .with_value(Attempts::new());
+            .with_value(Attempts::counting());
         let outer = context.clone();
         let told = take(&mut context, &request);
         assert_eq!(told.template(), Some("/{id}"));
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn attempts_are_counted_in_one_place() {
         let mut request = http::Request::new(());
-        request.extensions_mut().insert(Attempts::new());
+        request.extensions_mut().insert(Attempts::counting());
         let context = Context::new();
         for expected in [None, Some(1), Some(2)] {
             assert_eq!(
@@ -164,7 +164,7 @@ mod tests {
                 expected
             );
         }
-        let context = context.with_value(Attempts::new());
+        let context = context.with_value(Attempts::counting());
         for expected in [None, Some(1)] {
             assert_eq!(
                 take(&mut context.clone(), &request).resend_count(),

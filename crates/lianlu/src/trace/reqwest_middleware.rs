@@ -34,7 +34,7 @@ impl Middleware for ClientLayer {
         Self: 'd,
     {
         // The extensions are the call's, whatever sends its request again.
-        let attempts = extensions.remove().unwrap_or_else(Attempts::new);
+        let attempts = extensions.remove().unwrap_or_else(Attempts::counting);
         extensions.insert(attempts.clone());
         let mut scope = begin(self.options(), &mut request, extensions);
         // A layer further in has attempts of its own.
