@@ -1,4 +1,4 @@
-//! What a client does before a request: finding addresses, connecting, shaking hands.
+//! What a client does before a request: finding addresses, connecting.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +13,6 @@ mod common;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 
 use ::http::{Method, Uri, Version};
 use axum::Router;
@@ -23,7 +22,7 @@ use common::echo::{Echo, message};
 use common::traces::{
     Traces, assert_child, assert_error, assert_fine, assert_root, attr, cancelled, int, named, text,
 };
-use common::{Gate, echo, http as net, listen, nobody, soon};
+use common::{Gate, echo, http as net, nobody, soon};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -32,7 +31,6 @@ use lianlu::SpanKind;
 use lianlu::connection::{Connect, Dns, PhaseService};
 use opentelemetry::trace::{FutureExt, Status};
 use opentelemetry_sdk::trace::SpanData;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -167,6 +165,63 @@ async fn given_up_before_the_end() {
     assert_eq!(int(&span, "server.port"), Some(80));
 }
 
+/// A request that waits for a connection takes one that became free before; its own comes later.
+#[tokio::test]
+async fn a_connection_that_comes_too_late() {
+    type Connecting = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<TcpStream>>> + Send>>;
+    let traces = Traces::default();
+    let (asked, answer) = (Gate::default(), Gate::default());
+    let (told, wait) = (asked.clone(), answer.clone());
+    let slow = async move || {
+        told.open();
+        wait.pass().await;
+        "slow"
+    };
+    let app = Router::new()
+        .route("/slow", get(slow))
+        .route("/", get(async || "hello"));
+    let address = net::serve(app).await;
+
+    let (second, go_on) = (Gate::default(), Gate::default());
+    let (told, wait) = (second.clone(), go_on.clone());
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let connector = connect.layer(service_fn(move |_: Uri| -> Connecting {
+        let is_second = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
+        let (told, wait) = (told.clone(), wait.clone());
+        Box::pin(async move {
+            if is_second {
+                told.open();
+                wait.pass().await;
+            }
+            TcpStream::connect(address).await.map(TokioIo::new)
+        })
+    }));
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
+    let client = traces.client().layer(client);
+    let ask = |path| {
+        let call = client
+            .clone()
+            .oneshot(net::request(Method::GET, address, path));
+        tokio::spawn(async move { net::read(call.await.unwrap()).await.unwrap() })
+    };
+    let first = ask("/slow");
+    soon(asked.pass()).await;
+    let late = ask("/");
+    soon(second.pass()).await;
+    answer.open();
+    assert_eq!(soon(first).await.unwrap(), "slow");
+    assert_eq!(soon(late).await.unwrap(), "hello");
+    assert_eq!((traces.finished().len(), traces.open()), (3, 1));
+    go_on.open();
+    let spans = traces.all(4).await;
+    let (late, connect) = (client_of(&spans, 1), &spans[3]);
+    assert_eq!(connect.name, "connect");
+    assert_child(connect, &late);
+    assert_fine(connect);
+    assert!(late.end_time < connect.end_time);
+}
+
 #[tokio::test]
 async fn reqwest_connects_once() {
     let traces = Traces::default();
@@ -247,125 +302,4 @@ async fn tonic_connects_lazily() {
     let connect = named(&spans, "connect");
     assert_error(&connect, "ConnectionRefused");
     assert_root(&connect);
-}
-
-/// Says `hello?` and waits for `hello!`, which stands for a handshake.
-#[derive(Clone)]
-struct Shaking<C>(C);
-
-impl<C> Service<Uri> for Shaking<C>
-where
-    C: Service<Uri, Response = TokioIo<TcpStream>> + Clone + Send + 'static,
-    C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    C::Future: Send,
-{
-    type Response = TokioIo<TcpStream>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
-        Box::pin(async move {
-            let mut io = connecting.await.map_err(Into::into)?.into_inner();
-            io.write_all(b"hello?").await?;
-            let mut answer = [0; 6];
-            io.read_exact(&mut answer).await?;
-            if &answer != b"hello!" {
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "rude").into());
-            }
-            Ok(TokioIo::new(io))
-        })
-    }
-}
-
-/// Answers each connection with the next of these words, once it has been asked.
-async fn shakes_hands(answers: &'static [&'static str]) -> SocketAddr {
-    let (listener, address) = listen().await;
-    tokio::spawn(async move {
-        let mut open = Vec::new();
-        for answer in answers {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            socket.read_exact(&mut [0; 6]).await.unwrap();
-            socket.write_all(answer.as_bytes()).await.unwrap();
-            open.push(socket);
-        }
-        std::future::pending::<()>().await;
-    });
-    address
-}
-
-#[tokio::test]
-async fn a_handshake_starts_where_the_connection_was_made() {
-    let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
-    let connector = tls.layer(Shaking(connector(&traces)));
-    let address = shakes_hands(&["hello!", "go off", ""]).await;
-    let uri: Uri = format!("https://{address}/").parse().unwrap();
-
-    let root = traces.root("caller");
-    let call = connector.clone().oneshot(uri.clone());
-    soon(call.with_context(root.clone())).await.unwrap();
-    drop(root);
-    let spans = traces.all(3).await;
-    let (connect, tls) = (named(&spans, "connect"), named(&spans, "tls"));
-    let caller = named(&spans, "caller");
-    assert_child(&connect, &caller);
-    assert_child(&tls, &caller);
-    assert_eq!(tls.start_time, connect.end_time);
-    assert_fine(&tls);
-    assert_eq!(text(&tls, "server.address"), Some("127.0.0.1"));
-    assert_eq!(int(&tls, "server.port"), Some(address.port().into()));
-
-    // The other end speaks something else.
-    soon(connector.clone().oneshot(uri.clone()))
-        .await
-        .unwrap_err();
-    let spans = traces.all(5).await;
-    let failed = spans.last().unwrap();
-    assert_eq!(failed.name, "tls");
-    assert_error(failed, "InvalidData");
-
-    // It never answers.
-    let mut call = Box::pin(connector.clone().oneshot(uri));
-    while traces.finished().len() < 6 {
-        assert!(futures_util::poll!(&mut call).is_pending());
-        tokio::task::yield_now().await;
-    }
-    drop(call);
-    let spans = traces.all(7).await;
-    assert_eq!(spans[6].name, "tls");
-    assert!(cancelled(&spans[6]));
-}
-
-#[tokio::test]
-async fn no_handshake_without_a_connection_or_in_plain_text() {
-    let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
-    let connector = tls.layer(Shaking(connector(&traces)));
-    let uri: Uri = format!("https://{}/", nobody().await).parse().unwrap();
-    soon(connector.clone().oneshot(uri)).await.unwrap_err();
-    let address = shakes_hands(&["hello!"]).await;
-    let uri: Uri = format!("http://{address}/").parse().unwrap();
-    soon(connector.clone().oneshot(uri)).await.unwrap();
-    let spans = traces.all(2).await;
-    assert!(spans.iter().all(|span| span.name == "connect"));
-}
-
-/// Without a layer inside that tells, the span is all of it.
-#[tokio::test]
-async fn a_handshake_alone() {
-    let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
-    let connector = tls.layer(Shaking(service_fn(async |uri: Uri| {
-        let address = uri.authority().unwrap().as_str().to_owned();
-        TcpStream::connect(address).await.map(TokioIo::new)
-    })));
-    let address = shakes_hands(&["hello!"]).await;
-    let uri: Uri = format!("https://{address}/").parse().unwrap();
-    soon(connector.oneshot(uri)).await.unwrap();
-    assert_fine(&named(&traces.all(1).await, "tls"));
 }

@@ -55,6 +55,24 @@ impl<B, E> Policy<Request<Body>, Response<B>, E> for Again {
     }
 }
 
+impl<E> Policy<reqwest::Request, reqwest::Response, E> for Again {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut reqwest::Request,
+        result: &mut Result<reqwest::Response, E>,
+    ) -> Option<Self::Future> {
+        let failed = !matches!(result, Ok(response) if !response.status().is_server_error());
+        self.0 = self.0.checked_sub(1)?;
+        failed.then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, request: &reqwest::Request) -> Option<reqwest::Request> {
+        request.try_clone()
+    }
+}
+
 /// Answers 503 twice, 200 from then on. Starts anew after `reset`.
 async fn flaky(traces: &Traces) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let calls = Arc::<AtomicUsize>::default();
@@ -301,6 +319,28 @@ async fn calls_at_the_same_time_count_alone() {
     let mut counts = counts(&traces.all(6).await);
     counts.sort();
     assert_eq!(counts, [None, None, Some(1), Some(1), Some(2), Some(2)]);
+}
+
+/// The same around reqwest, whose requests are of another type, with a time limit whose errors are too.
+#[tokio::test]
+async fn around_reqwest() {
+    let traces = Traces::default();
+    let (address, _) = flaky(&traces).await;
+    let client = ServiceBuilder::new()
+        .layer(lianlu::attempts())
+        .layer(RetryLayer::new(Again(5)))
+        .layer(traces.client())
+        .timeout(common::PATIENCE)
+        .service(reqwest::Client::builder().no_proxy().build().unwrap());
+    let request = reqwest::Request::new(Method::GET, format!("http://{address}").parse().unwrap());
+    let response = soon(client.oneshot(request)).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "hello");
+    let spans = traces.all(6).await;
+    let clients = of_kind(&spans, SpanKind::Client);
+    assert_eq!(counts(&clients), [None, Some(1), Some(2)]);
+    for (client, server) in clients.iter().zip(of_kind(&spans, SpanKind::Server)) {
+        assert_child(&server, client);
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,10 @@ pub fn server() -> ServerLayer {
 ///
 /// # hyper-util
 ///
+/// A request that hyper-util's client sends again by itself, because the idle connection it took had
+/// just been closed, is part of the one span. For what it does to get a connection see
+/// `lianlu::connection` (feature `hyper`).
+///
 /// ```
 /// use http_body_util::Empty;
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
