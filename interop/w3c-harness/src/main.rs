@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use axum::{Router, routing::post};
 use clap::Parser;
 use lianlu::propagation::TraceContext;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::net::TcpListener;
 
 /// A service for the W3C's trace-context test suite: it calls whom it is told to call, and the trace
@@ -64,7 +64,8 @@ async fn serve(args: &Args) -> Result<(), String> {
 
     // Spans that nobody gets: the suite looks at headers alone. Not the pipeline's global provider,
     // nor its environment: what is tested must not depend on it.
-    let provider = SdkTracerProvider::builder().build();
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
     let server = lianlu::server()
         .with_tracer_provider(provider.clone())
         .with_propagator(TraceContext::new());
