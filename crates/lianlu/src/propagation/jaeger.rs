@@ -252,6 +252,11 @@ mod tests {
             "one of the long ones, and the short one"
         );
 
+        // It is the bytes as sent that count.
+        let encoded = "%20".repeat(2000);
+        let cx = extract(&[("uberctx-a", &encoded), ("uberctx-b", &encoded)]);
+        assert_eq!(cx.baggage().len(), 1);
+
         // What was decoded may be longer when encoded again.
         let wide = Context::new().with_baggage([
             KeyValue::new("a", " ".repeat(3000)),
