@@ -3,6 +3,9 @@
 //! | module | format | who speaks it |
 //! |---|---|---|
 //! | [`w3c`] | `traceparent`, `tracestate` and `baggage` headers | every current tracing library |
+//! | [`b3`] | `b3` and `x-b3-*` headers | Zipkin's libraries, Envoy and Istio |
+//! | [`jaeger_header`] | `uber-trace-id` and `uberctx-*` headers | Jaeger's older libraries |
+//! | [`xray`] | `x-amzn-trace-id` header | AWS X-Ray and AWS's load balancers |
 //! | [`jaeger`] | Jaeger thrift, compact and binary | Jaeger's agent ports (UDP 6831, 6832) and collector port (14268) |
 //! | `zipkin` | Zipkin v2 JSON, with the feature `zipkin` | Zipkin's collector port (9411) |
 //!
@@ -17,8 +20,12 @@
 //!
 //! `zipkin` (off by default) adds the module `zipkin` and the dependencies `serde` and `serde_json`.
 
+pub mod b3;
 pub mod jaeger;
+pub mod jaeger_header;
+mod text;
 mod thrift;
 pub mod w3c;
+pub mod xray;
 #[cfg(feature = "zipkin")]
 pub mod zipkin;

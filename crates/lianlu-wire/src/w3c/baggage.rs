@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ows, percent};
+use crate::text::{ows, percent};
 
 /// Most bytes read from, or written into, all `baggage` lines of a request together.
 pub const BAGGAGE_MAX_BYTES: usize = 8192;

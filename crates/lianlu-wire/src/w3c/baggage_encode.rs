@@ -1,7 +1,8 @@
 //! `baggage`, the writing side.
 
 use super::baggage::{are_properties, is_token};
-use super::{BAGGAGE_MAX_BYTES, BAGGAGE_MAX_MEMBERS, BaggageMember, percent};
+use super::{BAGGAGE_MAX_BYTES, BAGGAGE_MAX_MEMBERS, BaggageMember};
+use crate::text::percent;
 
 /// Writes members as one header value, in the order given. Empty when there is none: then send no header.
 ///

@@ -20,9 +20,6 @@
 
 mod baggage;
 mod baggage_encode;
-mod hex;
-mod ows;
-mod percent;
 mod traceparent;
 mod tracestate;
 

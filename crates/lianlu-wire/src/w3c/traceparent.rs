@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{hex, ows};
+use crate::text::{hex, ows};
 
 /// Length of a version 00 `traceparent` in bytes.
 pub const TRACEPARENT_BYTES: usize = 55;

@@ -1,6 +1,6 @@
 //! `tracestate`: what each tracing system on the way wants to hear again.
 
-use super::ows;
+use crate::text::ows;
 
 /// Most members a `tracestate` may have.
 pub const TRACESTATE_MAX_MEMBERS: usize = 32;

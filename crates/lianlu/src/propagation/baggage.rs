@@ -77,6 +77,7 @@ impl TextMapPropagator for Baggage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::propagation::testing::Headers;
     use std::collections::HashMap;
 
     #[test]
@@ -104,5 +105,53 @@ mod tests {
         let carrier = HashMap::from([(HEADER.to_owned(), "%,=,a=%zz,b=2,;;".to_owned())]);
         let cx = Baggage.extract_with_context(&Context::new(), &carrier);
         assert_eq!(cx.baggage().get("b").unwrap().as_str(), "2");
+    }
+
+    /// What a server knows of these lines.
+    fn received(lines: &[String]) -> Context {
+        let lines: Vec<_> = lines.iter().map(|line| (HEADER, line.as_str())).collect();
+        Baggage.extract_with_context(&Context::new(), &Headers::new(&lines))
+    }
+
+    #[test]
+    fn the_limits_hold_over_all_lines_together() {
+        // 64 members, whatever is in them.
+        let lines: Vec<_> = (0..30)
+            .map(|line| format!("a{line}=1,b{line}=2,nonsense"))
+            .collect();
+        let baggage = received(&lines);
+        assert_eq!(baggage.baggage().len(), 43, "64 less 21 malformed ones");
+        assert!(baggage.baggage().get("a21").is_some());
+        assert!(baggage.baggage().get("b21").is_none());
+
+        // 8,192 bytes: two of these lines and no third, nor what comes after it.
+        let long = |key: &str| format!("{key}={}", "v".repeat(4000));
+        let lines = [long("a"), long("b"), long("c"), "d=1".to_owned()];
+        let baggage = received(&lines);
+        assert_eq!(baggage.baggage().len(), 2);
+        assert!(baggage.baggage().get("c").is_none());
+    }
+
+    #[test]
+    fn properties_count_as_bytes() {
+        let properties = "p;".repeat(4000);
+        let lines = [
+            format!("a=1;{properties}q"),
+            "b=1".to_owned(),
+            format!("c=1;{properties}q"),
+        ];
+        let baggage = received(&lines);
+        let (_, metadata) = baggage.baggage().get_with_metadata("a").unwrap();
+        assert_eq!(metadata.as_str().len(), 8001);
+        assert!(baggage.baggage().get("b").is_some());
+        assert!(baggage.baggage().get("c").is_none());
+    }
+
+    #[test]
+    fn lines_of_other_characters_harm_no_others() {
+        let lines = ["\u{94fe}=1", "a=1", "b=\u{94fe}", "c=3"].map(str::to_owned);
+        let baggage = received(&lines);
+        assert_eq!(baggage.baggage().len(), 2);
+        assert_eq!(baggage.baggage().get("c").unwrap().as_str(), "3");
     }
 }

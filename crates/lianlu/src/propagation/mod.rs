@@ -5,20 +5,36 @@
 //! | [`ServiceName`] | `x-md-service-name`, the caller's name for itself, as Kratos sends it |
 //! | [`Baggage`] | `baggage`, [W3C Baggage](https://www.w3.org/TR/baggage/) |
 //! | [`TraceContext`] | `traceparent`, `tracestate`, [W3C Trace Context](https://www.w3.org/TR/trace-context-2/) |
+//! | [`B3`] | `b3` or `x-b3-*`, [Zipkin's format](https://github.com/openzipkin/b3-propagation) |
+//! | [`Jaeger`] | `uber-trace-id`, `uberctx-*`, Jaeger's before it took W3C's |
+//! | [`XRay`] | `x-amzn-trace-id`, AWS X-Ray's |
 //!
-//! All three, in this order, are the layers' default. A header that would be empty is never written;
-//! one that is there already is replaced.
+//! The first three, in this order, are the layers' default; the variable `OTEL_PROPAGATORS` replaces
+//! them ([`default_propagator`]). In code, [`from_names`] makes one of several. A header that would be
+//! empty is never written; one that is there already is replaced.
 
+mod b3;
 mod baggage;
+mod by_name;
 mod carrier;
 mod global;
+mod jaeger;
+mod level2;
+mod remote;
 mod service_name;
+#[cfg(test)]
+mod testing;
 mod trace_context;
+mod xray;
 
+pub use b3::B3;
 pub use baggage::Baggage;
+pub use by_name::{UnknownPropagator, from_env, from_names};
 pub use carrier::{HeaderExtractor, HeaderInjector};
+pub use jaeger::Jaeger;
 pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
+pub use xray::XRay;
 
 pub(crate) use global::GlobalPropagator;
 #[cfg(feature = "pipeline")]
@@ -26,11 +42,16 @@ pub(crate) use service_name::set_service_name;
 
 use opentelemetry::propagation::TextMapCompositePropagator;
 
-/// What the layers use by default: the service's name, baggage and trace context, in Kratos's order.
+/// What the layers use by default: what `OTEL_PROPAGATORS` lists ([`from_env`]), and where it is not
+/// set the service's name, baggage and trace context, in Kratos's order.
+///
+/// With the variable set, nothing else is sent: `x-md-service-name` only if it lists `servicename`,
+/// also where a layer was told [`with_service_name`](crate::TraceLayer::with_service_name).
 ///
 /// ```
 /// use opentelemetry::propagation::TextMapPropagator;
 ///
+/// # if std::env::var_os("OTEL_PROPAGATORS").is_some() { return; }
 /// let propagator = lianlu::propagation::default_propagator();
 /// let mut fields: Vec<_> = propagator.fields().collect();
 /// fields.sort();
@@ -42,9 +63,11 @@ pub fn default_propagator() -> TextMapCompositePropagator {
 }
 
 pub(crate) fn default_propagator_for(service_name: ServiceName) -> TextMapCompositePropagator {
-    TextMapCompositePropagator::new(vec![
-        Box::new(service_name),
-        Box::new(Baggage::new()),
-        Box::new(TraceContext::new()),
-    ])
+    by_name::from_env_for(&service_name).unwrap_or_else(|| {
+        TextMapCompositePropagator::new(vec![
+            Box::new(service_name),
+            Box::new(Baggage::new()),
+            Box::new(TraceContext::new()),
+        ])
+    })
 }

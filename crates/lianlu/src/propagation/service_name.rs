@@ -74,9 +74,7 @@ impl TextMapPropagator for ServiceName {
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
         match extractor.get(HEADER) {
-            Some(name) if !name.is_empty() && name.len() <= MAX_LEN => {
-                cx.with_value(CallerService(name.into()))
-            }
+            Some(name) if is_believed(name) => cx.with_value(CallerService(name.into())),
             _ => cx.clone(),
         }
     }
@@ -87,14 +85,78 @@ impl TextMapPropagator for ServiceName {
     }
 }
 
+/// A name is written into logs and spans.
+fn is_believed(name: &str) -> bool {
+    (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 /// The name that the caller of the current call gave itself, in the context of a server's call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerService(Arc<str>);
 
 impl CallerService {
-    /// The name: 1 to 255 bytes, as sent.
+    /// The name: 1 to 255 bytes, none of them a control character, as sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propagation::testing::Headers;
+    use std::collections::HashMap;
+
+    fn caller(extractor: &dyn Extractor) -> Option<String> {
+        let cx = ServiceName::new("till").extract_with_context(&Context::new(), extractor);
+        Some(cx.get::<CallerService>()?.as_str().to_owned())
+    }
+
+    #[test]
+    fn names_of_255_bytes_and_no_more() {
+        let longest = "n".repeat(MAX_LEN);
+        assert_eq!(
+            caller(&Headers::new(&[(HEADER, &longest)])),
+            Some(longest.clone())
+        );
+        assert_eq!(
+            caller(&Headers::new(&[(HEADER, &format!("{longest}n"))])),
+            None
+        );
+    }
+
+    /// A carrier that is not HTTP has no rules of its own for values.
+    #[test]
+    fn other_characters_are_survived() {
+        for name in [
+            "",
+            "\u{94fe}\u{8def}",
+            "\u{7f}",
+            "a\nb: c",
+            "\0",
+            "\u{94fe}\n",
+        ] {
+            let carrier = HashMap::from([(HEADER.to_owned(), name.to_owned())]);
+            let expected = if name == "\u{94fe}\u{8def}" {
+                Some(name)
+            } else {
+                None
+            };
+            assert_eq!(caller(&carrier).as_deref(), expected, "{name:?}");
+
+            // What no header can hold is not sent, and nothing of it breaks out.
+            let sent = Headers::sent(&ServiceName::new(name.to_owned()), &Context::new());
+            let sent = sent.get_all(HEADER).unwrap_or_default();
+            assert!(
+                sent.len() <= 1 && sent.iter().all(|value| value.is_empty()),
+                "{name:?}: {sent:?}"
+            );
+        }
+        assert_eq!(
+            caller(&Headers::new(&[(HEADER, "\u{94fe}")])),
+            None,
+            "not ASCII in a header"
+        );
     }
 }

@@ -6,7 +6,9 @@ use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+
+use super::level2::Level2;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -15,7 +17,9 @@ const TRACESTATE: &str = "tracestate";
 /// [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/).
 ///
 /// What is malformed, or there twice, starts a new trace; a malformed `tracestate` is dropped and
-/// the trace goes on. The lines of a split `tracestate` are joined.
+/// the trace goes on. The lines of a split `tracestate` are joined, and of two members with one key
+/// the first is kept. The flag that says a trace id is random goes on to the next hop, and so does all
+/// of `tracestate`, where a sampler hasn't changed it, in the caller's order.
 ///
 /// ```
 /// use lianlu::propagation::TraceContext;
@@ -49,18 +53,31 @@ impl TextMapPropagator for TraceContext {
         let parent = TraceParent {
             trace_id: span.trace_id().to_bytes(),
             parent_id: span.span_id().to_bytes(),
-            flags: span.trace_flags().to_u8(),
+            flags: span.trace_flags().to_u8() | Level2::flags(cx, span),
         };
         let mut buffer = [0; TRACEPARENT_BYTES];
         injector.set(TRACEPARENT, parent.encode_into(&mut buffer).to_owned());
         // Also when empty: the injector then takes away what an earlier hop left.
-        injector.set(TRACESTATE, span.trace_state().header());
+        injector.set(TRACESTATE, Level2::state(cx, span));
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        match extract(extractor) {
-            Some(span) => cx.with_remote_span_context(span),
-            None => cx.clone(),
+        let Some(parent) = traceparent(extractor) else {
+            return cx.clone();
+        };
+        let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
+        let state = parse_tracestate(lines.iter().map(|line| line.as_bytes())).unwrap_or_default();
+        let (state, level2) = Level2::split(&parent, &state);
+        let cx = cx.with_remote_span_context(SpanContext::new(
+            TraceId::from_bytes(parent.trace_id),
+            SpanId::from_bytes(parent.parent_id),
+            TraceFlags::new(parent.flags),
+            true,
+            state,
+        ));
+        match level2 {
+            Some(level2) => cx.with_value(level2),
+            None => cx,
         }
     }
 
@@ -71,18 +88,10 @@ impl TextMapPropagator for TraceContext {
     }
 }
 
-fn extract(extractor: &dyn Extractor) -> Option<SpanContext> {
-    let [traceparent] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
-    let parent = TraceParent::parse(traceparent.as_bytes()).ok()?;
-    let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
-    let state = parse_tracestate(lines.iter().map(|line| line.as_bytes())).unwrap_or_default();
-    Some(SpanContext::new(
-        TraceId::from_bytes(parent.trace_id),
-        SpanId::from_bytes(parent.parent_id),
-        TraceFlags::new(parent.flags),
-        true,
-        TraceState::from_key_value(state).unwrap_or_default(),
-    ))
+fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
+    // Of two that differ nobody knows the right one.
+    let [line] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
+    TraceParent::parse(line.as_bytes()).ok()
 }
 
 #[cfg(test)]

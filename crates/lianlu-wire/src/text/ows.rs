@@ -3,13 +3,13 @@
 
 /// Cuts spaces and tabs off both ends.
 #[inline]
-pub(super) fn trim(bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
 }
 
 /// Cuts spaces and tabs off the front.
 #[inline]
-pub(super) fn trim_start(mut bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
@@ -18,7 +18,7 @@ pub(super) fn trim_start(mut bytes: &[u8]) -> &[u8] {
 
 /// Cuts spaces and tabs off the end.
 #[inline]
-pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
@@ -27,7 +27,7 @@ pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
 
 /// Splits at the first `separator`, which belongs to neither side. `None` when there is none.
 #[inline]
-pub(super) fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = bytes.iter().position(|&byte| byte == separator)?;
     let (before, rest) = bytes.split_at_checked(at)?;
     Some((before, rest.get(1..)?))

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 /// `baggage-octet`: printable ASCII without space, double quote, comma, semicolon and backslash.
 #[inline]
-pub(super) const fn is_baggage_octet(byte: u8) -> bool {
+pub(crate) const fn is_baggage_octet(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
 }
 
 /// Decodes `%XX`, in either case. A `%` without two hex digits behind it stands for itself. Bytes that are not UTF-8
 /// after decoding become U+FFFD. Borrows when there is nothing to decode.
 #[inline]
-pub(super) fn decode(text: &str) -> Cow<'_, str> {
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(text);
     }
@@ -46,7 +46,7 @@ fn pair(high: u8, low: u8) -> Option<u8> {
 
 /// Appends `text`, with everything encoded that is not a `baggage-octet`, and `%` itself.
 #[inline]
-pub(super) fn encode(text: &str, out: &mut String) {
+pub(crate) fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if is_baggage_octet(byte) && byte != b'%' {
             out.push(char::from(byte));

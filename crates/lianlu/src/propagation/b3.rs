@@ -1,0 +1,245 @@
+//! Zipkin's B3.
+
+use std::sync::LazyLock;
+
+use lianlu_wire::b3::{self, B3Ids, B3Lines, Sampling};
+use opentelemetry::Context;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+
+use super::remote::Caller;
+
+const SINGLE: &str = "b3";
+const TRACE_ID: &str = "x-b3-traceid";
+const SPAN_ID: &str = "x-b3-spanid";
+const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
+const SAMPLED: &str = "x-b3-sampled";
+const FLAGS: &str = "x-b3-flags";
+
+/// Sends and reads Zipkin's [B3](https://github.com/openzipkin/b3-propagation), as
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/context/api-propagators/#b3-requirements)
+/// has it.
+///
+/// Reads `b3`, and where that is absent or malformed the `x-b3-*` headers; sends the one `b3` header,
+/// or the others if made by [`multi`](Self::multi). A debug flag goes on to the next hop.
+///
+/// What is malformed leaves the trace that was found before. So does a decision without a trace
+/// (`b3: 0`): there is nothing to go on with. A trace without a decision counts as not sampled, which
+/// a parent-based sampler follows.
+///
+/// ```
+/// use lianlu::propagation::B3;
+/// use opentelemetry::{Context, propagation::TextMapPropagator, trace::TraceContextExt};
+///
+/// let carrier = std::collections::HashMap::from([(
+///     "b3".to_owned(),
+///     "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1".to_owned(),
+/// )]);
+/// let cx = B3::new().extract_with_context(&Context::new(), &carrier);
+/// assert_eq!(cx.span().span_context().span_id().to_string(), "e457b5a2e4d86bd1");
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct B3 {
+    multi: bool,
+}
+
+impl B3 {
+    /// A propagator that sends `b3`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { multi: false }
+    }
+
+    /// A propagator that sends `x-b3-traceid`, `x-b3-spanid` and `x-b3-sampled`, or `x-b3-flags` for
+    /// debug.
+    #[must_use]
+    pub fn multi() -> Self {
+        Self { multi: true }
+    }
+}
+
+impl TextMapPropagator for B3 {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        let Some(caller) = Caller::of(cx) else {
+            return;
+        };
+        let b3 = b3::B3 {
+            ids: Some(B3Ids {
+                trace_id: caller.trace_id,
+                span_id: caller.span_id,
+                // Not for sending, says OpenTelemetry's specification.
+                parent_span_id: None,
+            }),
+            sampling: match (caller.debug, caller.sampled) {
+                (true, _) => Sampling::Debug,
+                (false, true) => Sampling::Accept,
+                (false, false) => Sampling::Deny,
+            },
+        };
+        let line = b3.encode();
+        if !self.multi {
+            injector.set(SINGLE, line);
+            return;
+        }
+        let mut fields = line.split('-').map(str::to_owned);
+        injector.set(TRACE_ID, fields.next().unwrap_or_default());
+        injector.set(SPAN_ID, fields.next().unwrap_or_default());
+        let decision = fields.next().unwrap_or_default();
+        let (sampled, flags) = if caller.debug {
+            (String::new(), "1".to_owned())
+        } else {
+            (decision, String::new())
+        };
+        injector.set(SAMPLED, sampled);
+        injector.set(FLAGS, flags);
+        // Empty as well: the injector then takes away what an earlier hop left, which would be believed.
+        injector.set(PARENT_SPAN_ID, String::new());
+        injector.set(SINGLE, String::new());
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        let line = |name| extractor.get(name).map(str::as_bytes);
+        let single = line(SINGLE).and_then(|value| b3::B3::parse(value).ok());
+        let found = single.or_else(|| {
+            let lines = B3Lines {
+                trace_id: line(TRACE_ID),
+                span_id: line(SPAN_ID),
+                parent_span_id: line(PARENT_SPAN_ID),
+                sampled: line(SAMPLED),
+                flags: line(FLAGS),
+            };
+            lines.parse().ok()
+        });
+        let Some(b3::B3 {
+            ids: Some(ids),
+            sampling,
+        }) = found
+        else {
+            return cx.clone();
+        };
+        Caller {
+            trace_id: ids.trace_id,
+            span_id: ids.span_id,
+            sampled: sampling == Sampling::Accept,
+            debug: sampling == Sampling::Debug,
+        }
+        .extracted(cx)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        static ONE: LazyLock<[String; 1]> = LazyLock::new(|| [SINGLE.to_owned()]);
+        static SEVERAL: LazyLock<[String; 4]> =
+            LazyLock::new(|| [TRACE_ID, SPAN_ID, SAMPLED, FLAGS].map(str::to_owned));
+        if self.multi {
+            FieldIter::new(&*SEVERAL)
+        } else {
+            FieldIter::new(&*ONE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propagation::testing::{Headers, described};
+
+    const TRACE: &str = "80f198ee56343ba864fe8b2a57d3eff7";
+    const SPAN: &str = "e457b5a2e4d86bd1";
+
+    #[test]
+    fn there_and_back_in_one_line_and_in_several() {
+        for decision in ["0", "1", "d"] {
+            let line = format!("{TRACE}-{SPAN}-{decision}");
+            let cx =
+                B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
+            let sampled = decision != "0";
+            assert_eq!(described(&cx), format!("{TRACE} {SPAN} {sampled}"));
+            let one = Headers::sent(&B3::new(), &cx);
+            assert_eq!(one.lines(), [format!("b3: {line}")]);
+            let several = Headers::sent(&B3::multi(), &cx);
+            let last = match decision {
+                "d" => "x-b3-flags: 1".to_owned(),
+                _ => format!("x-b3-sampled: {decision}"),
+            };
+            assert_eq!(
+                several.lines(),
+                [
+                    last,
+                    format!("x-b3-spanid: {SPAN}"),
+                    format!("x-b3-traceid: {TRACE}")
+                ]
+            );
+            // Each reads what the other sends.
+            let back = B3::new().extract_with_context(&Context::new(), &several);
+            assert_eq!(Headers::sent(&B3::new(), &back).lines(), one.lines());
+            let back = B3::multi().extract_with_context(&Context::new(), &one);
+            assert_eq!(Headers::sent(&B3::multi(), &back).lines(), several.lines());
+        }
+    }
+
+    #[test]
+    fn a_short_trace_id_has_zeros_in_front() {
+        let short = &TRACE[16..];
+        let headers = Headers::new(&[
+            ("x-b3-traceid", short),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-sampled", "true"),
+        ]);
+        let cx = B3::new().extract_with_context(&Context::new(), &headers);
+        assert_eq!(described(&cx), format!("{short:0>32} {SPAN} true"));
+    }
+
+    #[test]
+    fn one_line_is_believed_before_several_unless_malformed() {
+        let other = "05e3ac9a4f6e3b90";
+        for (line, span) in [
+            (format!("{TRACE}-{SPAN}-1"), SPAN),
+            ("nonsense".to_owned(), other),
+        ] {
+            let headers = Headers::new(&[
+                ("b3", &line),
+                ("x-b3-traceid", TRACE),
+                ("x-b3-spanid", other),
+                ("x-b3-sampled", "1"),
+            ]);
+            let cx = B3::new().extract_with_context(&Context::new(), &headers);
+            assert_eq!(described(&cx), format!("{TRACE} {span} true"), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_hop_left_is_taken_away() {
+        let received = [
+            ("b3", "0"),
+            (TRACE_ID, TRACE),
+            (SPAN_ID, SPAN),
+            (PARENT_SPAN_ID, SPAN),
+            (SAMPLED, "1"),
+            (FLAGS, "1"),
+        ];
+        let line = format!("{TRACE}-{SPAN}-0");
+        let cx = B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
+        let mut headers = Headers::new(&received);
+        B3::multi().inject_context(&cx, &mut headers);
+        assert_eq!(headers.lines(), Headers::sent(&B3::multi(), &cx).lines());
+    }
+
+    #[test]
+    fn a_decision_alone_or_nonsense_is_no_trace() {
+        for line in [
+            "0",
+            "1",
+            "d",
+            "",
+            "%",
+            "é",
+            "-",
+            &format!("{TRACE}-{SPAN}-1-x"),
+        ] {
+            let cx =
+                B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", line)]));
+            assert_eq!(described(&cx), "none", "{line}");
+            assert!(Headers::sent(&B3::new(), &cx).lines().is_empty());
+        }
+    }
+}

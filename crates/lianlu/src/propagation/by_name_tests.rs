@@ -1,0 +1,134 @@
+use super::*;
+use crate::propagation::testing::{Headers, described};
+use opentelemetry::Context;
+
+const TRACES: [(&str, &str, &str); 4] = [
+    (
+        "tracecontext",
+        "traceparent",
+        "00-11111111111111111111111111111111-1111111111111111-01",
+    ),
+    (
+        "b3",
+        "b3",
+        "22222222222222222222222222222222-2222222222222222-1",
+    ),
+    (
+        "jaeger",
+        "uber-trace-id",
+        "33333333333333333333333333333333:3333333333333333:0:1",
+    ),
+    (
+        "xray",
+        "x-amzn-trace-id",
+        "Root=1-44444444-444444444444444444444444;Parent=4444444444444444;Sampled=1",
+    ),
+];
+
+fn fields(names: &[&str]) -> Vec<String> {
+    let propagator = from_names(names.iter().copied()).unwrap();
+    let mut fields: Vec<_> = propagator.fields().map(str::to_owned).collect();
+    fields.sort();
+    fields
+}
+
+#[test]
+fn each_name() {
+    for (name, expected) in [
+        ("tracecontext", vec!["traceparent", "tracestate"]),
+        ("baggage", vec!["baggage"]),
+        ("b3", vec!["b3"]),
+        (
+            "b3multi",
+            vec!["x-b3-flags", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid"],
+        ),
+        ("jaeger", vec!["uber-trace-id"]),
+        ("xray", vec!["x-amzn-trace-id"]),
+        ("servicename", vec!["x-md-service-name"]),
+        ("none", vec![]),
+        ("", vec![]),
+        (" B3\t", vec!["b3"]),
+    ] {
+        assert_eq!(fields(&[name]), expected, "{name}");
+    }
+    assert_eq!(fields(&["b3", "none", "B3", "baggage"]), ["b3", "baggage"]);
+}
+
+#[test]
+fn an_unknown_name_is_named() {
+    for name in ["ottrace", "b4", "é"] {
+        let error = from_names(["b3", name]).unwrap_err();
+        assert_eq!(error.name(), name);
+        assert!(error.to_string().starts_with(&format!(
+            "there is no propagator \"{name}\", only tracecontext"
+        )));
+    }
+}
+
+/// In any order of the four formats, with any of their headers malformed or absent.
+#[test]
+fn the_last_valid_trace_counts() {
+    for first in 0..TRACES.len() {
+        let mut order = TRACES;
+        order.rotate_left(first);
+        for reversed in [false, true] {
+            if reversed {
+                order.reverse();
+            }
+            let propagator = from_names(order.map(|(name, ..)| name)).unwrap();
+            for valid in 0..1_u8 << TRACES.len() {
+                for broken in [None, Some("garbage")] {
+                    let lines: Vec<_> = order
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(at, (_, header, value))| {
+                            let value = if valid & (1 << at) != 0 {
+                                Some(*value)
+                            } else {
+                                broken
+                            };
+                            Some((*header, value?))
+                        })
+                        .collect();
+                    let cx =
+                        propagator.extract_with_context(&Context::new(), &Headers::new(&lines));
+                    let last = (0..TRACES.len()).rev().find(|at| valid & (1 << at) != 0);
+                    let expected = match last.map(|at| order[at].0) {
+                        Some("tracecontext") => "1",
+                        Some("b3") => "2",
+                        Some("jaeger") => "3",
+                        Some(_) => "4",
+                        None => {
+                            assert_eq!(described(&cx), "none");
+                            continue;
+                        }
+                    };
+                    let expected = format!("{} {} true", expected.repeat(32), expected.repeat(16));
+                    assert_eq!(described(&cx), expected, "{lines:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A caller that sends one span in each format.
+#[test]
+fn one_span_in_several_formats_keeps_what_only_one_of_them_has() {
+    let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let headers = Headers::new(&[
+        ("traceparent", &format!("00-{trace}-{span}-03")),
+        ("tracestate", "a=1"),
+        ("b3", &format!("{trace}-{span}-d")),
+    ]);
+    let formats = from_names(["tracecontext", "b3", "jaeger"]).unwrap();
+    let cx = formats.extract_with_context(&Context::new(), &headers);
+    assert_eq!(
+        Headers::sent(&formats, &cx).lines(),
+        [
+            format!("b3: {trace}-{span}-d"),
+            format!("traceparent: 00-{trace}-{span}-03"),
+            "tracestate: a=1".to_owned(),
+            format!("uber-trace-id: {trace}:{span}:0:3"),
+        ]
+    );
+}

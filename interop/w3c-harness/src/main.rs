@@ -1,0 +1,84 @@
+//! The service that the [W3C's trace-context test suite][suite] drives, traced by lianlu's layers.
+//!
+//! ```text
+//! test.py ── POST [{url, arguments}, …] ──► this service ── POST arguments ──► each url, at test.py
+//!             traceparent, tracestate        server()   client()   traceparent, tracestate
+//! ```
+//!
+//! Start it, and let the suite at it (`pip install aiohttp`, once):
+//!
+//! ```text
+//! cargo run -p w3c-harness -- --port 7777
+//! STRICT_LEVEL=2 SPEC_LEVEL=2 HARNESS_PORT=7778 python test.py http://127.0.0.1:7777/test
+//! ```
+//!
+//! `tests/` has the same scenarios without Python.
+//!
+//! [suite]: https://github.com/w3c/trace-context/tree/main/test
+#![allow(clippy::print_stdout)]
+
+mod calls;
+
+use std::process::ExitCode;
+
+use axum::{Router, routing::post};
+use clap::Parser;
+use lianlu::propagation::TraceContext;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tokio::net::TcpListener;
+
+/// A service for the W3C's trace-context test suite: it calls whom it is told to call, and the trace
+/// goes along.
+#[derive(Debug, Parser)]
+#[command(name = "w3c-harness", version, max_term_width = 100)]
+struct Args {
+    /// Where to listen on 127.0.0.1; 0 is any free port. The address is printed
+    #[arg(long, value_name = "PORT", default_value_t = 7777)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody left to tell if this fails.
+            let _ =
+                std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: &Args) -> Result<(), String> {
+    let explain = |cause| {
+        format!(
+            "--port: can't listen on 127.0.0.1:{} ({cause}); choose another port, or 0 for any free one",
+            args.port
+        )
+    };
+    let listener = TcpListener::bind(("127.0.0.1", args.port))
+        .await
+        .map_err(explain)?;
+    let address = listener.local_addr().map_err(explain)?;
+
+    // Spans that nobody gets: the suite looks at headers alone. Not the pipeline's global provider,
+    // nor its environment: what is tested must not depend on it.
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+    let server = lianlu::server()
+        .with_tracer_provider(provider.clone())
+        .with_propagator(TraceContext::new());
+    let client = lianlu::client()
+        .with_tracer_provider(provider)
+        .with_propagator(TraceContext::new());
+    let calls = calls::Calls::new(client).map_err(|error| error.to_string())?;
+    let app = Router::new()
+        .route("/{*path}", post(calls::handle))
+        .with_state(calls)
+        .layer(server);
+    println!("listening on http://{address}/test");
+    axum::serve(listener, app)
+        .await
+        .map_err(|error| error.to_string())
+}
