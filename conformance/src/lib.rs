@@ -19,6 +19,7 @@ mod metrics;
 mod model;
 mod otlp;
 mod spans;
+mod starts;
 mod values;
 mod violation;
 
@@ -32,4 +33,5 @@ pub use metrics::check_metrics;
 pub use model::{AttributeModel, Level, MetricModel, Model, ModelError, Row, SpanModel, StatusKey};
 pub use otlp::{Scope, SpanRecord, spans};
 pub use spans::check_spans;
+pub use starts::{Starts, check_starts};
 pub use violation::{Rule, Violation};

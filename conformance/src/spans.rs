@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use crate::facts::{Expected, Outcome};
+use crate::facts::{Expected, Group, Outcome};
 use crate::model::Model;
 use crate::otlp::SpanRecord;
 use crate::values;
@@ -107,5 +107,13 @@ fn status(model: &Model, record: &SpanRecord, expected: &Expected, report: &mut 
     let told_by_code = expected.group.is_http() && expected.outcome == Outcome::ByStatus;
     if !status.message.is_empty() && (told_by_code || !failed) {
         report.say(Rule::Description, "", format!("`{}`", status.message));
+    }
+}
+
+pub(crate) fn kind_of(group: Group) -> SpanKind {
+    if group.is_server() {
+        SpanKind::Server
+    } else {
+        SpanKind::Client
     }
 }

@@ -34,6 +34,8 @@ pub enum Rule {
     Enum,
     /// A value that is not what the call was.
     Value,
+    /// An attribute that samplers ask for came after the span's start.
+    Late,
     /// Name, version or schema of the instrumentation scope.
     Scope,
     /// The end is before the start.

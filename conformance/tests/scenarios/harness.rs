@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lianlu::{ClientLayer, Guard, Sampler, ServerLayer};
-use lianlu_conformance::{Expected, Model, Violation, check_metrics, check_spans, spans};
+use lianlu_conformance::{
+    Expected, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
+};
+use opentelemetry::trace::{SpanKind, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server as metrics;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -16,6 +20,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
@@ -61,10 +66,37 @@ impl Collector {
     }
 }
 
+/// Takes every span, and notes what it was told of the roots.
+#[derive(Debug, Clone, Default)]
+struct Noting(Arc<Mutex<Starts>>);
+
+impl ShouldSample for Noting {
+    fn should_sample(
+        &self,
+        _: Option<&Context>,
+        trace_id: TraceId,
+        _: &str,
+        _: &SpanKind,
+        attributes: &[KeyValue],
+        _: &[opentelemetry::trace::Link],
+    ) -> SamplingResult {
+        let keys = attributes.iter();
+        let keys = keys.map(|attribute| attribute.key.to_string()).collect();
+        let trace_id = trace_id.to_bytes().to_vec();
+        self.0.lock().unwrap().insert(trace_id, keys);
+        SamplingResult {
+            decision: SamplingDecision::RecordAndSample,
+            attributes: Vec::new(),
+            trace_state: TraceState::NONE,
+        }
+    }
+}
+
 /// One for each scenario, so that none sees another's spans.
 #[derive(Debug)]
 pub struct Harness {
     collector: Collector,
+    sampler: Noting,
     guard: Guard,
     pub meters: SdkMeterProvider,
 }
@@ -73,10 +105,11 @@ impl Harness {
     pub async fn new() -> Self {
         let collector = Collector::default();
         let endpoint = format!("http://{}", collector.serve().await);
+        let sampler = Noting::default();
         let guard = lianlu::otlp::pipeline()
             .with_endpoint(&endpoint)
             .with_protocol(lianlu::otlp::Protocol::Grpc)
-            .with_sampler(Sampler::AlwaysOn)
+            .with_sampler(Sampler::ParentBased(Box::new(sampler.clone())))
             .build()
             .unwrap();
         let exporter = MetricExporter::builder()
@@ -91,6 +124,7 @@ impl Harness {
             .build();
         Self {
             collector,
+            sampler,
             guard,
             meters,
         }
@@ -138,6 +172,8 @@ impl Harness {
         stopped.await.unwrap();
         let records = spans(&self.collector.traces.lock().unwrap());
         let mut found = check_spans(model, &records, calls);
+        let starts = self.sampler.0.lock().unwrap();
+        found.extend(check_starts(model, &starts, &records, calls));
         let metrics = self.collector.metrics.lock().unwrap();
         if cfg!(feature = "metrics") || !metrics.is_empty() {
             found.extend(check_metrics(model, &metrics, &records, calls));

@@ -27,9 +27,10 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// `/never` opens `entered` and has no head.
+/// `/never` opens `entered` and has no head; the body of `/breaks-later` waits for it.
 pub fn app(harness: &Harness, entered: Gate) -> Router {
     let items = Router::new().route("/items/{item}", any(async || "an item"));
+    let later = entered.clone();
     Router::new()
         .route("/orders/{id}", any(async || "an order"))
         .route("/status/{code}", any(status))
@@ -40,6 +41,13 @@ pub fn app(harness: &Harness, entered: Gate) -> Router {
         .route(
             "/breaks",
             any(async || Response::new(scripted([Step::Data("hel"), Step::Fail]))),
+        )
+        .route(
+            "/breaks-later",
+            any(async move || {
+                let wait = Step::Wait(later);
+                Response::new(scripted([Step::Data("hel"), wait, Step::Fail]))
+            }),
         )
         .route(
             "/endless",
@@ -302,7 +310,53 @@ fn ends() -> Vec<Scenario> {
             vec![call.route("/streams").http_status(200)]
         }));
     }
+    all.extend(timeouts());
     all
+}
+
+/// Time-outs of a middleware, outside of the layer and inside.
+fn timeouts() -> Vec<Scenario> {
+    async fn limit(request: Request<Body>, next: axum::middleware::Next) -> Response<Body> {
+        let limit = std::time::Duration::from_millis(20);
+        let answer = tokio::time::timeout(limit, next.run(request)).await;
+        answer.unwrap_or_else(|_| {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = http::StatusCode::GATEWAY_TIMEOUT;
+            response
+        })
+    }
+    async fn never() {
+        std::future::pending().await
+    }
+    let version = Version::HTTP_11;
+    vec![
+        Scenario::new(
+            "http server: a time-out inside of the layer",
+            async move |harness| {
+                let app = Router::new()
+                    .route("/never", any(never))
+                    .layer(axum::middleware::from_fn(limit))
+                    .layer(harness.server());
+                let address = net::serve(app).await;
+                ask(address, "GET", "/never", version).await;
+                let call = server(address, "GET", "/never", version).route("/never");
+                vec![call.http_status(504)]
+            },
+        ),
+        Scenario::new(
+            "http server: a time-out outside of the layer",
+            async move |harness| {
+                let app = Router::new()
+                    .route("/never", any(never))
+                    .layer(harness.server())
+                    .layer(axum::middleware::from_fn(limit));
+                let address = net::serve(app).await;
+                ask(address, "GET", "/never", version).await;
+                let call = server(address, "GET", "/never", version).route("/never");
+                vec![call.cancelled()]
+            },
+        ),
+    ]
 }
 
 /// A server that answers each connection with `bytes` and closes it.

@@ -22,4 +22,46 @@ impl Gap {
     }
 }
 
-pub const KNOWN_GAPS: &[Gap] = &[];
+const fn gap(
+    scenarios: &'static str,
+    place: &'static str,
+    rule: Rule,
+    attribute: &'static str,
+) -> Gap {
+    Gap {
+        scenarios,
+        place,
+        rule,
+        attribute,
+    }
+}
+
+const UNNAMED: &str = "grpc client: a channel that nobody named";
+const NO_METHOD: &str = "grpc: a method that the server does not have";
+const NO_SERVICE: &str = "grpc: a service that the server does not have";
+
+pub const KNOWN_GAPS: &[Gap] = &[
+    // hyper-util and reqwest tell the socket's other end with the response.
+    gap("", "http.client", Rule::Missing, "network.peer.address"),
+    gap("", "http.client", Rule::Missing, "network.peer.port"),
+    // A tonic `Channel` hides where it goes; without `with_target` nobody knows.
+    gap(UNNAMED, "rpc.client", Rule::Missing, "server.address"),
+    gap(UNNAMED, "rpc.client", Rule::Missing, "server.port"),
+    // A well-formed path is taken for a method: there is no list of the known ones yet.
+    gap(NO_METHOD, "rpc.server", Rule::Name, ""),
+    gap(NO_METHOD, "rpc.server", Rule::Value, "rpc.method"),
+    gap(
+        NO_METHOD,
+        "rpc.server",
+        Rule::Missing,
+        "rpc.method_original",
+    ),
+    gap(NO_SERVICE, "rpc.server", Rule::Name, ""),
+    gap(NO_SERVICE, "rpc.server", Rule::Value, "rpc.method"),
+    gap(
+        NO_SERVICE,
+        "rpc.server",
+        Rule::Missing,
+        "rpc.method_original",
+    ),
+];

@@ -18,6 +18,7 @@ mod http_calls;
 mod http_client;
 mod http_server;
 mod known_gaps;
+mod metrics_by_hand;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -32,6 +33,7 @@ use lianlu_conformance::{Expected, Model};
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
 
 /// Something that happens, and what is to be seen of it.
+#[allow(missing_debug_implementations)]
 pub struct Scenario {
     name: String,
     run: Box<dyn FnOnce(Arc<Harness>) -> Calls + Send>,
