@@ -37,6 +37,23 @@ impl Group {
         matches!(self, Self::HttpServer | Self::RpcServer)
     }
 
+    /// The metrics that the user has to ask for.
+    pub fn optional_metrics(self) -> &'static [&'static str] {
+        match self {
+            Self::HttpClient => &[
+                "http.client.active_requests",
+                "http.client.request.body.size",
+                "http.client.response.body.size",
+            ],
+            Self::HttpServer => &[
+                "http.server.active_requests",
+                "http.server.request.body.size",
+                "http.server.response.body.size",
+            ],
+            Self::RpcClient | Self::RpcServer => &[],
+        }
+    }
+
     /// The metric that measures the group's calls.
     pub fn duration(self) -> &'static str {
         match self {
@@ -178,6 +195,12 @@ impl Expected {
             .value("rpc.system.name", "grpc")
             .value("rpc.method", "_OTHER")
             .value("rpc.method_original", original)
+    }
+
+    /// Whose span it is.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        self.group
     }
 
     /// Something holds.

@@ -56,6 +56,18 @@ pub fn check_metrics(
         }
     }
     for call in calls {
+        // A body may have no size that can be known; what is active always has a number.
+        for name in call.group.optional_metrics() {
+            let asked = call.opted_in.iter().any(|asked| asked == name);
+            if asked && name.ends_with(".active_requests") && !metrics.contains_key(name) {
+                let mut report = Report {
+                    place: name,
+                    span: &call.name,
+                    found: &mut found,
+                };
+                report.say(Rule::NoMetric, "", "no metric");
+            }
+        }
         let name = call.group.duration();
         match metrics.get(name) {
             None => Report {

@@ -121,6 +121,8 @@ fn what_is_right_is_right() {
 fn metrics_that_are_not_there_or_too_many() {
     assert_eq!(said(vec![], call()), ["NoMetric "]);
     assert_eq!(said(vec![duration(), active(0)], call()), ["StrayMetric "]);
+    let asked = call().opt_in("http.server.active_requests");
+    assert_eq!(said(vec![duration()], asked), ["NoMetric "]);
     let named = wrong(|metric| metric.name = "http.server.duration".to_owned());
     assert_eq!(named, ["StrayMetric ", "NoMetric "]);
 }

@@ -135,7 +135,10 @@ impl Harness {
     pub fn server(&self) -> ServerLayer {
         let layer = lianlu::server().with_tracer_provider(self.guard.tracer_provider().clone());
         #[cfg(feature = "metrics")]
-        let layer = layer.with_meter_provider(self.meters.clone());
+        let layer = layer
+            .with_meter_provider(self.meters.clone())
+            .with_active_requests()
+            .with_body_sizes();
         layer
     }
 
@@ -143,7 +146,10 @@ impl Harness {
     pub fn client(&self) -> ClientLayer {
         let layer = lianlu::client().with_tracer_provider(self.guard.tracer_provider().clone());
         #[cfg(feature = "metrics")]
-        let layer = layer.with_meter_provider(self.meters.clone());
+        let layer = layer
+            .with_meter_provider(self.meters.clone())
+            .with_active_requests()
+            .with_body_sizes();
         layer
     }
 
@@ -176,8 +182,18 @@ impl Harness {
         found.extend(check_starts(model, &starts, &records, calls));
         let metrics = self.collector.metrics.lock().unwrap();
         if cfg!(feature = "metrics") || !metrics.is_empty() {
-            found.extend(check_metrics(model, &metrics, &records, calls));
+            let calls: Vec<_> = calls.iter().cloned().map(with_all_metrics).collect();
+            found.extend(check_metrics(model, &metrics, &records, &calls));
         }
         found
     }
+}
+
+/// The layers of a harness measure all that they can.
+fn with_all_metrics(call: Expected) -> Expected {
+    if !cfg!(feature = "metrics") {
+        return call;
+    }
+    let names = call.group().optional_metrics();
+    names.iter().fold(call, |call, name| call.opt_in(name))
 }
