@@ -1,0 +1,244 @@
+//! Metrics against the model, and against the spans of the same calls.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric};
+use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, number_data_point};
+
+use crate::facts::Expected;
+use crate::model::Model;
+use crate::otlp::{Scope, SpanRecord};
+use crate::values;
+use crate::violation::{Report, Rule, Violation};
+
+/// How far the sum of a duration's series may be from that of its spans, for each call, in seconds.
+const TOLERANCE: f64 = 1e-6;
+
+/// Checks the metrics of the calls that were made, exported once after all of them; `records` are
+/// their spans. Metrics of other names than the conventions' are strays if their scope is one of the
+/// spans'.
+pub fn check_metrics(
+    model: &Model,
+    requests: &[ExportMetricsServiceRequest],
+    records: &[SpanRecord],
+    calls: &[Expected],
+) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut metrics = BTreeMap::new();
+    let resources = requests
+        .iter()
+        .flat_map(|request| &request.resource_metrics);
+    for scope in resources.flat_map(|resource| &resource.scope_metrics) {
+        let made_by = Scope::new(scope.scope.as_ref(), &scope.schema_url);
+        if !records
+            .iter()
+            .any(|record| record.scope.name == made_by.name)
+        {
+            continue;
+        }
+        for metric in &scope.metrics {
+            let mut report = Report {
+                place: &metric.name,
+                span: "",
+                found: &mut found,
+            };
+            made_by.check(&mut report);
+            metrics.insert(metric.name.as_str(), metric);
+            let of_calls: Vec<_> = calls
+                .iter()
+                .filter(|call| is_measured(&metric.name, call))
+                .collect();
+            check(model, metric, &of_calls, &mut report);
+        }
+    }
+    for call in calls {
+        // A body may have no size that can be known; what is active always has a number.
+        for name in call.group.optional_metrics() {
+            let asked = call.opted_in.iter().any(|asked| asked == name);
+            if asked && name.ends_with(".active_requests") && !metrics.contains_key(name) {
+                let mut report = Report {
+                    place: name,
+                    span: &call.name,
+                    found: &mut found,
+                };
+                report.say(Rule::NoMetric, "", "no metric");
+            }
+        }
+        let name = call.group.duration();
+        match metrics.get(name) {
+            None => Report {
+                place: name,
+                span: &call.name,
+                found: &mut found,
+            }
+            .say(Rule::NoMetric, "", "no metric"),
+            Some(metric) => match_duration(metric, records, call, calls, &mut found),
+        }
+    }
+    found
+}
+
+/// Whether a metric is one that `call` must or may be in.
+fn is_measured(metric: &str, call: &Expected) -> bool {
+    metric == call.group.duration()
+        || (metric.starts_with(&format!("{}.", call.group.name()))
+            && call.opted_in.iter().any(|asked| asked == metric))
+}
+
+fn check(model: &Model, metric: &Metric, calls: &[&Expected], report: &mut Report<'_>) {
+    let (Some(rules), false) = (model.metric(&metric.name), calls.is_empty()) else {
+        report.say(
+            Rule::StrayMetric,
+            "",
+            "none of the conventions', or not asked for",
+        );
+        return;
+    };
+    if metric.unit != rules.unit {
+        let detail = format!("`{}`, not `{}`", metric.unit, rules.unit);
+        report.say(Rule::Unit, "", detail);
+    }
+    let attributes: Vec<&[KeyValue]> = match (&metric.data, rules.instrument.as_str()) {
+        (Some(Data::Histogram(histogram)), "histogram") => {
+            for point in &histogram.data_points {
+                buckets(model, &metric.name, point, report);
+            }
+            let points = histogram.data_points.iter();
+            points.map(|point| point.attributes.as_slice()).collect()
+        }
+        (Some(Data::Sum(sum)), "updowncounter") => {
+            let cumulative = AggregationTemporality::Cumulative;
+            if sum.is_monotonic || sum.aggregation_temporality() != cumulative {
+                report.say(Rule::Instrument, "", "no updowncounter");
+            }
+            for point in &sum.data_points {
+                // All calls are over, so none is active.
+                if point.value != Some(number_data_point::Value::AsInt(0)) {
+                    report.say(Rule::Count, "", format!("{:?} are left", point.value));
+                }
+            }
+            let points = sum.data_points.iter();
+            points.map(|point| point.attributes.as_slice()).collect()
+        }
+        (data, instrument) => {
+            report.say(Rule::Instrument, "", format!("no {instrument}: {data:?}"));
+            return;
+        }
+    };
+    for series in attributes {
+        // The call that fits best tells what is wrong with a series that fits none.
+        let complaints = calls.iter().map(|call| {
+            let mut found = Vec::new();
+            let mut report = Report {
+                place: report.place,
+                span: &call.name,
+                found: &mut found,
+            };
+            values::check(model, &rules.attributes, series, call, &mut report);
+            found
+        });
+        if let Some(least) = complaints.min_by_key(Vec::len) {
+            report.found.extend(least);
+        }
+    }
+}
+
+fn buckets(model: &Model, name: &str, point: &HistogramDataPoint, report: &mut Report<'_>) {
+    if let Some(wanted) = model.buckets(name)
+        && point.explicit_bounds != wanted
+    {
+        report.say(Rule::Buckets, "", format!("{:?}", point.explicit_bounds));
+    }
+}
+
+/// The series of `call` must count the calls like it, and sum up their spans' durations.
+fn match_duration(
+    metric: &Metric,
+    records: &[SpanRecord],
+    call: &Expected,
+    calls: &[Expected],
+    found: &mut Vec<Violation>,
+) {
+    let Some(Data::Histogram(histogram)) = &metric.data else {
+        return;
+    };
+    let same_side = |record: &&SpanRecord| {
+        let kind = record.span.kind().as_str_name();
+        kind.ends_with(if call.group.is_server() {
+            "SERVER"
+        } else {
+            "CLIENT"
+        })
+    };
+    let mut report = Report {
+        place: &metric.name,
+        span: &call.name,
+        found,
+    };
+    let of_group = calls
+        .iter()
+        .filter(|other| other.group == call.group)
+        .count();
+    let counted: u64 = histogram.data_points.iter().map(|point| point.count).sum();
+    if usize::try_from(counted).ok() != Some(of_group) {
+        report.say(Rule::Count, "", format!("{counted}, not {of_group}"));
+    }
+    for point in &histogram.data_points {
+        let spans: Vec<_> = records
+            .iter()
+            .filter(same_side)
+            .filter(|record| {
+                point
+                    .attributes
+                    .iter()
+                    .all(|attribute| agrees(record, attribute))
+            })
+            .collect();
+        if usize::try_from(point.count).ok() != Some(spans.len()) {
+            let detail = format!(
+                "{} spans have the series' attributes, not {}",
+                spans.len(),
+                point.count
+            );
+            report.say(Rule::Count, "", detail);
+            continue;
+        }
+        let spent: f64 = spans.iter().map(|record| seconds(record)).sum();
+        let sum = point.sum.unwrap_or(f64::NAN);
+        #[allow(clippy::cast_precision_loss)]
+        let near = (sum - spent).abs() <= TOLERANCE * point.count as f64;
+        if !near {
+            report.say(
+                Rule::Duration,
+                "",
+                format!("{sum} s, and {spent} s by the spans"),
+            );
+        }
+    }
+}
+
+/// Whether a span has what its series has. What only the metric has may differ.
+fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
+    let of_span = crate::otlp::value(&record.span.attributes, &attribute.key);
+    let of_series = attribute
+        .value
+        .as_ref()
+        .and_then(|value| value.value.as_ref());
+    match (of_span, of_series) {
+        (Some(Value::StringValue(one)), Some(Value::StringValue(other))) => one == other,
+        (None, _) => attribute.key != "error.type" && attribute.key != "http.response.status_code",
+        (one, other) => one == other,
+    }
+}
+
+fn seconds(record: &SpanRecord) -> f64 {
+    let span = &record.span;
+    let nanos = span
+        .end_time_unix_nano
+        .saturating_sub(span.start_time_unix_nano);
+    std::time::Duration::from_nanos(nanos).as_secs_f64()
+}

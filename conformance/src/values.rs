@@ -1,0 +1,237 @@
+//! Rules for attributes, the same on spans and on metrics.
+
+use std::collections::BTreeSet;
+
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+
+use crate::facts::{Expected, Fact, Known, Outcome};
+use crate::model::{Level, Model, Row};
+use crate::otlp;
+use crate::violation::{Report, Rule};
+
+/// What an instrumentation may say besides the conventions.
+const OWN: [&str; 2] = ["lianlu.", "service.peer.name"];
+
+/// Whether the call has failed, by the model's table.
+pub(crate) fn has_failed(model: &Model, expected: &Expected) -> bool {
+    match &expected.outcome {
+        Outcome::Failed(_) => true,
+        Outcome::Cancelled => false,
+        Outcome::ByStatus => {
+            let status = expected.status.as_deref();
+            status.is_some_and(|status| model.is_error(expected.group, status))
+        }
+    }
+}
+
+/// Presence, types and values of one table's attributes.
+pub(crate) fn check(
+    model: &Model,
+    rows: &[Row],
+    attributes: &[KeyValue],
+    expected: &Expected,
+    report: &mut Report<'_>,
+) {
+    let failed = has_failed(model, expected);
+    let mut seen = BTreeSet::new();
+    for attribute in attributes {
+        let key = attribute.key.as_str();
+        if !seen.insert(key) {
+            report.say(Rule::Twice, key, "there twice");
+        }
+        let Some(value) = otlp::value(std::slice::from_ref(attribute), key) else {
+            report.say(Rule::Type, key, "no value");
+            continue;
+        };
+        match model.row(rows, key) {
+            Some(row) => {
+                allowed(model, row, key, expected, failed, report);
+                typed(model, key, value, report);
+                shaped(key, value, report);
+            }
+            None if OWN.iter().any(|own| key.starts_with(own)) => {}
+            None => report.say(Rule::Unlisted, key, format!("{value:?}")),
+        }
+    }
+    for row in rows {
+        let wanted = match row.level {
+            Level::Required => true,
+            Level::OptIn => false,
+            Level::ConditionallyRequired | Level::Recommended => {
+                row.when.is_some_and(|fact| expected.holds(fact, failed))
+            }
+        };
+        if wanted && !seen.contains(row.key.as_str()) {
+            report.say(Rule::Missing, &row.key, format!("{:?}", row.level));
+        }
+    }
+    for (key, known) in &expected.values {
+        let found = otlp::value(attributes, key);
+        // What is missing has been said, if it is to be there at all.
+        let (Some(found), Some(_)) = (found, model.row(rows, key)) else {
+            continue;
+        };
+        let same = match (found, known) {
+            (Value::StringValue(found), Known::Text(known)) => found == known,
+            (Value::IntValue(found), Known::Int(known)) => found == known,
+            _ => false,
+        };
+        if !same {
+            report.say(Rule::Value, key, format!("{found:?}, not {known:?}"));
+        }
+    }
+    status(model, attributes, expected, report);
+    if failed {
+        error_type(attributes, expected, report);
+    }
+}
+
+fn allowed(
+    model: &Model,
+    row: &Row,
+    key: &str,
+    expected: &Expected,
+    failed: bool,
+    report: &mut Report<'_>,
+) {
+    let holds = row.when.is_some_and(|fact| expected.holds(fact, failed));
+    let opted = || expected.opted_in.iter().any(|asked| asked == key);
+    match row.level {
+        Level::ConditionallyRequired if !holds => {
+            report.say(Rule::Unconditional, key, format!("without {:?}", row.when));
+        }
+        Level::Recommended if !holds && model.is_only_if(key) => {
+            report.say(Rule::Unconditional, key, format!("without {:?}", row.when));
+        }
+        Level::OptIn if !opted() => report.say(Rule::NotOptedIn, key, "nobody asked for it"),
+        _ => {}
+    }
+}
+
+fn typed(model: &Model, key: &str, value: &Value, report: &mut Report<'_>) {
+    let Some(attribute) = model.attribute(key) else {
+        return;
+    };
+    let fits = match (attribute.kind.as_str(), value) {
+        ("string", Value::StringValue(_))
+        | ("int", Value::IntValue(_))
+        | ("double", Value::DoubleValue(_))
+        | ("boolean", Value::BoolValue(_)) => true,
+        ("string[]", Value::ArrayValue(array)) => array
+            .values
+            .iter()
+            .all(|value| matches!(&value.value, Some(Value::StringValue(_)))),
+        _ => false,
+    };
+    if !fits {
+        report.say(
+            Rule::Type,
+            key,
+            format!("{value:?} is no {}", attribute.kind),
+        );
+    }
+    if let (Value::StringValue(text), Some(values)) = (value, model.values(key))
+        && !values.contains(text)
+    {
+        report.say(Rule::Enum, key, format!("`{text}` is none of {values:?}"));
+    }
+}
+
+/// What values have to look like, whatever the call was.
+fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
+    match value {
+        Value::StringValue(text) => {
+            let wrong = match key {
+                "url.full" => !is_absolute(text) || has_credentials(text),
+                "url.path" => !text.starts_with('/') || text.contains('?'),
+                "url.query" => text.starts_with('?'),
+                // An IP address goes without brackets, and a host without its port.
+                "server.address" | "client.address" | "network.peer.address" => {
+                    text.is_empty() || text.starts_with('[') || has_port(text)
+                }
+                "rpc.method" | "http.request.method" | "error.type" | "http.route" => {
+                    text.is_empty()
+                }
+                _ => false,
+            };
+            if wrong {
+                report.say(Rule::Value, key, format!("`{text}`"));
+            }
+        }
+        Value::IntValue(number) => {
+            let allowed = match key {
+                "http.response.status_code" => 100..=999,
+                "server.port" | "client.port" | "network.peer.port" => 1..=65535,
+                "http.request.resend_count" => 1..=i64::MAX,
+                _ => 0..=i64::MAX,
+            };
+            if !allowed.contains(number) {
+                report.say(Rule::Value, key, number.to_string());
+            }
+        }
+        _ => {}
+    }
+    if (key.starts_with("http.request.header.") || key.starts_with("http.response.header."))
+        && key.bytes().any(|byte| byte.is_ascii_uppercase())
+    {
+        report.say(Rule::Value, key, "upper case");
+    }
+}
+
+fn is_absolute(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, rest)| {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        !scheme.is_empty() && scheme.bytes().all(letters) && !host.is_empty()
+    })
+}
+
+fn has_credentials(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let credentials = authority
+        .rsplit_once('@')
+        .map(|(credentials, _)| credentials);
+    credentials.is_some_and(|known| known.split(':').any(|part| part != "REDACTED"))
+}
+
+/// `host:port`, but no target that stands for itself nor an IPv6 address.
+fn has_port(address: &str) -> bool {
+    address.split_once(':').is_some_and(|(host, port)| {
+        !host.contains(['/', ',']) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+fn status(model: &Model, attributes: &[KeyValue], expected: &Expected, report: &mut Report<'_>) {
+    let (Some(status), false) = (&expected.status, expected.group.is_http()) else {
+        return;
+    };
+    let key = model.status_key();
+    if let Some(found) = otlp::text(attributes, key)
+        && found != status
+    {
+        report.say(Rule::Value, key, format!("`{found}`, not `{status}`"));
+    }
+}
+
+fn error_type(attributes: &[KeyValue], expected: &Expected, report: &mut Report<'_>) {
+    let key = "error.type";
+    let Some(found) = otlp::text(attributes, key) else {
+        return;
+    };
+    let known = match &expected.outcome {
+        Outcome::Failed(known) => known.as_deref(),
+        _ if expected.holds(Fact::HasResponse, true) => expected.status.as_deref(),
+        _ => None,
+    };
+    if let Some(known) = known
+        && found != known
+    {
+        report.say(Rule::Value, key, format!("`{found}`, not `{known}`"));
+    }
+    // A message in it would make a series of each error.
+    if found.len() > 100 || found.contains(char::is_whitespace) {
+        report.say(Rule::Value, key, format!("`{found}` is no class of errors"));
+    }
+}

@@ -1,0 +1,199 @@
+//! A collector of OTLP, and a pipeline and a meter provider that send to it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lianlu::{ClientLayer, Guard, Sampler, ServerLayer};
+use lianlu_conformance::{
+    Expected, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
+};
+use opentelemetry::trace::{SpanKind, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server as metrics;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server as traces;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+use crate::common::{PATIENCE, listen};
+
+/// What has come in.
+#[derive(Debug, Clone, Default)]
+struct Collector {
+    traces: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
+}
+
+#[tonic::async_trait]
+impl traces::TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.traces.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(Default::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl metrics::MetricsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.metrics.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(Default::default()))
+    }
+}
+
+impl Collector {
+    async fn serve(&self) -> SocketAddr {
+        let (listener, address) = listen().await;
+        let server = tonic::transport::Server::builder()
+            .add_service(traces::TraceServiceServer::new(self.clone()))
+            .add_service(metrics::MetricsServiceServer::new(self.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        address
+    }
+}
+
+/// Takes every span, and notes what it was told of the roots.
+#[derive(Debug, Clone, Default)]
+struct Noting(Arc<Mutex<Starts>>);
+
+impl ShouldSample for Noting {
+    fn should_sample(
+        &self,
+        _: Option<&Context>,
+        trace_id: TraceId,
+        _: &str,
+        _: &SpanKind,
+        attributes: &[KeyValue],
+        _: &[opentelemetry::trace::Link],
+    ) -> SamplingResult {
+        let keys = attributes.iter();
+        let keys = keys.map(|attribute| attribute.key.to_string()).collect();
+        let trace_id = trace_id.to_bytes().to_vec();
+        self.0.lock().unwrap().insert(trace_id, keys);
+        SamplingResult {
+            decision: SamplingDecision::RecordAndSample,
+            attributes: Vec::new(),
+            trace_state: TraceState::NONE,
+        }
+    }
+}
+
+/// One for each scenario, so that none sees another's spans.
+#[derive(Debug)]
+pub struct Harness {
+    collector: Collector,
+    sampler: Noting,
+    guard: Guard,
+    pub meters: SdkMeterProvider,
+}
+
+impl Harness {
+    pub async fn new() -> Self {
+        let collector = Collector::default();
+        let endpoint = format!("http://{}", collector.serve().await);
+        let sampler = Noting::default();
+        let guard = lianlu::otlp::pipeline()
+            .with_endpoint(&endpoint)
+            .with_protocol(lianlu::otlp::Protocol::Grpc)
+            .with_sampler(Sampler::ParentBased(Box::new(sampler.clone())))
+            .build()
+            .unwrap();
+        let exporter = MetricExporter::builder()
+            .with_tonic()
+            .with_endpoint(endpoint)
+            .build()
+            .unwrap();
+        // Exports when told to, not by itself.
+        let reader = PeriodicReader::builder(exporter).with_interval(Duration::from_secs(3600));
+        let meters = SdkMeterProvider::builder()
+            .with_reader(reader.build())
+            .build();
+        Self {
+            collector,
+            sampler,
+            guard,
+            meters,
+        }
+    }
+
+    /// The layer of a scenario's servers. The one place, with [`client`](Self::client), that turns
+    /// their metrics on.
+    pub fn server(&self) -> ServerLayer {
+        let layer = lianlu::server().with_tracer_provider(self.guard.tracer_provider().clone());
+        #[cfg(feature = "metrics")]
+        let layer = layer
+            .with_meter_provider(self.meters.clone())
+            .with_active_requests()
+            .with_body_sizes();
+        layer
+    }
+
+    /// The layer of a scenario's clients.
+    pub fn client(&self) -> ClientLayer {
+        let layer = lianlu::client().with_tracer_provider(self.guard.tracer_provider().clone());
+        #[cfg(feature = "metrics")]
+        let layer = layer
+            .with_meter_provider(self.meters.clone())
+            .with_active_requests()
+            .with_body_sizes();
+        layer
+    }
+
+    /// A provider for a scenario's own spans.
+    pub fn tracers(&self) -> &opentelemetry_sdk::trace::SdkTracerProvider {
+        self.guard.tracer_provider()
+    }
+
+    /// Waits until all calls are over and exported, and checks what came.
+    pub async fn check(self, model: &Model, calls: &[Expected]) -> Vec<Violation> {
+        let waited = std::time::Instant::now();
+        loop {
+            let counts = self.guard.counts();
+            let is_over = counts.open == 0 && counts.started >= calls.len() as u64;
+            // A call without its span is a violation, not a hang.
+            if is_over || waited.elapsed() > PATIENCE / 10 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (guard, meters) = (self.guard, self.meters);
+        let stopped = tokio::task::spawn_blocking(move || {
+            meters.shutdown().unwrap();
+            guard.shutdown().unwrap();
+        });
+        stopped.await.unwrap();
+        let records = spans(&self.collector.traces.lock().unwrap());
+        let mut found = check_spans(model, &records, calls);
+        let starts = self.sampler.0.lock().unwrap();
+        found.extend(check_starts(model, &starts, &records, calls));
+        let metrics = self.collector.metrics.lock().unwrap();
+        if cfg!(feature = "metrics") || !metrics.is_empty() {
+            let calls: Vec<_> = calls.iter().cloned().map(with_all_metrics).collect();
+            found.extend(check_metrics(model, &metrics, &records, &calls));
+        }
+        found
+    }
+}
+
+/// The layers of a harness measure all that they can.
+fn with_all_metrics(call: Expected) -> Expected {
+    if !cfg!(feature = "metrics") {
+        return call;
+    }
+    let names = call.group().optional_metrics();
+    names.iter().fold(call, |call, name| call.opt_in(name))
+}

@@ -1,0 +1,111 @@
+//! Every scenario: what the layers export of it is what the conventions say.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
+
+// The servers and clients that the layers' own tests use.
+#[path = "../../../crates/lianlu/tests/common/mod.rs"]
+mod common;
+mod grpc;
+mod harness;
+mod http_calls;
+mod http_client;
+mod http_server;
+mod known_gaps;
+mod metrics_by_hand;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use harness::Harness;
+use known_gaps::KNOWN_GAPS;
+use lianlu_conformance::{Expected, Model};
+
+type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
+
+/// Something that happens, and what is to be seen of it.
+#[allow(missing_debug_implementations)]
+pub struct Scenario {
+    name: String,
+    run: Box<dyn FnOnce(Arc<Harness>) -> Calls + Send>,
+}
+
+impl Scenario {
+    pub fn new<F, C>(name: impl Into<String>, run: F) -> Self
+    where
+        F: FnOnce(Arc<Harness>) -> C + Send + 'static,
+        C: Future<Output = Vec<Expected>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            run: Box::new(|harness| Box::pin(run(harness))),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_the_conventions() {
+    let model = &Model::bundled().unwrap();
+    let scenarios: Vec<_> = [
+        http_server::scenarios(),
+        http_client::scenarios(),
+        grpc::scenarios(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let names: BTreeSet<_> = scenarios
+        .iter()
+        .map(|scenario| scenario.name.clone())
+        .collect();
+    assert_eq!(names.len(), scenarios.len(), "a name is there twice");
+
+    let results = stream::iter(scenarios).map(async |scenario| {
+        let harness = Arc::new(Harness::new().await);
+        let calls = common::soon((scenario.run)(Arc::clone(&harness))).await;
+        let harness = Arc::into_inner(harness).expect("a scenario has kept its harness");
+        let found = harness.check(model, &calls).await;
+        (scenario.name, found)
+    });
+    let results: Vec<_> = results.buffer_unordered(4).collect().await;
+
+    let mut unknown = Vec::new();
+    let mut still_there = BTreeSet::new();
+    for (scenario, found) in &results {
+        for violation in found {
+            let gap = KNOWN_GAPS
+                .iter()
+                .position(|gap| gap.is(scenario, violation));
+            match gap {
+                Some(gap) => drop(still_there.insert(gap)),
+                None => unknown.push(format!("{scenario}: {violation}")),
+            }
+        }
+    }
+    let closed: Vec<_> = KNOWN_GAPS
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| !still_there.contains(position))
+        .map(|(_, gap)| gap)
+        .collect();
+    unknown.sort();
+    assert!(
+        unknown.is_empty(),
+        "{} violations:\n{}",
+        unknown.len(),
+        unknown.join("\n")
+    );
+    assert!(
+        closed.is_empty(),
+        "closed, take them out of the list: {closed:#?}"
+    );
+}
