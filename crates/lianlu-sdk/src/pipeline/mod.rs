@@ -1,5 +1,6 @@
 //! The queue between the request's path and the exporter, and the thread that empties it.
 
+mod attributes;
 mod counts;
 mod handle;
 mod limits;

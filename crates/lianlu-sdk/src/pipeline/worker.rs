@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
+use super::attributes::set_once;
 use super::notice::Notice;
 use super::queue::{Shared, Work};
 use crate::export::{Export, Failure};
@@ -18,7 +19,8 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
     let mut lost_in_a_row = 0;
     loop {
         match shared.next() {
-            Work::Export(batch) => {
+            Work::Export(mut batch) => {
+                batch.iter_mut().for_each(set_once);
                 let count = batch.len() as u64;
                 let result = catch_unwind(AssertUnwindSafe(|| exporter.export(batch)));
                 let lost = match result {

@@ -129,7 +129,7 @@ pub(super) fn end(
     sink: &mut Sink,
 ) -> Option<Cow<'static, str>> {
     let status = end.grpc_status();
-    let code = status.map(|status| status.code);
+    let code = status.as_ref().map(|status| status.code);
     let mut name = None;
     let is_server = end.kind != SpanKind::Client;
     match &carried.grpc_method {
@@ -137,13 +137,13 @@ pub(super) fn end(
         Method::Presumed(method) => {
             if settings
                 .grpc_methods
-                .admit(method.as_str(), code, is_server)
+                .admit(method.as_str(), status.as_ref(), is_server)
             {
                 label_method(sink, method);
             } else {
                 label_method(sink, &OTHER.into());
                 if is_server {
-                    unknown_method(sink, &StringValue::from(format!("/{method}")));
+                    unknown_method(sink, method);
                     name = Some(Cow::Borrowed(NAME_OF_OTHER));
                 }
             }

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, PoisonError, RwLock};
 use opentelemetry::StringValue;
 
 use super::settings::Settings;
-use crate::grpc::{Code, descriptor};
+use crate::grpc::{Code, Status, descriptor};
 use crate::redact::clip;
 
 pub use crate::grpc::descriptor::DescriptorError;
@@ -89,23 +89,26 @@ impl GrpcMethods {
         match &self.listed {
             _ if is_named => Method::Known(text(method)),
             Some(listed) if listed.contains(method) => Method::Known(text(method)),
-            Some(_) => Method::Unknown(text(path)),
+            Some(_) => Method::Unknown(text(method)),
             None => Method::Presumed(text(method)),
         }
     }
 
     /// Whether a presumed method is one, now that the call has ended with `code`.
     ///
-    /// A server says `UNIMPLEMENTED` to what it does not know. Any other answer admits the name, to a
-    /// limit: where something in front of the methods answers to every name, names must not grow.
-    pub(crate) fn admit(&self, method: &str, code: Option<Code>, is_server: bool) -> bool {
+    /// A server's router says `UNIMPLEMENTED` to what it does not know, and no word more. Any other answer
+    /// admits the name, to a limit: where something in front of the methods answers to every name, names
+    /// must not grow.
+    pub(crate) fn admit(&self, method: &str, status: Option<&Status>, is_server: bool) -> bool {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
         if learned.contains(method) {
             return true;
         }
         let is_full = learned.len() >= MAX_LEARNED;
         drop(learned);
-        if is_full || (is_server && code == Some(Code::Unimplemented)) {
+        let is_refused =
+            |status: &Status| status.code == Code::Unimplemented && status.message.is_empty();
+        if is_full || (is_server && status.is_some_and(is_refused)) {
             return false;
         }
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
@@ -182,21 +185,34 @@ mod tests {
         assert!(is_known(&methods.find("/a.B/E", true)));
     }
 
+    fn status(code: Code, message: &str) -> Status {
+        Status {
+            code,
+            message: message.to_owned(),
+        }
+    }
+
     #[test]
     fn without_a_list_the_answers_teach() {
         let methods = GrpcMethods::default();
         assert!(matches!(methods.find("/a.B/C", false), Method::Presumed(_)));
-        assert!(!methods.admit("a.B/C", Some(Code::Unimplemented), true));
-        assert!(methods.admit("a.B/C", Some(Code::NotFound), true));
+        let refused = status(Code::Unimplemented, "");
+        assert!(!methods.admit("a.B/C", Some(&refused), true));
+        // A client has asked for what its program named.
+        assert!(methods.admit("a.B/D", Some(&refused), false));
+        assert!(methods.admit("a.B/C", Some(&status(Code::NotFound, "")), true));
         // Known now, whatever comes.
-        assert!(methods.admit("a.B/C", Some(Code::Unimplemented), true));
+        assert!(methods.admit("a.B/C", Some(&refused), true));
+        let by_hand = status(Code::Unimplemented, "not yet");
+        assert!(methods.admit("a.B/E", Some(&by_hand), true));
     }
 
     #[test]
     fn what_is_learned_is_bounded() {
         let methods = GrpcMethods::default();
+        let refused = status(Code::Unauthenticated, "");
         let admitted = (0..10_000)
-            .filter(|i| methods.admit(&format!("a.B/{i}"), Some(Code::Unauthenticated), true))
+            .filter(|i| methods.admit(&format!("a.B/{i}"), Some(&refused), true))
             .count();
         assert_eq!(admitted, MAX_LEARNED);
     }
