@@ -47,4 +47,16 @@ impl HttpClient {
         let body = body.unwrap_or_default();
         Ok(http::Response::from_parts(head, body))
     }
+
+    /// Asks, and reads the answer; one that is longer than `limit` bytes is an error.
+    #[cfg(feature = "jaeger-remote-sampler")]
+    pub(crate) fn get(
+        &self,
+        uri: &http::Uri,
+        limit: u64,
+    ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
+        let (head, mut body) = self.agent.get(uri).call()?.into_parts();
+        let body = body.with_config().limit(limit).read_to_vec()?;
+        Ok((head.status, body))
+    }
 }

@@ -23,6 +23,13 @@ pub enum Notice {
         /// The queue's size.
         queue_size: usize,
     },
+    /// A remote sampler gets no strategy, and keeps the one it has.
+    SamplingFailing {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A remote sampler gets strategies again.
+    SamplingRecovered,
 }
 
 impl fmt::Display for Notice {
@@ -40,6 +47,11 @@ impl fmt::Display for Notice {
                 "spans are being lost, the queue of {queue_size} is full (said once, the guard has \
                  the count; OTEL_BSP_MAX_QUEUE_SIZE makes it larger)"
             ),
+            Self::SamplingFailing { reason } => write!(
+                f,
+                "no sampling strategy, the last one stays in use (said once): {reason}"
+            ),
+            Self::SamplingRecovered => f.write_str("sampling strategies arrive again"),
         }
     }
 }
