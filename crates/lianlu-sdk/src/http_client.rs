@@ -5,6 +5,7 @@ use std::time::Duration;
 use ureq::Agent;
 
 /// A collector's answer is read to this size, and no further.
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
 
 /// Posts batches; blocks, on the pipeline's thread.
@@ -38,6 +39,7 @@ impl HttpClient {
 
     /// Sends the request, and reads the answer. One whose body can't be read, or is longer than 4 MiB,
     /// has an empty body: the status has said all that counts.
+    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
     pub(crate) fn send(
         &self,
         request: http::Request<Vec<u8>>,

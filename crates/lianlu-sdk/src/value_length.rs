@@ -66,7 +66,12 @@ fn cut(text: &mut StringValue, most: usize) {
     if text.as_str().len() > most
         && let Some((end, _)) = text.as_str().char_indices().nth(most)
     {
-        *text = text.as_str().get(..end).unwrap_or_default().to_owned().into();
+        *text = text
+            .as_str()
+            .get(..end)
+            .unwrap_or_default()
+            .to_owned()
+            .into();
     }
 }
 

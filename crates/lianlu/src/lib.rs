@@ -60,6 +60,9 @@ mod trace;
 
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub use lianlu_sdk::sampling;
+#[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
@@ -75,6 +78,9 @@ pub use pipeline::otlp;
 pub use pipeline::zipkin;
 #[cfg(feature = "pipeline")]
 pub use pipeline::{Guard, Pipeline, PipelineError};
+#[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub use pipeline::{env, env::pipeline_from_env};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
 #[cfg(feature = "reqwest")]

@@ -54,7 +54,11 @@ mod tests {
             ("GET", "get", false),
             ("链*", "链路", true),
         ] {
-            assert_eq!(Glob::new(pattern).matches(text), matches, "{pattern} {text}");
+            assert_eq!(
+                Glob::new(pattern).matches(text),
+                matches,
+                "{pattern} {text}"
+            );
         }
     }
 }

@@ -101,9 +101,7 @@ impl ShouldSample for Rules {
 mod tests {
     use super::*;
     use crate::sampling::RateLimited;
-    use opentelemetry::trace::{
-        SpanContext, SpanId, TraceContextExt, TraceFlags, TraceState,
-    };
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceState};
     use opentelemetry_sdk::trace::SamplingDecision;
     use std::time::Duration;
 
@@ -153,7 +151,11 @@ mod tests {
         assert!(sampled(&never, Some(&sampled_parent), "a"));
         assert!(!sampled(&never, None, "a"));
         let always = Rules::new().parent_based();
-        assert!(!sampled(&always, Some(&parent(TraceFlags::NOT_SAMPLED)), "a"));
+        assert!(!sampled(
+            &always,
+            Some(&parent(TraceFlags::NOT_SAMPLED)),
+            "a"
+        ));
         assert!(sampled(&always, None, "a"));
     }
 }

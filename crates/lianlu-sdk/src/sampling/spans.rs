@@ -128,9 +128,9 @@ impl Condition {
             Self::OneOf(keys, glob) => attributes.iter().any(|attribute| {
                 keys.contains(&attribute.key.as_str()) && glob.matches(&attribute.value.as_str())
             }),
-            Self::Attribute(key, glob) => attributes.iter().any(|attribute| {
-                attribute.key == *key && glob.matches(&attribute.value.as_str())
-            }),
+            Self::Attribute(key, glob) => attributes
+                .iter()
+                .any(|attribute| attribute.key == *key && glob.matches(&attribute.value.as_str())),
             Self::HealthCheck => is_health_check(name, attributes),
         }
     }
@@ -169,7 +169,8 @@ mod tests {
             KeyValue::new("http.route", "/orders/{id}"),
             KeyValue::new("tier", 3),
         ];
-        let matches = |spans: Spans| spans.matches("GET /orders/{id}", &SpanKind::Server, &attributes);
+        let matches =
+            |spans: Spans| spans.matches("GET /orders/{id}", &SpanKind::Server, &attributes);
         for spans in [
             Spans::any(),
             Spans::any().kind(SpanKind::Server),
@@ -177,7 +178,10 @@ mod tests {
             Spans::any().route("/orders/*"),
             Spans::any().method("G*"),
             Spans::any().attribute("tier", "3"),
-            Spans::any().method("GET").route("/orders/{id}").attribute("tier", "*"),
+            Spans::any()
+                .method("GET")
+                .route("/orders/{id}")
+                .attribute("tier", "*"),
         ] {
             assert!(matches(spans.clone()), "{spans:?}");
         }

@@ -68,7 +68,12 @@ pub(super) fn read(body: &[u8]) -> Result<Told, String> {
             ratios: ratios
                 .into_iter()
                 .take(MAX_OPERATIONS)
-                .map(|one| Ok((one.operation, ratio(one.probabilistic_sampling.sampling_rate)?)))
+                .map(|one| {
+                    Ok((
+                        one.operation,
+                        ratio(one.probabilistic_sampling.sampling_rate)?,
+                    ))
+                })
                 .collect::<Result<_, String>>()?,
         });
     }
@@ -105,11 +110,15 @@ mod tests {
     fn each_strategy() {
         let told = |text: &str| read(text.as_bytes()).unwrap();
         assert_eq!(
-            told(r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.25}}"#),
+            told(
+                r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.25}}"#
+            ),
             Told::Ratio(0.25)
         );
         assert_eq!(
-            told(r#"{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":5}}"#),
+            told(
+                r#"{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":5}}"#
+            ),
             Told::PerSecond(5.0)
         );
         // With operations, a collector still sends the ratio for older clients.
@@ -120,7 +129,11 @@ mod tests {
         let ratios = vec![("GET /a".to_owned(), 1.0), ("b".to_owned(), 0.0)];
         assert_eq!(
             told(operations),
-            Told::Operations { default: 0.5, at_least: 0.1, ratios }
+            Told::Operations {
+                default: 0.5,
+                at_least: 0.1,
+                ratios
+            }
         );
     }
 

@@ -236,14 +236,20 @@ mod tests {
         for (endpoint, uri) in [
             ("http://h:5778", "http://h:5778/sampling?service=a%20b%26c"),
             ("http://h:5778/", "http://h:5778/sampling?service=a%20b%26c"),
-            ("http://h/api/sampling", "http://h/api/sampling?service=a%20b%26c"),
+            (
+                "http://h/api/sampling",
+                "http://h/api/sampling?service=a%20b%26c",
+            ),
             ("http://h/x?k=v", "http://h/x?k=v&service=a%20b%26c"),
         ] {
             let asked = JaegerRemote::new(endpoint).uri("a b&c").unwrap();
             assert_eq!(asked.to_string(), uri, "{endpoint}");
         }
         for bad in ["", "localhost:5778", "ftp://h"] {
-            let error = JaegerRemote::new(bad).start("shop").unwrap_err().to_string();
+            let error = JaegerRemote::new(bad)
+                .start("shop")
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with("JaegerRemote::new: "), "{error}");
         }
     }

@@ -39,7 +39,10 @@ impl Shared {
 
     fn apply(&self, told: Told) {
         let new = Arc::new(self.strategy().after(told));
-        *self.strategy.write().unwrap_or_else(PoisonError::into_inner) = new;
+        *self
+            .strategy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// Waits, and says whether to go on.

@@ -40,7 +40,14 @@ impl Strategy {
                 Self::Limited(limited.clone())
             }
             (Told::PerSecond(rate), _) => Self::Limited(RateLimited::new(rate)),
-            (Told::Operations { default, at_least, ratios }, before) => {
+            (
+                Told::Operations {
+                    default,
+                    at_least,
+                    ratios,
+                },
+                before,
+            ) => {
                 let floors = match before {
                     Self::Operations(before) if before.at_least == at_least => {
                         Arc::clone(&before.floors)
@@ -122,8 +129,14 @@ mod tests {
     }
 
     fn operations(default: f64, at_least: f64, ratios: &[(&str, f64)]) -> Told {
-        let ratios = ratios.iter().map(|(name, ratio)| ((*name).to_owned(), *ratio));
-        Told::Operations { default, at_least, ratios: ratios.collect() }
+        let ratios = ratios
+            .iter()
+            .map(|(name, ratio)| ((*name).to_owned(), *ratio));
+        Told::Operations {
+            default,
+            at_least,
+            ratios: ratios.collect(),
+        }
     }
 
     fn initial() -> Strategy {
@@ -149,7 +162,10 @@ mod tests {
             assert!(!sampled(&strategy, name));
         }
         let strategy = strategy.after(operations(0.0, rare, &[]));
-        assert!(!sampled(&strategy, "a"), "the same floor is not filled again");
+        assert!(
+            !sampled(&strategy, "a"),
+            "the same floor is not filled again"
+        );
         let strategy = strategy.after(operations(0.0, rare * 2.0, &[]));
         assert!(sampled(&strategy, "a"), "another floor begins full");
     }
