@@ -39,10 +39,7 @@ fn the_exporter_is_the_named_one() {
     ];
     zipkin(&variables).is_silent().has("exported=1");
     let head = collector.request().head.to_ascii_lowercase();
-    assert!(
-        head.contains("application/x-thrift"),
-        "{head}"
-    );
+    assert!(head.contains("application/x-thrift"), "{head}");
     assert!(
         head.contains("authorization: basic yw5uonnly3jlda=="),
         "{head}"

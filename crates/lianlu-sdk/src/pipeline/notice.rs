@@ -61,7 +61,7 @@ pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
 /// Writes to standard error, as Go's OpenTelemetry does by default.
 pub(crate) fn to_stderr() -> Listener {
     Arc::new(|notice| {
-        // Nobody left to tell if this fails.
-        let _ = writeln!(std::io::stderr(), "lianlu: {notice}");
+        // In one piece, as others write there too. Nobody left to tell if this fails.
+        let _ = std::io::stderr().write_all(format!("lianlu: {notice}\n").as_bytes());
     })
 }

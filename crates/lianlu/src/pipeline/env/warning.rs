@@ -37,8 +37,8 @@ impl fmt::Display for Warning {
 
 /// Says it on standard error, in one line.
 pub(super) fn say(warning: &Warning) {
-    // Nobody left to tell if this fails.
-    let _ = writeln!(std::io::stderr(), "lianlu: {warning}");
+    // In one piece, as others write there too. Nobody left to tell if this fails.
+    let _ = std::io::stderr().write_all(format!("lianlu: {warning}\n").as_bytes());
 }
 
 /// Reads variables, and keeps what is to be said about them.
