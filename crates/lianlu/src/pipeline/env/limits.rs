@@ -10,11 +10,10 @@ use super::warning::Reader;
 /// How many of each a span may have.
 pub(super) fn spans(reader: &mut Reader) -> SpanLimits {
     let mut limits = SpanLimits::default();
-    let mut read = |variable, limit: &mut u32| match reader.number(variable, 0, &*limit) {
-        Some(count) => {
+    let mut read = |variable, limit: &mut u32| {
+        if let Some(count) = reader.number(variable, 0, *limit) {
             *limit = u32::try_from(count).unwrap_or(u32::MAX);
         }
-        None => {}
     };
     // The general one first, which the span's own goes before.
     read(
