@@ -189,10 +189,15 @@ fn bad_answers_change_nothing_and_are_said_once() {
     failing("");
     still(&collector);
 
-    // Two megabytes, of which a megabyte is read.
+    // A strategy behind two megabytes of nothing, of which one is read.
     collector.answer(|stream| {
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 2097152\r\n\r\n");
+        let length = 2_097_152 + NONE.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
+        );
         let _ = stream.write_all(&vec![b' '; 2_097_152]);
+        let _ = stream.write_all(NONE.as_bytes());
     });
     failing("");
     still(&collector);
