@@ -27,6 +27,7 @@ struct Ports {
     zipkin: u16,
     query: u16,
     health: u16,
+    sampling: u16,
 }
 
 impl Jaeger {
@@ -37,6 +38,17 @@ impl Jaeger {
     /// If it isn't within half a minute.
     #[must_use]
     pub fn start(peers: &Peers) -> Self {
+        Self::start_with_strategies(peers, None)
+    }
+
+    /// As [`start`](Self::start), with sampling strategies out of this file, which Jaeger reads again
+    /// every second.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_strategies(peers: &Peers, strategies: Option<&Path>) -> Self {
         // All are bound at once, so that none is given twice.
         let listeners: Vec<_> = (0..13)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
@@ -59,6 +71,7 @@ impl Jaeger {
             zipkin: next(),
             query: next(),
             health: next(),
+            sampling: next(),
         };
         let config = Path::new(HERE).join("jaeger/config.yaml");
         let mut command = Command::new(&peers.jaeger);
@@ -71,16 +84,19 @@ impl Jaeger {
             .env("JAEGER_ZIPKIN_PORT", ports.zipkin.to_string())
             .env("JAEGER_QUERY_HTTP_PORT", ports.query.to_string())
             .env("JAEGER_HEALTH_PORT", ports.health.to_string())
+            .env("JAEGER_SAMPLING_HTTP_PORT", ports.sampling.to_string())
             .env(
                 "JAEGER_THRIFT_BINARY_PORT",
                 udp.next().expect("enough ports").to_string(),
             )
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        if let Some(strategies) = strategies {
+            command.env("JAEGER_SAMPLING_STRATEGIES", strategies);
+        }
         for unused in [
             "JAEGER_GRPC_PORT",
             "JAEGER_QUERY_GRPC_PORT",
-            "JAEGER_SAMPLING_HTTP_PORT",
             "JAEGER_SAMPLING_GRPC_PORT",
             "JAEGER_EXPVAR_PORT",
             "JAEGER_ZPAGES_PORT",
@@ -126,6 +142,12 @@ impl Jaeger {
     #[must_use]
     pub fn zipkin(&self) -> String {
         format!("http://127.0.0.1:{}/api/v2/spans", self.ports.zipkin)
+    }
+
+    /// `http://…` of the sampling strategies, without a path.
+    #[must_use]
+    pub fn sampling(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.sampling)
     }
 
     /// Waits for the trace with this id to have `spans` spans.

@@ -20,6 +20,20 @@ pub trait Export: Send + 'static {
     fn flush(&mut self) {}
 }
 
+impl Export for Box<dyn Export> {
+    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+        (**self).export(batch)
+    }
+
+    fn idle(&mut self) {
+        (**self).idle();
+    }
+
+    fn flush(&mut self) {
+        (**self).flush();
+    }
+}
+
 /// Spans lost in one call of an exporter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{lost} span(s) lost: {reason}")]

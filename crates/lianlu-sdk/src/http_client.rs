@@ -5,6 +5,7 @@ use std::time::Duration;
 use ureq::Agent;
 
 /// A collector's answer is read to this size, and no further.
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
 
 /// Posts batches; blocks, on the pipeline's thread.
@@ -38,6 +39,7 @@ impl HttpClient {
 
     /// Sends the request, and reads the answer. One whose body can't be read, or is longer than 4 MiB,
     /// has an empty body: the status has said all that counts.
+    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
     pub(crate) fn send(
         &self,
         request: http::Request<Vec<u8>>,
@@ -46,5 +48,17 @@ impl HttpClient {
         let body = body.with_config().limit(MAX_RESPONSE).read_to_vec();
         let body = body.unwrap_or_default();
         Ok(http::Response::from_parts(head, body))
+    }
+
+    /// Asks, and reads the answer; one that is longer than `limit` bytes is an error.
+    #[cfg(feature = "jaeger-remote-sampler")]
+    pub(crate) fn get(
+        &self,
+        uri: &http::Uri,
+        limit: u64,
+    ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
+        let (head, mut body) = self.agent.get(uri).call()?.into_parts();
+        let body = body.with_config().limit(limit).read_to_vec()?;
+        Ok((head.status, body))
     }
 }

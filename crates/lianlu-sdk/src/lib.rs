@@ -56,6 +56,8 @@ mod pipeline;
 mod post;
 #[cfg(any(feature = "jaeger", feature = "zipkin", feature = "console"))]
 mod resource;
+pub mod sampling;
+mod value_length;
 #[cfg(feature = "zipkin")]
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
 pub mod zipkin;
@@ -64,3 +66,4 @@ pub use endpoint::check_endpoint;
 pub use error::{FlushError, OptionError};
 pub use export::{Export, Failure};
 pub use pipeline::{Drops, Handle, Limits, Notice, Processor, SpanCounts};
+pub use value_length::ValueLength;

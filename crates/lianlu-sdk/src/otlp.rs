@@ -5,6 +5,7 @@
 //! pipeline's own thread, gRPC with a runtime of its own there, HTTP without any.
 
 use std::fmt;
+use std::time::Duration;
 
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -56,8 +57,36 @@ impl Exporter {
     /// When the endpoint is no usable URL; the error names the option or the variable.
     #[cfg(feature = "otlp-grpc")]
     pub fn grpc(endpoint: Option<&str>, resource: &Resource) -> Result<Self, OptionError> {
+        Self::build_grpc(choose(endpoint), None, resource)
+    }
+
+    /// Sends over gRPC to this URL, and gives a request this long. The headers are still those of
+    /// `OTEL_EXPORTER_OTLP_TRACES_HEADERS` or `OTEL_EXPORTER_OTLP_HEADERS`.
+    ///
+    /// # Errors
+    ///
+    /// When `endpoint` is no usable URL; the error names `option`.
+    #[cfg(feature = "otlp-grpc")]
+    pub fn grpc_at(
+        option: &'static str,
+        endpoint: &str,
+        timeout: Duration,
+        resource: &Resource,
+    ) -> Result<Self, OptionError> {
+        Self::build_grpc(Some((option, endpoint.to_owned())), Some(timeout), resource)
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    fn build_grpc(
+        endpoint: Option<(&'static str, String)>,
+        timeout: Option<Duration>,
+        resource: &Resource,
+    ) -> Result<Self, OptionError> {
         let mut builder = opentelemetry_otlp::SpanExporter::builder().with_tonic();
-        if let Some((option, endpoint)) = choose(endpoint) {
+        if let Some(timeout) = timeout {
+            builder = builder.with_timeout(timeout);
+        }
+        if let Some((option, endpoint)) = endpoint {
             let uri = check_endpoint(option, &endpoint)?;
             #[cfg(feature = "tls")]
             if uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
@@ -109,6 +138,34 @@ impl Exporter {
             builder = builder.with_endpoint(uri);
         }
         let inner = builder.build().map_err(|error| build_error(&error))?;
+        Ok(Self::new(inner, BlockOn::Direct, resource))
+    }
+
+    /// Sends protobuf over HTTP to exactly this URL, and gives a request this long. The headers are
+    /// still those of `OTEL_EXPORTER_OTLP_TRACES_HEADERS` or `OTEL_EXPORTER_OTLP_HEADERS`.
+    ///
+    /// # Errors
+    ///
+    /// When `endpoint` is no usable URL; the error names `option`.
+    #[cfg(feature = "otlp-http")]
+    pub fn http_at(
+        option: &'static str,
+        endpoint: &str,
+        timeout: Duration,
+        resource: &Resource,
+    ) -> Result<Self, OptionError> {
+        use opentelemetry_otlp::WithHttpConfig;
+
+        let uri = check_endpoint(option, endpoint)?;
+        let inner = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_http_client(client::Blocking::new(timeout))
+            // Without it a protocol in the environment would count, also one that isn't this one.
+            .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
+            .with_timeout(timeout)
+            .with_endpoint(uri.to_string())
+            .build()
+            .map_err(|error| build_error(&error))?;
         Ok(Self::new(inner, BlockOn::Direct, resource))
     }
 
@@ -182,6 +239,10 @@ mod client {
     pub(super) struct Blocking(HttpClient);
 
     impl Blocking {
+        pub(super) fn new(timeout: Duration) -> Self {
+            Self(HttpClient::new(timeout))
+        }
+
         pub(super) fn from_env() -> Result<Self, OptionError> {
             let mut timeout = Duration::from_secs(10);
             for variable in [
@@ -196,7 +257,7 @@ mod client {
                 })?;
                 timeout = Duration::from_millis(millis);
             }
-            Ok(Self(HttpClient::new(timeout)))
+            Ok(Self::new(timeout))
         }
     }
 

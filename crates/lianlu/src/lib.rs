@@ -90,6 +90,9 @@ pub use health::health_checks;
 pub use host_list::HostList;
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub use lianlu_sdk::sampling;
+#[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
 pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]
@@ -106,6 +109,9 @@ pub use pipeline::otlp;
 pub use pipeline::zipkin;
 #[cfg(feature = "pipeline")]
 pub use pipeline::{Guard, Pipeline, PipelineError};
+#[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub use pipeline::{env, env::pipeline_from_env};
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
 pub use route::Route;

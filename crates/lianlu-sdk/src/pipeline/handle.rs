@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counts::SpanCounts;
+use super::limits::Limits;
 use super::queue::Shared;
 use crate::error::FlushError;
 
@@ -15,6 +16,16 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The handle of a pipeline that never ran: nothing to flush, nothing counted.
+    #[must_use]
+    pub fn stopped() -> Self {
+        let shared = Shared::new(Limits::default(), Arc::new(|_| {}));
+        shared.stopped();
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
     /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
     /// thread, with or without a runtime: the work is done on the pipeline's own.
     ///

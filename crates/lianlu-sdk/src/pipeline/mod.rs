@@ -13,4 +13,6 @@ pub use counts::{Drops, SpanCounts};
 pub use handle::Handle;
 pub use limits::Limits;
 pub use notice::Notice;
+#[cfg(feature = "jaeger-remote-sampler")]
+pub(crate) use notice::{Listener, to_stderr};
 pub use processor::Processor;

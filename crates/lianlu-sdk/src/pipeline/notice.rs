@@ -23,6 +23,13 @@ pub enum Notice {
         /// The queue's size.
         queue_size: usize,
     },
+    /// A remote sampler gets no strategy, and keeps the one it has.
+    SamplingFailing {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A remote sampler gets strategies again.
+    SamplingRecovered,
 }
 
 impl fmt::Display for Notice {
@@ -40,6 +47,11 @@ impl fmt::Display for Notice {
                 "spans are being lost, the queue of {queue_size} is full (said once, the guard has \
                  the count; OTEL_BSP_MAX_QUEUE_SIZE makes it larger)"
             ),
+            Self::SamplingFailing { reason } => write!(
+                f,
+                "no sampling strategy, the last one stays in use (said once): {reason}"
+            ),
+            Self::SamplingRecovered => f.write_str("sampling strategies arrive again"),
         }
     }
 }
@@ -49,7 +61,7 @@ pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
 /// Writes to standard error, as Go's OpenTelemetry does by default.
 pub(crate) fn to_stderr() -> Listener {
     Arc::new(|notice| {
-        // Nobody left to tell if this fails.
-        let _ = writeln!(std::io::stderr(), "lianlu: {notice}");
+        // In one piece, as others write there too. Nobody left to tell if this fails.
+        let _ = std::io::stderr().write_all(format!("lianlu: {notice}\n").as_bytes());
     })
 }

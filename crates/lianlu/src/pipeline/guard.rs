@@ -18,6 +18,8 @@ pub struct Guard {
     provider: SdkTracerProvider,
     handle: Handle,
     service_name: Option<String>,
+    #[cfg(feature = "jaeger-remote-sampler")]
+    remote: Option<lianlu_sdk::sampling::RemoteSampler>,
     /// Set by a shutdown, whose time-out is not waited for a second time in the drop.
     is_shut_down: bool,
 }
@@ -32,8 +34,16 @@ impl Guard {
             provider,
             handle,
             service_name,
+            #[cfg(feature = "jaeger-remote-sampler")]
+            remote: None,
             is_shut_down: false,
         }
+    }
+
+    /// The provider may live on elsewhere; a sampler that asks a collector ends with the guard.
+    #[cfg(feature = "jaeger-remote-sampler")]
+    pub(super) fn stops(&mut self, remote: lianlu_sdk::sampling::RemoteSampler) {
+        self.remote = Some(remote);
     }
 
     /// Waits until every span that has ended is exported, for 10 seconds at most.
@@ -74,6 +84,10 @@ impl Guard {
 
     fn stop(&mut self, timeout: Duration) -> Result<(), FlushError> {
         self.is_shut_down = true;
+        #[cfg(feature = "jaeger-remote-sampler")]
+        if let Some(remote) = &self.remote {
+            remote.stop();
+        }
         let result = self.handle.shutdown(timeout);
         // The processor has been told: this only keeps the provider from starting more spans.
         let _ = self.provider.shutdown_with_timeout(Duration::ZERO);

@@ -44,14 +44,14 @@ use opentelemetry_sdk::Resource;
 use super::{EXPORT_TIMEOUT, Pipeline};
 use crate::redact::redact;
 
-const DEFAULT_COLLECTOR: &str = "http://localhost:14268/api/traces";
+pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:14268/api/traces";
 
-const ENDPOINT: &str = "OTEL_EXPORTER_JAEGER_ENDPOINT";
-const USER: &str = "OTEL_EXPORTER_JAEGER_USER";
-const PASSWORD: &str = "OTEL_EXPORTER_JAEGER_PASSWORD";
-const AGENT_HOST: &str = "OTEL_EXPORTER_JAEGER_AGENT_HOST";
-const AGENT_PORT: &str = "OTEL_EXPORTER_JAEGER_AGENT_PORT";
-const TIMEOUT: &str = "OTEL_EXPORTER_JAEGER_TIMEOUT";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_JAEGER_ENDPOINT";
+pub(super) const USER: &str = "OTEL_EXPORTER_JAEGER_USER";
+pub(super) const PASSWORD: &str = "OTEL_EXPORTER_JAEGER_PASSWORD";
+pub(super) const AGENT_HOST: &str = "OTEL_EXPORTER_JAEGER_AGENT_HOST";
+pub(super) const AGENT_PORT: &str = "OTEL_EXPORTER_JAEGER_AGENT_PORT";
+pub(super) const TIMEOUT: &str = "OTEL_EXPORTER_JAEGER_TIMEOUT";
 
 /// A pipeline to Jaeger. See the [module](self).
 pub fn pipeline() -> Pipeline<Jaeger> {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "console")]
 pub mod console;
+pub mod env;
 mod guard;
 #[cfg(feature = "jaeger")]
 pub mod jaeger;
@@ -17,13 +18,15 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Limits, Notice, OptionError, Processor};
+use lianlu_sdk::{Export, Handle, Limits, Notice, OptionError, Processor, ValueLength};
 use opentelemetry::Key;
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanLimits};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 pub use guard::Guard;
+use sampler::Choice;
 
 /// How long an HTTP exporter waits for its collector.
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
@@ -38,7 +41,7 @@ type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
 #[must_use = "a pipeline does nothing until it is installed"]
 pub struct Pipeline<E> {
     exporter: E,
-    sampler: Option<Sampler>,
+    sampler: Option<Choice>,
     resource: Option<Resource>,
     schedule_delay: Option<Duration>,
     listener: Option<Listener>,
@@ -69,10 +72,50 @@ impl<E> Pipeline<E> {
         }
     }
 
-    /// Decides which traces are recorded. `Sampler::ParentBased(AlwaysOn)` by default, or what
-    /// `OTEL_TRACES_SAMPLER` says.
-    pub fn with_sampler(mut self, sampler: Sampler) -> Self {
-        self.sampler = Some(sampler);
+    /// Decides which traces are recorded: one of the SDK's [`Sampler`](crate::Sampler), one of
+    /// [`sampling`](crate::sampling), or any other. `Sampler::ParentBased(AlwaysOn)` by default, or
+    /// what `OTEL_TRACES_SAMPLER` says.
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::sampling::{RateLimited, Rules, Spans};
+    ///
+    /// let pipeline = lianlu::console::pipeline().with_sampler(
+    ///     Rules::new()
+    ///         .never(Spans::health_checks())
+    ///         .otherwise(RateLimited::new(100.0))
+    ///         .parent_based(),
+    /// );
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>> + 'static) -> Self {
+        self.sampler = Some(Choice::fixed(sampler));
+        self
+    }
+
+    /// Leaves the decision about a trace's first span to a Jaeger collector, which is asked for the
+    /// strategy of this service, by its `service.name`. A span with a parent does as its parent did.
+    ///
+    /// Failures are told as losses are, see [`with_loss_listener`](Self::with_loss_listener). The
+    /// asking ends with the guard.
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::sampling::JaegerRemote;
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_remote_sampler(JaegerRemote::new("http://localhost:5778"));
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    #[cfg(feature = "jaeger-remote-sampler")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "jaeger-remote-sampler")))]
+    pub fn with_remote_sampler(mut self, remote: lianlu_sdk::sampling::JaegerRemote) -> Self {
+        self.sampler = Some(Choice::Remote {
+            remote,
+            parent_based: true,
+        });
         self
     }
 
@@ -110,6 +153,42 @@ pub trait Exporter {
 
     #[doc(hidden)]
     fn build(&self, resource: &Resource) -> Result<Self::Export, OptionError>;
+
+    /// What the environment says about all pipelines' options; an option that is set in code is not
+    /// looked for. As long as nothing else is said, what can't be used is an error.
+    #[doc(hidden)]
+    fn environment(&self, has_sampler: bool) -> Result<Environment, OptionError> {
+        if !has_sampler {
+            sampler::check_env()?;
+        }
+        Ok(Environment {
+            limits: Limits::from_env()?,
+            ..Environment::default()
+        })
+    }
+}
+
+/// What the environment says. What it leaves open is the SDK's.
+#[doc(hidden)]
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    sampler: Option<Choice>,
+    resource: Option<Resource>,
+    limits: Limits,
+    span_limits: Option<SpanLimits>,
+    value_length: Option<usize>,
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Output {
+    /// Spans go to the exporter.
+    #[default]
+    Export,
+    /// Spans are made, and go nowhere.
+    Nowhere,
+    /// No spans are made.
+    Disabled,
 }
 
 impl<E: Exporter> Pipeline<E> {
@@ -126,8 +205,13 @@ impl<E: Exporter> Pipeline<E> {
     /// When an option can't be used; the error names it. A collector that isn't there is no error:
     /// the service runs on, the loss is announced once and counted in [`Guard::counts`].
     pub fn install(self) -> Result<Guard, PipelineError> {
-        let guard = self.build()?;
-        crate::provider::set_tracer_provider(guard.tracer_provider().clone());
+        let (guard, output) = self.start()?;
+        if output == Output::Disabled {
+            // Spans of this one pass their parent's context on, as if the service weren't there.
+            crate::provider::set_tracer_provider(NoopTracerProvider::new());
+        } else {
+            crate::provider::set_tracer_provider(guard.tracer_provider().clone());
+        }
         // A made-up name tells nobody who calls.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));
@@ -142,33 +226,77 @@ impl<E: Exporter> Pipeline<E> {
     ///
     /// As [`install`](Self::install).
     pub fn build(self) -> Result<Guard, PipelineError> {
-        match &self.sampler {
-            Some(sampler) => sampler::check("with_sampler", sampler)?,
-            None => sampler::check_env()?,
+        Ok(self.start()?.0)
+    }
+
+    fn start(self) -> Result<(Guard, Output), PipelineError> {
+        if let Some(sampler) = &self.sampler {
+            sampler.check()?;
         }
-        let mut limits = Limits::from_env()?;
-        if let Some(delay) = self.schedule_delay {
-            limits.schedule_delay = delay;
-        }
-        let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
-        let exporter = self.exporter.build(&resource)?;
-        let processor = match self.listener {
-            Some(listener) => {
-                Processor::start_with(exporter, limits, move |notice| listener(notice))?
-            }
-            None => Processor::start(exporter, limits)?,
-        };
-        let handle = processor.handle();
+        let environment = self.exporter.environment(self.sampler.is_some())?;
+        let output = environment.output;
+        let resource = self
+            .resource
+            .or(environment.resource)
+            .unwrap_or_else(|| Resource::builder().build());
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
-        let mut provider = SdkTracerProvider::builder()
-            .with_resource(resource)
-            .with_span_processor(processor);
-        if let Some(sampler) = self.sampler {
-            provider = provider.with_sampler(sampler);
+        let mut provider = SdkTracerProvider::builder().with_resource(resource.clone());
+        if output == Output::Disabled {
+            let provider = provider.build();
+            // Nothing to stop but the making of spans.
+            let _ = provider.shutdown_with_timeout(Duration::ZERO);
+            return Ok((
+                Guard::new(provider, Handle::stopped(), service_name),
+                output,
+            ));
         }
-        Ok(Guard::new(provider.build(), handle, service_name))
+        let handle = if output == Output::Nowhere {
+            Handle::stopped()
+        } else {
+            let exporter = self.exporter.build(&resource)?;
+            let exporter: Box<dyn Export> = match environment.value_length {
+                Some(most) => Box::new(ValueLength::new(exporter, most)),
+                None => Box::new(exporter),
+            };
+            let mut limits = environment.limits;
+            if let Some(delay) = self.schedule_delay {
+                limits.schedule_delay = delay;
+            }
+            let processor = match self.listener.clone() {
+                Some(listener) => {
+                    Processor::start_with(exporter, limits, move |notice| listener(notice))?
+                }
+                None => Processor::start(exporter, limits)?,
+            };
+            let handle = processor.handle();
+            provider = provider.with_span_processor(processor);
+            handle
+        };
+        if let Some(span_limits) = environment.span_limits {
+            provider = provider.with_span_limits(span_limits);
+        }
+        let sampler = self.sampler.or(environment.sampler);
+        let started = sampler
+            .map(|choice| choice.start(service_name.as_deref().unwrap_or_default(), self.listener))
+            .transpose()?;
+        #[cfg(feature = "jaeger-remote-sampler")]
+        let mut remote = None;
+        if let Some(started) = started {
+            provider = provider.with_sampler(started.sampler);
+            #[cfg(feature = "jaeger-remote-sampler")]
+            {
+                remote = started.remote;
+            }
+        }
+        #[cfg_attr(not(feature = "jaeger-remote-sampler"), allow(unused_mut))]
+        let mut guard = Guard::new(provider.build(), handle, service_name);
+        #[cfg(feature = "jaeger-remote-sampler")]
+        if let Some(remote) = remote {
+            guard.stops(remote);
+        }
+        Ok((guard, output))
     }
 }
 

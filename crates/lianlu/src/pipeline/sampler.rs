@@ -1,27 +1,115 @@
-//! Checks a sampler's ratio, which the SDK takes as it comes.
+//! The sampler of a pipeline, and the check of its ratio, which the SDK takes as it comes.
+
+use std::any::Any;
 
 use lianlu_sdk::OptionError;
-use opentelemetry_sdk::trace::Sampler;
+use lianlu_sdk::sampling::Rules;
+#[cfg(feature = "jaeger-remote-sampler")]
+use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler, RemoteSamplerError};
+use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
 
-/// Refuses a ratio outside of 0 to 1, also as the root of a parent-based sampler.
-pub(super) fn check(option: &'static str, sampler: &Sampler) -> Result<(), OptionError> {
-    let ratio = match sampler {
-        Sampler::TraceIdRatioBased(ratio) => Some(*ratio),
-        // The root is opaque but for its debug text, which is the variant's for the SDK's own.
-        Sampler::ParentBased(root) => format!("{root:?}")
-            .strip_prefix("TraceIdRatioBased(")
-            .and_then(|rest| rest.strip_suffix(')'))
-            .and_then(|ratio| ratio.parse().ok()),
-        _ => None,
-    };
-    match ratio {
-        Some(ratio) if !(0.0..=1.0).contains(&ratio) => Err(OptionError::new(
-            option,
-            ratio.to_string(),
-            "a sampler's ratio is between 0 and 1",
-        )),
-        _ => Ok(()),
+use super::{Listener, PipelineError};
+
+/// What was asked for, in code or in the environment.
+#[derive(Debug, Clone)]
+pub(super) enum Choice {
+    Fixed {
+        sampler: Box<dyn ShouldSample>,
+        problem: Option<OptionError>,
+    },
+    /// Started with the pipeline, whose resource has the service's name.
+    #[cfg(feature = "jaeger-remote-sampler")]
+    Remote {
+        remote: JaegerRemote,
+        parent_based: bool,
+    },
+}
+
+/// A sampler at work.
+pub(super) struct Started {
+    pub(super) sampler: Box<dyn ShouldSample>,
+    #[cfg(feature = "jaeger-remote-sampler")]
+    pub(super) remote: Option<RemoteSampler>,
+}
+
+impl Choice {
+    pub(super) fn fixed(sampler: impl Into<Box<dyn ShouldSample>> + 'static) -> Self {
+        let any: &dyn Any = &sampler;
+        // Those that are known to show the ratios in them; another's text may be anything.
+        let is_known = any.is::<Sampler>() || any.is::<ParentBasedSampler>() || any.is::<Rules>();
+        let sampler = sampler.into();
+        let problem = is_known
+            .then(|| check("with_sampler", &*sampler).err())
+            .flatten();
+        Self::Fixed { sampler, problem }
     }
+
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        match self {
+            Self::Fixed { problem, .. } => problem.clone().map_or(Ok(()), Err),
+            #[cfg(feature = "jaeger-remote-sampler")]
+            Self::Remote { remote, .. } => remote.check(),
+        }
+    }
+
+    #[cfg_attr(not(feature = "jaeger-remote-sampler"), allow(unused_variables))]
+    pub(super) fn start(
+        self,
+        service: &str,
+        listener: Option<Listener>,
+    ) -> Result<Started, PipelineError> {
+        match self {
+            Self::Fixed { sampler, .. } => Ok(Started {
+                sampler,
+                #[cfg(feature = "jaeger-remote-sampler")]
+                remote: None,
+            }),
+            #[cfg(feature = "jaeger-remote-sampler")]
+            Self::Remote {
+                remote,
+                parent_based,
+            } => {
+                let started = match listener {
+                    Some(listener) => remote.start_with(service, move |notice| listener(notice)),
+                    None => remote.start(service),
+                };
+                let remote = started.map_err(|error| match error {
+                    RemoteSamplerError::Option(error) => PipelineError::Option(error),
+                    RemoteSamplerError::Thread(error) => PipelineError::Thread(error),
+                    error => PipelineError::Thread(std::io::Error::other(error)),
+                })?;
+                Ok(Started {
+                    sampler: if parent_based {
+                        remote.clone().parent_based().into()
+                    } else {
+                        remote.clone().into()
+                    },
+                    remote: Some(remote),
+                })
+            }
+        }
+    }
+}
+
+/// Refuses a ratio outside of 0 to 1, wherever in the sampler it is.
+fn check(option: &'static str, sampler: &dyn ShouldSample) -> Result<(), OptionError> {
+    const RATIO: &str = "TraceIdRatioBased(";
+    // What is inside of a sampler is opaque but for its debug text.
+    let text = format!("{sampler:?}");
+    for (at, _) in text.match_indices(RATIO) {
+        let rest = text.get(at + RATIO.len()..).unwrap_or_default();
+        let ratio = rest.split(')').next().unwrap_or_default();
+        if let Ok(ratio) = ratio.parse::<f64>()
+            && !(0.0..=1.0).contains(&ratio)
+        {
+            return Err(OptionError::new(
+                option,
+                ratio.to_string(),
+                "a sampler's ratio is between 0 and 1",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses the same in the environment, where the SDK would take another sampler without a word to the
@@ -61,5 +149,21 @@ mod tests {
             assert!(error.to_string().starts_with("with_sampler: "), "{error}");
         }
         assert!(check("o", &Sampler::AlwaysOn).is_ok());
+    }
+
+    #[test]
+    fn a_ratio_deep_inside() {
+        use lianlu_sdk::sampling::Spans;
+
+        let rules = |ratio| {
+            Rules::new()
+                .ratio(Spans::any().name("a"), 0.5)
+                .ratio(Spans::any().name("b"), ratio)
+        };
+        assert!(Choice::fixed(rules(1.0)).check().is_ok());
+        assert!(Choice::fixed(rules(1.1)).check().is_err());
+        assert!(Choice::fixed(rules(1.1).parent_based()).check().is_err());
+        let nested = Sampler::ParentBased(Box::new(rules(-1.0)));
+        assert!(Choice::fixed(nested).check().is_err());
     }
 }

@@ -17,8 +17,8 @@ use opentelemetry_sdk::Resource;
 use super::{EXPORT_TIMEOUT, Pipeline};
 use crate::redact::redact;
 
-const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
-const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
 
 /// A pipeline to Zipkin. See the [module](self).
 pub fn pipeline() -> Pipeline<Zipkin> {

@@ -1,0 +1,122 @@
+//! The thread that asks.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use http::Uri;
+use opentelemetry::Context;
+use opentelemetry_sdk::trace::ShouldSample;
+
+use super::answer::{self, Told};
+use super::strategy::Strategy;
+use crate::http_client::HttpClient;
+use crate::pipeline::{Listener, Notice};
+
+/// How long a question may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer is read to this size, and no further.
+const MAX_ANSWER: u64 = 1024 * 1024;
+
+/// What the sampler and the thread share.
+pub(super) struct Shared {
+    /// Locked for a pointer's time.
+    strategy: RwLock<Arc<Strategy>>,
+    stopped: Mutex<bool>,
+    stop: Condvar,
+}
+
+impl Shared {
+    pub(super) fn strategy(&self) -> Arc<Strategy> {
+        Arc::clone(&self.strategy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn stop(&self) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.notify_all();
+    }
+
+    fn apply(&self, told: Told) {
+        let new = Arc::new(self.strategy().after(told));
+        *self
+            .strategy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    /// Waits, and says whether to go on.
+    fn goes_on_after(&self, interval: Duration) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stopped, _) = self
+            .stop
+            .wait_timeout_while(stopped, interval, |stopped| !*stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        !*stopped
+    }
+}
+
+pub(super) fn start(
+    uri: Uri,
+    interval: Duration,
+    initial: Box<dyn ShouldSample>,
+    listener: Listener,
+) -> io::Result<Arc<Shared>> {
+    let shared = Arc::new(Shared {
+        strategy: RwLock::new(Arc::new(Strategy::Initial(initial))),
+        stopped: Mutex::new(false),
+        stop: Condvar::new(),
+    });
+    let of_thread = Arc::clone(&shared);
+    std::thread::Builder::new()
+        .name("lianlu-sampling".to_owned())
+        .spawn(move || run(&of_thread, &uri, interval, &listener))?;
+    Ok(shared)
+}
+
+fn run(shared: &Shared, uri: &Uri, interval: Duration, listener: &Listener) {
+    // Questions of ours are nobody's trace.
+    let _silent = Context::enter_telemetry_suppressed_scope();
+    let client = HttpClient::new(TIMEOUT);
+    let mut is_failing = false;
+    loop {
+        let result = ask(&client, uri);
+        let notice = match result {
+            Ok(told) => {
+                shared.apply(told);
+                std::mem::take(&mut is_failing).then_some(Notice::SamplingRecovered)
+            }
+            Err(_) if is_failing => None,
+            Err(reason) => {
+                is_failing = true;
+                Some(Notice::SamplingFailing { reason })
+            }
+        };
+        if let Some(notice) = notice {
+            // A listener may do as he likes but not end this thread.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(&notice)));
+        }
+        if !shared.goes_on_after(interval) {
+            return;
+        }
+    }
+}
+
+fn ask(client: &HttpClient, uri: &Uri) -> Result<Told, String> {
+    let place = format!(
+        "{}{}",
+        uri.authority().map_or("", |authority| {
+            // Without credentials.
+            let text = authority.as_str();
+            text.rsplit_once('@').map_or(text, |(_, host)| host)
+        }),
+        uri.path()
+    );
+    let (status, body) = client
+        .get(uri, MAX_ANSWER)
+        .map_err(|error| format!("{place}: {error}"))?;
+    if !status.is_success() {
+        return Err(format!("{place} answered {status}"));
+    }
+    answer::read(&body).map_err(|reason| format!("{place}: {reason}"))
+}

@@ -1,0 +1,220 @@
+//! Which spans a rule is for.
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_semantic_conventions::attribute::{
+    HTTP_REQUEST_METHOD, HTTP_ROUTE, RPC_METHOD, URL_PATH,
+};
+
+use super::glob::Glob;
+
+/// Kratos' keys, for the same things.
+const HTTP_METHOD: &str = "http.method";
+const HTTP_TARGET: &str = "http.target";
+
+const ROUTES: &[&str] = &[HTTP_ROUTE];
+const PATHS: &[&str] = &[URL_PATH, HTTP_TARGET];
+const METHODS: &[&str] = &[HTTP_REQUEST_METHOD, HTTP_METHOD, RPC_METHOD];
+
+/// Where services answer whether they are well, and those below.
+const HEALTH_PATHS: &[&str] = &[
+    "/health",
+    "/healthz",
+    "/healthcheck",
+    "/live",
+    "/livez",
+    "/ready",
+    "/readyz",
+    "/-/healthy",
+    "/-/ready",
+    "/actuator/health",
+];
+const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+
+/// Describes spans by what is known when they start. Every condition must hold.
+///
+/// Patterns are exact, but for `*`, which stands for any run of characters, `/` included. Attributes
+/// that are set later, such as a response's status, are not known yet and match nothing.
+///
+/// ```
+/// use lianlu_sdk::sampling::Spans;
+///
+/// let reports = Spans::any().method("GET").route("/reports/*");
+/// let gold = Spans::any().attribute("customer.tier", "gold");
+/// let calls = Spans::any().method("shop.v1.Orders/*");
+/// # let _ = (reports, gold, calls);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a description does nothing without a rule"]
+pub struct Spans {
+    kind: Option<SpanKind>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Clone)]
+enum Condition {
+    Name(Glob),
+    OneOf(&'static [&'static str], Glob),
+    Attribute(Key, Glob),
+    HealthCheck,
+}
+
+impl Spans {
+    /// Every span, until a condition is added.
+    pub fn any() -> Self {
+        Self {
+            kind: None,
+            conditions: Vec::new(),
+        }
+    }
+
+    /// Health checks: gRPC's `grpc.health.v1.Health`, and HTTP at `/health`, `/healthz`,
+    /// `/healthcheck`, `/live`, `/livez`, `/ready`, `/readyz`, `/-/healthy`, `/-/ready`,
+    /// `/actuator/health` and below these. Of servers and of clients.
+    pub fn health_checks() -> Self {
+        Self::any().and(Condition::HealthCheck)
+    }
+
+    /// Spans of this kind.
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Spans with this name: `GET /orders/*`.
+    pub fn name(self, pattern: impl Into<String>) -> Self {
+        self.and(Condition::Name(Glob::new(pattern)))
+    }
+
+    /// Calls to this route, as the router has it (`http.route`): `/orders/{id}`.
+    pub fn route(self, pattern: impl Into<String>) -> Self {
+        self.and(Condition::OneOf(ROUTES, Glob::new(pattern)))
+    }
+
+    /// Calls a server takes at this path (`url.path`, Kratos' `http.target`): `/orders/*`.
+    pub fn path(self, pattern: impl Into<String>) -> Self {
+        self.and(Condition::OneOf(PATHS, Glob::new(pattern)))
+    }
+
+    /// Calls of this method: of HTTP (`http.request.method`, Kratos' `http.method`), as `GET`, or of
+    /// gRPC (`rpc.method`), as `shop.v1.Orders/PlaceOrder`.
+    pub fn method(self, pattern: impl Into<String>) -> Self {
+        self.and(Condition::OneOf(METHODS, Glob::new(pattern)))
+    }
+
+    /// Spans that start with this attribute. Numbers and booleans are compared by their text.
+    pub fn attribute(self, key: impl Into<Key>, pattern: impl Into<String>) -> Self {
+        self.and(Condition::Attribute(key.into(), Glob::new(pattern)))
+    }
+
+    fn and(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    pub(super) fn matches(&self, name: &str, kind: &SpanKind, attributes: &[KeyValue]) -> bool {
+        self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+            && self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(name, attributes))
+    }
+}
+
+impl Condition {
+    fn holds(&self, name: &str, attributes: &[KeyValue]) -> bool {
+        match self {
+            Self::Name(glob) => glob.matches(name),
+            Self::OneOf(keys, glob) => attributes.iter().any(|attribute| {
+                keys.contains(&attribute.key.as_str()) && glob.matches(&attribute.value.as_str())
+            }),
+            Self::Attribute(key, glob) => attributes
+                .iter()
+                .any(|attribute| attribute.key == *key && glob.matches(&attribute.value.as_str())),
+            Self::HealthCheck => is_health_check(name, attributes),
+        }
+    }
+}
+
+fn is_health_check(name: &str, attributes: &[KeyValue]) -> bool {
+    // A gRPC span's name is its method; Kratos' begins with a slash.
+    let name = name.strip_prefix('/').unwrap_or(name);
+    if is_below(name, HEALTH_SERVICE) {
+        return true;
+    }
+    attributes.iter().any(|attribute| {
+        let key = attribute.key.as_str();
+        (ROUTES.contains(&key) || PATHS.contains(&key)) && {
+            let path = attribute.value.as_str();
+            let path = path.split('?').next().unwrap_or_default();
+            HEALTH_PATHS.iter().any(|health| is_below(path, health))
+        }
+    })
+}
+
+/// `folder` itself, or something in it.
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_must_hold() {
+        let attributes = [
+            KeyValue::new("http.request.method", "GET"),
+            KeyValue::new("http.route", "/orders/{id}"),
+            KeyValue::new("tier", 3),
+        ];
+        let matches =
+            |spans: Spans| spans.matches("GET /orders/{id}", &SpanKind::Server, &attributes);
+        for spans in [
+            Spans::any(),
+            Spans::any().kind(SpanKind::Server),
+            Spans::any().name("GET *"),
+            Spans::any().route("/orders/*"),
+            Spans::any().method("G*"),
+            Spans::any().attribute("tier", "3"),
+            Spans::any()
+                .method("GET")
+                .route("/orders/{id}")
+                .attribute("tier", "*"),
+        ] {
+            assert!(matches(spans.clone()), "{spans:?}");
+        }
+        for spans in [
+            Spans::any().kind(SpanKind::Client),
+            Spans::any().name("GET"),
+            Spans::any().route("/orders"),
+            Spans::any().path("/orders/*"),
+            Spans::any().method("POST"),
+            Spans::any().attribute("tier", "4"),
+            Spans::any().attribute("other", "*"),
+            Spans::any().method("GET").route("/carts/*"),
+            Spans::health_checks(),
+        ] {
+            assert!(!matches(spans.clone()), "{spans:?}");
+        }
+    }
+
+    #[test]
+    fn health_checks_of_http_and_grpc() {
+        let is = |name: &str, key: &'static str, value: &str| {
+            let attributes = [KeyValue::new(key, value.to_owned())];
+            Spans::health_checks().matches(name, &SpanKind::Server, &attributes)
+        };
+        assert!(is("GET", "url.path", "/healthz"));
+        assert!(is("GET", "url.path", "/readyz/etcd"));
+        assert!(is("GET /health", "http.route", "/health"));
+        assert!(is("/health", "http.target", "/health?full=1"));
+        assert!(is("grpc.health.v1.Health/Check", "rpc.system.name", "grpc"));
+        assert!(is("/grpc.health.v1.Health/Watch", "rpc.system", "grpc"));
+        assert!(!is("GET", "url.path", "/healthy-food"));
+        assert!(!is("GET", "url.path", "/shop/health"));
+        assert!(!is("GET", "url.full", "/health"));
+        assert!(!is("grpc.health.v1.HealthFood/Order", "rpc.system", "grpc"));
+    }
+}

@@ -1,0 +1,151 @@
+//! `OTEL_TRACES_EXPORTER`, and what its exporter is told.
+
+use std::fmt;
+use std::time::Duration;
+
+use lianlu_sdk::{Export, Failure, OptionError};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+
+use super::warning::{Reader, Warning, say};
+
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+
+/// Where spans go.
+#[derive(Clone)]
+pub(super) enum Target {
+    #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+    Otlp(super::otlp::Otlp),
+    #[cfg(feature = "jaeger")]
+    Jaeger(super::jaeger::Jaeger),
+    #[cfg(feature = "zipkin")]
+    Zipkin(super::zipkin::Zipkin),
+    #[cfg(feature = "console")]
+    Console,
+    Nowhere,
+}
+
+pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
+    let text = reader.text(EXPORTER).unwrap_or_default();
+    let mut names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let name = names.next().unwrap_or("otlp");
+    if names.next().is_some() {
+        let problem = "lianlu has one exporter at a time";
+        reader.warn(EXPORTER, &text, problem, format!("{name} is used"));
+    }
+    match known(name, reader, timeout) {
+        Ok(target) => target,
+        Err(problem) => {
+            let default = (name != "otlp")
+                .then(|| known("otlp", reader, timeout).ok())
+                .flatten();
+            let instead = match default {
+                Some(_) => "otlp is used",
+                None => "spans go nowhere",
+            };
+            reader.warn(EXPORTER, name, problem, instead);
+            default.unwrap_or(Target::Nowhere)
+        }
+    }
+}
+
+/// `Err` says why it can't be had.
+#[cfg_attr(
+    not(any(
+        feature = "otlp-grpc",
+        feature = "otlp-http",
+        feature = "jaeger",
+        feature = "zipkin"
+    )),
+    allow(unused_variables)
+)]
+fn known(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, String> {
+    match name.to_ascii_lowercase().as_str() {
+        #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+        "otlp" => Ok(Target::Otlp(super::otlp::read(reader, timeout))),
+        #[cfg(feature = "jaeger")]
+        "jaeger" => Ok(Target::Jaeger(super::jaeger::read(reader, timeout))),
+        #[cfg(feature = "zipkin")]
+        "zipkin" => Ok(Target::Zipkin(super::zipkin::read(reader, timeout))),
+        // The second is its older name.
+        #[cfg(feature = "console")]
+        "console" | "logging" => Ok(Target::Console),
+        "none" => Ok(Target::Nowhere),
+        // Each is reached where its feature is off.
+        #[allow(unreachable_patterns)]
+        name @ ("otlp" | "jaeger" | "zipkin" | "console") => Err(format!(
+            "this program was built without the feature `{name}`"
+        )),
+        _ => Err("not an exporter (otlp, jaeger, zipkin, console, none)".to_owned()),
+    }
+}
+
+impl Target {
+    #[cfg_attr(
+        not(any(
+            feature = "otlp-grpc",
+            feature = "otlp-http",
+            feature = "jaeger",
+            feature = "zipkin",
+            feature = "console"
+        )),
+        allow(unused_variables)
+    )]
+    pub(super) fn build(&self, resource: &Resource) -> Box<dyn Export> {
+        let built: Result<Box<dyn Export>, OptionError> = match self {
+            #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+            Self::Otlp(otlp) => otlp.build(resource).map(boxed),
+            #[cfg(feature = "jaeger")]
+            Self::Jaeger(jaeger) => jaeger.build(resource).map(boxed),
+            #[cfg(feature = "zipkin")]
+            Self::Zipkin(zipkin) => zipkin.build(resource).map(boxed),
+            #[cfg(feature = "console")]
+            Self::Console => Ok(boxed(lianlu_sdk::console::Exporter::new(
+                lianlu_sdk::console::Tree::stdout(),
+                resource,
+            ))),
+            Self::Nowhere => Ok(boxed(Unusable(String::new()))),
+        };
+        // All values were tried before; what is left is a machine out of sockets or threads.
+        built.unwrap_or_else(|error| {
+            let reason = error.to_string();
+            say(&Warning {
+                variable: EXPORTER,
+                value: format!("{self:?}"),
+                problem: reason.clone(),
+                instead: "spans are lost".to_owned(),
+            });
+            boxed(Unusable(reason))
+        })
+    }
+}
+
+fn boxed(export: impl Export) -> Box<dyn Export> {
+    Box::new(export)
+}
+
+/// Loses every span, for a reason.
+struct Unusable(String);
+
+impl Export for Unusable {
+    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+        Err(Failure::new(batch.len(), self.0.clone()))
+    }
+}
+
+// By name, so that no log shows credentials.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+            Self::Otlp(_) => "otlp",
+            #[cfg(feature = "jaeger")]
+            Self::Jaeger(_) => "jaeger",
+            #[cfg(feature = "zipkin")]
+            Self::Zipkin(_) => "zipkin",
+            #[cfg(feature = "console")]
+            Self::Console => "console",
+            Self::Nowhere => "none",
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! Percent-encoding, as the values of variables have it.
+
+/// The text behind `%2C` and its likes; `None` where a `%` has no two hex digits after it, or the
+/// result is no UTF-8.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(bytes.next()?).to_digit(16);
+            let (high, low) = (digit()?, digit()?);
+            out.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn decodes() {
+        assert_eq!(decode("a%2Cb%3d+").as_deref(), Some("a,b=+"));
+        assert_eq!(decode("%E9%93%BE路").as_deref(), Some("链路"));
+        for bad in ["%", "%1", "%zz", "%E9", "a%2"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is said about a variable that can't be used, and how variables are read.
+
+use std::fmt;
+use std::io::Write;
+
+use lianlu_sdk::OptionError;
+
+/// An environment variable whose value can't be used, and what is done instead.
+///
+/// ```text
+/// OTEL_TRACES_SAMPLER="foo": not a sampler (always_on, …); parentbased_always_on is used
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The variable.
+    pub variable: &'static str,
+    /// Its value, or the part that is wrong; `***` where it may be a secret.
+    pub value: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+    /// What is done instead.
+    pub instead: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            variable,
+            value,
+            problem,
+            instead,
+        } = self;
+        write!(f, "{variable}={value:?}: {problem}; {instead}")
+    }
+}
+
+/// Says it on standard error, in one line.
+pub(super) fn say(warning: &Warning) {
+    // In one piece, as others write there too. Nobody left to tell if this fails.
+    let _ = std::io::stderr().write_all(format!("lianlu: {warning}\n").as_bytes());
+}
+
+/// Reads variables, and keeps what is to be said about them.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl Reader {
+    /// A variable that is set to something.
+    pub(super) fn text(&mut self, variable: &'static str) -> Option<String> {
+        let value = std::env::var_os(variable)?;
+        match value.into_string() {
+            Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
+            Err(value) => {
+                let value = value.to_string_lossy();
+                self.warn(variable, &value, "not in UTF-8", "it is ignored");
+                None
+            }
+        }
+    }
+
+    /// A number from `least` on. Without one, `default` is what the warning says.
+    pub(super) fn number(
+        &mut self,
+        variable: &'static str,
+        least: u64,
+        default: impl fmt::Display,
+    ) -> Option<u64> {
+        let value = self.text(variable)?;
+        match value.parse() {
+            Ok(number) if number >= least => Some(number),
+            _ => {
+                let problem = match least {
+                    0 => "needs a whole number".to_owned(),
+                    least => format!("needs a whole number, {least} or more"),
+                };
+                self.warn(variable, &value, problem, format!("{default} is used"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        variable: &'static str,
+        value: &str,
+        problem: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        // Takes a password out of a URL.
+        let error = OptionError::new(variable, value, problem);
+        self.refuse(error, instead);
+    }
+
+    pub(super) fn refuse(&mut self, error: OptionError, instead: impl Into<String>) {
+        self.warnings.push(Warning {
+            variable: error.option,
+            value: error.value,
+            problem: error.problem,
+            instead: instead.into(),
+        });
+    }
+}

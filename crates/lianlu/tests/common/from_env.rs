@@ -1,0 +1,237 @@
+//! `pipeline_from_env` in a process of its own, with the environment that a test wants, and a collector
+//! that keeps what it is sent.
+//!
+//! A process can't change its environment safely, so a test starts itself again.
+#![allow(dead_code, unreachable_pub)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use lianlu::{FlushError, KeyValue};
+use opentelemetry::trace::{
+    Link, Span, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
+};
+use opentelemetry::{Array, Value};
+
+/// Only a hang gets there.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Set in the started process.
+const CHILD: &str = "LIANLU_TEST_CHILD";
+
+/// How a started process went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// `started=1 exported=1 name=shop`.
+    pub line: String,
+    /// What was said on standard error.
+    pub said: Vec<String>,
+}
+
+impl Outcome {
+    /// Asserts that exactly one thing was said, and that it begins like this.
+    #[track_caller]
+    pub fn warns(&self, beginning: &str) -> &Self {
+        assert_eq!(self.said.len(), 1, "{self:#?}");
+        let line = format!("lianlu: {beginning}");
+        assert!(self.said[0].starts_with(&line), "{self:#?}");
+        self
+    }
+
+    /// Asserts that nothing was said.
+    #[track_caller]
+    pub fn is_silent(&self) -> &Self {
+        assert!(self.said.is_empty(), "{self:#?}");
+        self
+    }
+
+    /// Asserts a part of the outcome's line.
+    #[track_caller]
+    pub fn has(&self, part: &str) -> &Self {
+        let found = self.line.split(' ').any(|it| it == part);
+        assert!(found, "no {part}: {self:#?}");
+        self
+    }
+}
+
+/// In the started process, records spans and ends it; elsewhere does nothing.
+pub fn child() -> bool {
+    if std::env::var_os(CHILD).is_none() {
+        return false;
+    }
+    let guard = lianlu::pipeline_from_env().install().unwrap();
+    let recording = record(&guard);
+    // Until the test has seen what it waits for.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    // Shorter than any exporter's own default, so that one that isn't told its time-out is noticed.
+    let flushed = guard.flush_timeout(Duration::from_secs(8));
+    let flushed = match flushed {
+        Ok(()) => "true",
+        Err(FlushError::Lost { .. }) => "lost",
+        Err(_) => "waiting",
+    };
+    let counts = guard.counts();
+    let debug = format!("{:?}", guard.handle());
+    let batch = part(&debug, "batch_size: ");
+    let queue = part(&debug, "queue_size: ");
+    let delay = part(&debug, "schedule_delay: ");
+    println!(
+        "outcome: started={} exported={} recording={recording} flushed={flushed} name={} batch={batch} \
+         queue={queue} delay={delay}",
+        counts.started,
+        counts.exported,
+        guard.service_name().unwrap_or_default(),
+    );
+    true
+}
+
+fn part(debug: &str, key: &str) -> String {
+    let (_, rest) = debug.split_once(key).unwrap();
+    rest.split([',', ' ']).next().unwrap().to_owned()
+}
+
+/// One span with three of each; says whether it was recorded.
+fn record(guard: &lianlu::Guard) -> bool {
+    let attributes = |name: &str| {
+        (0..3)
+            .map(|at| KeyValue::new(format!("{name}-{at}"), "链路追踪系统"))
+            .collect::<Vec<_>>()
+    };
+    let links = (1..=3).map(|at| {
+        let id = (TraceId::from(at), SpanId::from(1));
+        let context = SpanContext::new(id.0, id.1, TraceFlags::SAMPLED, true, TraceState::NONE);
+        Link::new(context, attributes(&format!("link{at}")), 0)
+    });
+    let tracer = guard.tracer_provider().tracer("test");
+    let mut span = tracer
+        .span_builder("test-span")
+        .with_attributes(attributes("span"))
+        .with_links(links.collect())
+        .start(&tracer);
+    let list = Value::Array(Array::String(vec!["abcdefgh".into()]));
+    span.set_attribute(KeyValue::new("span-list", list));
+    for at in 0..3 {
+        span.add_event(format!("event{at}"), attributes(&format!("event{at}")));
+    }
+    let recording = span.is_recording();
+    span.end();
+    recording
+}
+
+/// Starts the test of this name again, with these variables and no others.
+pub fn run(test: &str, variables: &[(&str, &str)]) -> Outcome {
+    run_until(test, variables, || ()).0
+}
+
+/// As [`run`], and the process lives until `seen` returns.
+pub fn run_until<T>(
+    test: &str,
+    variables: &[(&str, &str)],
+    seen: impl FnOnce() -> T,
+) -> (Outcome, T) {
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env_clear()
+        .env(CHILD, "1")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let seen = seen();
+    drop(process.stdin.take());
+    let output = process.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let Some((_, line)) = out.split_once("outcome: ") else {
+        panic!("{variables:?}: {out}{said}");
+    };
+    let outcome = Outcome {
+        line: line.lines().next().unwrap().to_owned(),
+        said: said.lines().map(str::to_owned).collect(),
+    };
+    (outcome, seen)
+}
+
+/// An HTTP request as it came.
+#[derive(Debug)]
+pub struct Request {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// Whether the body holds this text; protobuf and JSON have texts as they are.
+    pub fn has(&self, text: &str) -> bool {
+        self.body
+            .windows(text.len())
+            .any(|it| it == text.as_bytes())
+    }
+}
+
+/// Takes what it is sent.
+pub struct Collector {
+    pub url: String,
+    requests: Receiver<Request>,
+}
+
+impl Collector {
+    pub fn start() -> Self {
+        Self::answering("{}")
+    }
+
+    /// Answers every request with `body`.
+    pub fn answering(body: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sent, requests) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Some(request) = read(&mut stream.unwrap(), body) else {
+                    continue;
+                };
+                if sent.send(request).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { url, requests }
+    }
+
+    /// The next request.
+    #[track_caller]
+    pub fn request(&self) -> Request {
+        self.requests.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Whether none has come that wasn't taken.
+    pub fn is_idle(&self) -> bool {
+        self.requests.try_recv().is_err()
+    }
+}
+
+fn read(stream: &mut TcpStream, answer: &str) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = head.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        let is_length = key.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    let length = answer.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+    reader.into_inner().write_all(answer.as_bytes()).ok()?;
+    Some(Request { head, body })
+}
