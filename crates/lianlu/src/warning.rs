@@ -8,6 +8,6 @@ pub(crate) fn warn_variable(variable: &str, value: &str, why: &str) {
 }
 
 pub(crate) fn warn(message: &str) {
-    // A closed standard error is no reason to stop.
-    let _ = writeln!(std::io::stderr(), "lianlu: {message}");
+    // In one piece, as others write there too. A closed standard error is no reason to stop.
+    let _ = std::io::stderr().write_all(format!("lianlu: {message}\n").as_bytes());
 }

@@ -209,15 +209,16 @@ async fn an_http_status_stands_for_a_grpc_status() {
     }
 }
 
-/// gRPC-Web in base64 hides its trailers: what can't be known is left out, and is no error.
-#[tokio::test]
-async fn a_status_in_base64_is_not_guessed() {
+/// The server's span of a call in gRPC-Web's text mode that is answered with `pieces`.
+async fn answered_in_text<const N: usize>(
+    pieces: [&'static str; N],
+) -> opentelemetry_sdk::trace::SpanData {
     let traces = Traces::default();
     let app = axum::Router::new()
-        .fallback(|| async {
+        .fallback(move || async move {
             Response::builder()
                 .header("content-type", "application/grpc-web-text+proto")
-                .body(Body::from("AAAAAAA=gAAAAA9ncnBjLXN0YXR1czowDQo="))
+                .body(scripted(pieces.map(Step::Data)))
                 .unwrap()
         })
         .layer(traces.server());
@@ -228,7 +229,24 @@ async fn a_status_in_base64_is_not_guessed() {
     let client = common::http::plain(http::Version::HTTP_11);
     let response = soon(client.request(request)).await.unwrap();
     common::http::read(response).await.unwrap();
-    let span = traces::server(&traces.all(1).await);
+    traces::server(&traces.all(1).await)
+}
+
+/// gRPC-Web's text mode has frames and trailers in base64, each piece padded on its own.
+#[tokio::test]
+async fn a_status_in_base64_is_read() {
+    // A message of 3 bytes; then trailers: `grpc-status:13`, cut within a group of four.
+    let span = answered_in_text(["AAAAAANhYmM=", "gAAAABB", "ncnBjLXN0YXR1czoxMw0K"]).await;
+    assert_error(&span, "INTERNAL");
+    assert_eq!(text(&span, "rpc.response.status_code"), Some("INTERNAL"));
+    assert_eq!(int(&span, "lianlu.rpc.response.messages"), Some(1));
+    assert_eq!(int(&span, "lianlu.rpc.response.bytes"), Some(3));
+}
+
+/// What claims to be base64 and is none: what can't be known is left out, and is no error.
+#[tokio::test]
+async fn a_status_in_broken_base64_is_not_guessed() {
+    let span = answered_in_text(["AAAA{}AAAA", "gAAAABBncnBjLXN0YXR1czoxMw0K"]).await;
     assert_eq!(span.status, opentelemetry::trace::Status::Unset);
     assert_eq!(text(&span, "rpc.response.status_code"), None);
     assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);

@@ -158,8 +158,8 @@ pub(crate) struct End {
     /// The response's.
     pub(crate) version: Option<http::Version>,
     pub(crate) grpc_status: Option<Status>,
-    /// Whether the status of a gRPC call can't be known: it is in gRPC-Web's base64, or the span ended
-    /// before it came.
+    /// Whether the status of a gRPC call can't be known: the span ended before it came, or it was in a
+    /// text that can't be read.
     pub(crate) is_unreadable: bool,
     pub(crate) failure: Option<Failure>,
     /// Of a gRPC call.

@@ -5,12 +5,14 @@
 //! ```
 //!
 //! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) a last frame with flag
-//! 0x80 holds the trailers, as lines of `name: value`.
+//! 0x80 holds the trailers, as lines of `name: value`. Its text mode is the base64 of all that.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::base64::Decoder;
 
 const HEADER_LEN: usize = 5;
 
@@ -40,9 +42,16 @@ pub(crate) struct FrameCounter {
     /// The lengths of the first messages, for who wants them, and how many more are wanted.
     lengths: Vec<u32>,
     lengths_wanted: u32,
+    /// In gRPC-Web's text mode.
+    text: Option<Decoder>,
 }
 
 impl FrameCounter {
+    /// The body is the base64 of gRPC-Web's text mode.
+    pub(crate) fn decode_text(&mut self) {
+        self.text = Some(Decoder::default());
+    }
+
     /// Also keeps the lengths of the first `wanted` messages.
     pub(crate) fn keep_lengths(&mut self, wanted: u32) {
         self.lengths_wanted = wanted;
@@ -68,7 +77,14 @@ impl FrameCounter {
         let mut seen = 0;
         for piece in pieces.iter().take(count) {
             seen += piece.len();
-            self.feed_bytes(piece);
+            match self.text.take() {
+                None => self.feed_bytes(piece),
+                Some(mut text) => {
+                    text.feed(piece, |bytes| self.feed_bytes(bytes));
+                    self.blind |= text.broken;
+                    self.text = Some(text);
+                }
+            }
         }
         self.blind |= seen != data.remaining();
     }

@@ -1,11 +1,11 @@
 //! Propagators by the names that OpenTelemetry gives them.
 
-use std::io::Write;
 use std::sync::Once;
 
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 
 use super::{B3, Baggage, Jaeger, ServiceName, TraceContext, XRay};
+use crate::warning::warn;
 
 const VARIABLE: &str = "OTEL_PROPAGATORS";
 
@@ -95,11 +95,9 @@ pub(super) fn from_env_for(service_name: &ServiceName) -> Option<TextMapComposit
     if !unknown.is_empty() {
         SAID.call_once(|| {
             for unknown in &unknown {
-                // Nobody left to tell if this fails.
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "lianlu: {VARIABLE}: {unknown}; the others in the list are used"
-                );
+                warn(&format!(
+                    "{VARIABLE}: {unknown}; the others in the list are used"
+                ));
             }
         });
     }

@@ -64,6 +64,9 @@ pub(super) struct Call {
     http_status: Option<StatusCode>,
     version: Option<Version>,
     is_unreadable: bool,
+    /// Whether request or response are in gRPC-Web's text mode.
+    is_text_request: bool,
+    is_text: bool,
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
     requests: Option<Arc<RequestMeter>>,
@@ -126,6 +129,8 @@ impl Call {
             http_status: None,
             version: None,
             is_unreadable: false,
+            is_text_request: content_type_begins(head.headers(), WEB_TEXT),
+            is_text: false,
             grpc_status: None,
             late_route: None,
             requests: None,
@@ -153,6 +158,7 @@ impl Call {
                 0
             },
             sent: self.kind == SpanKind::Client,
+            text: self.is_text_request,
             content: if is_http && self.recording {
                 options.request_content
             } else {
@@ -202,11 +208,13 @@ impl Call {
                 // Final only in a response without a body; otherwise the trailers have the last word.
                 self.grpc_status = Status::from_headers(&head.headers);
                 let content = content(&head.headers);
-                self.is_unreadable = matches!(content, ContentType::Base64);
                 // No answer of gRPC's: a client reads it as far as it notices, and drops the rest.
                 let is_other = matches!(content, ContentType::Other) || !status.is_success();
-                if is_other || self.is_unreadable {
+                if is_other {
                     self.responses.look_away();
+                } else if matches!(content, ContentType::Text) {
+                    self.is_text = true;
+                    self.responses.decode_text();
                 }
                 body_ended || is_other
             }
@@ -344,7 +352,10 @@ impl Call {
             protocol: self.protocol,
             http_status: self.http_status,
             version: self.version,
-            is_unreadable: self.is_unreadable || goes_on,
+            // A text that was none hides the trailers.
+            is_unreadable: self.is_unreadable
+                || goes_on
+                || (self.is_text && self.responses.totals().is_none()),
             grpc_status: if goes_on {
                 None
             } else {
@@ -443,16 +454,18 @@ fn since(now: Totals, before: Totals) -> Totals {
 /// What the body of a gRPC call's response is made of.
 enum ContentType {
     Frames,
-    /// gRPC-Web's text mode.
-    Base64,
+    /// The same in the base64 of gRPC-Web's text mode.
+    Text,
     /// Somebody else's page.
     Other,
 }
 
+/// What the content type of gRPC-Web's text mode begins with.
+const WEB_TEXT: &[u8] = b"application/grpc-web-text";
+
 fn content(headers: &http::HeaderMap) -> ContentType {
-    const TEXT: &[u8] = b"application/grpc-web-text";
-    if content_type_begins(headers, TEXT) {
-        ContentType::Base64
+    if content_type_begins(headers, WEB_TEXT) {
+        ContentType::Text
     } else if content_type_begins(headers, CONTENT_TYPE)
         || !headers.contains_key(http::header::CONTENT_TYPE)
     {

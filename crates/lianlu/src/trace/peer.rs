@@ -4,11 +4,22 @@ use std::net::SocketAddr;
 
 use crate::request::RequestHead;
 
+/// What tonic knows of a connection over TCP, with or without TLS.
+#[cfg(feature = "tonic")]
+fn tcp<'a>(head: &RequestHead<'a>) -> Option<&'a tonic::transport::server::TcpConnectInfo> {
+    let extensions = head.extensions();
+    #[cfg(feature = "tonic-tls")]
+    if let Some(info) = extensions.get::<tonic::transport::server::TlsConnectInfo<_>>() {
+        return Some(info.get_ref());
+    }
+    extensions.get()
+}
+
 /// The other end.
 pub(super) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
     let extensions = head.extensions();
     #[cfg(feature = "tonic")]
-    if let Some(info) = extensions.get::<tonic::transport::server::TcpConnectInfo>() {
+    if let Some(info) = tcp(head) {
         return info.remote_addr();
     }
     #[cfg(feature = "axum")]
@@ -21,9 +32,7 @@ pub(super) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
 /// Our end.
 #[cfg(feature = "tonic")]
 pub(super) fn local(head: &RequestHead<'_>) -> Option<SocketAddr> {
-    use tonic::transport::server::TcpConnectInfo;
-
-    head.extensions().get::<TcpConnectInfo>()?.local_addr()
+    tcp(head)?.local_addr()
 }
 
 /// Nobody but tonic tells it.

@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     /// How many messages become events, and whether they are sent or received.
     pub(super) events: u32,
     pub(super) sent: bool,
+    /// Whether it is in gRPC-Web's text mode.
+    pub(super) text: bool,
     /// How many bytes of content are kept.
     pub(super) content: usize,
 }
@@ -137,6 +139,9 @@ mod metered {
         ) -> Self {
             let mut counter = FrameCounter::default();
             counter.keep_lengths(wanted.events);
+            if wanted.text {
+                counter.decode_text();
+            }
             Self {
                 inner,
                 context: context.clone(),

@@ -1,7 +1,6 @@
 //! What is said about a variable that can't be used, and how variables are read.
 
 use std::fmt;
-use std::io::Write;
 
 use lianlu_sdk::OptionError;
 
@@ -37,8 +36,7 @@ impl fmt::Display for Warning {
 
 /// Says it on standard error, in one line.
 pub(super) fn say(warning: &Warning) {
-    // In one piece, as others write there too. Nobody left to tell if this fails.
-    let _ = std::io::stderr().write_all(format!("lianlu: {warning}\n").as_bytes());
+    crate::warning::warn(&warning.to_string());
 }
 
 /// Reads variables, and keeps what is to be said about them.
