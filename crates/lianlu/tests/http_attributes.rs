@@ -307,3 +307,22 @@ async fn a_host_of_each_kind() {
         assert_eq!(int(&client, "server.port"), port.or(Some(80)));
     }
 }
+
+/// A request in HTTP/1.1 does not tell the scheme; a server that speaks TLS itself does.
+#[tokio::test]
+async fn a_server_may_say_that_it_speaks_tls() {
+    for (layer, scheme) in [
+        (Traces::server as fn(&Traces) -> _, "http"),
+        (|traces: &Traces| traces.server().with_https(), "https"),
+    ] {
+        let traces = Traces::default();
+        let app = Router::new().route("/", get(async || "home"));
+        let address = net::serve(app.layer(layer(&traces))).await;
+        let request = net::request(Method::GET, address, "/");
+        soon(net::plain(Version::HTTP_11).request(request))
+            .await
+            .unwrap();
+        let span = traces::server(&traces.all(1).await);
+        assert_eq!(text(&span, "url.scheme"), Some(scheme));
+    }
+}

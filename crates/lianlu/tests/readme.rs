@@ -56,6 +56,44 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 // [/readme]
 
+#[allow(dead_code)]
+fn from_the_environment() -> Result<(), lianlu::PipelineError> {
+    // [readme]
+    let guard = lianlu::pipeline_from_env().install()?; // OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, …
+    // [/readme]
+    drop(guard);
+    Ok(())
+}
+
+#[test]
+fn a_layer_with_more_to_say() -> Result<(), lianlu::BadEntry> {
+    // [readme]
+    use lianlu::{HeaderCapture, StreamEnd, TrustedProxies};
+    use std::time::Duration;
+
+    let layer = lianlu::server()
+        .with_filter(|head| !lianlu::health_checks(head))
+        .with_trusted_proxies(TrustedProxies::new(["10.0.0.0/8"])?)
+        .with_captured_request_headers(HeaderCapture::new().allow("x-tenant-*"))
+        .with_trace_id_header(http::HeaderName::from_static("x-trace-id"))
+        .with_stream_end_by(|_, route| match route {
+            Some("/events") => StreamEnd::Sliced(Duration::from_secs(60)),
+            _ => StreamEnd::Body,
+        })
+        .with_active_requests();
+    // [/readme]
+    drop(layer);
+    Ok(())
+}
+
+#[allow(dead_code)]
+#[rustfmt::skip]
+fn lines_that_know_their_trace() {
+    // [readme]
+    tracing_subscriber::fmt().json().map_event_format(lianlu::logs::json).init();
+    // [/readme]
+}
+
 /// The code without comments, which are in the reader's language.
 fn code(text: &str) -> String {
     text.lines()
@@ -64,17 +102,37 @@ fn code(text: &str) -> String {
         .collect()
 }
 
+/// What stands between each `begin` and the `end` after it, with its indentation taken away.
+fn blocks(text: &str, begin: &str, end: &str) -> Vec<String> {
+    let block = |rest: &str| {
+        let (block, _) = rest.split_once(end).unwrap();
+        let indent = block.len() - block.trim_start_matches(' ').len();
+        let lines = block
+            .lines()
+            .map(|line| line.get(indent..).unwrap_or_default());
+        code(&lines.map(|line| format!("{line}\n")).collect::<String>())
+    };
+    text.split(begin).skip(1).map(block).collect()
+}
+
 #[test]
 fn both_readmes_show_this_code() {
-    let this = include_str!("readme.rs");
-    let (_, rest) = this.split_once("// [readme]\n").unwrap();
-    let (expected, _) = rest.split_once("// [/readme]\n").unwrap();
+    let begin = concat!("// [read", "me]\n");
+    let end = concat!("// [/read", "me]\n");
+    let mut expected = blocks(include_str!("readme.rs"), begin, end);
+    for block in &mut expected {
+        // The indentation of the end mark.
+        block.truncate(block.trim_end().len());
+    }
+    assert_eq!(expected.len(), 4);
     for readme in [
         include_str!("../../../README.md"),
         include_str!("../../../README.zh-CN.md"),
     ] {
-        let (_, rest) = readme.split_once("```rust\n").unwrap();
-        let (shown, _) = rest.split_once("```\n").unwrap();
-        assert_eq!(code(shown), code(expected));
+        let mut shown = blocks(readme, "```rust\n", "```\n");
+        for block in &mut shown {
+            block.truncate(block.trim_end().len());
+        }
+        assert_eq!(shown, expected);
     }
 }

@@ -75,6 +75,7 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
     }
     let scheme = start.origin.scheme.unwrap_or(match head.uri().scheme() {
         Some(scheme) if *scheme == Scheme::HTTPS => "https",
+        None if settings.https => "https",
         _ => "http",
     });
     sink.put(&table::URL_SCHEME, scheme);

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) grpc_methods: Arc<GrpcMethods>,
     pub(crate) hosts: Arc<KnownHosts>,
     pub(crate) redaction: Redaction,
+    /// Whether a server speaks TLS itself.
+    pub(crate) https: bool,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,
 }
@@ -52,6 +54,7 @@ impl Default for Settings {
             grpc_methods: Arc::default(),
             hosts: Arc::default(),
             redaction: Redaction::default(),
+            https: false,
             request_headers: HeaderCapture::default(),
             response_headers: HeaderCapture::default(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::layer::TraceLayer;
-use super::super::side::Side;
+use super::super::side::{ServerSide, Side};
 use crate::conventions::Dialect;
 use crate::conventions::methods::{GrpcMethods, KnownMethods};
 use crate::conventions::opt_in::OptIn;
@@ -73,5 +73,14 @@ impl<K: Side> TraceLayer<K> {
             options.settings.dialect = Dialect::Kratos;
             options.name_scope();
         })
+    }
+}
+
+impl TraceLayer<ServerSide> {
+    /// This server's own sockets speak TLS: `url.scheme` is `https`. Over HTTP/2 the request says so
+    /// itself; an HTTP/1.1 request does not. (Behind a proxy that speaks TLS in its place, use
+    /// [`with_trusted_proxies`](Self::with_trusted_proxies).)
+    pub fn with_https(self) -> Self {
+        self.with(|options| options.settings.https = true)
     }
 }
