@@ -95,7 +95,7 @@ pub(super) struct NewCall<'a> {
 }
 
 impl Call {
-    pub(super) fn new(new: NewCall<'_>) -> Self {
+    pub(super) fn new(new: NewCall<'_>) -> Box<Self> {
         let head = &new.head;
         let timeout = match new.protocol {
             Protocol::Grpc => head.header("grpc-timeout").and_then(parse_timeout),
@@ -111,7 +111,7 @@ impl Call {
         } else {
             0
         };
-        Self {
+        Box::new(Self {
             deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
@@ -137,7 +137,7 @@ impl Call {
             responses,
             response_events: MessageEvents::new(!is_client),
             response_size: 0,
-        }
+        })
     }
 
     pub(super) fn protocol(&self) -> Protocol {
@@ -373,7 +373,7 @@ impl Call {
     }
 
     /// Says how the call went: to its span, to the hooks, to the metrics.
-    pub(super) fn end(mut self, context: &Context, failure: Option<Failure>) {
+    pub(super) fn end(mut self: Box<Self>, context: &Context, failure: Option<Failure>) {
         let duration = self.began.instant.elapsed();
         let end = self.facts(failure, false);
         let options = Arc::clone(&self.options);

@@ -11,7 +11,8 @@ use crate::conventions::Failure;
 #[derive(Debug)]
 pub(crate) struct Scope {
     context: Context,
-    call: Option<Call>,
+    /// Boxed: the scope moves with the future and its response.
+    call: Option<Box<Call>>,
     /// Set while the service or the body runs: still set at the drop, it has panicked.
     running: bool,
 }
@@ -26,7 +27,7 @@ impl Scope {
         }
     }
 
-    pub(super) fn traced(context: Context, call: Call) -> Self {
+    pub(super) fn traced(context: Context, call: Box<Call>) -> Self {
         Self {
             context,
             call: Some(call),
@@ -39,12 +40,12 @@ impl Scope {
     }
 
     pub(super) fn call(&mut self) -> Option<&mut Call> {
-        self.call.as_mut()
+        self.call.as_deref_mut()
     }
 
     /// The call with its context.
     pub(super) fn parts(&mut self) -> (&Context, Option<&mut Call>) {
-        (&self.context, self.call.as_mut())
+        (&self.context, self.call.as_deref_mut())
     }
 
     /// Runs a piece of the call with its context current. A panic in it is seen when the call is
