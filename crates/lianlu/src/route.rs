@@ -23,7 +23,6 @@ use std::borrow::Cow;
 pub struct Route(pub Cow<'static, str>);
 
 #[cfg(feature = "axum")]
-#[cfg(feature = "axum")]
 pub use late::{RouteFuture, RouteLayer, RouteService, route_layer};
 
 #[cfg(feature = "axum")]
@@ -120,7 +119,10 @@ mod late {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let this = self.project();
             let mut response = ready!(this.inner.poll(cx))?;
-            if let Some(route) = this.route.take() {
+            // A handler, or a router further in, knows better.
+            if let Some(route) = this.route.take()
+                && response.extensions().get::<Route>().is_none()
+            {
                 response.extensions_mut().insert(route);
             }
             Poll::Ready(Ok(response))

@@ -238,6 +238,15 @@ pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'
             sink.span(row, count(size));
         }
     }
+    late_route(carried, end, sink)
+}
+
+/// Writes a route that was not known at the start. Gives the name that it makes.
+pub(super) fn late_route(
+    carried: &Carried,
+    end: &End,
+    sink: &mut Sink,
+) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
     sink.put(&table::HTTP_ROUTE, route.clone());
     Some(name(&carried.http_method, Some(route)))

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, Status};
 
-use super::keys::{exception, kratos as keys};
+use super::keys::{LIANLU_STREAM_SLICE, exception, kratos as keys};
 use super::settings::Settings;
 use super::{End, Ended, Failure, Protocol, Start, count};
 use crate::grpc::Code;
@@ -86,6 +86,15 @@ fn peer(start: &Start<'_>) -> Option<(String, String)> {
     Some((host.to_owned(), port?.to_string()))
 }
 
+/// Of a slice that is followed by another: Kratos has no word for it.
+pub(super) fn slice(end: &End) -> Vec<KeyValue> {
+    let number = end.slice.map(i64::from);
+    number
+        .map(|number| KeyValue::new(LIANLU_STREAM_SLICE, number))
+        .into_iter()
+        .collect()
+}
+
 pub(super) fn end(end: &End) -> Ended {
     let error = match end.protocol {
         Protocol::Grpc => grpc_error(end),
@@ -93,6 +102,7 @@ pub(super) fn end(end: &End) -> Ended {
     };
     let mut ended = Ended {
         status: Status::Ok,
+        attributes: slice(end),
         ..Ended::default()
     };
     if let Some(error) = &error {

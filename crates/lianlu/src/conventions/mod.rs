@@ -281,9 +281,16 @@ pub(crate) fn end(
     }
 }
 
-/// Attributes of a slice that is followed by another. It has no status, and no labels: the metrics know
-/// one call.
-pub(crate) fn slice(carried: &Carried, end: &End) -> Vec<KeyValue> {
+/// Attributes of a slice that is followed by another, and a better name if there is one now. It has no
+/// status, and no labels: the metrics know one call.
+pub(crate) fn slice(
+    settings: &Settings,
+    carried: &Carried,
+    end: &End,
+) -> (Option<Cow<'static, str>>, Vec<KeyValue>) {
+    if settings.dialect == Dialect::Kratos {
+        return (None, kratos::slice(end));
+    }
     let mut style = carried.style;
     style.metrics = false;
     let mut sink = Sink::new(style, 6);
@@ -291,13 +298,17 @@ pub(crate) fn slice(carried: &Carried, end: &End) -> Vec<KeyValue> {
         let status = i64::from(status.as_u16());
         sink.span(&table::HTTP_RESPONSE_STATUS_CODE, status);
     }
-    if end.protocol == Protocol::Grpc {
-        grpc_spans::messages(end, &mut sink);
-    }
+    let name = match end.protocol {
+        Protocol::Http => http_spans::late_route(carried, end, &mut sink),
+        Protocol::Grpc => {
+            grpc_spans::messages(end, &mut sink);
+            None
+        }
+    };
     if let Some(slice) = end.slice {
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
     }
-    sink.attributes
+    (name, sink.attributes)
 }
 
 fn port(port: u16) -> i64 {

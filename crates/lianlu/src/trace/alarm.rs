@@ -45,10 +45,32 @@ static CLOCK: LazyLock<Option<&'static Clock>> = LazyLock::new(|| {
     thread.spawn(|| clock.run()).ok().map(|_| clock)
 });
 
+/// So many cancelled alarms may wait for their time among those that are not.
+const SPARE: usize = 1024;
+
 #[derive(Default)]
 struct Clock {
-    queue: Mutex<BinaryHeap<Reverse<Entry>>>,
+    queue: Mutex<Queue>,
     earlier: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: BinaryHeap<Reverse<Entry>>,
+    /// How many entries there may be before the cancelled ones among them are looked for. Without it a
+    /// server of short calls and long slices would keep an entry for each call of the last slice's time.
+    limit: usize,
+}
+
+impl Queue {
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() >= self.limit {
+            self.entries
+                .retain(|Reverse(entry)| entry.waker.strong_count() > 0);
+            self.limit = (self.entries.len() * 2).max(SPARE);
+        }
+        self.entries.push(Reverse(entry));
+    }
 }
 
 struct Entry {
@@ -59,8 +81,9 @@ struct Entry {
 impl Clock {
     fn add(&self, at: Instant, waker: Weak<Mutex<Waker>>) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = queue.peek().is_none_or(|Reverse(first)| at < first.at);
-        queue.push(Reverse(Entry { at, waker }));
+        let first = queue.entries.peek();
+        let is_first = first.is_none_or(|Reverse(first)| at < first.at);
+        queue.push(Entry { at, waker });
         drop(queue);
         if is_first {
             self.earlier.notify_one();
@@ -71,13 +94,13 @@ impl Clock {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let now = Instant::now();
-            let wait = match queue.peek() {
+            let wait = match queue.entries.peek() {
                 None => None,
                 Some(Reverse(first)) => Some(first.at.saturating_duration_since(now)),
             };
             match wait {
                 Some(wait) if wait.is_zero() => {
-                    let Some(Reverse(due)) = queue.pop() else {
+                    let Some(Reverse(due)) = queue.entries.pop() else {
                         continue;
                     };
                     drop(queue);
@@ -134,6 +157,26 @@ mod tests {
     use std::sync::mpsc;
     use std::task::Wake;
     use std::time::Duration;
+
+    #[test]
+    fn cancelled_alarms_do_not_heap_up() {
+        let later = Instant::now() + Duration::from_secs(3600);
+        let mut queue = Queue::default();
+        let kept: Vec<_> = (0..100)
+            .map(|_| Arc::new(Mutex::new(Waker::noop().clone())))
+            .collect();
+        for waker in &kept {
+            let waker = Arc::downgrade(waker);
+            queue.push(Entry { at: later, waker });
+        }
+        for _ in 0..100_000 {
+            let waker = Arc::downgrade(&Arc::new(Mutex::new(Waker::noop().clone())));
+            queue.push(Entry { at: later, waker });
+        }
+        let alive = |Reverse(entry): &&Reverse<Entry>| entry.waker.strong_count() > 0;
+        assert_eq!(queue.entries.iter().filter(alive).count(), 100);
+        assert!(queue.entries.len() <= SPARE, "{}", queue.entries.len());
+    }
 
     struct Bell(mpsc::Sender<&'static str>, &'static str);
 

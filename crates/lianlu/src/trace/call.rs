@@ -61,6 +61,8 @@ pub(super) struct Call {
     deadline: Option<Instant>,
     stream_end: StreamEnd,
     slices: Option<Box<Slices>>,
+    /// Whether the user has named the span.
+    named: bool,
     http_status: Option<StatusCode>,
     version: Option<Version>,
     is_unreadable: bool,
@@ -77,6 +79,8 @@ pub(super) struct Call {
     /// Bytes of the response's body, of an HTTP call.
     response_size: u64,
     response_content: Content,
+    /// Whether the call ends before its body, which is not seen then.
+    ended_at_head: bool,
 }
 
 /// What a call is made of.
@@ -92,6 +96,7 @@ pub(super) struct NewCall<'a> {
     pub(super) measured: Option<Measured>,
     pub(super) stream_end: StreamEnd,
     pub(super) slices: Option<Box<Slices>>,
+    pub(super) named: bool,
 }
 
 impl Call {
@@ -126,6 +131,8 @@ impl Call {
             measured: new.measured,
             stream_end: new.stream_end,
             slices: new.slices,
+            named: new.named,
+            ended_at_head: false,
             http_status: None,
             version: None,
             is_unreadable: false,
@@ -232,6 +239,7 @@ impl Call {
         if !ends_here && self.stream_end == StreamEnd::Headers {
             // What the trailers will say is not waited for.
             self.is_unreadable |= self.grpc_status.is_none();
+            self.ended_at_head = true;
             return true;
         }
         ends_here
@@ -248,18 +256,24 @@ impl Call {
             Protocol::Http => keys::HTTP_RESPONSE_HEADER,
             Protocol::Grpc => keys::RPC_RESPONSE_METADATA,
         };
+        let mut attributes = Vec::new();
         capture.capture(prefix, &head.headers, |attribute| {
-            span.set_attribute(attribute)
+            attributes.push(attribute);
         });
         if let Some(told) = head.extensions.get::<TraceOptions>() {
-            span.set_attributes(told.attributes().iter().cloned());
+            attributes.extend(told.attributes().iter().cloned());
             if let Some(name) = told.name() {
+                self.named = true;
                 span.update_name(name.clone());
                 if let Some(slices) = &mut self.slices {
                     slices.set_name(name);
                 }
             }
         }
+        if let Some(slices) = &mut self.slices {
+            slices.add_attributes(&attributes);
+        }
+        span.set_attributes(attributes);
         if let Some(hook) = &self.options.hooks.on_response {
             hook(&ResponseHead::new(head), &span);
         }
@@ -306,14 +320,19 @@ impl Call {
         if !self.slices.as_ref()?.is_due(now) {
             return None;
         }
-        let end = self.facts(None, true);
+        // Another task may go on sending the request: what is counted from here on is the next slice's.
+        let counted = self.counts();
+        let end = self.facts(None, counted, true);
         let span = context.span();
-        span.set_attributes(conventions::slice(&self.carried, &end));
+        let (name, attributes) = conventions::slice(&self.options.settings, &self.carried, &end);
+        if let Some(name) = name.filter(|_| !self.named) {
+            span.update_name(name);
+        }
+        span.set_attributes(attributes);
         let at = self
             .began
             .plus(now.saturating_duration_since(self.began.instant));
         span.end_with_timestamp(at);
-        let counted = self.counts();
         let slices = self.slices.as_mut()?;
         slices.counted = counted;
         Some(slices.next(span.span_context(), now, at))
@@ -335,8 +354,8 @@ impl Call {
     }
 
     /// What is known now, of the slice that runs or of the whole call.
-    fn facts(&mut self, failure: Option<Failure>, goes_on: bool) -> End {
-        let [mut requests, mut responses] = self.counts();
+    fn facts(&mut self, failure: Option<Failure>, counted: [Totals; 2], goes_on: bool) -> End {
+        let [mut requests, mut responses] = counted;
         let mut slice = None;
         if let Some(slices) = &self.slices {
             let [before_requests, before_responses] = slices.counted;
@@ -365,7 +384,10 @@ impl Call {
             requests,
             responses,
             request_size: counted.or(self.request_length).filter(|_| is_http),
-            response_size: (is_http && self.http_status.is_some() && !goes_on)
+            response_size: (is_http
+                && self.http_status.is_some()
+                && !goes_on
+                && !self.ended_at_head)
                 .then_some(self.response_size),
             late_route: self.late_route.clone(),
             slice,
@@ -375,7 +397,8 @@ impl Call {
     /// Says how the call went: to its span, to the hooks, to the metrics.
     pub(super) fn end(mut self: Box<Self>, context: &Context, failure: Option<Failure>) {
         let duration = self.began.instant.elapsed();
-        let end = self.facts(failure, false);
+        let counted = self.counts();
+        let end = self.facts(failure, counted, false);
         let options = Arc::clone(&self.options);
         let mut verdict = Verdict::of(&end);
         if let Some(classify) = &options.hooks.classify {
@@ -393,7 +416,7 @@ impl Call {
         // The logs and the exemplars of the end belong to the call.
         let _current = context.clone().attach();
         if self.recording {
-            if let Some(name) = ended.name {
+            if let Some(name) = ended.name.filter(|_| !self.named) {
                 span.update_name(name);
             }
             span.set_attributes(ended.attributes);

@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(super) active_requests: bool,
     pub(super) body_sizes: bool,
     pub(super) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
+    pub(super) is_global_propagator: bool,
     /// Where a client's context may go. `None` is everywhere.
     pub(super) outbound: Option<HostList>,
     /// Whose context a server doesn't take for its parent.
@@ -62,6 +63,7 @@ impl Default for Options {
             active_requests: false,
             body_sizes: false,
             propagator: Arc::new(propagation::default_propagator()),
+            is_global_propagator: false,
             outbound: None,
             public: None,
             proxies: None,
@@ -105,13 +107,16 @@ impl Options {
         let Some(list) = &self.outbound else {
             return true;
         };
-        // What the request asks for is where it goes; a target is told where the request can't say.
-        let asked = head.authority().map(target::split_authority);
+        // An absolute request says where it goes. Of any other the target tells: a `Host` may have been
+        // copied from somebody else's request.
+        let asked = head.uri().authority();
+        let asked = asked.map(|authority| target::split_authority(authority.as_str()));
         let told = || {
             let target = self.target.as_ref()?;
             Some((target.host.as_str(), target.port))
         };
-        match asked.or_else(told) {
+        let host = || head.authority().map(target::split_authority);
+        match asked.or_else(told).or_else(host) {
             Some((host, port)) => {
                 let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
                 list.allows(host, port)

@@ -69,6 +69,11 @@ impl Slices {
         self.name = name;
     }
 
+    /// What the response has told, for the slices to come.
+    pub(super) fn add_attributes(&mut self, attributes: &[KeyValue]) {
+        self.attributes.extend_from_slice(attributes);
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| due <= now)
     }

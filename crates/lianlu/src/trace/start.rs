@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags};
-use opentelemetry::{Context, StringValue};
+use opentelemetry::{Context, StringValue, global};
 
 use super::call::{Began, Call, NewCall};
 use super::options::Options;
@@ -80,13 +81,24 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
             metrics: meters.is_some(),
         },
     );
-    add_what_users_say(options, &head, asked, &mut described);
+    let named = add_what_users_say(options, &head, asked, &mut described);
 
     let began = Began::now();
     let never_sampled = options
         .sampling_filter
         .as_ref()
         .is_some_and(|filter| !filter(&head));
+    let mut link = None;
+    if is_server
+        && let Some(is_public) = &options.public
+        && is_public(&head)
+    {
+        let remote = parent.span().span_context().clone();
+        if remote.is_valid() {
+            parent = parent.with_remote_span_context(SpanContext::empty_context());
+            link = Some(Link::with_context(remote));
+        }
+    }
     let mut slices = None;
     let context = if never_sampled {
         unsampled(&parent)
@@ -94,15 +106,8 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         let mut builder = SpanBuilder::from_name(described.name.clone())
             .with_kind(K::KIND)
             .with_start_time(began.at);
-        if is_server
-            && let Some(is_public) = &options.public
-            && is_public(&head)
-        {
-            let remote = parent.span().span_context().clone();
-            if remote.is_valid() {
-                parent = parent.with_remote_span_context(SpanContext::empty_context());
-                builder = builder.with_links(vec![Link::with_context(remote)]);
-            }
+        if let Some(link) = link {
+            builder = builder.with_links(vec![link]);
         }
         let attributes = std::mem::take(&mut described.attributes);
         if let StreamEnd::Sliced(every) = stream_end {
@@ -140,20 +145,24 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         measured,
         stream_end,
         slices: slices.filter(|_| recording),
+        named,
     });
     Scope::traced(context.clone(), call)
 }
 
-/// Names and attributes of hooks and of the request itself, for the sampler to see.
+/// Names and attributes of hooks and of the request itself, for the sampler to see. `true` if one of
+/// them has named the span.
 fn add_what_users_say(
     options: &Options,
     head: &RequestHead<'_>,
     asked: Option<TraceOptions>,
     described: &mut Described,
-) {
+) -> bool {
+    let mut named = false;
     let hook = options.hooks.span_name.as_ref();
     if let Some(name) = hook.and_then(|hook| hook(head)) {
         described.name = name;
+        named = true;
     }
     if let Some(hook) = &options.hooks.attributes {
         described.attributes.extend(hook(head));
@@ -164,8 +173,10 @@ fn add_what_users_say(
             .extend(asked.attributes().iter().cloned());
         if let Some(name) = asked.name() {
             described.name = name;
+            named = true;
         }
     }
+    named
 }
 
 /// A context that no sampler records in, in the trace of the parent or in one of its own.
@@ -217,9 +228,17 @@ pub(super) fn inject(
         options
             .propagator
             .inject_context(context, &mut HeaderInjector(headers));
-    } else {
-        for field in options.propagator.fields() {
+        return;
+    }
+    let mut remove = |propagator: &dyn TextMapPropagator| {
+        for field in propagator.fields() {
             headers.remove(field);
         }
+    };
+    if options.is_global_propagator {
+        // Its fields are those of today.
+        global::get_text_map_propagator(remove);
+    } else {
+        remove(&*options.propagator);
     }
 }

@@ -4,6 +4,8 @@
 pub mod echo;
 pub mod http;
 pub mod logs;
+pub mod measured;
+pub mod seen;
 pub mod traces;
 
 use std::future::Future;

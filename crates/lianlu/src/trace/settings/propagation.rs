@@ -21,12 +21,16 @@ impl<K: Side> TraceLayer<K> {
         self,
         propagator: impl TextMapPropagator + Send + Sync + 'static,
     ) -> Self {
-        self.with(|options| options.propagator = Arc::new(propagator))
+        self.with(|options| {
+            options.propagator = Arc::new(propagator);
+            options.is_global_propagator = false;
+        })
     }
 
     /// Reads and writes headers with OpenTelemetry's global propagator, whatever it is at each call.
     pub fn with_global_propagator(self) -> Self {
         self.with_propagator(GlobalPropagator::new())
+            .with(|options| options.is_global_propagator = true)
     }
 
     /// The name that a client calls itself by in `x-md-service-name`.
@@ -108,7 +112,8 @@ impl TraceLayer<ClientSide> {
     /// Sends trace context, baggage and the service's name to these hosts alone. Requests to others
     /// leave without, also without what a proxy has copied from the request that it serves.
     ///
-    /// The host is the request's, or [`with_target`](Self::with_target)'s where the request has none.
+    /// The host is that of the request's target, or [`with_target`](Self::with_target)'s where the request
+    /// has none, or its `Host`.
     /// A redirect that a client follows by itself is not seen here: it carries what the first request
     /// carried. See [`client()`](crate::client) for following them outside of the layer.
     ///
