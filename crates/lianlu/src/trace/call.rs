@@ -1,5 +1,6 @@
 //! A traced call under way: takes note of how it goes, and says it when it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,9 +13,11 @@ use super::content::Content;
 use super::hooks::ResponseHead;
 use super::message_events::MessageEvents;
 use super::options::Options;
+use super::peer::contacted;
 use super::request_body::{RequestMeter, Wanted};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
+use crate::conventions::headers::{self, Direction};
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Carried, Dialect, End, Failure, Protocol, Totals, keys};
@@ -63,6 +66,8 @@ pub(super) struct Call {
     slices: Option<Box<Slices>>,
     http_status: Option<StatusCode>,
     version: Option<Version>,
+    /// Whom a client has reached.
+    peer: Option<SocketAddr>,
     is_unreadable: bool,
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
@@ -125,6 +130,7 @@ impl Call {
             slices: new.slices,
             http_status: None,
             version: None,
+            peer: None,
             is_unreadable: false,
             grpc_status: None,
             late_route: None,
@@ -169,6 +175,10 @@ impl Call {
         self.request_length = length;
     }
 
+    pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
+    }
+
     /// Whether the call's time is over.
     pub(super) fn is_overdue(&self) -> bool {
         self.deadline
@@ -195,6 +205,8 @@ impl Call {
                 .write(span.span_context(), headers);
             let route = head.extensions.get::<Route>();
             self.late_route = route.map(|route| route.0.clone().into());
+        } else if self.peer.is_none() {
+            self.peer = contacted(&head.extensions);
         }
         self.describe_response(context, head);
         let ends_here = match self.protocol {
@@ -235,14 +247,13 @@ impl Call {
             return;
         }
         let span = context.span();
-        let capture = &self.options.settings.response_headers;
-        let prefix = match self.protocol {
-            Protocol::Http => keys::HTTP_RESPONSE_HEADER,
-            Protocol::Grpc => keys::RPC_RESPONSE_METADATA,
-        };
-        capture.capture(prefix, &head.headers, |attribute| {
-            span.set_attribute(attribute)
-        });
+        headers::capture(
+            &self.options.settings,
+            self.protocol,
+            Direction::Response,
+            &head.headers,
+            |attribute| span.set_attribute(attribute),
+        );
         if let Some(told) = head.extensions.get::<TraceOptions>() {
             span.set_attributes(told.attributes().iter().cloned());
             if let Some(name) = told.name() {
@@ -300,7 +311,12 @@ impl Call {
         }
         let end = self.facts(None, true);
         let span = context.span();
-        span.set_attributes(conventions::slice(&self.carried, &end));
+        let (name, attributes) = conventions::slice(&self.carried, &end);
+        if let Some(name) = name {
+            span.update_name(name.clone());
+            self.slices.as_mut()?.set_name(name);
+        }
+        span.set_attributes(attributes);
         let at = self
             .began
             .plus(now.saturating_duration_since(self.began.instant));
@@ -344,6 +360,7 @@ impl Call {
             protocol: self.protocol,
             http_status: self.http_status,
             version: self.version,
+            peer: self.peer,
             is_unreadable: self.is_unreadable || goes_on,
             grpc_status: if goes_on {
                 None
@@ -353,7 +370,9 @@ impl Call {
             failure,
             requests,
             responses,
-            request_size: counted.or(self.request_length).filter(|_| is_http),
+            request_size: counted
+                .or(self.request_length)
+                .filter(|_| is_http && !goes_on),
             response_size: (is_http && self.http_status.is_some() && !goes_on)
                 .then_some(self.response_size),
             late_route: self.late_route.clone(),
