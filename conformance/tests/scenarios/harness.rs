@@ -133,24 +133,20 @@ impl Harness {
     /// The layer of a scenario's servers. The one place, with [`client`](Self::client), that turns
     /// their metrics on.
     pub fn server(&self) -> ServerLayer {
-        let layer = lianlu::server().with_tracer_provider(self.guard.tracer_provider().clone());
-        #[cfg(feature = "metrics")]
-        let layer = layer
+        lianlu::server()
+            .with_tracer_provider(self.guard.tracer_provider().clone())
             .with_meter_provider(self.meters.clone())
             .with_active_requests()
-            .with_body_sizes();
-        layer
+            .with_body_sizes()
     }
 
     /// The layer of a scenario's clients.
     pub fn client(&self) -> ClientLayer {
-        let layer = lianlu::client().with_tracer_provider(self.guard.tracer_provider().clone());
-        #[cfg(feature = "metrics")]
-        let layer = layer
+        lianlu::client()
+            .with_tracer_provider(self.guard.tracer_provider().clone())
             .with_meter_provider(self.meters.clone())
             .with_active_requests()
-            .with_body_sizes();
-        layer
+            .with_body_sizes()
     }
 
     /// A provider for a scenario's own spans.
@@ -181,19 +177,14 @@ impl Harness {
         let starts = self.sampler.0.lock().unwrap();
         found.extend(check_starts(model, &starts, &records, calls));
         let metrics = self.collector.metrics.lock().unwrap();
-        if cfg!(feature = "metrics") || !metrics.is_empty() {
-            let calls: Vec<_> = calls.iter().cloned().map(with_all_metrics).collect();
-            found.extend(check_metrics(model, &metrics, &records, &calls));
-        }
+        let calls: Vec<_> = calls.iter().cloned().map(with_all_metrics).collect();
+        found.extend(check_metrics(model, &metrics, &records, &calls));
         found
     }
 }
 
 /// The layers of a harness measure all that they can.
 fn with_all_metrics(call: Expected) -> Expected {
-    if !cfg!(feature = "metrics") {
-        return call;
-    }
     let names = call.group().optional_metrics();
     names.iter().fold(call, |call, name| call.opt_in(name))
 }

@@ -107,10 +107,10 @@ impl HeaderCapture {
         self.allowed.is_empty() && self.globs.is_empty() && self.forced.is_empty()
     }
 
-    /// Hands over each captured header once, its name behind `prefix`: `http.request.header.`.
+    /// Hands over each captured header once, under the key that `key` gives it, if any.
     pub(crate) fn capture(
         &self,
-        prefix: &str,
+        key: impl Fn(&HeaderName) -> Option<String>,
         headers: &HeaderMap,
         mut record: impl FnMut(KeyValue),
     ) {
@@ -124,10 +124,9 @@ impl HeaderCapture {
                 .take(MAX_VALUES)
                 .map(|value| text(value, forced))
                 .collect();
-            (!values.is_empty()).then(|| {
-                let key = Key::from([prefix, name.as_str()].concat());
-                KeyValue::new(key, Value::Array(Array::String(values)))
-            })
+            let key = key(name).filter(|_| !values.is_empty())?;
+            let values = Value::Array(Array::String(values));
+            Some(KeyValue::new(Key::from(key), values))
         };
         let allowed =
             |name: &&HeaderName| !CREDENTIALS.contains(name) && !self.forced.contains(name);
@@ -221,7 +220,8 @@ mod tests {
 
     fn captured(capture: &HeaderCapture, headers: &HeaderMap) -> Vec<String> {
         let mut all = Vec::new();
-        capture.capture("h.", headers, |attribute| {
+        let key = |name: &HeaderName| Some(format!("h.{name}"));
+        capture.capture(key, headers, |attribute| {
             all.push(format!("{}={}", attribute.key, attribute.value));
         });
         all.sort();

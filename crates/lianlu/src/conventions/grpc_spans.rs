@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{StringValue, Value};
 
+use super::headers::{self, Direction};
 use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
 use super::sink::Sink;
-use super::{Carried, Described, End, OTHER, Start, count, keys, port, table};
+use super::{Carried, Described, End, OTHER, Protocol, Start, count, port, table};
 use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
@@ -47,12 +48,13 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     if let Some(caller) = start.caller {
         sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
     }
-    if !settings.request_headers.is_empty() {
-        let capture = &settings.request_headers;
-        capture.capture(keys::RPC_REQUEST_METADATA, head.headers(), |attribute| {
-            sink.attributes.push(attribute);
-        });
-    }
+    headers::capture(
+        settings,
+        Protocol::Grpc,
+        Direction::Request,
+        head.headers(),
+        |attribute| sink.attributes.push(attribute),
+    );
     Described {
         name,
         carried: Carried {

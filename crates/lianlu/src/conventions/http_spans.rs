@@ -7,10 +7,11 @@ use http::{Version, header, uri::Scheme};
 use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
 
+use super::headers::{self, Direction};
 use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
-use super::{Carried, Described, End, OTHER, Start, count, keys, port, table, target};
+use super::{Carried, Described, End, OTHER, Protocol, Start, count, port, table, target};
 use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
@@ -28,6 +29,12 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
             sink.span(&table::HTTP_REQUEST_METHOD_ORIGINAL, original);
         }
     }
+    if sink.has_old() {
+        // Whatever it is; but of series there must not be one for each.
+        let original = clip(head.method().as_str()).to_owned();
+        sink.span(&table::HTTP_METHOD, original);
+        sink.label(&table::HTTP_METHOD, method.clone().unwrap_or(OTHER.into()));
+    }
     let http_method = method.unwrap_or(Cow::Borrowed(NAME_OF_OTHER));
     let template = if start.kind == SpanKind::Client {
         client(settings, start, &mut sink)
@@ -37,7 +44,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     };
     both(settings, start, &mut sink);
     Described {
-        name: name(&http_method, template.as_ref()),
+        name: name(http_method.clone(), template.as_ref()),
         carried: Carried {
             style: start.style(settings),
             labels: sink.labels,
@@ -49,10 +56,10 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     }
 }
 
-fn name(method: &Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
+fn name(method: Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
     match template {
         Some(template) => Cow::Owned(format!("{method} {template}")),
-        None => method.clone(),
+        None => method,
     }
 }
 
@@ -108,6 +115,9 @@ fn client_address(start: &Start<'_>, sink: &mut Sink) {
     match &start.origin.client_address {
         Some(client) => {
             sink.span(&table::CLIENT_ADDRESS, clip(client).to_owned());
+            if sink.wants(&table::HTTP_CLIENT_IP) {
+                sink.span(&table::HTTP_CLIENT_IP, clip(client).to_owned());
+            }
             if let Some(client_port) = start.origin.client_port {
                 sink.span(&table::CLIENT_PORT, port(client_port));
             }
@@ -197,12 +207,13 @@ fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
             sink.put(&table::USER_AGENT_SYNTHETIC_TYPE, kind);
         }
     }
-    if !settings.request_headers.is_empty() {
-        let capture = &settings.request_headers;
-        capture.capture(keys::HTTP_REQUEST_HEADER, head.headers(), |attribute| {
-            sink.attributes.push(attribute);
-        });
-    }
+    headers::capture(
+        settings,
+        Protocol::Http,
+        Direction::Request,
+        head.headers(),
+        |attribute| sink.attributes.push(attribute),
+    );
 }
 
 /// `bot` or `test`, for a user agent that says so itself.
@@ -249,7 +260,7 @@ pub(super) fn late_route(
 ) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
     sink.put(&table::HTTP_ROUTE, route.clone());
-    Some(name(&carried.http_method, Some(route)))
+    Some(name(carried.http_method.clone(), Some(route)))
 }
 
 fn protocol_version(version: Version) -> Option<&'static str> {

@@ -71,6 +71,8 @@ pub(crate) mod old {
     pub(crate) const NET_PROTOCOL_VERSION: &str = "net.protocol.version";
     pub(crate) const NET_SOCK_PEER_ADDR: &str = "net.sock.peer.addr";
     pub(crate) const NET_SOCK_PEER_PORT: &str = "net.sock.peer.port";
+    pub(crate) const RPC_GRPC_REQUEST_METADATA: &str = "rpc.grpc.request.metadata.";
+    pub(crate) const RPC_GRPC_RESPONSE_METADATA: &str = "rpc.grpc.response.metadata.";
     pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
     pub(crate) const RPC_SERVICE: &str = "rpc.service";
     pub(crate) const RPC_SYSTEM: &str = "rpc.system";

@@ -6,6 +6,7 @@
 //! the request or the response.
 
 mod grpc_spans;
+pub(crate) mod headers;
 mod hosts;
 mod http_spans;
 pub(crate) mod keys;
@@ -157,6 +158,8 @@ pub(crate) struct End {
     pub(crate) http_status: Option<http::StatusCode>,
     /// The response's.
     pub(crate) version: Option<http::Version>,
+    /// Whom a client has reached.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) grpc_status: Option<Status>,
     /// Whether the status of a gRPC call can't be known: the span ended before it came, or it was in a
     /// text that can't be read.
@@ -256,6 +259,7 @@ pub(crate) fn end(
         Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => grpc_spans::end(settings, carried, end, &mut sink),
     };
+    contacted(end, &mut sink);
     if let Some(error_type) = &verdict.error_type {
         sink.put(&table::ERROR_TYPE, error_type.clone());
     }
@@ -281,8 +285,8 @@ pub(crate) fn end(
     }
 }
 
-/// Attributes of a slice that is followed by another, and a better name if there is one now. It has no
-/// status, and no labels: the metrics know one call.
+/// A better name, if there is one, and the attributes of a slice that is followed by another. It has no
+/// status of gRPC's and no error, which come last, and no labels: the metrics know one call.
 pub(crate) fn slice(
     settings: &Settings,
     carried: &Carried,
@@ -293,22 +297,28 @@ pub(crate) fn slice(
     }
     let mut style = carried.style;
     style.metrics = false;
-    let mut sink = Sink::new(style, 6);
-    if let Some(status) = end.http_status.filter(|_| end.protocol == Protocol::Http) {
-        let status = i64::from(status.as_u16());
-        sink.span(&table::HTTP_RESPONSE_STATUS_CODE, status);
-    }
+    let mut sink = Sink::new(style, 8);
     let name = match end.protocol {
-        Protocol::Http => http_spans::late_route(carried, end, &mut sink),
+        Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => {
             grpc_spans::messages(end, &mut sink);
             None
         }
     };
+    contacted(end, &mut sink);
     if let Some(slice) = end.slice {
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
     }
     (name, sink.attributes)
+}
+
+/// Whom a client has reached.
+fn contacted(end: &End, sink: &mut Sink) {
+    if let Some(peer) = end.peer.filter(|_| end.kind == SpanKind::Client) {
+        let address = peer.ip().to_canonical().to_string();
+        sink.span(&table::NETWORK_PEER_ADDRESS, address);
+        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+    }
 }
 
 fn port(port: u16) -> i64 {

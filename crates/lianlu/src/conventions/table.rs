@@ -162,9 +162,10 @@ macro_rules! table {
 table! {
     // Which call.
     HTTP_REQUEST_METHOD = keys::HTTP_REQUEST_METHOD;
-        SPAN.metric().active().old(old::HTTP_METHOD).old_metric(),
-        SPAN.metric().active().old(old::HTTP_METHOD).old_metric(),
-        NO, NO;
+        SPAN.metric().active(), SPAN.metric().active(), NO, NO;
+    /// Also one that is unknown, in the old conventions only.
+    HTTP_METHOD = old::HTTP_METHOD;
+        NO.old(old::HTTP_METHOD).old_metric(), NO.old(old::HTTP_METHOD).old_metric(), NO, NO;
     HTTP_REQUEST_METHOD_ORIGINAL = keys::HTTP_REQUEST_METHOD_ORIGINAL;
         SPAN, SPAN, NO, NO;
     HTTP_ROUTE = keys::HTTP_ROUTE;
@@ -219,7 +220,10 @@ table! {
         SPAN.metric_asked(OptIn::ServerAddressOnMetrics).old(keys::SERVER_PORT),
         SPAN.metric().old(keys::SERVER_PORT).old_metric();
     CLIENT_ADDRESS = keys::CLIENT_ADDRESS;
-        SPAN.old(old::HTTP_CLIENT_IP), NO, NO, NO;
+        SPAN, NO, NO, NO;
+    /// Only what proxies tell, in the old conventions only: the socket's other end has its own key.
+    HTTP_CLIENT_IP = old::HTTP_CLIENT_IP;
+        NO.old(old::HTTP_CLIENT_IP), NO, NO, NO;
     CLIENT_PORT = keys::CLIENT_PORT;
         asked(OptIn::ClientPort), NO, NO, NO;
     NETWORK_PEER_ADDRESS = keys::NETWORK_PEER_ADDRESS;

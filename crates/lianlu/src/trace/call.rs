@@ -1,5 +1,6 @@
 //! A traced call under way: takes note of how it goes, and says it when it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,9 +13,11 @@ use super::content::Content;
 use super::hooks::ResponseHead;
 use super::message_events::MessageEvents;
 use super::options::Options;
+use super::peer::contacted;
 use super::request_body::{RequestMeter, Wanted};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
+use crate::conventions::headers::{self, Direction};
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Carried, Dialect, End, Failure, Protocol, Totals, keys};
@@ -65,6 +68,8 @@ pub(super) struct Call {
     named: bool,
     http_status: Option<StatusCode>,
     version: Option<Version>,
+    /// Whom a client has reached.
+    peer: Option<SocketAddr>,
     is_unreadable: bool,
     /// Whether request or response are in gRPC-Web's text mode.
     is_text_request: bool,
@@ -135,6 +140,7 @@ impl Call {
             ended_at_head: false,
             http_status: None,
             version: None,
+            peer: None,
             is_unreadable: false,
             is_text_request: content_type_begins(head.headers(), WEB_TEXT),
             is_text: false,
@@ -182,6 +188,10 @@ impl Call {
         self.request_length = length;
     }
 
+    pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
+    }
+
     /// Whether the call's time is over.
     pub(super) fn is_overdue(&self) -> bool {
         self.deadline
@@ -208,6 +218,8 @@ impl Call {
                 .write(span.span_context(), headers);
             let route = head.extensions.get::<Route>();
             self.late_route = route.map(|route| route.0.clone().into());
+        } else if self.peer.is_none() {
+            self.peer = contacted(&head.extensions);
         }
         self.describe_response(context, head);
         let ends_here = match self.protocol {
@@ -251,15 +263,14 @@ impl Call {
             return;
         }
         let span = context.span();
-        let capture = &self.options.settings.response_headers;
-        let prefix = match self.protocol {
-            Protocol::Http => keys::HTTP_RESPONSE_HEADER,
-            Protocol::Grpc => keys::RPC_RESPONSE_METADATA,
-        };
         let mut attributes = Vec::new();
-        capture.capture(prefix, &head.headers, |attribute| {
-            attributes.push(attribute);
-        });
+        headers::capture(
+            &self.options.settings,
+            self.protocol,
+            Direction::Response,
+            &head.headers,
+            |attribute| attributes.push(attribute),
+        );
         if let Some(told) = head.extensions.get::<TraceOptions>() {
             attributes.extend(told.attributes().iter().cloned());
             if let Some(name) = told.name() {
@@ -326,7 +337,8 @@ impl Call {
         let span = context.span();
         let (name, attributes) = conventions::slice(&self.options.settings, &self.carried, &end);
         if let Some(name) = name.filter(|_| !self.named) {
-            span.update_name(name);
+            span.update_name(name.clone());
+            self.slices.as_mut()?.set_name(name);
         }
         span.set_attributes(attributes);
         let at = self
@@ -371,6 +383,7 @@ impl Call {
             protocol: self.protocol,
             http_status: self.http_status,
             version: self.version,
+            peer: self.peer,
             // A text that was none hides the trailers.
             is_unreadable: self.is_unreadable
                 || goes_on
@@ -383,7 +396,9 @@ impl Call {
             failure,
             requests,
             responses,
-            request_size: counted.or(self.request_length).filter(|_| is_http),
+            request_size: counted
+                .or(self.request_length)
+                .filter(|_| is_http && !goes_on),
             response_size: (is_http
                 && self.http_status.is_some()
                 && !goes_on

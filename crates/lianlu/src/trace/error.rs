@@ -6,18 +6,19 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
+use super::error_class::class;
 use crate::conventions::Failure;
 use crate::grpc::Code;
 use crate::redact::redact;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Describes an error without taking it from the caller.
 pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     let chain = as_error(error);
     let code = chain.and_then(grpc_code);
-    let class = match chain.and_then(io_kind) {
-        Some(kind) => Cow::Owned(format!("{kind:?}")),
+    let class = match chain.and_then(class) {
+        Some(class) => Cow::Borrowed(class),
         None if (error as &dyn Any).is::<BoxError>() => Cow::Borrowed("_OTHER"),
         None => Cow::Borrowed(type_name::<E>()),
     };
@@ -70,7 +71,7 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
     None
 }
 
-fn sources<'a>(
+pub(super) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     // Bounded, for an error that is its own source.
@@ -78,10 +79,6 @@ fn sources<'a>(
         (*error).source()
     })
     .take(16)
-}
-
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
-    sources(error).find_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()))
 }
 
 /// The error's text with those of its sources, none said twice.

@@ -13,6 +13,7 @@ mod body;
 mod call;
 mod content;
 mod error;
+mod error_class;
 mod exceptions;
 mod future;
 mod hooks;

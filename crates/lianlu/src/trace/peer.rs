@@ -1,6 +1,9 @@
-//! Both ends of a server's socket, from whichever server put them among the extensions.
+//! Both ends of a socket, from whoever put them among the extensions: a server into its requests, a
+//! client into its responses.
 
 use std::net::SocketAddr;
+
+use http::Extensions;
 
 use crate::request::RequestHead;
 
@@ -15,7 +18,7 @@ fn tcp<'a>(head: &RequestHead<'a>) -> Option<&'a tonic::transport::server::TcpCo
     extensions.get()
 }
 
-/// The other end.
+/// The other end of a server's.
 pub(super) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
     let extensions = head.extensions();
     #[cfg(feature = "tonic")]
@@ -29,7 +32,16 @@ pub(super) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
     extensions.get::<SocketAddr>().copied()
 }
 
-/// Our end.
+/// The other end of a client's, as its response tells: the last one, if there were several.
+pub(super) fn contacted(response: &Extensions) -> Option<SocketAddr> {
+    #[cfg(feature = "hyper")]
+    if let Some(info) = response.get::<hyper_util::client::legacy::connect::HttpInfo>() {
+        return Some(info.remote_addr());
+    }
+    response.get::<SocketAddr>().copied()
+}
+
+/// Our end of a server's.
 #[cfg(feature = "tonic")]
 pub(super) fn local(head: &RequestHead<'_>) -> Option<SocketAddr> {
     tcp(head)?.local_addr()

@@ -115,7 +115,10 @@ where
 }
 
 /// Puts the body that ends the call into reqwest's response, which keeps all the rest.
-fn rebuild(response: Response, scope: Scope) -> Response {
+fn rebuild(response: Response, mut scope: Scope) -> Response {
+    if let Some(call) = scope.call() {
+        call.set_peer(response.remote_addr());
+    }
     let url = response.url().clone();
     let response = wrap(http::Response::<Body>::from(response), scope);
     let (mut head, body) = response.into_parts();

@@ -37,8 +37,20 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.classify = Some(Arc::new(is_error)))
     }
 
-    /// Names the classes of errors, the attribute `error.type`. `None` leaves the conventions' class:
-    /// the status, or the error's kind. Each makes a series of its own.
+    /// Names the classes of errors, the attribute `error.type`. `None` leaves the class that it has:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | a status that is an error | `500`, `NOT_FOUND` |
+    /// | a panic | `panic` |
+    /// | a time-out of the client's or the socket's | `timeout` |
+    /// | an [`io::Error`](std::io::Error) | its kind, `ConnectionRefused`, if it has a stable name |
+    /// | no connection, for another reason: DNS, TLS | `connect` |
+    /// | a connection that ends early or speaks no HTTP | `incomplete_message`, `parse` |
+    /// | another type of error | the type's path |
+    /// | what has no name | `_OTHER` |
+    ///
+    /// Each makes a series of its own.
     pub fn with_error_type(
         self,
         error_type: impl Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
