@@ -19,8 +19,8 @@ const PATHS: [&str; 12] = [
 ];
 
 /// Whether a request is a health check: gRPC's [`grpc.health.v1.Health`], a `GET` or `HEAD` of a path
-/// that probes and scrapers use (`/healthz`, `/livez`, `/readyz`, `/metrics` and their like), or a probe
-/// of Kubernetes or of a load balancer by its user agent.
+/// that probes and scrapers use (`/healthz`, `/livez`, `/readyz`, `/metrics` and their like). Not by its
+/// user agent, which anybody can send to hide behind.
 ///
 /// ```
 /// let layer = lianlu::server().with_filter(|head| !lianlu::health_checks(head));
@@ -37,12 +37,7 @@ pub fn health_checks(head: &RequestHead<'_>) -> bool {
     if head.method() != http::Method::GET && head.method() != http::Method::HEAD {
         return false;
     }
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let agent = head.header(http::header::USER_AGENT).unwrap_or_default();
-    PATHS.contains(&path)
-        || ["kube-probe/", "ELB-HealthChecker/", "GoogleHC/"]
-            .iter()
-            .any(|probe| agent.starts_with(probe))
+    PATHS.contains(&path.strip_suffix('/').unwrap_or(path))
 }
 
 #[cfg(test)]
@@ -59,7 +54,7 @@ mod tests {
         let get = http::Request::get;
         assert!(is_check(get("/healthz")));
         assert!(is_check(get("/readyz/?verbose")));
-        assert!(is_check(get("/").header("user-agent", "kube-probe/1.31")));
+        assert!(!is_check(get("/").header("user-agent", "kube-probe/1.31")));
         assert!(!is_check(get("/orders/healthz")));
         assert!(!is_check(http::Request::post("/health")));
         let grpc = |path: &str| {

@@ -72,6 +72,7 @@ impl Phase for Tls {
 impl<T> PhaseOf<Name, T> for Dns {
     fn open(opener: Opener<'_>, name: &Name) -> Option<Opened> {
         let server = Target {
+            scheme: None,
             host: name.as_str().to_owned(),
             port: None,
         };
@@ -125,6 +126,7 @@ impl<T> PhaseOf<Uri, T> for Tls {
 fn server(uri: &Uri) -> Option<Target> {
     let (host, port) = split_authority(uri.authority()?.as_str());
     Some(Target {
+        scheme: None,
         host: host.to_owned(),
         port: port.or_else(|| default_port(uri.scheme_str().unwrap_or("http"))),
     })

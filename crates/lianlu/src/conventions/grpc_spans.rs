@@ -11,6 +11,7 @@ use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
 use super::sink::Sink;
 use super::{Carried, Described, End, OTHER, Protocol, Start, count, port, table};
+use crate::grpc::Code;
 use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
@@ -130,21 +131,15 @@ pub(super) fn end(
     end: &End,
     sink: &mut Sink,
 ) -> Option<Cow<'static, str>> {
-    let status = end.grpc_status();
-    let code = status.as_ref().map(|status| status.code);
     let mut name = None;
-    let is_server = end.kind != SpanKind::Client;
     match &carried.grpc_method {
         Method::Known(method) => label_method(sink, method),
         Method::Presumed(method) => {
-            if settings
-                .grpc_methods
-                .admit(method.as_str(), status.as_ref(), is_server)
-            {
+            if learn(settings, carried, end) {
                 label_method(sink, method);
             } else {
                 label_method(sink, &OTHER.into());
-                if is_server {
+                if end.kind != SpanKind::Client {
                     unknown_method(sink, method);
                     name = Some(Cow::Borrowed(NAME_OF_OTHER));
                 }
@@ -152,6 +147,7 @@ pub(super) fn end(
         }
         Method::Unknown(_) => label_method(sink, &OTHER.into()),
     }
+    let code = end.grpc_status().map(|status| status.code);
     if let Some(code) = code {
         let row = match settings.rpc_status_key {
             RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
@@ -162,6 +158,24 @@ pub(super) fn end(
     }
     messages(end, sink);
     name
+}
+
+/// Whether a call's method goes by its name, now that the call has ended.
+pub(super) fn learn(settings: &Settings, carried: &Carried, end: &End) -> bool {
+    let Method::Presumed(method) = &carried.grpc_method else {
+        return true;
+    };
+    let is_refused = end.kind != SpanKind::Client && is_refused(end);
+    settings.grpc_methods.admit(method.as_str(), is_refused)
+}
+
+/// Whether a server has no such method: its router says `UNIMPLEMENTED` and no word more, or what
+/// answered does not speak gRPC at all.
+fn is_refused(end: &End) -> bool {
+    match &end.grpc_status {
+        Some(status) => status.code == Code::Unimplemented && status.message.is_empty(),
+        None => end.failure.is_none() && !end.is_unreadable,
+    }
 }
 
 /// Messages and bytes of both directions.

@@ -96,7 +96,10 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
         }
     }
     client_address(start, sink);
-    if let Some(local) = start.local {
+    if let Some(local) = start
+        .local
+        .filter(|_| sink.wants(&table::NETWORK_LOCAL_ADDRESS))
+    {
         let address = local.ip().to_canonical().to_string();
         sink.span(&table::NETWORK_LOCAL_ADDRESS, address);
         sink.span(&table::NETWORK_LOCAL_PORT, port(local.port()));
@@ -139,15 +142,18 @@ fn client_address(start: &Start<'_>, sink: &mut Sink) {
 fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<StringValue> {
     let head = &start.head;
     let uri = head.uri();
-    let scheme = uri.scheme_str().unwrap_or("http");
+    let told = start.target.and_then(|target| target.scheme);
+    let scheme = uri.scheme_str().or(told).unwrap_or("http");
     let full = match (uri.scheme(), uri.authority()) {
         // An absolute target tells all; a request in origin form has its host in a header.
         (Some(_), Some(_)) => uri.to_string(),
         _ => {
             let path = uri.path_and_query().map_or("/", |path| path.as_str());
-            let host = start.target.map(|target| target.host.as_str());
-            let host = head.authority().or(host).unwrap_or("localhost");
-            format!("http://{host}{path}")
+            match (head.authority(), start.target) {
+                (Some(authority), _) => format!("{scheme}://{authority}{path}"),
+                (None, Some(target)) => format!("{scheme}://{}{path}", target.authority()),
+                (None, None) => format!("{scheme}://localhost{path}"),
+            }
         }
     };
     sink.span(

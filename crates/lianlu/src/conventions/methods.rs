@@ -7,7 +7,7 @@ use std::sync::{LazyLock, PoisonError, RwLock};
 use opentelemetry::StringValue;
 
 use super::settings::Settings;
-use crate::grpc::{Code, Status, descriptor};
+use crate::grpc::descriptor;
 use crate::redact::clip;
 
 pub use crate::grpc::descriptor::DescriptorError;
@@ -94,21 +94,17 @@ impl GrpcMethods {
         }
     }
 
-    /// Whether a presumed method is one, now that the call has ended with `code`.
-    ///
-    /// A server's router says `UNIMPLEMENTED` to what it does not know, and no word more. Any other answer
-    /// admits the name, to a limit: where something in front of the methods answers to every name, names
+    /// Whether a presumed method is one, now that the call has ended: an answer that does not refuse the
+    /// name admits it, to a limit. Where something in front of the methods answers to every name, names
     /// must not grow.
-    pub(crate) fn admit(&self, method: &str, status: Option<&Status>, is_server: bool) -> bool {
+    pub(crate) fn admit(&self, method: &str, is_refused: bool) -> bool {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
         if learned.contains(method) {
             return true;
         }
         let is_full = learned.len() >= MAX_LEARNED;
         drop(learned);
-        let is_refused =
-            |status: &Status| status.code == Code::Unimplemented && status.message.is_empty();
-        if is_full || (is_server && status.is_some_and(is_refused)) {
+        if is_full || is_refused {
             return false;
         }
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
@@ -185,34 +181,21 @@ mod tests {
         assert!(is_known(&methods.find("/a.B/E", true)));
     }
 
-    fn status(code: Code, message: &str) -> Status {
-        Status {
-            code,
-            message: message.to_owned(),
-        }
-    }
-
     #[test]
     fn without_a_list_the_answers_teach() {
         let methods = GrpcMethods::default();
         assert!(matches!(methods.find("/a.B/C", false), Method::Presumed(_)));
-        let refused = status(Code::Unimplemented, "");
-        assert!(!methods.admit("a.B/C", Some(&refused), true));
-        // A client has asked for what its program named.
-        assert!(methods.admit("a.B/D", Some(&refused), false));
-        assert!(methods.admit("a.B/C", Some(&status(Code::NotFound, "")), true));
+        assert!(!methods.admit("a.B/C", true));
+        assert!(methods.admit("a.B/C", false));
         // Known now, whatever comes.
-        assert!(methods.admit("a.B/C", Some(&refused), true));
-        let by_hand = status(Code::Unimplemented, "not yet");
-        assert!(methods.admit("a.B/E", Some(&by_hand), true));
+        assert!(methods.admit("a.B/C", true));
     }
 
     #[test]
     fn what_is_learned_is_bounded() {
         let methods = GrpcMethods::default();
-        let refused = status(Code::Unauthenticated, "");
         let admitted = (0..10_000)
-            .filter(|i| methods.admit(&format!("a.B/{i}"), Some(&refused), true))
+            .filter(|i| methods.admit(&format!("a.B/{i}"), false))
             .count();
         assert_eq!(admitted, MAX_LEARNED);
     }

@@ -81,8 +81,9 @@ pub(crate) struct Start<'a> {
     pub(crate) operation: Option<&'a Operation>,
     /// The path's template in Kratos's dialect, if somebody said so.
     pub(crate) path_template: Option<&'a PathTemplate>,
-    /// Whether metrics are recorded.
+    /// Whether metrics are recorded, and active requests among them.
     pub(crate) metrics: bool,
+    pub(crate) active: bool,
 }
 
 impl Start<'_> {
@@ -104,6 +105,7 @@ impl Start<'_> {
             conventions: settings.conventions(self.protocol),
             opt_ins: settings.opt_ins,
             metrics: self.metrics,
+            active: self.active,
         }
     }
 }
@@ -282,6 +284,13 @@ pub(crate) fn end(
             SpanStatus::Unset
         },
         event: None,
+    }
+}
+
+/// Takes note of a call that nobody records or measures: its answer shows whether there is such a method.
+pub(crate) fn learn(settings: &Settings, carried: &Carried, end: &End) {
+    if end.protocol == Protocol::Grpc {
+        grpc_spans::learn(settings, carried, end);
     }
 }
 

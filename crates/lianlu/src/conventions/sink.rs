@@ -13,6 +13,7 @@ pub(crate) struct Style {
     pub(crate) conventions: Conventions,
     pub(crate) opt_ins: OptIns,
     pub(crate) metrics: bool,
+    pub(crate) active: bool,
 }
 
 impl Style {
@@ -52,7 +53,10 @@ impl Sink {
         Self {
             style,
             attributes: Vec::with_capacity(attributes),
-            labels: Labels::default(),
+            labels: Labels {
+                current: Vec::with_capacity(if style.metrics { 8 } else { 0 }),
+                ..Labels::default()
+            },
         }
     }
 
@@ -108,7 +112,7 @@ impl Sink {
         {
             self.labels.old.push(KeyValue::new(old, value.clone()));
         }
-        if self.style.wants(place.active) {
+        if self.style.active && self.style.wants(place.active) {
             let label = KeyValue::new(row.key, value.clone());
             self.labels.active.push(label);
         }

@@ -7,6 +7,8 @@ use crate::redact::redact;
 /// A host and, where known, a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
+    /// `http` or `https`, of a URL.
+    pub(crate) scheme: Option<&'static str>,
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
 }
@@ -25,6 +27,7 @@ impl Target {
                 let rest = rest.trim_start_matches('/');
                 let mut found = Self::from_authority(rest.split(['/', '?']).next().unwrap_or(rest));
                 found.port = found.port.or_else(|| default_port(scheme));
+                found.scheme = Some(if scheme == "https" { "https" } else { "http" });
                 found
             }
             "dns" => {
@@ -36,10 +39,12 @@ impl Target {
                 Self::from_authority(name)
             }
             "unix" => Self {
+                scheme: None,
                 host: rest.strip_prefix("//").unwrap_or(rest).to_owned(),
                 port: None,
             },
             "unix-abstract" => Self {
+                scheme: None,
                 host: rest.to_owned(),
                 port: None,
             },
@@ -48,9 +53,23 @@ impl Target {
                 Self::from_authority(target)
             }
             _ => Self {
+                scheme: None,
                 host: redact(target).into_owned(),
                 port: None,
             },
+        }
+    }
+
+    /// As a URL has it, without a port that its scheme stands for.
+    pub(crate) fn authority(&self) -> String {
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        let implied = self.scheme.and_then(default_port);
+        match self.port.filter(|port| Some(*port) != implied) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
         }
     }
 
@@ -58,6 +77,7 @@ impl Target {
     pub(crate) fn from_authority(authority: &str) -> Self {
         let (host, port) = split_authority(authority);
         Self {
+            scheme: None,
             host: host.to_owned(),
             port,
         }
@@ -128,11 +148,27 @@ mod tests {
             ("[::1]:9000", "::1", Some(9000)),
             ("localhost", "localhost", None),
         ] {
-            let expected = Target {
-                host: host.to_owned(),
-                port,
-            };
-            assert_eq!(Target::parse(target), expected, "{target}");
+            let parsed = Target::parse(target);
+            assert_eq!(
+                (parsed.host.as_str(), parsed.port),
+                (host, port),
+                "{target}"
+            );
+            let scheme = target.split_once("://").map(|(scheme, _)| scheme);
+            let scheme = scheme.filter(|scheme| scheme.starts_with("http"));
+            assert_eq!(parsed.scheme, scheme, "{target}");
+        }
+    }
+
+    #[test]
+    fn an_authority_again() {
+        for (target, authority) in [
+            ("https://api.example:8443", "api.example:8443"),
+            ("https://api.example", "api.example"),
+            ("http://[::1]:9000/", "[::1]:9000"),
+            ("api.example:80", "api.example:80"),
+        ] {
+            assert_eq!(Target::parse(target).authority(), authority);
         }
     }
 

@@ -127,13 +127,15 @@ impl FrameCounter {
         }
     }
 
-    /// The trailers of gRPC-Web, once their frame is whole.
-    pub(crate) fn web_trailers(&self) -> Option<HeaderMap> {
+    /// The trailers of gRPC-Web, once their frame is whole; told once.
+    pub(crate) fn web_trailers(&mut self) -> Option<HeaderMap> {
         if !self.in_trailers || self.frame_left > 0 {
             return None;
         }
+        self.in_trailers = false;
+        let text = std::mem::take(&mut self.trailers);
         let mut trailers = HeaderMap::new();
-        for line in self.trailers.split(|byte| *byte == b'\n') {
+        for line in text.split(|byte| *byte == b'\n') {
             let mut parts = line.trim_ascii().splitn(2, |byte| *byte == b':');
             if let (Some(name), Some(value)) = (parts.next(), parts.next())
                 && let Ok(name) = HeaderName::from_bytes(name)

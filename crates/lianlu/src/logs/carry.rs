@@ -74,14 +74,17 @@ where
         };
         let is_alone = !Context::map_current(TraceContextExt::has_active_span);
         let guard = is_alone.then(|| ManuallyDrop::new(context.attach()));
-        ENTERED.with_borrow_mut(|entered| entered.push((id.clone(), guard)));
+        // A thread that is ending has no place for it any more, and drops what it gets.
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push((id.clone(), guard)));
     }
 
     fn on_exit(&self, id: &Id, _: Spans<'_, S>) {
-        let left = ENTERED.with_borrow_mut(|entered| {
+        let left = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
             let place = entered.iter().rposition(|(entered, _)| entered == id)?;
             entered.remove(place).1
         });
+        let left = left.ok().flatten();
         // Outside of the borrow: what is dropped with a context may log.
         drop(left.map(ManuallyDrop::into_inner));
     }

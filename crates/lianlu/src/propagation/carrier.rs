@@ -48,6 +48,31 @@ impl Extractor for HeaderExtractor<'_> {
     }
 }
 
+/// Removes the context in every format that we know, whichever is in use: what a proxy has copied from
+/// the request that it serves.
+pub(crate) fn remove_formats(headers: &mut HeaderMap) {
+    const NAMES: [&str; 7] = [
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "b3",
+        "uber-trace-id",
+        "x-amzn-trace-id",
+        "x-md-service-name",
+    ];
+    for name in NAMES {
+        headers.remove(name);
+    }
+    let families = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with("x-b3-") || name.starts_with("uberctx-")
+    };
+    let several: Vec<_> = headers.keys().filter(families).cloned().collect();
+    for name in several {
+        headers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +89,24 @@ mod tests {
         );
         HeaderInjector(&mut headers).set("tracestate", String::new());
         assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn no_format_is_left() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "traceparent",
+            "x-b3-parentspanid",
+            "x-b3-flags",
+            "uberctx-tenant",
+            "x-amzn-trace-id",
+            "baggage",
+            "x-request-id",
+        ] {
+            headers.append(name, HeaderValue::from_static("1"));
+        }
+        remove_formats(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-request-id"]);
     }
 
     #[test]

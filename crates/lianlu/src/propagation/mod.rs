@@ -36,6 +36,7 @@ pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 pub use xray::XRay;
 
+pub(crate) use carrier::remove_formats;
 pub(crate) use global::GlobalPropagator;
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;

@@ -184,8 +184,8 @@ impl Call {
         self.requests = meter;
     }
 
-    pub(super) fn set_request_length(&mut self, length: Option<u64>) {
-        self.request_length = length;
+    pub(super) fn set_request_length(&mut self, length: u64) {
+        self.request_length = Some(length);
     }
 
     pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
@@ -415,6 +415,11 @@ impl Call {
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
         let options = Arc::clone(&self.options);
+        if !self.recording && self.measured.is_none() && !options.exceptions.are_logged() {
+            conventions::learn(&options.settings, &self.carried, &end);
+            context.span().end();
+            return;
+        }
         let mut verdict = Verdict::of(&end);
         if let Some(classify) = &options.hooks.classify {
             let is_error = classify(&Outcome::new(&end, duration, &verdict));
@@ -428,7 +433,7 @@ impl Call {
         }
         let ended = conventions::end(&options.settings, &mut self.carried, &end, &verdict);
         let span = context.span();
-        // The logs and the exemplars of the end belong to the call.
+        // The hooks, the logs and the exemplars of the end belong to the call.
         let _current = context.clone().attach();
         if self.recording {
             if let Some(name) = ended.name.filter(|_| !self.named) {

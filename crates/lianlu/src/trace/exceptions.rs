@@ -20,7 +20,8 @@ use crate::warning::warn_variable;
 pub enum Exceptions {
     /// An event `exception` of the span.
     Events,
-    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider).
+    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider); without
+    /// one, as [`Events`](Self::Events).
     Logs,
     /// Both.
     Both,
@@ -63,12 +64,15 @@ struct Exception<'a> {
 }
 
 type Log = dyn Fn(&Exception<'_>) + Send + Sync;
+type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
 
 /// Where a layer's exceptions go.
 #[derive(Clone, Default)]
 pub(super) struct ExceptionSignal {
     /// `None` is what the environment says.
     pub(super) told: Option<Exceptions>,
+    /// Makes a logger of a scope, once the layer knows its name.
+    provider: Option<Arc<MakeLog>>,
     log: Option<Arc<Log>>,
 }
 
@@ -82,13 +86,25 @@ impl fmt::Debug for ExceptionSignal {
 }
 
 impl ExceptionSignal {
-    pub(super) fn set_provider<P>(&mut self, provider: &P, scope: InstrumentationScope)
+    pub(super) fn set_provider<P>(&mut self, provider: P, scope: InstrumentationScope)
     where
-        P: LoggerProvider,
+        P: LoggerProvider + Send + Sync + 'static,
         P::Logger: Send + Sync + 'static,
     {
-        let logger = provider.logger_with_scope(scope);
-        self.log = Some(Arc::new(move |exception| emit(&logger, exception)));
+        self.provider = Some(Arc::new(move |scope| {
+            let logger = provider.logger_with_scope(scope);
+            Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
+        }));
+        self.set_scope(scope);
+    }
+
+    pub(super) fn set_scope(&mut self, scope: InstrumentationScope) {
+        self.log = self.provider.as_ref().map(|make| make(scope));
+    }
+
+    /// Whether calls that no span records have something to say here.
+    pub(super) fn are_logged(&self) -> bool {
+        self.log.is_some()
     }
 
     /// Records why a call failed. To be called while its context is current, which gives the log its
@@ -99,7 +115,11 @@ impl ExceptionSignal {
             Some(Failure::Panic) => ("panic", "the service panicked"),
             _ => return,
         };
-        let signal = self.told.unwrap_or(*FROM_ENV);
+        let mut signal = self.told.unwrap_or(*FROM_ENV);
+        if signal == Exceptions::Logs && self.log.is_none() {
+            // Nobody would hear of it.
+            signal = Exceptions::Events;
+        }
         if with_events && signal.events() && span.is_recording() {
             let attributes = vec![
                 KeyValue::new(exception::EXCEPTION_TYPE, class.to_owned()),

@@ -83,7 +83,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Gives tracer and meter the name that they were told, or the dialect's.
+    /// Gives tracer, meter and logger the name that they were told, or the dialect's.
     pub(super) fn name_scope(&mut self) {
         let name = self.tracer_name.clone();
         let (scope, meter_scope) = match self.settings.dialect {
@@ -99,6 +99,7 @@ impl Options {
             }
         };
         self.tracer.set_scope(scope);
+        self.exceptions.set_scope(meter_scope.clone());
         self.meter.set_scope(meter_scope);
     }
 

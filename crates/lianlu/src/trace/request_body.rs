@@ -37,7 +37,8 @@ impl Wanted {
 pub(super) struct RequestMeter {
     pub(super) messages: Option<MessageMeter>,
     size: AtomicU64,
-    content: Mutex<Content>,
+    /// `None` if nobody has asked for it.
+    content: Option<Mutex<Content>>,
 }
 
 impl RequestMeter {
@@ -45,7 +46,7 @@ impl RequestMeter {
         Self {
             messages: wanted.messages.then(MessageMeter::default),
             size: AtomicU64::new(0),
-            content: Mutex::new(Content::new(wanted.content)),
+            content: (wanted.content > 0).then(|| Mutex::new(Content::new(wanted.content))),
         }
     }
 
@@ -55,8 +56,8 @@ impl RequestMeter {
     }
 
     pub(super) fn content(&self) -> Option<String> {
-        let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        content.text()
+        let content = self.content.as_ref()?.lock();
+        content.unwrap_or_else(PoisonError::into_inner).text()
     }
 }
 
@@ -168,8 +169,10 @@ mod metered {
             {
                 let bytes = data.remaining() as u64;
                 this.meter.size.fetch_add(bytes, Ordering::Relaxed);
-                let content = this.meter.content.lock();
-                content.unwrap_or_else(PoisonError::into_inner).feed(data);
+                if let Some(content) = &this.meter.content {
+                    let mut content = content.lock().unwrap_or_else(PoisonError::into_inner);
+                    content.feed(data);
+                }
                 if let Some(messages) = &this.meter.messages {
                     this.counter.feed(data);
                     messages.publish(this.counter);

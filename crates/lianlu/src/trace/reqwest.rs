@@ -60,10 +60,11 @@ pub(super) fn begin(
     if let Some(call) = scope.call() {
         // A body in one piece tells its length; a stream that was wrapped could not be sent again.
         let body = request.body();
-        call.set_request_length(match body {
-            Some(body) => body.as_bytes().map(|bytes| bytes.len() as u64),
-            None => Some(0),
-        });
+        match body.map(|body| body.as_bytes()) {
+            None => call.set_request_length(0),
+            Some(Some(bytes)) => call.set_request_length(bytes.len() as u64),
+            Some(None) => {}
+        }
     }
     inject(
         options,

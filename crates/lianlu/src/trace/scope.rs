@@ -1,5 +1,6 @@
 //! What stays current while the service and its body run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use opentelemetry::Context;
@@ -85,6 +86,12 @@ impl Drop for Scope {
         } else {
             Failure::Dropped
         };
-        self.end(Some(failure));
+        if std::thread::panicking() {
+            // A hook that panics now would end the process.
+            let end = AssertUnwindSafe(|| self.end(Some(failure)));
+            let _ = catch_unwind(end);
+        } else {
+            self.end(Some(failure));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, StringValue, global};
@@ -17,7 +18,7 @@ use crate::conventions::{self, Described, Protocol, Start};
 use crate::forwarded;
 use crate::ids;
 use crate::metrics::Measured;
-use crate::propagation::{CallerService, HeaderExtractor, HeaderInjector};
+use crate::propagation::{self, CallerService, HeaderExtractor, HeaderInjector};
 use crate::provider;
 use crate::request::RequestHead;
 use crate::route::Route;
@@ -28,9 +29,22 @@ use crate::trace_options::TraceOptions;
 pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> Scope {
     let is_server = K::KIND == SpanKind::Server;
     let mut parent = Context::current();
+    let mut link = None;
     if is_server {
         let headers = HeaderExtractor(head.headers());
-        parent = options.propagator.extract_with_context(&parent, &headers);
+        let extracted = options.propagator.extract_with_context(&parent, &headers);
+        if options
+            .public
+            .as_ref()
+            .is_some_and(|is_public| is_public(&head))
+        {
+            let caller = extracted.span().span_context().clone();
+            let is_remote = caller.is_valid() && caller.is_remote();
+            link = is_remote.then(|| Link::with_context(caller));
+            parent = without_trace(&parent, &extracted);
+        } else {
+            parent = extracted;
+        }
     }
     let asked = TraceOptions::take(&mut parent, &head);
     let told = if is_server {
@@ -79,6 +93,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
             operation: said(&head, &parent),
             path_template: said(&head, &parent),
             metrics: meters.is_some(),
+            active: options.active_requests && meters.is_some(),
         },
     );
     let named = add_what_users_say(options, &head, asked, &mut described);
@@ -88,17 +103,6 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         .sampling_filter
         .as_ref()
         .is_some_and(|filter| !filter(&head));
-    let mut link = None;
-    if is_server
-        && let Some(is_public) = &options.public
-        && is_public(&head)
-    {
-        let remote = parent.span().span_context().clone();
-        if remote.is_valid() {
-            parent = parent.with_remote_span_context(SpanContext::empty_context());
-            link = Some(Link::with_context(remote));
-        }
-    }
     let mut slices = None;
     let context = if never_sampled {
         unsampled(&parent)
@@ -147,7 +151,21 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         slices: slices.filter(|_| recording),
         named,
     });
-    Scope::traced(context.clone(), call)
+    Scope::traced(context, call)
+}
+
+/// What a stranger has sent, but for the trace. Not `with_remote_span_context` of an empty one: samplers
+/// take that for a parent who was not sampled.
+fn without_trace(current: &Context, extracted: &Context) -> Context {
+    let baggage = extracted.baggage();
+    let baggage = baggage.iter().map(|(key, (value, metadata))| {
+        KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
+    });
+    let context = current.with_baggage(baggage);
+    match extracted.get::<CallerService>() {
+        Some(caller) => context.with_value(caller.clone()),
+        None => context,
+    }
 }
 
 /// Names and attributes of hooks and of the request itself, for the sampler to see. `true` if one of
@@ -241,4 +259,5 @@ pub(super) fn inject(
     } else {
         remove(&*options.propagator);
     }
+    propagation::remove_formats(headers);
 }

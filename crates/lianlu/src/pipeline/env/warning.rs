@@ -51,9 +51,9 @@ impl Reader {
         let value = std::env::var_os(variable)?;
         match value.into_string() {
             Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
-            Err(value) => {
-                let value = value.to_string_lossy();
-                self.warn(variable, &value, "not in UTF-8", "it is ignored");
+            Err(_) => {
+                // It may be a secret.
+                self.warn(variable, "***", "not in UTF-8", "it is ignored");
                 None
             }
         }

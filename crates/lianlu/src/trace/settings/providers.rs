@@ -59,9 +59,9 @@ impl<K: Side> TraceLayer<K> {
     /// Where exceptions are logged, if [`with_exceptions`](Self::with_exceptions) or the environment
     /// wants them logged: events `http.server.request.exception`, `rpc.client.call.exception` and so on,
     /// `ERROR` on servers and `WARN` on clients, with the call's trace.
-    pub fn with_logger_provider<P>(self, provider: &P) -> Self
+    pub fn with_logger_provider<P>(self, provider: P) -> Self
     where
-        P: LoggerProvider,
+        P: LoggerProvider + Send + Sync + 'static,
         P::Logger: Send + Sync + 'static,
     {
         self.with(|options| {
