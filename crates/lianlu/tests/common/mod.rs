@@ -4,6 +4,7 @@
 pub mod echo;
 pub mod http;
 pub mod logs;
+pub mod metrics;
 pub mod traces;
 
 use std::future::Future;
