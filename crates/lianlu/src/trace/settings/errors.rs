@@ -38,7 +38,8 @@ impl<K: Side> TraceLayer<K> {
     }
 
     /// Names the classes of errors, the attribute `error.type`. `None` leaves the conventions' class:
-    /// the status, or the error's kind. Each makes a series of its own.
+    /// the status, or the error's kind, or `cancelled` for an HTTP call that was given up and that a
+    /// classifier calls an error. Each makes a series of its own.
     pub fn with_error_type(
         self,
         error_type: impl Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
