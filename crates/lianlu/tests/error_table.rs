@@ -375,6 +375,18 @@ fn a_classifier_decides_for_calls_that_are_not_sampled() {
     assert!(!is_error(1));
 }
 
+/// Spans of Kratos's mode say what Kratos would.
+#[test]
+fn a_classifier_leaves_the_spans_of_kratos_mode_alone() {
+    let told = Told::new();
+    let layer = told.server().kratos().with_error_classifier(|_| false);
+    call(layer.layer(FAILS), request(false, None));
+    let span = told.traces.finished().pop().unwrap();
+    assert!(matches!(span.status, Status::Error { .. }), "{span:#?}");
+    let labels = &told.values.all()[0].labels;
+    assert!(!labels.iter().any(|label| label.starts_with("error.type=")));
+}
+
 #[test]
 fn a_class_of_ones_own() {
     let told = Told::new();

@@ -182,7 +182,7 @@ async fn of_compressed_bodies_as_they_are_sent() {
 
 #[tokio::test]
 async fn of_reqwest() {
-    for streams in [false, true] {
+    for (streams, told) in [(false, false), (true, false), (true, true)] {
         let measuring = Measuring::new();
         let address = serve(measuring.server()).await;
         let url = format!("http://{address}/swallow").parse().unwrap();
@@ -193,11 +193,15 @@ async fn of_reqwest() {
                 scripted([Step::Data("hello, "), Step::Data("you")]).into_data_stream(),
             ),
         });
+        if told {
+            let headers = request.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, 10.into());
+        }
         let client = net::reqwest(measuring.client());
         let response = soon(client.oneshot(request)).await.unwrap();
         assert_eq!(soon(response.text()).await.unwrap(), "10");
-        // A stream of reqwest's is not wrapped, and tells no length.
-        let client = (!streams).then_some(10);
+        // A stream of reqwest's is not wrapped, and tells no length by itself.
+        let client = (!streams || told).then_some(10);
         measuring
             .assert((Some(10), Some(2)), (client, Some(2)))
             .await;

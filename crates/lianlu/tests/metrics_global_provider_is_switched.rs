@@ -10,12 +10,26 @@
 
 mod common;
 
+use std::sync::LazyLock;
+
 use common::echo::{self, Echo, message};
-use common::metrics::Metrics;
+use common::metrics::{Metrics, Values};
 use common::traces::Traces;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::metrics::{Meter, MeterProvider};
 
 const SERVER: &str = "rpc.server.call.duration";
 const CLIENT: &str = "rpc.client.call.duration";
+
+static VALUES: LazyLock<Values> = LazyLock::new(Values::default);
+
+struct InStatics;
+
+impl MeterProvider for InStatics {
+    fn meter_with_scope(&self, scope: InstrumentationScope) -> Meter {
+        VALUES.meter_with_scope(scope)
+    }
+}
 
 #[tokio::test]
 async fn whenever_it_is_set() {
@@ -49,6 +63,12 @@ async fn whenever_it_is_set() {
     traces.all(12).await;
     first.counted(CLIENT, 1).await;
     second.counted(CLIENT, 2).await;
+
+    // A provider that keeps all in statics, and looks like the one that does nothing.
+    lianlu::set_meter_provider(InStatics);
+    call(&mut old).await;
+    assert_eq!(VALUES.of(CLIENT).len(), 1);
+    lianlu::set_meter_provider(second.provider.clone());
 
     // Neither without metrics, nor with a provider of one's own.
     let own = Metrics::default();

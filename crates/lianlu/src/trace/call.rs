@@ -165,8 +165,8 @@ impl Call {
         self.requests = meter;
     }
 
-    pub(super) fn set_request_length(&mut self, length: Option<u64>) {
-        self.request_length = length;
+    pub(super) fn set_request_length(&mut self, length: u64) {
+        self.request_length = Some(length);
     }
 
     /// Whether the call's time is over.

@@ -12,6 +12,9 @@ impl<K: Side> TraceLayer<K> {
     /// Decides what is an error, in place of the conventions' tables: on spans (status and
     /// `error.type`) and on metrics (`error.type`).
     ///
+    /// Spans in [Kratos's mode](Self::kratos) keep Kratos's own status; there it decides for the metrics
+    /// and for exceptions that are logged.
+    ///
     /// [`Outcome::is_error`] is what the tables say:
     ///
     /// | | server | client |

@@ -27,7 +27,8 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.body_sizes = true)
     }
 
-    /// Labels that the metrics of a call get beside those of the conventions. Each value makes a series
+    /// Labels that the metrics of a call get beside those of the conventions: its duration and its sizes,
+    /// not the active requests, which are counted before the outcome is known. Each value makes a series
     /// of its own: it should be one of few.
     ///
     /// ```
