@@ -184,9 +184,10 @@ fn class(end: &End) -> Cow<'static, str> {
             Some(status) => status.code.name().into(),
             None => OTHER.into(),
         },
+        // A classifier wants it to be an error, and a good status is not why.
+        (_, Protocol::Http) if end.is_cancelled() && !is_http_error(end) => "cancelled".into(),
         (_, Protocol::Http) => match end.http_status {
             Some(status) => Cow::Owned(status.as_str().to_owned()),
-            None if end.is_cancelled() => "cancelled".into(),
             None => OTHER.into(),
         },
     }

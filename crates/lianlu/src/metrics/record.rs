@@ -59,7 +59,9 @@ impl Measured {
             let milliseconds = seconds * 1000.0;
             instruments.old_duration.record(milliseconds, &labels.old);
         }
-        if let Some(http) = instruments.http.as_ref().filter(|_| self.sizes) {
+        // The old conventions have no such metrics, so no labels for them.
+        let has_sizes = self.sizes && !labels.current.is_empty();
+        if let Some(http) = instruments.http.as_ref().filter(|_| has_sizes) {
             if let Some(size) = end.request_size {
                 http.request_size.record(size, &labels.current);
             }

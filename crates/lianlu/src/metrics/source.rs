@@ -16,7 +16,8 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Makes `provider` the global meter provider.
 ///
 /// The same as [`opentelemetry::global::set_meter_provider`], but layers without a provider of their own
-/// switch to the new one even when they have served calls before.
+/// switch to the new one even when they have served calls before. A provider whose type has no fields is
+/// seen only when it is set by this function.
 ///
 /// ```
 /// let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().build();
@@ -97,7 +98,8 @@ impl MeterSource {
             Provider::Own(provider) => Arc::clone(provider),
             Provider::Global => {
                 let provider = global::meter_provider();
-                if is_noop(&*provider) {
+                // What was set by our function was set on purpose.
+                if GENERATION.load(Ordering::Acquire) == 0 && is_noop(&*provider) {
                     return None;
                 }
                 provider
@@ -112,7 +114,7 @@ impl MeterSource {
 }
 
 /// Whether a provider is the one that OpenTelemetry starts with. It has no name to ask for, but no size
-/// either, which one that measures something has.
+/// either, which one that measures something has, unless it keeps all in statics.
 fn is_noop(provider: &(dyn MeterProvider + Send + Sync)) -> bool {
     size_of_val(provider) == size_of::<NoopMeterProvider>()
 }

@@ -81,11 +81,9 @@ pub(super) struct Call {
     request_length: Option<u64>,
     responses: FrameCounter,
     response_events: MessageEvents,
-    /// Bytes of the response's body, of an HTTP call.
-    response_size: u64,
+    /// Bytes of the response's body, of an HTTP call. `None` if nobody counts them and no head told them.
+    response_size: Option<u64>,
     response_content: Content,
-    /// Whether the call ends before its body, which is not seen then.
-    ended_at_head: bool,
 }
 
 /// What a call is made of.
@@ -137,7 +135,6 @@ impl Call {
             stream_end: new.stream_end,
             slices: new.slices,
             named: new.named,
-            ended_at_head: false,
             http_status: None,
             version: None,
             peer: None,
@@ -149,7 +146,7 @@ impl Call {
             requests: None,
             responses,
             response_events: MessageEvents::new(!is_client),
-            response_size: 0,
+            response_size: Some(0),
         })
     }
 
@@ -249,9 +246,9 @@ impl Call {
             }
         };
         if !ends_here && self.stream_end == StreamEnd::Headers {
-            // What the trailers will say is not waited for.
+            // What the trailers will say is not waited for, nor what the body will hold.
             self.is_unreadable |= self.grpc_status.is_none();
-            self.ended_at_head = true;
+            self.response_size = length;
             return true;
         }
         ends_here
@@ -293,7 +290,9 @@ impl Call {
     pub(super) fn on_data(&mut self, context: &Context, data: &impl bytes::Buf) {
         match self.protocol {
             Protocol::Http => {
-                self.response_size += data.remaining() as u64;
+                if let Some(size) = &mut self.response_size {
+                    *size += data.remaining() as u64;
+                }
                 self.response_content.feed(data);
             }
             // Also where no span records: the trailers of gRPC-Web have the status for the metrics.
@@ -399,11 +398,9 @@ impl Call {
             request_size: counted
                 .or(self.request_length)
                 .filter(|_| is_http && !goes_on),
-            response_size: (is_http
-                && self.http_status.is_some()
-                && !goes_on
-                && !self.ended_at_head)
-                .then_some(self.response_size),
+            response_size: self
+                .response_size
+                .filter(|_| is_http && self.http_status.is_some() && !goes_on),
             late_route: self.late_route.clone(),
             slice,
         }

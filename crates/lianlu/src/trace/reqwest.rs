@@ -58,12 +58,12 @@ pub(super) fn begin(
     let may_propagate = options.may_propagate(&head);
     let mut scope = start::<ClientSide>(options, head);
     if let Some(call) = scope.call() {
-        // A body in one piece tells its length; a stream that was wrapped could not be sent again.
-        let body = request.body();
-        match body.map(|body| body.as_bytes()) {
-            None => call.set_request_length(0),
+        // A body in one piece tells its length, and the head perhaps that of a stream. A stream that was
+        // wrapped could not be sent again.
+        match request.body().map(Body::as_bytes) {
             Some(Some(bytes)) => call.set_request_length(bytes.len() as u64),
             Some(None) => {}
+            None => call.set_request_length(0),
         }
     }
     inject(

@@ -135,7 +135,8 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     }
     let measured = meters.map(|meters| {
         let active = std::mem::take(&mut described.carried.labels.active);
-        let active = options.active_requests.then_some(active);
+        // The old conventions have no such metric, so no labels for it.
+        let active = Some(active).filter(|labels| options.active_requests && !labels.is_empty());
         Measured::start(meters, protocol, active, options.body_sizes)
     });
     let call = Call::new(NewCall {

@@ -5,6 +5,7 @@ pub mod echo;
 pub mod http;
 pub mod logs;
 pub mod measured;
+pub mod metrics;
 pub mod seen;
 pub mod traces;
 

@@ -12,6 +12,9 @@ impl<K: Side> TraceLayer<K> {
     /// Decides what is an error, in place of the conventions' tables: on spans (status and
     /// `error.type`) and on metrics (`error.type`).
     ///
+    /// Spans in [Kratos's mode](Self::kratos) keep Kratos's own status; there it decides for the metrics
+    /// and for exceptions that are logged.
+    ///
     /// [`Outcome::is_error`] is what the tables say:
     ///
     /// | | server | client |
@@ -48,6 +51,7 @@ impl<K: Side> TraceLayer<K> {
     /// | no connection, for another reason: DNS, TLS | `connect` |
     /// | a connection that ends early or speaks no HTTP | `incomplete_message`, `parse` |
     /// | another type of error | the type's path |
+    /// | an HTTP call that was given up, if a classifier calls that an error | `cancelled` |
     /// | what has no name | `_OTHER` |
     ///
     /// Each makes a series of its own.

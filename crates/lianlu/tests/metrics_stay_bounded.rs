@@ -1,0 +1,352 @@
+//! Whatever strangers make up, the number of series stays small.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use common::echo::Echo;
+use common::metrics::{Metrics, Series};
+use common::traces::Traces;
+use http::{HeaderValue, Method, Request, Response, Uri};
+use lianlu::{ClientLayer, KeyValue, KnownMethods, ServerLayer};
+use lianlu_protos::testing::echo_server::EchoServer;
+use opentelemetry_sdk::trace::Sampler;
+use tower::{Layer, Service, service_fn};
+
+const CALLS: usize = 100_000;
+/// Of what is less expected to grow; a debug build is slow.
+const FEWER: usize = 20_000;
+const HTTP_SERVER: &str = "http.server.request.duration";
+const HTTP_CLIENT: &str = "http.client.request.duration";
+const RPC_SERVER: &str = "rpc.server.call.duration";
+const RPC_CLIENT: &str = "rpc.client.call.duration";
+const KNOWN: &str = "lianlu.testing.Echo/Unary";
+
+/// The same numbers each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Letters, 4 to 16 of them.
+    fn word(&mut self) -> String {
+        let length = 4 + self.next() % 13;
+        let letter = |_| char::from(b'A' + (self.next() % 26) as u8);
+        (0..length).map(letter).collect()
+    }
+}
+
+fn random() -> Random {
+    Random(0x9e37_79b9_7f4a_7c15)
+}
+
+fn server(metrics: &Metrics) -> ServerLayer {
+    Traces::with_sampler(Sampler::AlwaysOff)
+        .server()
+        .with_meter_provider(metrics.provider.clone())
+}
+
+fn client(metrics: &Metrics) -> ClientLayer {
+    Traces::with_sampler(Sampler::AlwaysOff)
+        .client()
+        .with_meter_provider(metrics.provider.clone())
+}
+
+/// Calls a service that answers without waiting, and drops the answer.
+fn call<S, B>(service: &mut S, request: Request<Body>)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+{
+    let cx = &mut Context::from_waker(Waker::noop());
+    let future = service.call(request);
+    assert!(matches!(pin!(future).poll(cx), Poll::Ready(Ok(_))));
+}
+
+fn grpc(path: &str) -> Request<Body> {
+    Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// A path that looks like a method's, or doesn't.
+fn grpc_path(random: &mut Random) -> String {
+    match random.next() % 8 {
+        0 => format!("/{}", random.word()),
+        1 => format!("/{}/{}/{}", random.word(), random.word(), random.word()),
+        2 => format!("/lianlu.testing.Echo/{}", random.word()),
+        _ => format!("/{}.{}/{}", random.word(), random.word(), random.word()),
+    }
+}
+
+/// Answers with trailers only.
+fn answer(
+    code: u8,
+) -> impl Clone + Fn(Request<Body>) -> std::future::Ready<Result<Response<Body>, Infallible>> {
+    move |_| {
+        let response = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", HeaderValue::from(u16::from(code)))
+            .body(Body::empty());
+        std::future::ready(Ok(response.unwrap()))
+    }
+}
+
+#[test]
+fn methods_paths_and_hosts_of_http() {
+    let metrics = Metrics::default();
+    let app = Router::new()
+        .route("/orders/{id}", get(async || "an order"))
+        .route("/files/{*path}", get(async || "a file"));
+    let layer = server(&metrics).with_active_requests().with_body_sizes();
+    let mut service = layer.layer(app);
+    let mut random = random();
+    for at in 0..CALLS {
+        let method = random.word();
+        let path = match at % 4 {
+            0 => format!("/orders/{}", random.word()),
+            1 => format!("/files/{}/{}", random.word(), random.word()),
+            _ => format!("/{}?{}={}", random.word(), random.word(), random.word()),
+        };
+        let request = Request::builder()
+            .method(match at % 2 {
+                0 => Method::GET,
+                _ => Method::from_bytes(method.as_bytes()).unwrap(),
+            })
+            .uri(path)
+            .header("host", format!("{}.example:{}", random.word(), at % 60_000))
+            .header("user-agent", random.word())
+            .header("x-forwarded-host", random.word())
+            .header("x-forwarded-proto", random.word())
+            .header("forwarded", format!("proto={};host=a", random.word()))
+            .body(Body::empty());
+        call(&mut service, request.unwrap());
+    }
+    // Known or not, and found or not.
+    let series = metrics.of(HTTP_SERVER);
+    let lines: Vec<_> = series.iter().map(|series| series.line()).collect();
+    let line = |method: &str, status: u16| {
+        format!(
+            "http.request.method=\"{method}\" http.response.status_code={status} \
+             network.protocol.version=\"1.1\" url.scheme=\"http\""
+        )
+    };
+    assert_eq!(
+        lines,
+        [
+            line("GET", 200),
+            line("GET", 404),
+            line("_OTHER", 404),
+            line("_OTHER", 405)
+        ]
+    );
+    assert_eq!(
+        series.iter().map(|series| series.count).sum::<u64>(),
+        CALLS as u64
+    );
+    let active = metrics.of("http.server.active_requests");
+    assert_eq!(active.len(), 2, "{active:#?}");
+    for name in [
+        "http.server.request.body.size",
+        "http.server.response.body.size",
+    ] {
+        assert_eq!(metrics.of(name).len(), 4, "{name}");
+    }
+}
+
+/// Inside of axum's router the templates are labels, and nothing else.
+#[test]
+fn paths_of_http_inside_of_the_router() {
+    let metrics = Metrics::default();
+    let mut service = Router::<()>::new()
+        .route("/orders/{id}", get(async || "an order"))
+        .fallback(async || "nothing")
+        .layer(server(&metrics));
+    let mut random = random();
+    for at in 0..FEWER {
+        let path = match at % 2 {
+            0 => format!("/orders/{}", random.word()),
+            _ => format!("/{}", random.word()),
+        };
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        call(&mut service, request);
+    }
+    let series = metrics.of(HTTP_SERVER);
+    let routes: Vec<_> = series.iter().map(|it| it.label("http.route")).collect();
+    assert_eq!(routes, [Some("/orders/{id}"), None]);
+}
+
+/// tonic's router answers `UNIMPLEMENTED`: one series beside those of the methods that there are.
+#[test]
+fn methods_of_grpc_that_a_router_refuses() {
+    let metrics = Metrics::default();
+    let router = tonic::service::Routes::new(EchoServer::new(Echo::default()));
+    let router = router.into_axum_router();
+    let mut service = server(&metrics).layer(router);
+    let mut random = random();
+    for _ in 0..CALLS {
+        call(&mut service, grpc(&grpc_path(&mut random)));
+    }
+    let series = metrics.only(RPC_SERVER);
+    assert_eq!(series.label("rpc.method"), Some("_OTHER"));
+    assert_eq!(series.count, CALLS as u64);
+    // And one that there is.
+    call(&mut service, grpc(&format!("/{KNOWN}")));
+    let series = metrics.of(RPC_SERVER);
+    let methods: Vec<_> = series.iter().map(|it| it.label("rpc.method")).collect();
+    assert_eq!(methods, [Some(KNOWN), Some("_OTHER")]);
+}
+
+/// With a list, whatever answers: everything that is not in it is one series.
+#[test]
+fn methods_of_grpc_with_a_list() {
+    for code in [0, 16] {
+        let metrics = Metrics::default();
+        let layer = server(&metrics).with_known_methods(KnownMethods::new([KNOWN]));
+        let mut service = layer.layer(service_fn(answer(code)));
+        let mut random = random();
+        for _ in 0..FEWER {
+            call(&mut service, grpc(&grpc_path(&mut random)));
+        }
+        call(&mut service, grpc(&format!("/{KNOWN}")));
+        let series = metrics.of(RPC_SERVER);
+        let counts: Vec<_> = series
+            .iter()
+            .map(|it| (it.label("rpc.method").unwrap(), it.count))
+            .collect();
+        assert_eq!(counts, [("_OTHER", FEWER as u64), (KNOWN, 1)]);
+    }
+}
+
+/// Without a list, something in front answers to every name: 256 are learned, the rest is one series.
+#[test]
+fn methods_of_grpc_that_all_have_an_answer() {
+    for code in [0, 16] {
+        let metrics = Metrics::default();
+        let mut service = server(&metrics).layer(service_fn(answer(code)));
+        // What there was before goes on by its name.
+        call(&mut service, grpc(&format!("/{KNOWN}")));
+        let mut random = random();
+        for _ in 0..FEWER {
+            call(&mut service, grpc(&grpc_path(&mut random)));
+        }
+        call(&mut service, grpc(&format!("/{KNOWN}")));
+        let series = metrics.of(RPC_SERVER);
+        assert_eq!(series.len(), 257);
+        let of = |method| {
+            let mut series = series.iter();
+            series.find(|it| it.label("rpc.method") == Some(method))
+        };
+        assert_eq!(of(KNOWN).unwrap().count, 2);
+        assert!(of("_OTHER").unwrap().count > FEWER as u64 - 300);
+    }
+}
+
+/// A client that calls whatever its users name.
+#[test]
+fn hosts_of_http_clients() {
+    let metrics = Metrics::default();
+    let layer = client(&metrics).with_active_requests().with_body_sizes();
+    let mut service = layer.layer(service_fn(answer(0)));
+    let mut random = random();
+    for at in 0..FEWER {
+        let uri = match at % 3 {
+            0 => format!("http://{}.example/{}", random.word(), random.word()),
+            1 => format!("http://one.example:{}/", 1 + random.next() % 60_000),
+            _ => format!(
+                "http://10.0.{}.{}/",
+                random.next() % 256,
+                random.next() % 256
+            ),
+        };
+        let uri: Uri = uri.parse().unwrap();
+        let request = Request::get(uri).body(Body::empty()).unwrap();
+        call(&mut service, request);
+    }
+    for name in [
+        HTTP_CLIENT,
+        "http.client.active_requests",
+        "http.client.request.body.size",
+        "http.client.response.body.size",
+    ] {
+        let series = metrics.of(name);
+        assert_eq!(series.len(), 101, "{name}");
+        let is_other = |it: &&Series| it.label("server.address") == Some("_OTHER");
+        let other: Vec<_> = series.iter().filter(is_other).collect();
+        assert_eq!(other.len(), 1);
+        assert_eq!(other[0].label("server.port"), None);
+    }
+}
+
+#[test]
+fn hosts_and_methods_of_grpc_clients() {
+    let metrics = Metrics::default();
+    let mut service = client(&metrics).layer(service_fn(answer(0)));
+    let mut random = random();
+    for _ in 0..FEWER {
+        let host = random.word();
+        call(
+            &mut service,
+            grpc(&format!("http://{host}.example/{KNOWN}")),
+        );
+    }
+    assert_eq!(metrics.of(RPC_CLIENT).len(), 101);
+
+    let metrics = Metrics::default();
+    let mut service = client(&metrics).layer(service_fn(answer(0)));
+    for _ in 0..FEWER {
+        let path = grpc_path(&mut random);
+        call(&mut service, grpc(&format!("http://one.example{path}")));
+    }
+    assert_eq!(metrics.of(RPC_CLIENT).len(), 257);
+}
+
+/// Labels of the user's own are on everything that is measured at a call's end.
+#[test]
+fn labels_of_ones_own() {
+    let metrics = Metrics::default();
+    let layer = server(&metrics)
+        .with_body_sizes()
+        .with_metric_attributes(|outcome| {
+            assert!(outcome.duration().as_secs() < 3600 && !outcome.is_error());
+            let class = outcome.http_status().unwrap().as_u16() / 100;
+            vec![KeyValue::new("class", i64::from(class))]
+        });
+    let mut service = layer.layer(service_fn(async |request: Request<Body>| {
+        let status: u16 = request.uri().path()[1..].parse().unwrap();
+        let response = Response::builder().status(status);
+        Ok::<_, Infallible>(response.body(Body::empty()).unwrap())
+    }));
+    for status in [200, 204, 404] {
+        let request = Request::get(format!("/{status}")).body(Body::empty());
+        call(&mut service, request.unwrap());
+    }
+    for name in [HTTP_SERVER, "http.server.response.body.size"] {
+        let classes: Vec<_> = metrics
+            .of(name)
+            .iter()
+            .map(|it| it.label("class").unwrap().to_owned())
+            .collect();
+        assert_eq!(classes, ["2", "2", "4"], "{name}");
+    }
+}
