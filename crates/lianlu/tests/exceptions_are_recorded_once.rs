@@ -130,7 +130,7 @@ async fn an_event_of_the_span_by_default() {
     ] {
         let traces = Traces::default();
         let logs = Logs::new();
-        let layer = traces.server().with_logger_provider(&logs.provider);
+        let layer = traces.server().with_logger_provider(logs.provider.clone());
         assert_eq!(
             events(&call(&traces, layer, path).await),
             expected,
@@ -147,7 +147,7 @@ async fn a_client_without_an_answer() {
     let layer = traces
         .client()
         .with_exceptions(Exceptions::Both)
-        .with_logger_provider(&logs.provider);
+        .with_logger_provider(logs.provider.clone());
     let address = nobody().await;
     let http = net::connect(layer.clone(), Version::HTTP_11);
     net::get(&http, address, "/").await.unwrap_err();
@@ -178,7 +178,7 @@ async fn a_status_of_grpc_is_none_and_a_panic_is() {
     let layer = traces
         .server()
         .with_exceptions(Exceptions::Both)
-        .with_logger_provider(&logs.provider);
+        .with_logger_provider(logs.provider.clone());
     let address = echo::serve(layer, echo::Echo::new(&traces)).await;
     let mut client = echo::connect(traces.client(), address).await;
     client
@@ -207,7 +207,7 @@ async fn logs_instead_or_nothing() {
         let layer = traces
             .server()
             .with_exceptions(told)
-            .with_logger_provider(&logs.provider);
+            .with_logger_provider(logs.provider.clone());
         let span = call(&traces, layer, "/panics").await;
         assert!(events(&span).is_empty());
         let expected = format!("http.server.request.exception Error {PANIC}");
@@ -224,7 +224,7 @@ async fn of_a_call_that_is_not_sampled() {
     let layer = traces
         .server()
         .with_exceptions(Exceptions::Logs)
-        .with_logger_provider(&logs.provider);
+        .with_logger_provider(logs.provider.clone());
     let address = serve(layer).await;
     let call = net::plain(Version::HTTP_11).request(net::request(Method::GET, address, "/panics"));
     soon(call).await.unwrap_err();
@@ -249,7 +249,7 @@ async fn kratos_does_not_double_it() {
     let layer = traces
         .server()
         .with_exceptions(Exceptions::Both)
-        .with_logger_provider(&logs.provider)
+        .with_logger_provider(logs.provider.clone())
         .kratos();
     let span = call(&traces, layer, "/body-fails").await;
     assert_eq!(events(&span), [BODY]);
@@ -284,7 +284,7 @@ async fn as_the_environment_says() {
         for told in [None, Some(Exceptions::Off)] {
             let traces = Traces::default();
             let logs = Logs::new();
-            let mut layer = traces.server().with_logger_provider(&logs.provider);
+            let mut layer = traces.server().with_logger_provider(logs.provider.clone());
             if let Some(told) = told {
                 layer = layer.with_exceptions(told);
             }
