@@ -301,12 +301,11 @@ fn a_classifier_makes_none_of_errors() {
             };
             let server = told.server().with_error_classifier(never.clone());
             let client = told.client().with_error_classifier(never);
-            let layers = AssertUnwindSafe((server, client));
             for on_server in [true, false] {
                 let does = does.clone();
                 let _ = catch_unwind(AssertUnwindSafe(|| match on_server {
-                    true => call(layers.0.layer(does), request(is_grpc, None)),
-                    false => call(layers.1.layer(does), request(is_grpc, None)),
+                    true => call(server.layer(does), request(is_grpc, None)),
+                    false => call(client.layer(does), request(is_grpc, None)),
                 }));
                 assert_eq!(told.last(), None);
                 let span = told.traces.finished().pop().unwrap();
