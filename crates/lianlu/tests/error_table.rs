@@ -13,6 +13,8 @@ mod common;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -289,24 +291,28 @@ fn a_classifier_makes_none_of_errors() {
     for does in [FAILS, BREAKS_OFF, PANICS[1].clone()] {
         for is_grpc in [false, true] {
             let told = Told::new();
-            let never = |outcome: &Outcome<'_>| {
-                assert!(outcome.is_error() && outcome.error_type().is_some());
+            // A panic in a hook, while the call's panic goes by, would end the process.
+            let errors = Arc::new(AtomicUsize::new(0));
+            let seen = Arc::clone(&errors);
+            let never = move |outcome: &Outcome<'_>| {
+                let is_error = outcome.is_error() && outcome.error_type().is_some();
+                seen.fetch_add(usize::from(is_error), Ordering::SeqCst);
                 false
             };
-            let server = told.server().with_error_classifier(never);
+            let server = told.server().with_error_classifier(never.clone());
             let client = told.client().with_error_classifier(never);
-            let layers = AssertUnwindSafe((server, client));
             for on_server in [true, false] {
                 let does = does.clone();
                 let _ = catch_unwind(AssertUnwindSafe(|| match on_server {
-                    true => call(layers.0.layer(does), request(is_grpc, None)),
-                    false => call(layers.1.layer(does), request(is_grpc, None)),
+                    true => call(server.layer(does), request(is_grpc, None)),
+                    false => call(client.layer(does), request(is_grpc, None)),
                 }));
                 assert_eq!(told.last(), None);
                 let span = told.traces.finished().pop().unwrap();
                 assert_eq!(span.status, Status::Unset);
                 assert!(span.events.is_empty(), "{span:#?}");
             }
+            assert_eq!(errors.load(Ordering::SeqCst), 2);
         }
     }
 }
