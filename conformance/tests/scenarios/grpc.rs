@@ -304,6 +304,20 @@ fn transports() -> Vec<Scenario> {
                 vec![client(address, "Unary").rpc_status("OK")]
             },
         ),
+        Scenario::new(
+            "grpc client: a client that was told its origin",
+            async |harness| {
+                let address = echo::serve(without_spans(), Echo::default()).await;
+                let channel = echo::channel(address).connect().await.unwrap();
+                let channel = ServiceBuilder::new()
+                    .layer(harness.client())
+                    .service(channel);
+                let origin = format!("http://{address}").parse().unwrap();
+                let mut channel = EchoClient::with_origin(channel, origin);
+                soon(channel.unary(message("hello", 0))).await.unwrap();
+                vec![client(address, "Unary").rpc_status("OK")]
+            },
+        ),
         Scenario::new("grpc server: over axum", async |harness| {
             let service = lianlu_protos::testing::echo_server::EchoServer::new(Echo::default());
             let app = axum::Router::new()

@@ -28,7 +28,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use harness::Harness;
 use known_gaps::KNOWN_GAPS;
-use lianlu_conformance::{Expected, Model};
+use lianlu::Conventions;
+use lianlu_conformance::{Expected, Generation, Model};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
 
@@ -52,17 +53,34 @@ impl Scenario {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_follows_the_conventions() {
-    let model = &Model::bundled().unwrap();
-    let scenarios: Vec<_> = [
+fn scenarios() -> Vec<Scenario> {
+    let all = [
         http_server::scenarios(),
         http_client::scenarios(),
         grpc::scenarios(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    all.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_the_conventions() {
+    check_all(Generation::Current, scenarios(), None).await;
+}
+
+/// Layers that are told to follow the old conventions, or both, do so in every scenario.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_the_old_conventions() {
+    check_all(Generation::Old, scenarios(), Some(Conventions::Old)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_both_conventions_at_once() {
+    check_all(Generation::Both, scenarios(), Some(Conventions::Both)).await;
+}
+
+/// Runs `scenarios` with layers that are `told` so, and fails with all that is wrong but known gaps.
+async fn check_all(generation: Generation, scenarios: Vec<Scenario>, told: Option<Conventions>) {
+    let model = &Model::of(generation).unwrap();
     let names: BTreeSet<_> = scenarios
         .iter()
         .map(|scenario| scenario.name.clone())
@@ -70,7 +88,7 @@ async fn every_scenario_follows_the_conventions() {
     assert_eq!(names.len(), scenarios.len(), "a name is there twice");
 
     let results = stream::iter(scenarios).map(async |scenario| {
-        let harness = Arc::new(Harness::new().await);
+        let harness = Arc::new(Harness::with(told).await);
         let calls = common::soon((scenario.run)(Arc::clone(&harness))).await;
         let harness = Arc::into_inner(harness).expect("a scenario has kept its harness");
         let found = harness.check(model, &calls).await;
@@ -94,7 +112,7 @@ async fn every_scenario_follows_the_conventions() {
     let closed: Vec<_> = KNOWN_GAPS
         .iter()
         .enumerate()
-        .filter(|(position, _)| !still_there.contains(position))
+        .filter(|(position, gap)| gap.is_of(model) && !still_there.contains(position))
         .map(|(_, gap)| gap)
         .collect();
     unknown.sort();

@@ -29,7 +29,8 @@ impl Measured {
         let measured = Self {
             meters,
             protocol,
-            active,
+            // Its name is the current conventions', which have labels for every call.
+            active: active.filter(|labels| !labels.is_empty()),
             sizes,
         };
         measured.count_active(1);
@@ -59,7 +60,9 @@ impl Measured {
             let milliseconds = seconds * 1000.0;
             instruments.old_duration.record(milliseconds, &labels.old);
         }
-        if let Some(http) = instruments.http.as_ref().filter(|_| self.sizes) {
+        // Their names are the current conventions'.
+        let sizes = self.sizes && !labels.current.is_empty();
+        if let Some(http) = instruments.http.as_ref().filter(|_| sizes) {
             if let Some(size) = end.request_size {
                 http.request_size.record(size, &labels.current);
             }
