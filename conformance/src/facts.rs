@@ -174,6 +174,7 @@ pub struct Expected {
     pub(crate) outcome: Outcome,
     pub(crate) values: Vec<(String, Known)>,
     pub(crate) opted_in: Vec<String>,
+    pub(crate) asked: Vec<String>,
     pub(crate) classified: Option<bool>,
     pub(crate) own_methods: bool,
     pub(crate) is_sliced: bool,
@@ -190,6 +191,7 @@ impl Expected {
             outcome: Outcome::ByStatus,
             values: Vec::new(),
             opted_in: Vec::new(),
+            asked: Vec::new(),
             classified: None,
             own_methods: false,
             is_sliced: false,
@@ -263,7 +265,7 @@ impl Expected {
         self.name = format!("{} {template}", self.name);
         self.fact(Fact::HasTemplate)
             .value("url.template", template)
-            .opt_in("url.template")
+            .opt_in("url.template@span")
     }
 
     /// The HTTP status that was sent or received.
@@ -291,10 +293,17 @@ impl Expected {
         self
     }
 
-    /// The user asked for this attribute, or for the metric of this name.
+    /// The user asked for this attribute, or for the metric of this name. With `@span` or `@metric` at
+    /// its end, for the attribute there alone.
     pub fn opt_in(mut self, key: &str) -> Self {
         self.opted_in.push(key.to_owned());
         self
+    }
+
+    /// As [`opt_in`](Self::opt_in), of an attribute that can be known: it must be there.
+    pub fn asks(mut self, key: &str) -> Self {
+        self.asked.push(key.to_owned());
+        self.opt_in(key)
     }
 
     /// The user decides what is an error, and has decided so.

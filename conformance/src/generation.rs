@@ -82,6 +82,7 @@ pub(crate) fn translate(
     rows: &[Row],
     place: Place,
 ) -> Expected {
+    let call = &at_place(call, place);
     if !generation.has_old() {
         return call.clone();
     }
@@ -111,15 +112,37 @@ pub(crate) fn translate(
     for (key, known) in &call.values {
         values.extend(header(key).map(|key| (key, known.clone())));
     }
-    let mut opted_in: Vec<_> = call.opted_in.iter().filter_map(|key| header(key)).collect();
+    let headers = |keys: &[String]| {
+        keys.iter()
+            .filter_map(|key| header(key))
+            .collect::<Vec<_>>()
+    };
+    let (mut opted_in, mut asked) = (headers(&call.opted_in), headers(&call.asked));
     if generation.has_current() {
         // Where both have a key, its value is the current one.
         values.retain(|(key, _)| call.values.iter().all(|(current, _)| current != key));
         values.extend(call.values.iter().cloned());
         opted_in.extend(call.opted_in.iter().cloned());
+        asked.extend(call.asked.iter().cloned());
     }
     let mut call = call.clone();
-    (call.values, call.opted_in) = (values, opted_in);
+    (call.values, call.opted_in, call.asked) = (values, opted_in, asked);
+    call
+}
+
+/// What is asked for here, without what is asked for elsewhere.
+fn at_place(call: &Expected, place: Place) -> Expected {
+    let (here, elsewhere) = match place {
+        Place::Span => ("@span", "@metric"),
+        Place::Metric => ("@metric", "@span"),
+    };
+    let only = |keys: &[String]| {
+        let keys = keys.iter().filter(|key| !key.ends_with(elsewhere));
+        keys.map(|key| key.trim_end_matches(here).to_owned())
+            .collect()
+    };
+    let mut call = call.clone();
+    (call.opted_in, call.asked) = (only(&call.opted_in), only(&call.asked));
     call
 }
 

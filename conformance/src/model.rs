@@ -243,12 +243,13 @@ impl Model {
 
     /// What the series of `call` in the metric `name` must say.
     pub(crate) fn of_metric(&self, call: &Expected, name: &str) -> Expected {
-        if name != call.group.old_duration() {
-            return call.clone();
-        }
+        let generation = match name == call.group.old_duration() {
+            true => Generation::Old,
+            false => Generation::Current,
+        };
         let rules = self.metrics.get(name);
         let rows = rules.map_or(&[][..], |rules| rules.attributes.as_slice());
-        generation::translate(call, Generation::Old, rows, Place::Metric)
+        generation::translate(call, generation, rows, Place::Metric)
     }
 
     /// The metrics that a call of `group` is measured by in any case.

@@ -74,6 +74,11 @@ pub(crate) fn check(
             report.say(Rule::Missing, &row.key, format!("{:?}", row.level));
         }
     }
+    for key in &expected.asked {
+        if !seen.contains(key.as_str()) && model.row(rows, key).is_some() {
+            report.say(Rule::Missing, key, "was asked for");
+        }
+    }
     for (key, known) in &expected.values {
         let found = otlp::value(attributes, key);
         // What is missing has been said, if it is to be there at all.

@@ -55,26 +55,26 @@ async fn pair(harness: &Harness) -> (echo::EchoClient, Echo, SocketAddr) {
 }
 
 /// A server's layer that is none.
-fn without_spans() -> lianlu::ServerLayer {
+pub fn without_spans() -> lianlu::ServerLayer {
     lianlu::server().with_filter(|_| false)
 }
 
-fn full_name(method: &str) -> String {
+pub fn full_name(method: &str) -> String {
     format!("lianlu.testing.Echo/{method}")
 }
 
-fn client(address: SocketAddr, method: &str) -> Expected {
+pub fn client(address: SocketAddr, method: &str) -> Expected {
     Expected::rpc(Group::RpcClient, &full_name(method))
         .fact(Fact::PortKnown)
         .value("server.address", address.ip().to_string())
         .value("server.port", i64::from(address.port()))
 }
 
-fn server(address: SocketAddr, method: &str) -> Expected {
+pub fn server(address: SocketAddr, method: &str) -> Expected {
     server_of(Expected::rpc(Group::RpcServer, &full_name(method)), address)
 }
 
-fn server_of(call: Expected, address: SocketAddr) -> Expected {
+pub fn server_of(call: Expected, address: SocketAddr) -> Expected {
     call.facts([Fact::AuthorityKnown, Fact::PortKnown, Fact::PeerKnown])
         .value("server.address", address.ip().to_string())
         .value("server.port", i64::from(address.port()))

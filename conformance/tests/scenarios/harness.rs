@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lianlu::{ClientLayer, Conventions, Guard, Sampler, ServerLayer};
+use lianlu::{
+    ClientLayer, Conventions, Guard, RpcStatusKey, Sampler, ServerLayer, Side, TraceLayer,
+};
 use lianlu_conformance::{
     Expected, Generation, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
 };
@@ -92,23 +94,43 @@ impl ShouldSample for Noting {
     }
 }
 
+/// What all layers of a run are told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// Otherwise they ask the environment.
+    pub conventions: Option<Conventions>,
+    pub status_key: RpcStatusKey,
+}
+
+impl Told {
+    fn tell<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
+        let layer = layer
+            .with_active_requests()
+            .with_body_sizes()
+            .with_rpc_status_key(self.status_key);
+        match self.conventions {
+            Some(told) => layer.with_http_conventions(told).with_rpc_conventions(told),
+            None => layer,
+        }
+    }
+}
+
 /// One for each scenario, so that none sees another's spans.
 #[derive(Debug)]
 pub struct Harness {
     collector: Collector,
     sampler: Noting,
     guard: Guard,
-    /// What the layers are told; otherwise they ask the environment.
-    conventions: Option<Conventions>,
+    told: Told,
     pub meters: SdkMeterProvider,
 }
 
 impl Harness {
     pub async fn new() -> Self {
-        Self::with(None).await
+        Self::with(Told::default()).await
     }
 
-    pub async fn with(conventions: Option<Conventions>) -> Self {
+    pub async fn with(told: Told) -> Self {
         let collector = Collector::default();
         let endpoint = format!("http://{}", collector.serve().await);
         let sampler = Noting::default();
@@ -132,7 +154,7 @@ impl Harness {
             collector,
             sampler,
             guard,
-            conventions,
+            told,
             meters,
         }
     }
@@ -142,31 +164,28 @@ impl Harness {
     pub fn server(&self) -> ServerLayer {
         let layer = lianlu::server()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_meter_provider(self.meters.clone())
-            .with_active_requests()
-            .with_body_sizes();
-        match self.conventions {
-            Some(told) => layer.with_http_conventions(told).with_rpc_conventions(told),
-            None => layer,
-        }
+            .with_meter_provider(self.meters.clone());
+        self.told.tell(layer)
     }
 
     /// The layer of a scenario's clients.
     pub fn client(&self) -> ClientLayer {
         let layer = lianlu::client()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_meter_provider(self.meters.clone())
-            .with_active_requests()
-            .with_body_sizes();
-        match self.conventions {
-            Some(told) => layer.with_http_conventions(told).with_rpc_conventions(told),
-            None => layer,
-        }
+            .with_meter_provider(self.meters.clone());
+        self.told.tell(layer)
     }
 
     /// A provider for a scenario's own spans.
     pub fn tracers(&self) -> &opentelemetry_sdk::trace::SdkTracerProvider {
         self.guard.tracer_provider()
+    }
+
+    /// Waits until so many spans have begun.
+    pub async fn begun(&self, spans: u64) {
+        while self.guard.counts().started < spans {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Waits until all calls are over and exported, and checks what came.

@@ -156,6 +156,11 @@ fn statuses() -> Vec<Scenario> {
             "HTTP/1.1 301 Moved\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
             301,
         ),
+        ("HTTP/1.1 304 Same\r\n\r\n", 304),
+        (
+            "HTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 201 Made\r\ncontent-length: 0\r\n\r\n",
+            201,
+        ),
         ("HTTP/1.1 399 Odd\r\ncontent-length: 0\r\n\r\n", 399),
         ("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n", 400),
         ("HTTP/1.1 404 Not\r\ncontent-length: 0\r\n\r\n", 404),

@@ -13,12 +13,18 @@
 #[path = "../../../crates/lianlu/tests/common/mod.rs"]
 mod common;
 mod grpc;
+mod grpc_options;
 mod harness;
 mod http_calls;
 mod http_client;
+mod http_options;
 mod http_server;
 mod known_gaps;
 mod metrics_by_hand;
+mod proxies;
+mod resent;
+mod streams;
+mod tunnels;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -26,10 +32,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use harness::Harness;
+use harness::{Harness, Told};
 use known_gaps::KNOWN_GAPS;
-use lianlu::Conventions;
-use lianlu_conformance::{Expected, Generation, Model};
+use lianlu::{Conventions, RpcStatusKey};
+use lianlu_conformance::{Expected, Generation, Model, StatusKey};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
 
@@ -57,30 +63,55 @@ fn scenarios() -> Vec<Scenario> {
     let all = [
         http_server::scenarios(),
         http_client::scenarios(),
+        http_options::scenarios(),
+        proxies::scenarios(),
+        resent::scenarios(),
+        tunnels::scenarios(),
         grpc::scenarios(),
+        grpc_options::scenarios(),
+        streams::scenarios(),
     ];
     all.into_iter().flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_conventions() {
-    check_all(Generation::Current, scenarios(), None).await;
+    let model = Model::of(Generation::Current).unwrap();
+    check_all(&model, scenarios(), Told::default()).await;
+}
+
+/// The name that a gRPC call's status has after v1.44.0.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_has_the_other_status_key() {
+    let model = Model::with_status_key(StatusKey::Main).unwrap();
+    let told = Told {
+        status_key: RpcStatusKey::StatusCode,
+        ..Told::default()
+    };
+    check_all(&model, scenarios(), told).await;
 }
 
 /// Layers that are told to follow the old conventions, or both, do so in every scenario.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_old_conventions() {
-    check_all(Generation::Old, scenarios(), Some(Conventions::Old)).await;
+    check_generation(Generation::Old, Conventions::Old).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_both_conventions_at_once() {
-    check_all(Generation::Both, scenarios(), Some(Conventions::Both)).await;
+    check_generation(Generation::Both, Conventions::Both).await;
+}
+
+async fn check_generation(generation: Generation, conventions: Conventions) {
+    let told = Told {
+        conventions: Some(conventions),
+        ..Told::default()
+    };
+    check_all(&Model::of(generation).unwrap(), scenarios(), told).await;
 }
 
 /// Runs `scenarios` with layers that are `told` so, and fails with all that is wrong but known gaps.
-async fn check_all(generation: Generation, scenarios: Vec<Scenario>, told: Option<Conventions>) {
-    let model = &Model::of(generation).unwrap();
+async fn check_all(model: &Model, scenarios: Vec<Scenario>, told: Told) {
     let names: BTreeSet<_> = scenarios
         .iter()
         .map(|scenario| scenario.name.clone())
