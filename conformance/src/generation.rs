@@ -104,6 +104,9 @@ pub(crate) fn translate(
                 return Some([then, name].concat());
             }
         }
+        if key.ends_with(".body.content") || key.contains(".body.content@") {
+            return Some(key.to_owned());
+        }
         let is_header = ["http.request.header.", "http.response.header."]
             .iter()
             .any(|prefix| key.starts_with(prefix));

@@ -240,7 +240,7 @@ fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
                 || match attribute.key.as_str() {
                     // The old metric's method is the last part of the current one, and bounded.
                     "rpc.method" => one.ends_with(&format!("/{other}")),
-                    "http.method" => other == "_OTHER",
+                    "http.method" => other == "_OTHER" && record.span.name.starts_with("HTTP"),
                     _ => false,
                 }
         }

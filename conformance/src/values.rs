@@ -165,8 +165,8 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
         Value::StringValue(text) => {
             let wrong = match key {
                 "url.full" | "http.url" => !is_absolute(text) || has_credentials(text),
-                "url.path" => !text.starts_with('/') || text.contains('?'),
-                "http.target" => !text.starts_with('/'),
+                "url.path" => !is_path(text) || text.contains('?'),
+                "http.target" => !is_path(text),
                 "url.query" => text.starts_with('?'),
                 // An IP address goes without brackets, and a host without its port.
                 "server.address"
@@ -207,6 +207,11 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
     {
         report.say(Rule::Value, key, "upper case");
     }
+}
+
+/// A request of all that the server is has a star for its path, and a tunnel's has none.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') || text == "*" || text.is_empty()
 }
 
 fn is_absolute(url: &str) -> bool {

@@ -1,5 +1,7 @@
 //! What is known not to follow the conventions.
 
+use std::collections::BTreeSet;
+
 use lianlu_conformance::{Model, Rule, Violation};
 
 /// A violation that is no failure. One that no longer happens is: the list must shrink with the gaps.
@@ -14,8 +16,12 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// Whether the model has what the gap is about.
-    pub fn is_of(&self, model: &Model) -> bool {
+    /// Whether the scenarios and the model have what the gap is about.
+    pub fn is_of(&self, model: &Model, scenarios: &BTreeSet<String>) -> bool {
+        let mut names = scenarios.iter();
+        if !names.any(|name| name.starts_with(self.scenarios)) {
+            return false;
+        }
         !self.place.ends_with(".duration") || model.metric(self.place).is_some()
     }
 

@@ -42,7 +42,7 @@ fn connect(version: Version) -> Scenario {
         let of_client = Expected::http(Group::HttpClient, "CONNECT");
         let of_client = client_of(of_client, address, "/");
         let of_server = Expected::http(Group::HttpServer, "CONNECT");
-        let of_server = server_of(of_server, address, "/", version);
+        let of_server = server_of(of_server, address, "", version);
         vec![
             answered(of_client, address, 200, version),
             of_server.http_status(200),

@@ -209,15 +209,15 @@ async fn an_http_status_stands_for_a_grpc_status() {
     }
 }
 
-/// gRPC-Web in base64 hides its trailers: what can't be known is left out, and is no error.
+/// gRPC-Web whose base64 is spoilt hides its trailers: what can't be known is left out, and is no error.
 #[tokio::test]
-async fn a_status_in_base64_is_not_guessed() {
+async fn a_status_in_spoilt_base64_is_not_guessed() {
     let traces = Traces::default();
     let app = axum::Router::new()
         .fallback(|| async {
             Response::builder()
                 .header("content-type", "application/grpc-web-text+proto")
-                .body(Body::from("AAAAAAA=gAAAAA9ncnBjLXN0YXR1czowDQo="))
+                .body(Body::from("AAAAAAA=gAAAAA9ncnBj-not-base64"))
                 .unwrap()
         })
         .layer(traces.server());

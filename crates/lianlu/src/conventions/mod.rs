@@ -161,7 +161,7 @@ pub(crate) struct End {
     /// Whom a client has reached.
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) grpc_status: Option<Status>,
-    /// Whether the status of a gRPC call can't be known: it is in gRPC-Web's base64, or the span ended
+    /// Whether the status of a gRPC call can't be known: it is in gRPC-Web's base64 and spoilt, or the span ended
     /// before it came.
     pub(crate) is_unreadable: bool,
     pub(crate) failure: Option<Failure>,

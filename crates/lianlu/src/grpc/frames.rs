@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::base64::{Decoder, Malformed};
+
 const HEADER_LEN: usize = 5;
 
 /// How many separate pieces of one data frame are looked into; `Bytes` is one piece.
@@ -35,6 +37,8 @@ pub(crate) struct FrameCounter {
     /// Whether the current frame holds trailers, and what has come of them.
     in_trailers: bool,
     trailers: Vec<u8>,
+    /// Reads the body where it is base64.
+    base64: Option<Decoder>,
     /// Whether part of the body could not be seen, so that the counts mean nothing.
     blind: bool,
     /// The lengths of the first messages, for who wants them, and how many more are wanted.
@@ -53,6 +57,11 @@ impl FrameCounter {
         std::mem::take(&mut self.lengths)
     }
 
+    /// The body is gRPC-Web's in text mode.
+    pub(crate) fn decode_base64(&mut self) {
+        self.base64 = Some(Decoder::default());
+    }
+
     /// The body is none that this can read.
     pub(crate) fn look_away(&mut self) {
         self.blind = true;
@@ -68,9 +77,26 @@ impl FrameCounter {
         let mut seen = 0;
         for piece in pieces.iter().take(count) {
             seen += piece.len();
-            self.feed_bytes(piece);
+            match self.base64.take() {
+                Some(decoder) => self.feed_letters(decoder, piece),
+                None => self.feed_bytes(piece),
+            }
         }
         self.blind |= seen != data.remaining();
+    }
+
+    fn feed_letters(&mut self, mut decoder: Decoder, letters: &[u8]) {
+        for letter in letters {
+            match decoder.push(*letter) {
+                Ok(Some(group)) => self.feed_bytes(group.bytes()),
+                Ok(None) => {}
+                Err(Malformed) => {
+                    self.blind = true;
+                    break;
+                }
+            }
+        }
+        self.base64 = Some(decoder);
     }
 
     fn feed_bytes(&mut self, mut data: &[u8]) {
@@ -219,6 +245,24 @@ mod tests {
             assert_eq!(trailers["grpc-status"], "5");
             assert_eq!(trailers["grpc-message"], "no%20one");
         }
+    }
+
+    /// A frame of three bytes, and `grpc-status: 5`.
+    #[test]
+    fn text_mode_is_read_through() {
+        let body = b"AAAAAAMHBwc=gAAAAA5ncnBjLXN0YXR1czo1DQo=";
+        for step in 1..body.len() {
+            let mut counter = FrameCounter::default();
+            counter.decode_base64();
+            for piece in body.chunks(step) {
+                counter.feed(&Bytes::copy_from_slice(piece));
+            }
+            assert_eq!(counter.totals(), Some((1, 3)));
+        }
+        let mut counter = FrameCounter::default();
+        counter.decode_base64();
+        counter.feed(&Bytes::from_static(b"AAAA no base64"));
+        assert_eq!(counter.totals(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a call measures, from its start to its end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,11 +64,15 @@ impl Measured {
         // Their names are the current conventions'.
         let sizes = self.sizes && !labels.current.is_empty();
         if let Some(http) = instruments.http.as_ref().filter(|_| sizes) {
+            let labels = match labels.sizes[..] {
+                [] => Cow::Borrowed(&labels.current),
+                _ => Cow::Owned([&labels.current[..], &labels.sizes].concat()),
+            };
             if let Some(size) = end.request_size {
-                http.request_size.record(size, &labels.current);
+                http.request_size.record(size, &labels);
             }
             if let Some(size) = end.response_size {
-                http.response_size.record(size, &labels.current);
+                http.response_size.record(size, &labels);
             }
         }
     }

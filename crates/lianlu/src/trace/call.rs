@@ -21,7 +21,9 @@ use crate::conventions::headers::{self, Direction};
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Carried, Dialect, End, Failure, Protocol, Totals, keys};
-use crate::grpc::{CONTENT_TYPE, FrameCounter, Status, content_type_begins, parse_timeout};
+use crate::grpc::{
+    CONTENT_TYPE, FrameCounter, Status, content_type_begins, is_text, parse_timeout,
+};
 use crate::metrics::Measured;
 use crate::request::RequestHead;
 use crate::route::Route;
@@ -61,6 +63,9 @@ pub(super) struct Call {
     /// `HEAD` any, `CONNECT` a successful one.
     is_head: bool,
     is_connect: bool,
+    /// Whether the request's messages are in base64, and the response's.
+    is_text: bool,
+    answers_text: bool,
     deadline: Option<Instant>,
     stream_end: StreamEnd,
     slices: Option<Box<Slices>>,
@@ -117,6 +122,8 @@ impl Call {
             deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
+            is_text: is_text(head.headers()),
+            answers_text: false,
             request_length: length(head.headers()),
             response_content: Content::new(response_content),
             options: new.options,
@@ -151,6 +158,7 @@ impl Call {
         let is_http = self.protocol == Protocol::Http;
         Wanted {
             messages: !is_http,
+            is_text: self.is_text,
             size: is_http
                 && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
             events: if self.recording {
@@ -214,10 +222,13 @@ impl Call {
                 // Final only in a response without a body; otherwise the trailers have the last word.
                 self.grpc_status = Status::from_headers(&head.headers);
                 let content = content(&head.headers);
-                self.is_unreadable = matches!(content, ContentType::Base64);
+                self.answers_text = matches!(content, ContentType::Base64);
+                if self.answers_text {
+                    self.responses.decode_base64();
+                }
                 // No answer of gRPC's: a client reads it as far as it notices, and drops the rest.
                 let is_other = matches!(content, ContentType::Other) || !status.is_success();
-                if is_other || self.is_unreadable {
+                if is_other {
                     self.responses.look_away();
                 }
                 body_ended || is_other
@@ -361,7 +372,10 @@ impl Call {
             http_status: self.http_status,
             version: self.version,
             peer: self.peer,
-            is_unreadable: self.is_unreadable || goes_on,
+            // Of base64 that is none nothing can be known.
+            is_unreadable: self.is_unreadable
+                || goes_on
+                || (self.answers_text && self.responses.totals().is_none()),
             grpc_status: if goes_on {
                 None
             } else {
@@ -420,8 +434,7 @@ impl Call {
             }
             span.set_status(ended.status);
         }
-        span.end_with_timestamp(self.began.plus(duration));
-        if let Some(measured) = &self.measured {
+        if let Some(measured) = self.measured.take() {
             let labels = &mut self.carried.labels;
             if let Some(hook) = &options.hooks.metric_attributes {
                 let more = hook(&Outcome::new(&end, duration, &verdict));
@@ -434,6 +447,8 @@ impl Call {
             }
             measured.record(labels, &end, duration);
         }
+        // Last: who waits for spans finds the metrics there too.
+        span.end_with_timestamp(self.began.plus(duration));
     }
 
     /// What was kept of the bodies.
@@ -469,8 +484,7 @@ enum ContentType {
 }
 
 fn content(headers: &http::HeaderMap) -> ContentType {
-    const TEXT: &[u8] = b"application/grpc-web-text";
-    if content_type_begins(headers, TEXT) {
+    if is_text(headers) {
         ContentType::Base64
     } else if content_type_begins(headers, CONTENT_TYPE)
         || !headers.contains_key(http::header::CONTENT_TYPE)

@@ -17,6 +17,8 @@ use crate::grpc::MessageMeter;
 pub(super) struct Wanted {
     pub(super) messages: bool,
     pub(super) size: bool,
+    /// Whether the messages are in base64.
+    pub(super) is_text: bool,
     /// How many messages become events, and whether they are sent or received.
     pub(super) events: u32,
     pub(super) sent: bool,
@@ -136,6 +138,9 @@ mod metered {
             wanted: Wanted,
         ) -> Self {
             let mut counter = FrameCounter::default();
+            if wanted.is_text {
+                counter.decode_base64();
+            }
             counter.keep_lengths(wanted.events);
             Self {
                 inner,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, StringValue};
 
@@ -94,6 +95,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         let mut builder = SpanBuilder::from_name(described.name.clone())
             .with_kind(K::KIND)
             .with_start_time(began.at);
+        let mut begin_in = None;
         if is_server
             && let Some(is_public) = &options.public
             && is_public(&head)
@@ -101,6 +103,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
             let remote = parent.span().span_context().clone();
             if remote.is_valid() {
                 parent = parent.with_remote_span_context(SpanContext::empty_context());
+                begin_in = Some(without_parent(&parent));
                 builder = builder.with_links(vec![Link::with_context(remote)]);
             }
         }
@@ -110,9 +113,10 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
             let next = Slices::new(options, every, parent.clone(), K::KIND, name, attributes);
             slices = Some(Box::new(next));
         }
-        let span = builder
-            .with_attributes(attributes)
-            .start_with_context(&*options.tracer.tracer(), &parent);
+        let span = builder.with_attributes(attributes).start_with_context(
+            &*options.tracer.tracer(),
+            begin_in.as_ref().unwrap_or(&parent),
+        );
         parent.with_span(span)
     };
     let span = context.span();
@@ -166,6 +170,16 @@ fn add_what_users_say(
             described.name = name;
         }
     }
+}
+
+/// The baggage of a context, and nothing that is a parent. A sampler takes a span that is there for one,
+/// even an empty one, and does not sample its child.
+fn without_parent(context: &Context) -> Context {
+    let baggage = context.baggage().iter();
+    let baggage = baggage.map(|(key, (value, metadata))| {
+        KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
+    });
+    Context::new().with_baggage(baggage.collect::<Vec<_>>())
 }
 
 /// A context that no sampler records in, in the trace of the parent or in one of its own.
