@@ -26,6 +26,8 @@ mod values;
 mod violation;
 
 #[cfg(test)]
+mod generation_tests;
+#[cfg(test)]
 mod metrics_tests;
 #[cfg(test)]
 mod spans_tests;
