@@ -54,6 +54,16 @@ impl Group {
         }
     }
 
+    /// The metric that measured the group's calls in the old conventions.
+    pub fn old_duration(self) -> &'static str {
+        match self {
+            Self::HttpClient => "http.client.duration",
+            Self::HttpServer => "http.server.duration",
+            Self::RpcClient => "rpc.client.duration",
+            Self::RpcServer => "rpc.server.duration",
+        }
+    }
+
     /// The metric that measures the group's calls.
     pub fn duration(self) -> &'static str {
         match self {
@@ -98,6 +108,10 @@ pub enum Fact {
     HasQuery,
     /// The client names itself.
     HasUserAgent,
+    /// A trusted proxy told whom it forwards for.
+    Forwarded,
+    /// The method is one that the instrumentation knows.
+    MethodKnown,
 }
 
 /// How a call ended.
@@ -121,6 +135,8 @@ pub enum Known {
     Text(String),
     /// A number.
     Int(i64),
+    /// A list.
+    Texts(Vec<String>),
 }
 
 impl From<&str> for Known {
@@ -132,6 +148,12 @@ impl From<&str> for Known {
 impl From<String> for Known {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Vec<String>> for Known {
+    fn from(texts: Vec<String>) -> Self {
+        Self::Texts(texts)
     }
 }
 
@@ -152,6 +174,11 @@ pub struct Expected {
     pub(crate) outcome: Outcome,
     pub(crate) values: Vec<(String, Known)>,
     pub(crate) opted_in: Vec<String>,
+    pub(crate) asked: Vec<String>,
+    pub(crate) classified: Option<bool>,
+    pub(crate) own_methods: bool,
+    pub(crate) is_sliced: bool,
+    pub(crate) goes_on: bool,
 }
 
 impl Expected {
@@ -164,6 +191,11 @@ impl Expected {
             outcome: Outcome::ByStatus,
             values: Vec::new(),
             opted_in: Vec::new(),
+            asked: Vec::new(),
+            classified: None,
+            own_methods: false,
+            is_sliced: false,
+            goes_on: false,
         }
     }
 
@@ -183,6 +215,7 @@ impl Expected {
     /// A gRPC call of `package.Service/Method`.
     pub fn rpc(group: Group, method: &str) -> Self {
         Self::new(group, method.to_owned())
+            .fact(Fact::MethodKnown)
             .value("rpc.system.name", "grpc")
             .value("rpc.method", method)
     }
@@ -232,7 +265,7 @@ impl Expected {
         self.name = format!("{} {template}", self.name);
         self.fact(Fact::HasTemplate)
             .value("url.template", template)
-            .opt_in("url.template")
+            .opt_in("url.template@span")
     }
 
     /// The HTTP status that was sent or received.
@@ -260,10 +293,52 @@ impl Expected {
         self
     }
 
-    /// The user asked for this attribute, or for the metric of this name.
+    /// The user asked for this attribute, or for the metric of this name. With `@span` or `@metric` at
+    /// its end, for the attribute there alone.
     pub fn opt_in(mut self, key: &str) -> Self {
         self.opted_in.push(key.to_owned());
         self
+    }
+
+    /// As [`opt_in`](Self::opt_in), of an attribute that can be known: it must be there.
+    pub fn asks(mut self, key: &str) -> Self {
+        self.asked.push(key.to_owned());
+        self.opt_in(key)
+    }
+
+    /// The user decides what is an error, and has decided so.
+    pub fn classified(mut self, is_error: bool) -> Self {
+        self.classified = Some(is_error);
+        self
+    }
+
+    /// The user has a list of HTTP methods, which is not the conventions'.
+    pub fn own_methods(mut self) -> Self {
+        self.own_methods = true;
+        self
+    }
+
+    /// A stream whose span was cut into slices, two or more. No other call of its scenario is of its
+    /// side.
+    pub fn sliced(mut self) -> Self {
+        self.is_sliced = true;
+        self
+    }
+
+    /// What is expected of a slice that is followed by another: its end is not known yet.
+    pub(crate) fn slice(&self) -> Self {
+        let mut slice = self.clone();
+        slice.goes_on = true;
+        slice.classified = Some(false);
+        slice.outcome = Outcome::ByStatus;
+        slice
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.values.iter().find_map(|(known, value)| match value {
+            Known::Text(text) if known == key => Some(text.as_str()),
+            _ => None,
+        })
     }
 
     pub(crate) fn holds(&self, fact: Fact, failed: bool) -> bool {

@@ -10,11 +10,13 @@
 //! Unlike a checker that sees only what is there, it also tells what is not: a call without a span, a
 //! required attribute that is missing, and a recommended one that the scenario says could be known.
 //!
-//! The model is `model/semconv-<version>.json`, written by `model/generate.py` from the repository of
-//! the conventions; `model/overlay.json` says by hand what the conventions say in sentences. Nothing
-//! of it comes from the code under test.
+//! The model is `model/semconv-<version>.json`, written by `model/generate.py` from the files that it
+//! names; `model/overlay.json` says by hand what the conventions say in sentences, and `model/old.json`
+//! what the migration guides say of the conventions before ([`Generation`]). Nothing of it comes from
+//! the code under test.
 
 mod facts;
+mod generation;
 mod metrics;
 mod model;
 mod otlp;
@@ -24,11 +26,14 @@ mod values;
 mod violation;
 
 #[cfg(test)]
+mod generation_tests;
+#[cfg(test)]
 mod metrics_tests;
 #[cfg(test)]
 mod spans_tests;
 
 pub use facts::{Expected, Fact, Group, Known, Outcome};
+pub use generation::Generation;
 pub use metrics::check_metrics;
 pub use model::{AttributeModel, Level, MetricModel, Model, ModelError, Row, SpanModel, StatusKey};
 pub use otlp::{Scope, SpanRecord, spans};

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, number_data_po
 use crate::facts::Expected;
 use crate::model::Model;
 use crate::otlp::{Scope, SpanRecord};
+use crate::spans::SLICE;
 use crate::values;
 use crate::violation::{Report, Rule, Violation};
 
@@ -28,6 +29,7 @@ pub fn check_metrics(
     calls: &[Expected],
 ) -> Vec<Violation> {
     let mut found = Vec::new();
+    let records = &whole_calls(records);
     let mut metrics = BTreeMap::new();
     let resources = requests
         .iter()
@@ -50,7 +52,8 @@ pub fn check_metrics(
             metrics.insert(metric.name.as_str(), metric);
             let of_calls: Vec<_> = calls
                 .iter()
-                .filter(|call| is_measured(&metric.name, call))
+                .filter(|call| is_measured(model, &metric.name, call))
+                .map(|call| model.of_metric(call, &metric.name))
                 .collect();
             check(model, metric, &of_calls, &mut report);
         }
@@ -68,28 +71,29 @@ pub fn check_metrics(
                 report.say(Rule::NoMetric, "", "no metric");
             }
         }
-        let name = call.group.duration();
-        match metrics.get(name) {
-            None => Report {
-                place: name,
-                span: &call.name,
-                found: &mut found,
+        for name in model.durations(call.group) {
+            match metrics.get(name) {
+                None => Report {
+                    place: name,
+                    span: &call.name,
+                    found: &mut found,
+                }
+                .say(Rule::NoMetric, "", "no metric"),
+                Some(metric) => match_duration(metric, records, call, calls, &mut found),
             }
-            .say(Rule::NoMetric, "", "no metric"),
-            Some(metric) => match_duration(metric, records, call, calls, &mut found),
         }
     }
     found
 }
 
 /// Whether a metric is one that `call` must or may be in.
-fn is_measured(metric: &str, call: &Expected) -> bool {
-    metric == call.group.duration()
+fn is_measured(model: &Model, metric: &str, call: &Expected) -> bool {
+    model.durations(call.group).contains(&metric)
         || (metric.starts_with(&format!("{}.", call.group.name()))
             && call.opted_in.iter().any(|asked| asked == metric))
 }
 
-fn check(model: &Model, metric: &Metric, calls: &[&Expected], report: &mut Report<'_>) {
+fn check(model: &Model, metric: &Metric, calls: &[Expected], report: &mut Report<'_>) {
     let (Some(rules), false) = (model.metric(&metric.name), calls.is_empty()) else {
         report.say(
             Rule::StrayMetric,
@@ -208,7 +212,9 @@ fn match_duration(
             continue;
         }
         let spent: f64 = spans.iter().map(|record| seconds(record)).sum();
-        let sum = point.sum.unwrap_or(f64::NAN);
+        let in_milliseconds = metric.name == call.group.old_duration();
+        let unit = if in_milliseconds { 1000.0 } else { 1.0 };
+        let sum = point.sum.unwrap_or(f64::NAN) / unit;
         #[allow(clippy::cast_precision_loss)]
         let near = (sum - spent).abs() <= TOLERANCE * point.count as f64;
         if !near {
@@ -229,10 +235,44 @@ fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
         .as_ref()
         .and_then(|value| value.value.as_ref());
     match (of_span, of_series) {
-        (Some(Value::StringValue(one)), Some(Value::StringValue(other))) => one == other,
+        (Some(Value::StringValue(one)), Some(Value::StringValue(other))) => {
+            one == other
+                || match attribute.key.as_str() {
+                    // The old metric's method is the last part of the current one, and bounded.
+                    "rpc.method" => one.ends_with(&format!("/{other}")),
+                    "http.method" => other == "_OTHER" && record.span.name.starts_with("HTTP"),
+                    _ => false,
+                }
+        }
         (None, _) => attribute.key != "error.type" && attribute.key != "http.response.status_code",
         (one, other) => one == other,
     }
+}
+
+/// The spans with the slices of a stream put together: the last one's, from the first one's start.
+fn whole_calls(records: &[SpanRecord]) -> Vec<SpanRecord> {
+    let number = |record: &SpanRecord| crate::otlp::value(&record.span.attributes, SLICE).cloned();
+    let mut whole: Vec<SpanRecord> = Vec::new();
+    for record in records {
+        let before = whole.iter_mut().find(|before| {
+            number(before).is_some()
+                && before.span.kind == record.span.kind
+                && record
+                    .span
+                    .links
+                    .iter()
+                    .any(|link| link.span_id == before.span.span_id)
+        });
+        match before.filter(|_| number(record).is_some()) {
+            Some(before) => {
+                let start = before.span.start_time_unix_nano;
+                *before = record.clone();
+                before.span.start_time_unix_nano = start;
+            }
+            None => whole.push(record.clone()),
+        }
+    }
+    whole
 }
 
 fn seconds(record: &SpanRecord) -> f64 {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::facts::{Fact, Group};
+use crate::facts::{Expected, Fact, Group};
+use crate::generation::{self, Generation, Old, Place};
 
 const TABLE: &str = include_str!("../model/semconv-1.44.0.json");
 const OVERLAY: &str = include_str!("../model/overlay.json");
@@ -53,6 +54,9 @@ pub struct Row {
     /// Whether a sampler must see it: it has to be there when the span starts.
     #[serde(default)]
     pub sampling_relevant: bool,
+    /// In the old conventions: the current attribute that has the same value.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 /// A span's rules.
@@ -128,9 +132,11 @@ pub struct Model {
     values: BTreeMap<String, Vec<String>>,
     only_if: Vec<String>,
     errors: BTreeMap<String, Errors>,
-    with_buckets: Vec<String>,
-    buckets: Vec<f64>,
+    buckets: BTreeMap<String, Vec<f64>>,
     status_key: String,
+    generation: Generation,
+    /// The old conventions' rows of spans.
+    old: BTreeMap<String, Vec<Row>>,
 }
 
 impl Model {
@@ -175,13 +181,89 @@ impl Model {
             values,
             only_if: overlay.only_if,
             errors: overlay.errors,
-            with_buckets: overlay.buckets.into_keys().collect(),
-            buckets: overlay.seconds,
+            buckets: overlay
+                .buckets
+                .into_keys()
+                .map(|name| (name, overlay.seconds.clone()))
+                .collect(),
+            generation: Generation::Current,
+            old: BTreeMap::new(),
             status_key: match key {
                 StatusKey::Released => "rpc.response.status_code".to_owned(),
                 StatusKey::Main => "rpc.status_code".to_owned(),
             },
         })
+    }
+
+    /// The checked-in table of `generation`.
+    ///
+    /// # Errors
+    ///
+    /// As [`bundled`](Self::bundled).
+    pub fn of(generation: Generation) -> Result<Self, ModelError> {
+        let mut model = Self::bundled()?;
+        let old = Old::bundled()?;
+        for (group, rules) in &mut model.spans {
+            let rows = old.spans.get(group).map_or(&[][..], Vec::as_slice);
+            generation::apply(generation, rules, rows);
+        }
+        if !generation.has_current() {
+            model.metrics.clear();
+        }
+        if generation.has_old() {
+            for name in old.metrics.keys() {
+                let bounds = old.milliseconds.clone();
+                model.buckets.insert(name.clone(), bounds);
+            }
+            model.metrics.extend(old.metrics);
+            model.only_if.extend(old.only_if);
+            model.values.extend(old.values);
+            for (key, attribute) in old.attributes {
+                model.attributes.entry(key).or_insert(attribute);
+            }
+            model.old = old.spans;
+        }
+        model.generation = generation;
+        Ok(model)
+    }
+
+    /// Which conventions it is of.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// What a span of `call` must say.
+    pub(crate) fn of_span(&self, call: &Expected) -> Expected {
+        let rows = self
+            .old
+            .get(call.group.name())
+            .map_or(&[][..], Vec::as_slice);
+        generation::translate(call, self.generation, rows, Place::Span)
+    }
+
+    /// What the series of `call` in the metric `name` must say.
+    pub(crate) fn of_metric(&self, call: &Expected, name: &str) -> Expected {
+        let generation = match name == call.group.old_duration() {
+            true => Generation::Old,
+            false => Generation::Current,
+        };
+        let rules = self.metrics.get(name);
+        let rows = rules.map_or(&[][..], |rules| rules.attributes.as_slice());
+        generation::translate(call, generation, rows, Place::Metric)
+    }
+
+    /// The metrics that a call of `group` is measured by in any case.
+    pub(crate) fn durations(&self, group: Group) -> Vec<&'static str> {
+        let current = self.generation.has_current().then(|| group.duration());
+        let old = self.generation.has_old().then(|| group.old_duration());
+        current.into_iter().chain(old).collect()
+    }
+
+    /// The old attributes of a span that have the value of a current one, with its key.
+    pub(crate) fn pairs(&self, group: Group) -> impl Iterator<Item = (&str, &str)> {
+        let rows = self.old.get(group.name()).map_or(&[][..], Vec::as_slice);
+        let rows = rows.iter().filter(|_| self.generation == Generation::Both);
+        rows.filter_map(|row| Some((row.from.as_deref()?, row.key.as_str())))
     }
 
     /// The version of the conventions.
@@ -245,8 +327,7 @@ impl Model {
 
     /// The bucket boundaries that a metric must have.
     pub(crate) fn buckets(&self, metric: &str) -> Option<&[f64]> {
-        let has = self.with_buckets.iter().any(|name| name == metric);
-        has.then_some(&self.buckets)
+        self.buckets.get(metric).map(Vec::as_slice)
     }
 }
 

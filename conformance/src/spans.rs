@@ -1,13 +1,18 @@
 //! Spans against the model.
 
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use crate::facts::{Expected, Group, Outcome};
+use crate::generation::Generation;
 use crate::model::Model;
-use crate::otlp::SpanRecord;
+use crate::otlp::{self, SpanRecord};
 use crate::values;
 use crate::violation::{Report, Rule, Violation};
+
+/// On the spans of a stream that is cut into slices.
+pub(crate) const SLICE: &str = "lianlu.stream.slice";
 
 /// Checks `records` against the calls that were made.
 ///
@@ -28,6 +33,10 @@ pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) ->
             .iter()
             .filter(|call| call.group.is_server() == is_server)
         {
+            if expected.is_sliced {
+                slices(model, of_this_side.by_ref(), expected, &mut found);
+                continue;
+            }
             match of_this_side.next() {
                 Some(record) => check(model, record, expected, &mut found),
                 None => report(expected.group.name(), &expected.name, &mut found).say(
@@ -48,6 +57,44 @@ pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) ->
     found
 }
 
+/// Checks all slices of a stream: each conforms, the last one tells the end, and each goes on where the
+/// one before has ended.
+fn slices<'a>(
+    model: &Model,
+    records: impl Iterator<Item = &'a SpanRecord>,
+    expected: &Expected,
+    found: &mut Vec<Violation>,
+) {
+    let records: Vec<_> = records.collect();
+    if records.len() < 2 {
+        let said = format!("{} slices", records.len());
+        report(expected.group.name(), &expected.name, found).say(Rule::NoSpan, "", said);
+    }
+    let mut before: Option<&SpanRecord> = None;
+    for (number, record) in (0_i64..).zip(&records) {
+        let is_last = records.len() == usize::try_from(number + 1).unwrap_or_default();
+        if is_last {
+            check(model, record, expected, found);
+        } else {
+            check(model, record, &expected.slice(), found);
+        }
+        let span = &record.span;
+        let mut report = report(expected.group.name(), &span.name, found);
+        if otlp::value(&span.attributes, SLICE) != Some(&Value::IntValue(number)) {
+            report.say(Rule::Value, SLICE, format!("not {number}"));
+        }
+        if let Some(before) = before.map(|record| &record.span) {
+            if before.end_time_unix_nano != span.start_time_unix_nano {
+                report.say(Rule::Time, "", "begins when the slice before has not ended");
+            }
+            if !span.links.iter().any(|link| link.span_id == before.span_id) {
+                report.say(Rule::Missing, SLICE, "no link to the slice before");
+            }
+        }
+        before = Some(record);
+    }
+}
+
 /// A scenario of one side alone has no doubt whose a span is, whatever kind it has.
 fn side(record: &SpanRecord, calls: &[Expected]) -> Option<SpanKind> {
     let servers = calls.iter().filter(|call| call.group.is_server()).count();
@@ -66,6 +113,7 @@ fn report<'a>(place: &'a str, span: &'a str, found: &'a mut Vec<Violation>) -> R
 }
 
 fn check(model: &Model, record: &SpanRecord, expected: &Expected, found: &mut Vec<Violation>) {
+    let expected = &model.of_span(expected);
     let span = &record.span;
     let mut report = report(expected.group.name(), &span.name, found);
     let Some(rules) = model.span(expected.group) else {
@@ -90,6 +138,9 @@ fn check(model: &Model, record: &SpanRecord, expected: &Expected, found: &mut Ve
         expected,
         &mut report,
     );
+    if model.generation() == Generation::Both {
+        values::agree(model, expected.group, &span.attributes, &mut report);
+    }
 }
 
 fn status(model: &Model, record: &SpanRecord, expected: &Expected, report: &mut Report<'_>) {

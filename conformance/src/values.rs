@@ -5,16 +5,22 @@ use std::collections::BTreeSet;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
-use crate::facts::{Expected, Fact, Known, Outcome};
+use crate::facts::{Expected, Fact, Group, Known, Outcome};
 use crate::model::{Level, Model, Row};
 use crate::otlp;
 use crate::violation::{Report, Rule};
+
+/// The status of the old conventions.
+const GRPC_CODE: &str = "rpc.grpc.status_code";
 
 /// What an instrumentation may say besides the conventions.
 const OWN: [&str; 2] = ["lianlu.", "service.peer.name"];
 
 /// Whether the call has failed, by the model's table.
 pub(crate) fn has_failed(model: &Model, expected: &Expected) -> bool {
+    if let Some(is_error) = expected.classified {
+        return is_error;
+    }
     match &expected.outcome {
         Outcome::Failed(_) => true,
         Outcome::Cancelled => false,
@@ -47,7 +53,7 @@ pub(crate) fn check(
         match model.row(rows, key) {
             Some(row) => {
                 allowed(model, row, key, expected, failed, report);
-                typed(model, key, value, report);
+                typed(model, key, value, expected, report);
                 shaped(key, value, report);
             }
             None if OWN.iter().any(|own| key.starts_with(own)) => {}
@@ -62,8 +68,15 @@ pub(crate) fn check(
                 row.when.is_some_and(|fact| expected.holds(fact, failed))
             }
         };
-        if wanted && !seen.contains(row.key.as_str()) {
+        // The last slice tells it.
+        let later = expected.goes_on && [model.status_key(), GRPC_CODE].contains(&&*row.key);
+        if wanted && !later && !seen.contains(row.key.as_str()) {
             report.say(Rule::Missing, &row.key, format!("{:?}", row.level));
+        }
+    }
+    for key in &expected.asked {
+        if !seen.contains(key.as_str()) && model.row(rows, key).is_some() {
+            report.say(Rule::Missing, key, "was asked for");
         }
     }
     for (key, known) in &expected.values {
@@ -75,6 +88,13 @@ pub(crate) fn check(
         let same = match (found, known) {
             (Value::StringValue(found), Known::Text(known)) => found == known,
             (Value::IntValue(found), Known::Int(known)) => found == known,
+            (Value::ArrayValue(found), Known::Texts(known)) => {
+                let texts = found.values.iter().map(|value| match &value.value {
+                    Some(Value::StringValue(text)) => text.as_str(),
+                    _ => "",
+                });
+                texts.eq(known.iter().map(String::as_str))
+            }
             _ => false,
         };
         if !same {
@@ -109,7 +129,7 @@ fn allowed(
     }
 }
 
-fn typed(model: &Model, key: &str, value: &Value, report: &mut Report<'_>) {
+fn typed(model: &Model, key: &str, value: &Value, expected: &Expected, report: &mut Report<'_>) {
     let Some(attribute) = model.attribute(key) else {
         return;
     };
@@ -133,6 +153,7 @@ fn typed(model: &Model, key: &str, value: &Value, report: &mut Report<'_>) {
     }
     if let (Value::StringValue(text), Some(values)) = (value, model.values(key))
         && !values.contains(text)
+        && !(expected.own_methods && key == "http.request.method")
     {
         report.say(Rule::Enum, key, format!("`{text}` is none of {values:?}"));
     }
@@ -143,16 +164,25 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
     match value {
         Value::StringValue(text) => {
             let wrong = match key {
-                "url.full" => !is_absolute(text) || has_credentials(text),
-                "url.path" => !text.starts_with('/') || text.contains('?'),
+                "url.full" | "http.url" => !is_absolute(text) || has_credentials(text),
+                "url.path" => !is_path(text) || text.contains('?'),
+                "http.target" => !is_path(text),
                 "url.query" => text.starts_with('?'),
                 // An IP address goes without brackets, and a host without its port.
-                "server.address" | "client.address" | "network.peer.address" => {
-                    text.is_empty() || text.starts_with('[') || has_port(text)
-                }
-                "rpc.method" | "http.request.method" | "error.type" | "http.route" => {
-                    text.is_empty()
-                }
+                "server.address"
+                | "client.address"
+                | "network.peer.address"
+                | "net.host.name"
+                | "net.peer.name"
+                | "net.sock.peer.addr"
+                | "http.client_ip" => text.is_empty() || text.starts_with('[') || has_port(text),
+                "rpc.method"
+                | "rpc.service"
+                | "http.request.method"
+                | "http.method"
+                | "error.type"
+                | "http.route"
+                | "url.template" => text.is_empty(),
                 _ => false,
             };
             if wrong {
@@ -161,9 +191,9 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
         }
         Value::IntValue(number) => {
             let allowed = match key {
-                "http.response.status_code" => 100..=999,
-                "server.port" | "client.port" | "network.peer.port" => 1..=65535,
-                "http.request.resend_count" => 1..=i64::MAX,
+                "http.response.status_code" | "http.status_code" => 100..=999,
+                "http.request.resend_count" | "http.resend_count" => 1..=i64::MAX,
+                _ if key.ends_with(".port") => 1..=65535,
                 _ => 0..=i64::MAX,
             };
             if !allowed.contains(number) {
@@ -177,6 +207,11 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
     {
         report.say(Rule::Value, key, "upper case");
     }
+}
+
+/// A request of all that the server is has a star for its path, and a tunnel's has none.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') || text == "*" || text.is_empty()
 }
 
 fn is_absolute(url: &str) -> bool {
@@ -212,6 +247,23 @@ fn status(model: &Model, attributes: &[KeyValue], expected: &Expected, report: &
         && found != status
     {
         report.say(Rule::Value, key, format!("`{found}`, not `{status}`"));
+    }
+}
+
+/// Where both conventions are followed, an old attribute says what the current one does.
+pub(crate) fn agree(model: &Model, group: Group, attributes: &[KeyValue], report: &mut Report<'_>) {
+    for (current, old) in model.pairs(group) {
+        let Some(found) = otlp::value(attributes, current) else {
+            continue;
+        };
+        match otlp::value(attributes, old) {
+            Some(other) if other == found => {}
+            other => report.say(
+                Rule::Value,
+                old,
+                format!("{other:?}, and {current} {found:?}"),
+            ),
+        }
     }
 }
 

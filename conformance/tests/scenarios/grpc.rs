@@ -55,26 +55,26 @@ async fn pair(harness: &Harness) -> (echo::EchoClient, Echo, SocketAddr) {
 }
 
 /// A server's layer that is none.
-fn without_spans() -> lianlu::ServerLayer {
+pub fn without_spans() -> lianlu::ServerLayer {
     lianlu::server().with_filter(|_| false)
 }
 
-fn full_name(method: &str) -> String {
+pub fn full_name(method: &str) -> String {
     format!("lianlu.testing.Echo/{method}")
 }
 
-fn client(address: SocketAddr, method: &str) -> Expected {
+pub fn client(address: SocketAddr, method: &str) -> Expected {
     Expected::rpc(Group::RpcClient, &full_name(method))
         .fact(Fact::PortKnown)
         .value("server.address", address.ip().to_string())
         .value("server.port", i64::from(address.port()))
 }
 
-fn server(address: SocketAddr, method: &str) -> Expected {
+pub fn server(address: SocketAddr, method: &str) -> Expected {
     server_of(Expected::rpc(Group::RpcServer, &full_name(method)), address)
 }
 
-fn server_of(call: Expected, address: SocketAddr) -> Expected {
+pub fn server_of(call: Expected, address: SocketAddr) -> Expected {
     call.facts([Fact::AuthorityKnown, Fact::PortKnown, Fact::PeerKnown])
         .value("server.address", address.ip().to_string())
         .value("server.port", i64::from(address.port()))
@@ -300,6 +300,20 @@ fn transports() -> Vec<Scenario> {
             async |harness| {
                 let address = echo::serve(without_spans(), Echo::default()).await;
                 let mut channel = echo::connect(harness.client(), address).await;
+                soon(channel.unary(message("hello", 0))).await.unwrap();
+                vec![client(address, "Unary").rpc_status("OK")]
+            },
+        ),
+        Scenario::new(
+            "grpc client: a client that was told its origin",
+            async |harness| {
+                let address = echo::serve(without_spans(), Echo::default()).await;
+                let channel = echo::channel(address).connect().await.unwrap();
+                let channel = ServiceBuilder::new()
+                    .layer(harness.client())
+                    .service(channel);
+                let origin = format!("http://{address}").parse().unwrap();
+                let mut channel = EchoClient::with_origin(channel, origin);
                 soon(channel.unary(message("hello", 0))).await.unwrap();
                 vec![client(address, "Unary").rpc_status("OK")]
             },

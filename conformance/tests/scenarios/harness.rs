@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lianlu::{ClientLayer, Guard, Sampler, ServerLayer};
+use lianlu::{
+    ClientLayer, Conventions, Guard, RpcStatusKey, Sampler, ServerLayer, Side, TraceLayer,
+};
 use lianlu_conformance::{
-    Expected, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
+    Expected, Generation, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
 };
 use opentelemetry::trace::{SpanKind, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
@@ -92,17 +94,43 @@ impl ShouldSample for Noting {
     }
 }
 
+/// What all layers of a run are told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// Otherwise they ask the environment.
+    pub conventions: Option<Conventions>,
+    pub status_key: RpcStatusKey,
+}
+
+impl Told {
+    fn tell<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
+        let layer = layer
+            .with_active_requests()
+            .with_body_sizes()
+            .with_rpc_status_key(self.status_key);
+        match self.conventions {
+            Some(told) => layer.with_http_conventions(told).with_rpc_conventions(told),
+            None => layer,
+        }
+    }
+}
+
 /// One for each scenario, so that none sees another's spans.
 #[derive(Debug)]
 pub struct Harness {
     collector: Collector,
     sampler: Noting,
     guard: Guard,
+    told: Told,
     pub meters: SdkMeterProvider,
 }
 
 impl Harness {
     pub async fn new() -> Self {
+        Self::with(Told::default()).await
+    }
+
+    pub async fn with(told: Told) -> Self {
         let collector = Collector::default();
         let endpoint = format!("http://{}", collector.serve().await);
         let sampler = Noting::default();
@@ -126,6 +154,7 @@ impl Harness {
             collector,
             sampler,
             guard,
+            told,
             meters,
         }
     }
@@ -133,25 +162,30 @@ impl Harness {
     /// The layer of a scenario's servers. The one place, with [`client`](Self::client), that turns
     /// their metrics on.
     pub fn server(&self) -> ServerLayer {
-        lianlu::server()
+        let layer = lianlu::server()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_meter_provider(self.meters.clone())
-            .with_active_requests()
-            .with_body_sizes()
+            .with_meter_provider(self.meters.clone());
+        self.told.tell(layer)
     }
 
     /// The layer of a scenario's clients.
     pub fn client(&self) -> ClientLayer {
-        lianlu::client()
+        let layer = lianlu::client()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_meter_provider(self.meters.clone())
-            .with_active_requests()
-            .with_body_sizes()
+            .with_meter_provider(self.meters.clone());
+        self.told.tell(layer)
     }
 
     /// A provider for a scenario's own spans.
     pub fn tracers(&self) -> &opentelemetry_sdk::trace::SdkTracerProvider {
         self.guard.tracer_provider()
+    }
+
+    /// Waits until so many spans have begun.
+    pub async fn begun(&self, spans: u64) {
+        while self.guard.counts().started < spans {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Waits until all calls are over and exported, and checks what came.
@@ -177,14 +211,18 @@ impl Harness {
         let starts = self.sampler.0.lock().unwrap();
         found.extend(check_starts(model, &starts, &records, calls));
         let metrics = self.collector.metrics.lock().unwrap();
-        let calls: Vec<_> = calls.iter().cloned().map(with_all_metrics).collect();
+        let calls = calls.iter().cloned();
+        let calls: Vec<_> = calls.map(|call| with_all_metrics(model, call)).collect();
         found.extend(check_metrics(model, &metrics, &records, &calls));
         found
     }
 }
 
-/// The layers of a harness measure all that they can.
-fn with_all_metrics(call: Expected) -> Expected {
+/// The layers of a harness measure all that they can. The old conventions have durations alone.
+fn with_all_metrics(model: &Model, call: Expected) -> Expected {
+    if model.generation() == Generation::Old {
+        return call;
+    }
     let names = call.group().optional_metrics();
     names.iter().fold(call, |call, name| call.opt_in(name))
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use http::{Method, Version};
 use http_body_util::BodyExt;
 use lianlu_conformance::{Expected, Fact, Group};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use crate::Scenario;
 use crate::common::http::{self as net, VERSIONS};
-use crate::common::{Gate, nobody, soon};
+use crate::common::{Gate, listen, nobody, soon};
 use crate::harness::Harness;
 use crate::http_calls::{answered, client, client_of, number, server};
 use crate::http_server::{answer, app};
@@ -156,6 +157,11 @@ fn statuses() -> Vec<Scenario> {
             "HTTP/1.1 301 Moved\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
             301,
         ),
+        ("HTTP/1.1 304 Same\r\n\r\n", 304),
+        (
+            "HTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 201 Made\r\ncontent-length: 0\r\n\r\n",
+            201,
+        ),
         ("HTTP/1.1 399 Odd\r\ncontent-length: 0\r\n\r\n", 399),
         ("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n", 400),
         ("HTTP/1.1 404 Not\r\ncontent-length: 0\r\n\r\n", 404),
@@ -233,7 +239,7 @@ fn failures() -> Vec<Scenario> {
         async |harness| {
             let address = answer("").await;
             ask(&harness, address, "GET", "/", Version::HTTP_11).await;
-            vec![client(address, "GET", "/").failed(None)]
+            vec![client(address, "GET", "/").failed(Some("UnexpectedEof"))]
         },
     ));
     all.push(Scenario::new(
@@ -242,7 +248,7 @@ fn failures() -> Vec<Scenario> {
             let address = answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await;
             ask(&harness, address, "GET", "/", Version::HTTP_11).await;
             let call = answered(client(address, "GET", "/"), address, 200, Version::HTTP_11);
-            vec![call.failed(None)]
+            vec![call.failed(Some("UnexpectedEof"))]
         },
     ));
     all.push(Scenario::new(
@@ -259,7 +265,7 @@ fn failures() -> Vec<Scenario> {
         async |harness| {
             let address = answer("220 smtp.example ESMTP\r\n").await;
             ask(&harness, address, "GET", "/", Version::HTTP_11).await;
-            vec![client(address, "GET", "/").failed(None)]
+            vec![client(address, "GET", "/").failed(Some("InvalidData"))]
         },
     ));
     all
@@ -312,7 +318,31 @@ fn reqwests() -> Vec<Scenario> {
                 .build()
                 .unwrap();
             ask_reqwest(&harness, &format!("http://{address}/never"), client_service).await;
-            vec![client(address, "GET", "/never").failed(None)]
+            vec![client(address, "GET", "/never").failed(Some("timeout"))]
+        }),
+        Scenario::new("reqwest: a time-out in the body", async |harness| {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello";
+            let address = stall(head).await;
+            let client_service = builder()
+                .timeout(Duration::from_millis(50))
+                .build()
+                .unwrap();
+            ask_reqwest(&harness, &format!("http://{address}/"), client_service).await;
+            let call = answered(client(address, "GET", "/"), address, 200, Version::HTTP_11);
+            vec![call.failed(Some("timeout"))]
+        }),
+        Scenario::new("hyper: a host that does not exist", async |harness| {
+            let request = http::Request::get("http://nowhere.invalid/");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let service = net::connect(harness.client(), Version::HTTP_11);
+            soon(service.oneshot(request)).await.unwrap_err();
+            vec![
+                Expected::http(Group::HttpClient, "GET")
+                    .value("server.address", "nowhere.invalid")
+                    .value("server.port", 80)
+                    .value("url.full", "http://nowhere.invalid/")
+                    .failed(Some("connect")),
+            ]
         }),
         Scenario::new("reqwest: a host that does not exist", async |harness| {
             let client_service = builder().build().unwrap();
@@ -322,8 +352,21 @@ fn reqwests() -> Vec<Scenario> {
                     .value("server.address", "nowhere.invalid")
                     .value("server.port", 80)
                     .value("url.full", "http://nowhere.invalid/")
-                    .failed(None),
+                    .failed(Some("connect")),
             ]
         }),
     ]
+}
+
+/// A server that answers with `bytes` and no more, and keeps the connection.
+async fn stall(bytes: &'static str) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = socket.read(&mut request).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    address
 }

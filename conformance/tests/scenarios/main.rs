@@ -12,13 +12,20 @@
 // The servers and clients that the layers' own tests use.
 #[path = "../../../crates/lianlu/tests/common/mod.rs"]
 mod common;
+mod environment;
 mod grpc;
+mod grpc_options;
 mod harness;
 mod http_calls;
 mod http_client;
+mod http_options;
 mod http_server;
 mod known_gaps;
 mod metrics_by_hand;
+mod proxies;
+mod resent;
+mod streams;
+mod tunnels;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -26,9 +33,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use harness::Harness;
+use harness::{Harness, Told};
 use known_gaps::KNOWN_GAPS;
-use lianlu_conformance::{Expected, Model};
+use lianlu::{Conventions, RpcStatusKey};
+use lianlu_conformance::{Expected, Generation, Model, StatusKey};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
 
@@ -52,17 +60,59 @@ impl Scenario {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_follows_the_conventions() {
-    let model = &Model::bundled().unwrap();
-    let scenarios: Vec<_> = [
+fn scenarios() -> Vec<Scenario> {
+    let all = [
         http_server::scenarios(),
         http_client::scenarios(),
+        http_options::scenarios(),
+        proxies::scenarios(),
+        resent::scenarios(),
+        tunnels::scenarios(),
         grpc::scenarios(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+        grpc_options::scenarios(),
+        streams::scenarios(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_the_conventions() {
+    let model = Model::of(Generation::Current).unwrap();
+    check_all(&model, scenarios(), Told::default()).await;
+}
+
+/// The name that a gRPC call's status has after v1.44.0.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_has_the_other_status_key() {
+    let model = Model::with_status_key(StatusKey::Main).unwrap();
+    let told = Told {
+        status_key: RpcStatusKey::StatusCode,
+        ..Told::default()
+    };
+    check_all(&model, scenarios(), told).await;
+}
+
+/// Layers that are told to follow the old conventions, or both, do so in every scenario.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_the_old_conventions() {
+    check_generation(Generation::Old, Conventions::Old).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_follows_both_conventions_at_once() {
+    check_generation(Generation::Both, Conventions::Both).await;
+}
+
+async fn check_generation(generation: Generation, conventions: Conventions) {
+    let told = Told {
+        conventions: Some(conventions),
+        ..Told::default()
+    };
+    check_all(&Model::of(generation).unwrap(), scenarios(), told).await;
+}
+
+/// Runs `scenarios` with layers that are `told` so, and fails with all that is wrong but known gaps.
+async fn check_all(model: &Model, scenarios: Vec<Scenario>, told: Told) {
     let names: BTreeSet<_> = scenarios
         .iter()
         .map(|scenario| scenario.name.clone())
@@ -70,7 +120,7 @@ async fn every_scenario_follows_the_conventions() {
     assert_eq!(names.len(), scenarios.len(), "a name is there twice");
 
     let results = stream::iter(scenarios).map(async |scenario| {
-        let harness = Arc::new(Harness::new().await);
+        let harness = Arc::new(Harness::with(told).await);
         let calls = common::soon((scenario.run)(Arc::clone(&harness))).await;
         let harness = Arc::into_inner(harness).expect("a scenario has kept its harness");
         let found = harness.check(model, &calls).await;
@@ -94,7 +144,7 @@ async fn every_scenario_follows_the_conventions() {
     let closed: Vec<_> = KNOWN_GAPS
         .iter()
         .enumerate()
-        .filter(|(position, _)| !still_there.contains(position))
+        .filter(|(position, gap)| gap.is_of(model, &names) && !still_there.contains(position))
         .map(|(_, gap)| gap)
         .collect();
     unknown.sort();

@@ -123,6 +123,8 @@ async fn a_client_span_has_these() {
                 "error.type",
                 "http.request.method",
                 "http.response.status_code",
+                "network.peer.address",
+                "network.peer.port",
                 "network.protocol.version",
                 "server.address",
                 "server.port",
@@ -133,8 +135,12 @@ async fn a_client_span_has_these() {
             text(&span, "url.full"),
             Some(format!("http://{address}/a/7?q=1&sig=REDACTED").as_str())
         );
-        assert_eq!(text(&span, "server.address"), Some("127.0.0.1"));
-        assert_eq!(int(&span, "server.port"), Some(address.port().into()));
+        for side in ["server", "network.peer"] {
+            let there = text(&span, &format!("{side}.address"));
+            assert_eq!(there, Some("127.0.0.1"));
+            let there = int(&span, &format!("{side}.port"));
+            assert_eq!(there, Some(address.port().into()));
+        }
         assert_eq!(
             text(&span, "network.protocol.version"),
             Some(if version == Version::HTTP_2 {

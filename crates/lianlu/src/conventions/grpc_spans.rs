@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
+use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{StringValue, Value};
 
 use super::headers::{self, Direction};
 use super::methods::Method;
@@ -24,7 +24,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     let method = settings.grpc_methods.find(head.path(), is_named(start));
     let name = match &method {
         Method::Known(name) | Method::Presumed(name) => {
-            method_attributes(&mut sink, name, Sink::span);
+            span_method(&mut sink, name);
             Cow::Owned(name.as_str().to_owned())
         }
         Method::Unknown(original) => {
@@ -99,21 +99,33 @@ fn is_named(start: &Start<'_>) -> bool {
     false
 }
 
-/// Writes a known method in the current and in the old way.
-fn method_attributes(
-    sink: &mut Sink,
-    name: &StringValue,
-    put: impl Fn(&mut Sink, &'static table::Row, Value),
-) {
-    put(sink, &table::RPC_METHOD, name.clone().into());
+/// Writes a known method in the current and in the old way. A span has room for one `rpc.method`.
+fn span_method(sink: &mut Sink, name: &StringValue) {
+    sink.span(&table::RPC_METHOD, name.clone());
     if sink.has_old()
         && let Some((service, method)) = name.as_str().split_once('/')
     {
-        put(sink, &table::RPC_SERVICE, service.to_owned().into());
+        sink.span(&table::RPC_SERVICE, service.to_owned());
         if sink.only_old() {
-            put(sink, &table::OLD_RPC_METHOD, method.to_owned().into());
+            sink.span(&table::OLD_RPC_METHOD, method.to_owned());
         }
     }
+}
+
+/// The same for metrics, of which each has its own.
+fn label_method(sink: &mut Sink, name: &StringValue) {
+    sink.label(&table::RPC_METHOD, name.clone());
+    if !sink.has_old() {
+        return;
+    }
+    let method = match name.as_str().split_once('/') {
+        Some((service, method)) => {
+            sink.label(&table::RPC_SERVICE, service.to_owned());
+            method
+        }
+        None => name.as_str(),
+    };
+    sink.label(&table::OLD_RPC_METHOD, method.to_owned());
 }
 
 fn unknown_method(sink: &mut Sink, original: &StringValue) {
@@ -197,8 +209,4 @@ pub(super) fn messages(end: &End, sink: &mut Sink) {
             sink.span(bytes, count(byte_count));
         }
     }
-}
-
-fn label_method(sink: &mut Sink, method: &StringValue) {
-    method_attributes(sink, method, Sink::label);
 }

@@ -27,7 +27,8 @@ pub enum OptIn {
     /// `server.address` and `server.port` on a server's metrics. They come from a header, so whoever
     /// calls decides how many series there are.
     ServerAddressOnMetrics,
-    /// `url.template` on an HTTP client's metrics.
+    /// `url.template` on an HTTP client's duration metric. Those of active requests and body sizes have
+    /// it whenever it is known.
     UrlTemplateOnMetrics,
 }
 

@@ -36,6 +36,8 @@ impl Style {
 pub(crate) struct Labels {
     pub(crate) current: Vec<KeyValue>,
     pub(crate) old: Vec<KeyValue>,
+    /// Of the size metrics, beside the current ones.
+    pub(crate) sizes: Vec<KeyValue>,
     /// Of the active requests, which have only current conventions.
     pub(crate) active: Vec<KeyValue>,
 }
@@ -115,6 +117,11 @@ impl Sink {
         if self.style.active && self.style.wants(place.active) {
             let label = KeyValue::new(row.key, value.clone());
             self.labels.active.push(label);
+        }
+        if place.size && self.style.conventions.current() && !self.style.wants(place.metric) {
+            self.labels
+                .sizes
+                .push(KeyValue::new(row.key, value.clone()));
         }
         if self.style.wants(place.metric) {
             self.labels.current.push(KeyValue::new(row.key, value));

@@ -14,10 +14,13 @@ use crate::warning::warn_variable;
 /// |---|---|---|---|
 /// | [`Current`](Self::Current) (default) | `http`, `rpc` | stable, as of v1.44.0 | release candidate, as of v1.44.0 |
 /// | [`Old`](Self::Old) | `http/old`, `rpc/old` | v1.20.0 | v1.37.0 |
-/// | [`Both`](Self::Both) | `http/dup`, `rpc/dup` | each under its keys | each under its keys; `rpc.method`, which both have, is the current one |
+/// | [`Both`](Self::Both) | `http/dup`, `rpc/dup` | each under its keys | each under its keys; `rpc.method`, which both have, is the current one on spans |
 ///
 /// The [migration guides](https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/) say
-/// what differs. Durations are in seconds in the current metrics and in milliseconds in the old ones.
+/// what differs. Durations are in seconds in the current metrics and in milliseconds in the old ones; the
+/// metrics of active requests and body sizes are current ones alone. What strangers can write is bounded
+/// in the old ones too: a span of an unknown HTTP method is named `HTTP`, and a server's metrics have no
+/// host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Conventions {

@@ -62,6 +62,8 @@ pub(crate) struct Place {
     pub(crate) span: When,
     /// On the duration and size metrics.
     pub(crate) metric: When,
+    /// On the size metrics, where it is not on the duration.
+    pub(crate) size: bool,
     /// On the metric of active requests.
     pub(crate) active: When,
     /// The key in the old conventions, on spans.
@@ -78,6 +80,11 @@ impl Place {
 
     const fn metric_asked(mut self, opt_in: OptIn) -> Self {
         self.metric = When::Asked(opt_in);
+        self
+    }
+
+    const fn size(mut self) -> Self {
+        self.size = true;
         self
     }
 
@@ -105,6 +112,7 @@ impl Place {
 const NO: Place = Place {
     span: When::Never,
     metric: When::Never,
+    size: false,
     active: When::Never,
     old: None,
     old_metric: false,
@@ -186,7 +194,7 @@ table! {
         asked(OptIn::UrlScheme).metric_asked(OptIn::UrlScheme).active_asked(OptIn::UrlScheme),
         NO, NO;
     URL_TEMPLATE = keys::URL_TEMPLATE;
-        NO, SPAN.metric_asked(OptIn::UrlTemplateOnMetrics).active_asked(OptIn::UrlTemplateOnMetrics), NO, NO;
+        NO, SPAN.metric_asked(OptIn::UrlTemplateOnMetrics).size().active(), NO, NO;
     RPC_SYSTEM_NAME = keys::RPC_SYSTEM_NAME;
         NO, NO,
         SPAN.metric().old(old::RPC_SYSTEM).old_metric(),

@@ -16,6 +16,14 @@ pub(crate) use timeout::parse_timeout;
 /// What every gRPC content type begins with.
 pub(crate) const CONTENT_TYPE: &[u8] = b"application/grpc";
 
+/// gRPC-Web's text mode, whose body is base64.
+const TEXT_CONTENT_TYPE: &[u8] = b"application/grpc-web-text";
+
+/// Whether a body of these headers is base64.
+pub(crate) fn is_text(headers: &http::HeaderMap) -> bool {
+    content_type_begins(headers, TEXT_CONTENT_TYPE)
+}
+
 /// Whether a content type is there and begins with `prefix`, in upper or lower case.
 pub(crate) fn content_type_begins(headers: &http::HeaderMap, prefix: &[u8]) -> bool {
     let value = headers.get(http::header::CONTENT_TYPE);

@@ -1,5 +1,6 @@
 //! What a call measures, from its start to its end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ impl Measured {
         let measured = Self {
             meters,
             protocol,
-            active,
+            // Its name is the current conventions', which have labels for every call.
+            active: active.filter(|labels| !labels.is_empty()),
             sizes,
         };
         measured.count_active(1);
@@ -59,14 +61,18 @@ impl Measured {
             let milliseconds = seconds * 1000.0;
             instruments.old_duration.record(milliseconds, &labels.old);
         }
-        // The old conventions have no such metrics, so no labels for them.
-        let has_sizes = self.sizes && !labels.current.is_empty();
-        if let Some(http) = instruments.http.as_ref().filter(|_| has_sizes) {
+        // Their names are the current conventions'.
+        let sizes = self.sizes && !labels.current.is_empty();
+        if let Some(http) = instruments.http.as_ref().filter(|_| sizes) {
+            let labels = match labels.sizes[..] {
+                [] => Cow::Borrowed(&labels.current),
+                _ => Cow::Owned([&labels.current[..], &labels.sizes].concat()),
+            };
             if let Some(size) = end.request_size {
-                http.request_size.record(size, &labels.current);
+                http.request_size.record(size, &labels);
             }
             if let Some(size) = end.response_size {
-                http.response_size.record(size, &labels.current);
+                http.response_size.record(size, &labels);
             }
         }
     }

@@ -21,7 +21,9 @@ use crate::conventions::headers::{self, Direction};
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Carried, Dialect, End, Failure, Protocol, Totals, keys};
-use crate::grpc::{CONTENT_TYPE, FrameCounter, Status, content_type_begins, parse_timeout};
+use crate::grpc::{
+    CONTENT_TYPE, FrameCounter, Status, content_type_begins, is_text, parse_timeout,
+};
 use crate::metrics::Measured;
 use crate::request::RequestHead;
 use crate::route::Route;
@@ -61,6 +63,9 @@ pub(super) struct Call {
     /// `HEAD` any, `CONNECT` a successful one.
     is_head: bool,
     is_connect: bool,
+    /// Whether the request's messages are in base64, and the response's.
+    is_text: bool,
+    answers_text: bool,
     deadline: Option<Instant>,
     stream_end: StreamEnd,
     slices: Option<Box<Slices>>,
@@ -71,9 +76,6 @@ pub(super) struct Call {
     /// Whom a client has reached.
     peer: Option<SocketAddr>,
     is_unreadable: bool,
-    /// Whether request or response are in gRPC-Web's text mode.
-    is_text_request: bool,
-    is_text: bool,
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
     requests: Option<Arc<RequestMeter>>,
@@ -123,6 +125,8 @@ impl Call {
             deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
+            is_text: is_text(head.headers()),
+            answers_text: false,
             request_length: length(head.headers()),
             response_content: Content::new(response_content),
             options: new.options,
@@ -139,8 +143,6 @@ impl Call {
             version: None,
             peer: None,
             is_unreadable: false,
-            is_text_request: content_type_begins(head.headers(), WEB_TEXT),
-            is_text: false,
             grpc_status: None,
             late_route: None,
             requests: None,
@@ -160,6 +162,7 @@ impl Call {
         let is_http = self.protocol == Protocol::Http;
         Wanted {
             messages: !is_http,
+            is_text: self.is_text,
             size: is_http
                 && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
             events: if self.recording {
@@ -168,7 +171,6 @@ impl Call {
                 0
             },
             sent: self.kind == SpanKind::Client,
-            text: self.is_text_request,
             content: if is_http && self.recording {
                 options.request_content
             } else {
@@ -229,7 +231,7 @@ impl Call {
                 if is_other {
                     self.responses.look_away();
                 } else if matches!(content, ContentType::Text) {
-                    self.is_text = true;
+                    self.answers_text = true;
                     self.responses.decode_text();
                 }
                 body_ended || is_other
@@ -386,7 +388,7 @@ impl Call {
             // A text that was none hides the trailers.
             is_unreadable: self.is_unreadable
                 || goes_on
-                || (self.is_text && self.responses.totals().is_none()),
+                || (self.answers_text && self.responses.totals().is_none()),
             grpc_status: if goes_on {
                 None
             } else {
@@ -452,8 +454,7 @@ impl Call {
             }
             span.set_status(ended.status);
         }
-        span.end_with_timestamp(self.began.plus(duration));
-        if let Some(measured) = &self.measured {
+        if let Some(measured) = self.measured.take() {
             let labels = &mut self.carried.labels;
             if let Some(hook) = &options.hooks.metric_attributes {
                 let more = hook(&Outcome::new(&end, duration, &verdict));
@@ -466,6 +467,8 @@ impl Call {
             }
             measured.record(labels, &end, duration);
         }
+        // Last: who waits for spans finds the metrics there too.
+        span.end_with_timestamp(self.began.plus(duration));
     }
 
     /// What was kept of the bodies.
@@ -500,11 +503,8 @@ enum ContentType {
     Other,
 }
 
-/// What the content type of gRPC-Web's text mode begins with.
-const WEB_TEXT: &[u8] = b"application/grpc-web-text";
-
 fn content(headers: &http::HeaderMap) -> ContentType {
-    if content_type_begins(headers, WEB_TEXT) {
+    if is_text(headers) {
         ContentType::Text
     } else if content_type_begins(headers, CONTENT_TYPE)
         || !headers.contains_key(http::header::CONTENT_TYPE)

@@ -5,9 +5,9 @@ use std::io;
 
 use super::error::sources;
 
-/// The class of a transport's error: `timeout`, the kind of an `io::Error`, `connect` where no
-/// connection came about and no kind says why (a name that nobody resolves, TLS), `_OTHER` for kinds
-/// without a stable name, and what hyper tells of a connection that went wrong.
+/// The class of a transport's error: `timeout`, the kind of an `io::Error` or what is one for hyper,
+/// `connect` where no connection came about and no kind says why (a name that nobody resolves, TLS),
+/// `_OTHER` for kinds without a stable name.
 pub(super) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     if sources(error).any(is_timeout) {
         return Some("timeout");
@@ -48,14 +48,14 @@ fn is_connect(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// What went wrong on an HTTP connection.
+/// What hyper tells of a connection that ended early or speaks no HTTP, in the words of `io::Error`.
 #[cfg(feature = "hyper")]
 fn of_connection(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() {
-        Some("incomplete_message")
+        Some("UnexpectedEof")
     } else if error.is_parse() {
-        Some("parse")
+        Some("InvalidData")
     } else {
         None
     }

@@ -17,11 +17,11 @@ use crate::grpc::MessageMeter;
 pub(super) struct Wanted {
     pub(super) messages: bool,
     pub(super) size: bool,
+    /// Whether the messages are in base64.
+    pub(super) is_text: bool,
     /// How many messages become events, and whether they are sent or received.
     pub(super) events: u32,
     pub(super) sent: bool,
-    /// Whether it is in gRPC-Web's text mode.
-    pub(super) text: bool,
     /// How many bytes of content are kept.
     pub(super) content: usize,
 }
@@ -139,10 +139,10 @@ mod metered {
             wanted: Wanted,
         ) -> Self {
             let mut counter = FrameCounter::default();
-            counter.keep_lengths(wanted.events);
-            if wanted.text {
+            if wanted.is_text {
                 counter.decode_text();
             }
+            counter.keep_lengths(wanted.events);
             Self {
                 inner,
                 context: context.clone(),

@@ -110,10 +110,8 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         let mut builder = SpanBuilder::from_name(described.name.clone())
             .with_kind(K::KIND)
             .with_start_time(began.at);
-        let mut fresh = None;
         if let Some(link) = link {
             builder = builder.with_links(vec![link]);
-            fresh = Some(without_span(&parent));
         }
         let attributes = std::mem::take(&mut described.attributes);
         if let StreamEnd::Sliced(every) = stream_end {
@@ -123,7 +121,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         }
         let span = builder
             .with_attributes(attributes)
-            .start_with_context(&*options.tracer.tracer(), fresh.as_ref().unwrap_or(&parent));
+            .start_with_context(&*options.tracer.tracer(), &parent);
         parent.with_span(span)
     };
     let span = context.span();
@@ -198,21 +196,6 @@ fn add_what_users_say(
         }
     }
     named
-}
-
-/// What samplers and processors get for a parent where there is to be none. An empty span would not do:
-/// the SDK's `Sampler::ParentBased` takes it for a parent that is not sampled.
-fn without_span(context: &Context) -> Context {
-    let baggage = context.baggage().iter();
-    let baggage = baggage.map(|(key, (value, metadata))| {
-        KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
-    });
-    let fresh = Context::new().with_baggage(baggage);
-    if context.is_telemetry_suppressed() {
-        fresh.with_telemetry_suppressed()
-    } else {
-        fresh
-    }
 }
 
 /// A context that no sampler records in, in the trace of the parent or in one of its own.

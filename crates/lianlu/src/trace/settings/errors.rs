@@ -49,7 +49,7 @@ impl<K: Side> TraceLayer<K> {
     /// | a time-out of the client's or the socket's | `timeout` |
     /// | an [`io::Error`](std::io::Error) | its kind, `ConnectionRefused`, if it has a stable name |
     /// | no connection, for another reason: DNS, TLS | `connect` |
-    /// | a connection that ends early or speaks no HTTP | `incomplete_message`, `parse` |
+    /// | a connection that ends early or speaks no HTTP | `UnexpectedEof`, `InvalidData` |
     /// | another type of error | the type's path |
     /// | an HTTP call that was given up, if a classifier calls that an error | `cancelled` |
     /// | what has no name | `_OTHER` |
