@@ -1,0 +1,183 @@
+//! How a call, or a slice of it, ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue};
+
+use super::Call;
+use crate::conventions::verdict::{Outcome, Verdict};
+use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
+
+impl Call {
+    /// Ends the slice that runs if its time is over. Gives the context of the next one.
+    pub(in crate::trace) fn next_slice(
+        &mut self,
+        context: &Context,
+        now: Instant,
+    ) -> Option<Context> {
+        if !self.slices.as_ref()?.is_due(now) {
+            return None;
+        }
+        // Another task may go on sending the request: what is counted from here on is the next slice's.
+        let counted = self.counts();
+        let end = self.facts(None, counted, true);
+        let span = context.span();
+        let (name, attributes) = conventions::slice(&self.options.settings, &self.carried, &end);
+        if let Some(name) = name.filter(|_| !self.named) {
+            span.update_name(name.clone());
+            self.slices.as_mut()?.set_name(name);
+        }
+        span.set_attributes(attributes);
+        let at = self
+            .began
+            .plus(now.saturating_duration_since(self.began.instant));
+        span.end_with_timestamp(at);
+        let slices = self.slices.as_mut()?;
+        slices.counted = counted;
+        Some(slices.next(span.span_context(), now, at))
+    }
+
+    /// Messages and bytes of both directions so far.
+    fn counts(&self) -> [Totals; 2] {
+        if self.protocol != Protocol::Grpc {
+            return [None; 2];
+        }
+        let requests = self
+            .requests
+            .as_ref()
+            .and_then(|meter| meter.messages.as_ref());
+        [
+            requests.and_then(|meter| meter.totals()),
+            self.responses.totals(),
+        ]
+    }
+
+    /// What is known now, of the slice that runs or of the whole call.
+    fn facts(&mut self, failure: Option<Failure>, counted: [Totals; 2], goes_on: bool) -> End {
+        let [mut requests, mut responses] = counted;
+        let mut slice = None;
+        if let Some(slices) = &self.slices {
+            let [before_requests, before_responses] = slices.counted;
+            requests = since(requests, before_requests);
+            responses = since(responses, before_responses);
+            // A stream that ends before its first slice does was never sliced.
+            slice = (goes_on || slices.number > 0).then_some(slices.number);
+        }
+        let is_http = self.protocol == Protocol::Http;
+        let counted = self.requests.as_ref().map(|meter| meter.size());
+        End {
+            kind: self.kind.clone(),
+            protocol: self.protocol,
+            http_status: self.http_status,
+            version: self.version,
+            peer: self.peer,
+            // A text that was none hides the trailers.
+            is_unreadable: self.is_unreadable
+                || goes_on
+                || (self.answers_text && self.responses.totals().is_none()),
+            grpc_status: if goes_on {
+                None
+            } else {
+                self.grpc_status.take()
+            },
+            failure,
+            requests,
+            responses,
+            request_size: counted
+                .or(self.request_length)
+                .filter(|_| is_http && !goes_on),
+            response_size: self
+                .response_size
+                .filter(|_| is_http && self.http_status.is_some() && !goes_on),
+            late_route: self.late_route.clone(),
+            slice,
+        }
+    }
+
+    /// Says how the call went: to its span, to the hooks, to the metrics.
+    pub(in crate::trace) fn end(mut self: Box<Self>, context: &Context, failure: Option<Failure>) {
+        let duration = self.began.instant.elapsed();
+        let counted = self.counts();
+        let end = self.facts(failure, counted, false);
+        let options = Arc::clone(&self.options);
+        if !self.recording && self.measured.is_none() && !options.exceptions.are_logged() {
+            conventions::learn(&options.settings, &self.carried, &end);
+            context.span().end();
+            return;
+        }
+        let mut verdict = Verdict::of(&end);
+        if let Some(classify) = &options.hooks.classify {
+            let is_error = classify(&Outcome::new(&end, duration, &verdict));
+            verdict.set_error(is_error, &end);
+        }
+        if verdict.is_error
+            && let Some(error_type) = &options.hooks.error_type
+            && let Some(told) = error_type(&Outcome::new(&end, duration, &verdict))
+        {
+            verdict.error_type = Some(told);
+        }
+        let ended = conventions::end(&options.settings, &mut self.carried, &end, &verdict);
+        let span = context.span();
+        // The hooks, the logs and the exemplars of the end belong to the call.
+        let _current = context.clone().attach();
+        if self.recording {
+            if let Some(name) = ended.name.filter(|_| !self.named) {
+                span.update_name(name);
+            }
+            span.set_attributes(ended.attributes);
+            span.set_attributes(self.contents());
+            if let Some((name, attributes)) = ended.event {
+                span.add_event(name, attributes);
+            }
+        }
+        if verdict.is_error {
+            let with_events = options.settings.dialect == Dialect::OpenTelemetry;
+            options.exceptions.record(&end, &span, with_events);
+        }
+        if self.recording {
+            if let Some(hook) = &options.hooks.on_end {
+                hook(&Outcome::new(&end, duration, &verdict), &span);
+            }
+            span.set_status(ended.status);
+        }
+        if let Some(measured) = self.measured.take() {
+            let labels = &mut self.carried.labels;
+            if let Some(hook) = &options.hooks.metric_attributes {
+                let more = hook(&Outcome::new(&end, duration, &verdict));
+                if !labels.old.is_empty() {
+                    labels.old.extend(more.iter().cloned());
+                }
+                if !labels.current.is_empty() {
+                    labels.current.extend(more);
+                }
+            }
+            measured.record(labels, &end, duration);
+        }
+        // Last: who waits for spans finds the metrics there too.
+        span.end_with_timestamp(self.began.plus(duration));
+    }
+
+    /// What was kept of the bodies.
+    fn contents(&self) -> Vec<KeyValue> {
+        let request = self.requests.as_ref().and_then(|meter| meter.content());
+        let response = self.response_content.text();
+        [
+            (keys::HTTP_REQUEST_BODY_CONTENT, request),
+            (keys::HTTP_RESPONSE_BODY_CONTENT, response),
+        ]
+        .into_iter()
+        .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
+        .collect()
+    }
+}
+
+fn since(now: Totals, before: Totals) -> Totals {
+    let (messages, bytes) = now?;
+    let (before_messages, before_bytes) = before.unwrap_or_default();
+    Some((
+        messages.saturating_sub(before_messages),
+        bytes.saturating_sub(before_bytes),
+    ))
+}

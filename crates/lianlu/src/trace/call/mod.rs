@@ -1,0 +1,251 @@
+//! A traced call under way: takes note of how it goes, and says it when it ends.
+
+mod end;
+mod head;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{StatusCode, Version};
+use opentelemetry::trace::{SpanKind, TraceContextExt};
+use opentelemetry::{Context, StringValue};
+
+use super::content::Content;
+use super::message_events::MessageEvents;
+use super::options::Options;
+use super::request_body::{RequestMeter, Wanted};
+use super::slices::Slices;
+use super::stream_end::StreamEnd;
+use crate::conventions::opt_in::OptIn;
+use crate::conventions::{Carried, Protocol};
+use crate::grpc::{FrameCounter, Status, is_text, parse_timeout};
+use crate::metrics::Measured;
+use crate::request::RequestHead;
+
+/// When a call began, by two clocks: the one that everybody has, and the one that never steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) at: SystemTime,
+    instant: Instant,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self {
+            at: opentelemetry::time::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// A later time by the first clock, as the second one has counted.
+    fn plus(&self, duration: Duration) -> SystemTime {
+        self.at.checked_add(duration).unwrap_or(self.at)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    options: Arc<Options>,
+    kind: SpanKind,
+    protocol: Protocol,
+    began: Began,
+    recording: bool,
+    carried: Carried,
+    measured: Option<Measured>,
+    /// Whether the request's method leaves a response without a body, whatever its headers say:
+    /// `HEAD` any, `CONNECT` a successful one.
+    is_head: bool,
+    is_connect: bool,
+    /// Whether the request's messages are in base64, and the response's.
+    is_text: bool,
+    answers_text: bool,
+    deadline: Option<Instant>,
+    stream_end: StreamEnd,
+    slices: Option<Box<Slices>>,
+    /// Whether the user has named the span.
+    named: bool,
+    http_status: Option<StatusCode>,
+    version: Option<Version>,
+    /// Whom a client has reached.
+    peer: Option<SocketAddr>,
+    is_unreadable: bool,
+    grpc_status: Option<Status>,
+    late_route: Option<StringValue>,
+    requests: Option<Arc<RequestMeter>>,
+    /// The length of a request's body that could not be counted, as its head tells it.
+    request_length: Option<u64>,
+    responses: FrameCounter,
+    response_events: MessageEvents,
+    /// Bytes of the response's body, of an HTTP call. `None` if nobody counts them and no head told them.
+    response_size: Option<u64>,
+    response_content: Content,
+}
+
+/// What a call is made of.
+#[derive(Debug)]
+pub(super) struct NewCall<'a> {
+    pub(super) options: Arc<Options>,
+    pub(super) kind: SpanKind,
+    pub(super) protocol: Protocol,
+    pub(super) head: RequestHead<'a>,
+    pub(super) began: Began,
+    pub(super) recording: bool,
+    pub(super) carried: Carried,
+    pub(super) measured: Option<Measured>,
+    pub(super) stream_end: StreamEnd,
+    pub(super) slices: Option<Box<Slices>>,
+    pub(super) named: bool,
+}
+
+impl Call {
+    pub(super) fn new(new: NewCall<'_>) -> Box<Self> {
+        let head = &new.head;
+        let timeout = match new.protocol {
+            Protocol::Grpc => head.header("grpc-timeout").and_then(parse_timeout),
+            Protocol::Http => None,
+        };
+        let is_client = new.kind == SpanKind::Client;
+        let mut responses = FrameCounter::default();
+        if new.recording {
+            responses.keep_lengths(new.options.message_events);
+        }
+        let response_content = if new.recording {
+            new.options.response_content
+        } else {
+            0
+        };
+        Box::new(Self {
+            deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
+            is_head: head.method() == http::Method::HEAD,
+            is_connect: head.method() == http::Method::CONNECT,
+            is_text: is_text(head.headers()),
+            answers_text: false,
+            request_length: length(head.headers()),
+            response_content: Content::new(response_content),
+            options: new.options,
+            kind: new.kind,
+            protocol: new.protocol,
+            began: new.began,
+            recording: new.recording,
+            carried: new.carried,
+            measured: new.measured,
+            stream_end: new.stream_end,
+            slices: new.slices,
+            named: new.named,
+            http_status: None,
+            version: None,
+            peer: None,
+            is_unreadable: false,
+            grpc_status: None,
+            late_route: None,
+            requests: None,
+            responses,
+            response_events: MessageEvents::new(!is_client),
+            response_size: Some(0),
+        })
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What is to be counted of the request's body.
+    pub(super) fn wanted_of_request(&self) -> Wanted {
+        let options = &self.options;
+        let is_http = self.protocol == Protocol::Http;
+        Wanted {
+            messages: !is_http,
+            is_text: self.is_text,
+            size: is_http
+                && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
+            events: if self.recording {
+                options.message_events
+            } else {
+                0
+            },
+            sent: self.kind == SpanKind::Client,
+            content: if is_http && self.recording {
+                options.request_content
+            } else {
+                0
+            },
+        }
+    }
+
+    pub(super) fn set_request_meter(&mut self, meter: Option<Arc<RequestMeter>>) {
+        self.requests = meter;
+    }
+
+    pub(super) fn set_request_length(&mut self, length: u64) {
+        self.request_length = Some(length);
+    }
+
+    pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
+    }
+
+    /// Whether the call's time is over.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    pub(super) fn on_data(&mut self, context: &Context, data: &impl bytes::Buf) {
+        match self.protocol {
+            Protocol::Http => {
+                if let Some(size) = &mut self.response_size {
+                    *size += data.remaining() as u64;
+                }
+                self.response_content.feed(data);
+            }
+            // Also where no span records: the trailers of gRPC-Web have the status for the metrics.
+            Protocol::Grpc => {
+                self.responses.feed(data);
+                let lengths = self.responses.take_lengths();
+                self.response_events.record(&context.span(), &lengths);
+                if let Some(trailers) = self.responses.web_trailers() {
+                    self.on_trailers(&trailers);
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_trailers(&mut self, trailers: &http::HeaderMap) {
+        if let Some(status) = Status::from_headers(trailers) {
+            self.grpc_status = Some(status);
+        }
+    }
+
+    /// Whether the trailers or the head have told a gRPC status.
+    pub(super) fn has_grpc_status(&self) -> bool {
+        self.grpc_status.is_some()
+    }
+
+    /// Has the stream's task polled when its slice is over, if it is sliced.
+    pub(super) fn wake_for_slice(&mut self, waker: &Waker) {
+        if let Some(slices) = &mut self.slices {
+            slices.wake(waker);
+        }
+    }
+}
+
+/// The content length that a head tells.
+pub(super) fn length(headers: &http::HeaderMap) -> Option<u64> {
+    headers
+        .get(http::header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// When a call with this time-out is taken to be over time.
+///
+/// The client's clock started earlier than a server's, so its reset comes a little before the server's
+/// own deadline: a twentieth of the time-out, and 20 ms at most, count as over.
+fn deadline(from: Instant, timeout: Duration) -> Option<Instant> {
+    let early = (timeout / 20).min(Duration::from_millis(20));
+    from.checked_add(timeout.checked_sub(early)?)
+}
