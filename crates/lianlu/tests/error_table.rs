@@ -185,7 +185,7 @@ fn the_statuses_of_http() {
             response.body(Body::empty()).unwrap(),
         ))
     });
-    let server = told.server().layer(answer.clone());
+    let server = told.server().layer(answer);
     let client = told.client().layer(answer);
     for status in (100..600)
         .step_by(7)

@@ -29,7 +29,7 @@ use tower::{Layer, Service, service_fn};
 
 const CALLS: usize = 100_000;
 /// Of what is less expected to grow; a debug build is slow.
-const FEWER: usize = 20_000;
+const FEWER: usize = 10_000;
 const HTTP_SERVER: &str = "http.server.request.duration";
 const HTTP_CLIENT: &str = "http.client.request.duration";
 const RPC_SERVER: &str = "rpc.server.call.duration";
