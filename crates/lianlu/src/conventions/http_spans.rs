@@ -37,7 +37,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     };
     both(settings, start, &mut sink);
     Described {
-        name: name(&http_method, template.as_ref()),
+        name: name(http_method.clone(), template.as_ref()),
         carried: Carried {
             style: start.style(settings),
             labels: sink.labels,
@@ -49,10 +49,10 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     }
 }
 
-fn name(method: &Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
+fn name(method: Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
     match template {
         Some(template) => Cow::Owned(format!("{method} {template}")),
-        None => method.clone(),
+        None => method,
     }
 }
 
@@ -248,7 +248,7 @@ pub(super) fn late_route(
 ) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
     sink.put(&table::HTTP_ROUTE, route.clone());
-    Some(name(&carried.http_method, Some(route)))
+    Some(name(carried.http_method.clone(), Some(route)))
 }
 
 fn protocol_version(version: Version) -> Option<&'static str> {

@@ -94,10 +94,8 @@ impl Clock {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let now = Instant::now();
-            let wait = match queue.entries.peek() {
-                None => None,
-                Some(Reverse(first)) => Some(first.at.saturating_duration_since(now)),
-            };
+            let first = queue.entries.peek();
+            let wait = first.map(|Reverse(first)| first.at.saturating_duration_since(now));
             match wait {
                 Some(wait) if wait.is_zero() => {
                     let Some(Reverse(due)) = queue.entries.pop() else {
