@@ -285,6 +285,17 @@ async fn urls_lose_what_signs_them() {
     }
 }
 
+/// Without a query too.
+#[tokio::test]
+async fn urls_lose_their_passwords() {
+    let traces = Traces::default();
+    let address = net::serve(Router::new()).await;
+    let url = format!("http://bob:secret@{address}/");
+    let span = ask(&traces, traces.client(), &url).await;
+    let full = format!("http://REDACTED:REDACTED@{address}/");
+    assert_eq!(text(&span, "url.full"), Some(full.as_str()));
+}
+
 /// An error's text quotes the URL: on the span, and in its exception.
 #[tokio::test]
 async fn texts_of_errors_lose_it_too() {

@@ -179,9 +179,12 @@ async fn what_is_not_sampled_is_kept_apart_too() {
     assert_eq!(traces.started(), 0);
 }
 
-/// Keeps whether there was a parent, how many links, and the tenant.
+/// Whether there was a parent, how many links, and the tenant.
+type Asked = (bool, usize, Option<String>);
+
+/// Keeps what it was asked.
 #[derive(Debug, Clone, Default)]
-struct Nosy(Arc<Mutex<Vec<(bool, usize, Option<String>)>>>);
+struct Nosy(Arc<Mutex<Vec<Asked>>>);
 
 impl ShouldSample for Nosy {
     fn should_sample(
