@@ -121,13 +121,17 @@ impl Call {
         let ended = conventions::end(&options.settings, &mut self.carried, &end, &verdict);
         let span = context.span();
         // The hooks, the logs and the exemplars of the end belong to the call.
-        let _current = context.clone().attach();
+        let is_heard =
+            self.measured.is_some() || options.hooks.on_end.is_some() || verdict.is_error;
+        let _current = is_heard.then(|| context.clone().attach());
         if self.recording {
             if let Some(name) = ended.name.filter(|_| !self.named) {
                 span.update_name(name);
             }
             span.set_attributes(ended.attributes);
-            span.set_attributes(self.contents());
+            if options.request_content > 0 || options.response_content > 0 {
+                span.set_attributes(self.contents());
+            }
             if let Some((name, attributes)) = ended.event {
                 span.add_event(name, attributes);
             }
