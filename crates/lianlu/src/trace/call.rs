@@ -179,10 +179,12 @@ impl Call {
         self.requests = meter;
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn set_request_length(&mut self, length: Option<u64>) {
         self.request_length = length;
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
         self.peer = peer;
     }
