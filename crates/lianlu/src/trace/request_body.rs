@@ -14,6 +14,7 @@ use crate::grpc::MessageMeter;
 
 /// What is wanted of a request's body.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
 pub(super) struct Wanted {
     pub(super) messages: bool,
     pub(super) size: bool,
@@ -42,6 +43,7 @@ pub(super) struct RequestMeter {
 }
 
 impl RequestMeter {
+    #[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
     fn new(wanted: Wanted) -> Self {
         Self {
             messages: wanted.messages.then(MessageMeter::default),

@@ -178,10 +178,12 @@ impl Call {
         self.requests = meter;
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn set_request_length(&mut self, length: u64) {
         self.request_length = Some(length);
     }
 
+    #[cfg(feature = "reqwest")]
     pub(super) fn set_peer(&mut self, peer: Option<SocketAddr>) {
         self.peer = peer;
     }
