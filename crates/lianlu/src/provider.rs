@@ -91,10 +91,15 @@ impl TracerSource {
 }
 
 /// Says once if the spans of this process go nowhere: without a provider, or with one that was given to
-/// the global functions of another version of the crate `opentelemetry`, which this one can't see.
-pub(crate) fn check(span: &SpanContext) {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if span.is_valid() || SAID.load(Ordering::Relaxed) || SAID.swap(true, Ordering::Relaxed) {
+/// the global functions of another version of the crate `opentelemetry`, which this one can't see. A
+/// provider that has been shut down is no such thing.
+pub(crate) fn check(span: &SpanContext, parent: &SpanContext) {
+    static SETTLED: AtomicBool = AtomicBool::new(false);
+    if SETTLED.load(Ordering::Relaxed) || SETTLED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    // Without a provider a span is its parent again, or nothing.
+    if span.is_valid() && span.span_id() != parent.span_id() {
         return;
     }
     let disabled = std::env::var("OTEL_SDK_DISABLED");

@@ -109,3 +109,29 @@ async fn beside_other_calls() {
     }
     fine.into_iter().for_each(assert_fine);
 }
+
+/// A hook that panics over a panic would be a second one while the first unwinds, and end the process.
+#[tokio::test]
+async fn a_hook_that_panics_too_ends_its_task_alone() {
+    for hook in 0..4 {
+        let traces = Traces::default();
+        let layer = traces.server();
+        let layer = match hook {
+            0 => layer.on_end(|_, _| panic!("by the hook")),
+            1 => layer.with_error_classifier(|_| panic!("by the hook")),
+            2 => layer.with_error_type(|_| panic!("by the hook")),
+            _ => layer
+                .with_meter_provider(opentelemetry_sdk::metrics::SdkMeterProvider::default())
+                .with_metric_attributes(|_| panic!("by the hook")),
+        };
+        let app = Router::new()
+            .route("/", get(async || -> () { panic!("told to") }))
+            .layer(layer);
+        let address = net::serve(app).await;
+        let client = net::plain(VERSIONS[0]);
+        let request = net::request(http::Method::GET, address, "/");
+        soon(client.request(request)).await.unwrap_err();
+        // The span is not lost either.
+        traces.all(1).await;
+    }
+}

@@ -69,7 +69,7 @@ async fn once() {
             return call(false).await;
         }
         Ok(_) => {
-            // With a caller's span there is one that is valid.
+            // Without a provider a caller's span passes for ours.
             call(true).await;
             for _ in 0..3 {
                 call(false).await;

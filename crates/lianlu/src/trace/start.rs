@@ -122,10 +122,11 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         let span = builder
             .with_attributes(attributes)
             .start_with_context(&*options.tracer.tracer(), &parent);
-        parent.with_span(span)
+        let context = parent.with_span(span);
+        provider::check(context.span().span_context(), parent.span().span_context());
+        context
     };
     let span = context.span();
-    provider::check(span.span_context());
     let recording = span.is_recording();
     if let Some(slices) = &mut slices {
         slices.set_first(span.span_context());

@@ -25,8 +25,8 @@ impl<K: Side> TraceLayer<K> {
     }
 
     /// Lets the sampler decide only about requests that `filter` says `true` to. The others are not
-    /// sampled, nor is what they lead to in this service and in those that respect their parent's
-    /// decision; their metrics are recorded.
+    /// sampled; nor, by samplers that respect their parent's decision, is what they lead to here and in
+    /// other services. Their metrics are recorded.
     ///
     /// ```
     /// let layer = lianlu::server().with_sampling_filter(|head| !lianlu::health_checks(head));
