@@ -52,7 +52,7 @@ impl Logs {
         let logs = self.exporter.get_emitted_logs().unwrap();
         let lines = logs.iter().map(|log| {
             let record = &log.record;
-            assert_eq!(log.instrumentation.name(), "lianlu");
+            assert!(["lianlu", "kratos"].contains(&log.instrumentation.name()));
             assert!(record.timestamp().is_some());
             let severity = record.severity_number().unwrap();
             assert_eq!(record.severity_text(), Some(severity.name()));
@@ -254,6 +254,9 @@ async fn kratos_does_not_double_it() {
     let span = call(&traces, layer, "/body-fails").await;
     assert_eq!(events(&span), [BODY]);
     assert_eq!(logs.all().len(), 1);
+    // Named after the provider was given: the logger goes by it all the same.
+    let emitted = logs.exporter.get_emitted_logs().unwrap();
+    assert_eq!(emitted[0].instrumentation.name(), "kratos");
 }
 
 /// How many events and logs of a panic there are with this environment, and what is said of it.

@@ -298,6 +298,24 @@ fn hosts_of_http_clients() {
     }
 }
 
+/// A server that wants the host on its metrics, whatever its callers make up.
+#[test]
+fn hosts_of_servers_that_ask_for_them() {
+    let metrics = Metrics::default();
+    let layer = server(&metrics).with_opt_in(lianlu::OptIn::ServerAddressOnMetrics);
+    let mut service = layer.with_active_requests().layer(service_fn(answer(0)));
+    let mut random = random();
+    for _ in 0..FEWER {
+        let host = format!("{}:{}", random.word(), 1 + random.next() % 60_000);
+        let request = Request::get("/").header("host", &host);
+        call(&mut service, request.body(Body::empty()).unwrap());
+        call(&mut service, grpc(&format!("http://{host}/{KNOWN}")));
+    }
+    for name in [HTTP_SERVER, RPC_SERVER, "http.server.active_requests"] {
+        assert!(metrics.of(name).len() <= 101, "{name}");
+    }
+}
+
 #[test]
 fn hosts_and_methods_of_grpc_clients() {
     let metrics = Metrics::default();

@@ -10,9 +10,10 @@ use super::headers::{self, Direction};
 use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
 use super::sink::Sink;
-use super::{Carried, Described, End, OTHER, Protocol, Start, count, port, table};
+use super::{
+    Carried, Described, End, OTHER, Protocol, Start, count, port, server_attributes, table,
+};
 use crate::grpc::Code;
-use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "grpc";
@@ -33,13 +34,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
         }
     };
     if let Some((host, server_port)) = start.server() {
-        sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
-        if let Some(server_port) = server_port {
-            sink.span(&table::SERVER_PORT, port(server_port));
-        }
-        if start.metrics {
-            server_labels(settings, start, host, server_port, &mut sink);
-        }
+        server_attributes(settings, host, server_port, &mut sink);
     }
     if let Some(peer) = start.peer {
         let address = peer.ip().to_canonical().to_string();
@@ -66,24 +61,6 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
             grpc_method: method,
         },
         attributes: sink.attributes,
-    }
-}
-
-/// Hosts that users name must not make series without end.
-fn server_labels(
-    settings: &Settings,
-    start: &Start<'_>,
-    host: &str,
-    server_port: Option<u16>,
-    sink: &mut Sink,
-) {
-    if start.kind == SpanKind::Client && !settings.hosts.admit(host, server_port) {
-        sink.label(&table::SERVER_ADDRESS, OTHER);
-        return;
-    }
-    sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
-    if let Some(server_port) = server_port {
-        sink.label(&table::SERVER_PORT, port(server_port));
     }
 }
 

@@ -1,10 +1,10 @@
-//! Bounds the hosts that a client's metrics tell apart.
+//! Bounds the hosts that metrics tell apart.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 /// How many a layer tells apart; later ones are `_OTHER`. A crawler, or whoever calls the addresses that
-/// its users give it, would make a series for each otherwise.
+/// its users give it, would make a series for each otherwise, and so would a server's callers.
 const MAX: usize = 100;
 
 /// The hosts that have series of their own.

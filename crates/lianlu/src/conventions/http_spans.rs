@@ -11,7 +11,9 @@ use super::headers::{self, Direction};
 use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
-use super::{Carried, Described, End, OTHER, Protocol, Start, count, port, table, target};
+use super::{
+    Carried, Described, End, OTHER, Protocol, Start, count, port, server_attributes, table, target,
+};
 use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
@@ -90,10 +92,7 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
         sink.put(&table::HTTP_ROUTE, route.clone());
     }
     if let Some((host, server_port)) = start.server() {
-        sink.put(&table::SERVER_ADDRESS, clip(host).to_owned());
-        if let Some(server_port) = server_port {
-            sink.put(&table::SERVER_PORT, port(server_port));
-        }
+        server_attributes(settings, host, server_port, sink);
     }
     client_address(start, sink);
     if let Some(local) = start
@@ -179,20 +178,7 @@ fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<Str
     }
     if let Some((host, explicit)) = start.server() {
         let server_port = explicit.or_else(|| target::default_port(scheme));
-        sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
-        if let Some(server_port) = server_port {
-            sink.span(&table::SERVER_PORT, port(server_port));
-        }
-        // Hosts that users name must not make series without end.
-        if start.metrics && settings.hosts.admit(host, server_port) {
-            sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
-            if let Some(server_port) = server_port {
-                sink.label(&table::SERVER_PORT, port(server_port));
-            }
-        } else {
-            // No label is written without metrics.
-            sink.label(&table::SERVER_ADDRESS, OTHER);
-        }
+        server_attributes(settings, host, server_port, sink);
     }
     template
 }

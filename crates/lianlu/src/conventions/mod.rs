@@ -29,6 +29,7 @@ use opentelemetry::{KeyValue, StringValue};
 use crate::forwarded::Origin;
 use crate::grpc::{Code, Status};
 use crate::kratos::{Operation, PathTemplate};
+use crate::redact::clip;
 use crate::request::RequestHead;
 use crate::told::Told;
 use methods::Method;
@@ -319,6 +320,26 @@ pub(crate) fn slice(
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
     }
     (name, sink.attributes)
+}
+
+/// Host and port of a call's server, on the span and where they are wanted on the metrics. Hosts that
+/// users or callers name must not make series without end.
+fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, sink: &mut Sink) {
+    sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
+    if let Some(server_port) = server_port {
+        sink.span(&table::SERVER_PORT, port(server_port));
+    }
+    if !sink.labels(&table::SERVER_ADDRESS) {
+        return;
+    }
+    if settings.hosts.admit(clip(host), server_port) {
+        sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
+        if let Some(server_port) = server_port {
+            sink.label(&table::SERVER_PORT, port(server_port));
+        }
+    } else {
+        sink.label(&table::SERVER_ADDRESS, OTHER);
+    }
 }
 
 /// Whom a client has reached.

@@ -25,7 +25,7 @@ pub enum OptIn {
     /// `http.request.body.size` and `http.response.body.size` on HTTP spans, counted from the bodies.
     BodySize,
     /// `server.address` and `server.port` on a server's metrics. They come from a header, so whoever
-    /// calls decides how many series there are.
+    /// calls decides what they are; after the first hundred the host is `_OTHER`.
     ServerAddressOnMetrics,
     /// `url.template` on an HTTP client's duration metric. Those of active requests and body sizes have
     /// it whenever it is known.

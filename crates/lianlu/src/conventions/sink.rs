@@ -68,6 +68,15 @@ impl Sink {
         self.style.wants(place.span) || self.style.old(place).is_some()
     }
 
+    /// Whether a metric has the attribute.
+    pub(crate) fn labels(&self, row: &Row) -> bool {
+        let place = row.place(self.style.surface);
+        self.style.metrics
+            && (self.style.wants(place.metric)
+                || self.style.wants(place.active)
+                || (place.old_metric && self.style.old(place).is_some()))
+    }
+
     /// Whether the old conventions are written.
     pub(crate) fn has_old(&self) -> bool {
         self.style.conventions.old()
