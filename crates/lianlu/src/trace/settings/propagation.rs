@@ -110,12 +110,12 @@ impl TraceLayer<ClientSide> {
     }
 
     /// Sends trace context, baggage and the service's name to these hosts alone. Requests to others
-    /// leave without, also without what a proxy has copied from the request that it serves.
+    /// leave without, also without what a proxy has copied from the request that it serves, in any format
+    /// that [`propagation`](crate::propagation) has.
     ///
     /// The host is that of the request's target, or [`with_target`](Self::with_target)'s where the request
-    /// has none, or its `Host`.
-    /// A redirect that a client follows by itself is not seen here: it carries what the first request
-    /// carried. See [`client()`](crate::client) for following them outside of the layer.
+    /// has none, or its `Host`. A redirect that a client follows by itself is not seen here: it carries what
+    /// the first request carried. See [`client()`](crate::client) for following them outside of the layer.
     ///
     /// ```
     /// let hosts = lianlu::HostList::new(["orders", "*.internal", "10.0.0.0/8"])?;
