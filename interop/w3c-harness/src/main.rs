@@ -8,8 +8,8 @@
 //! Start it, and let the suite at it (`pip install aiohttp`, once):
 //!
 //! ```text
-//! cargo run -p w3c-harness -- --port 7777
-//! STRICT_LEVEL=2 SPEC_LEVEL=2 HARNESS_PORT=7778 python test.py http://127.0.0.1:7777/test
+//! cargo run -p w3c-harness -- --port 5000
+//! STRICT_LEVEL=2 SPEC_LEVEL=2 python test.py http://127.0.0.1:5000/test
 //! ```
 //!
 //! `tests/` has the same scenarios without Python.
@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 #[command(name = "w3c-harness", version, max_term_width = 100)]
 struct Args {
     /// Where to listen on 127.0.0.1; 0 is any free port. The address is printed
-    #[arg(long, value_name = "PORT", default_value_t = 7777)]
+    #[arg(long, value_name = "PORT", default_value_t = 5000)]
     port: u16,
 }
 
@@ -74,6 +74,7 @@ async fn serve(args: &Args) -> Result<(), String> {
         .with_propagator(TraceContext::new());
     let calls = calls::Calls::new(client).map_err(|error| error.to_string())?;
     let app = Router::new()
+        .route("/", post(calls::handle))
         .route("/{*path}", post(calls::handle))
         .with_state(calls)
         .layer(server);
