@@ -33,7 +33,7 @@ mod metrics_tests;
 mod spans_tests;
 
 pub use facts::{Expected, Fact, Group, Known, Outcome};
-pub use generation::Generation;
+pub use generation::{GRPC_CODES, Generation};
 pub use metrics::check_metrics;
 pub use model::{AttributeModel, Level, MetricModel, Model, ModelError, Row, SpanModel, StatusKey};
 pub use otlp::{Scope, SpanRecord, spans};

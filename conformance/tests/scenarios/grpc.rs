@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::stream;
 use http::Method;
 use http_body_util::{BodyExt, Full};
-use lianlu_conformance::{Expected, Fact, Group};
+use lianlu_conformance::{Expected, Fact, GRPC_CODES, Group};
 use lianlu_protos::testing::echo_client::EchoClient;
 use tower::ServiceBuilder;
 
@@ -16,26 +16,6 @@ use crate::common::http as net;
 use crate::common::{nobody, soon};
 use crate::harness::Harness;
 use crate::http_server::answer;
-
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 pub fn scenarios() -> Vec<Scenario> {
     let mut all = codes();
@@ -97,7 +77,7 @@ fn order(number: usize) -> String {
 }
 
 fn codes() -> Vec<Scenario> {
-    let codes = CODES.into_iter().enumerate();
+    let codes = GRPC_CODES.into_iter().enumerate();
     codes
         .map(|(number, code)| {
             Scenario::new(format!("grpc: code {code}"), async move |harness| {
@@ -112,7 +92,7 @@ fn codes() -> Vec<Scenario> {
 fn kinds() -> Vec<Scenario> {
     let mut all = Vec::new();
     for number in [0, 5, 13] {
-        let code = CODES[number];
+        let code = GRPC_CODES[number];
         let text = order(number);
         all.push(Scenario::new(
             format!("grpc: a client stream, {code}"),

@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::handshake::{Below, Handshake};
-use crate::conventions::{Failure, keys, target::Target};
+use crate::conventions::{Failure, address, keys, target::Target};
 use crate::provider::TracerSource;
 use crate::redact::clip;
 
@@ -142,8 +142,7 @@ fn write(context: &Context, outcome: Outcome, end: SystemTime) {
     let span = context.span();
     match outcome {
         Outcome::Done(Some(peer)) => {
-            let address = peer.ip().to_canonical().to_string();
-            span.set_attribute(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address));
+            span.set_attribute(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address(peer)));
             let port = i64::from(peer.port());
             span.set_attribute(KeyValue::new(keys::NETWORK_PEER_PORT, port));
         }

@@ -11,7 +11,8 @@ use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
 use super::sink::Sink;
 use super::{
-    Carried, Described, End, OTHER, Protocol, Start, count, port, server_attributes, table,
+    Carried, Described, End, OTHER, Protocol, Start, count, peer_attributes, server_attributes,
+    table,
 };
 use crate::grpc::Code;
 
@@ -37,9 +38,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
         server_attributes(settings, host, server_port, &mut sink);
     }
     if let Some(peer) = start.peer {
-        let address = peer.ip().to_canonical().to_string();
-        sink.span(&table::NETWORK_PEER_ADDRESS, address);
-        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+        peer_attributes(peer, &mut sink);
     }
     if let Some(caller) = start.caller {
         sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
@@ -54,7 +53,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     Described {
         name,
         carried: Carried {
-            style: start.style(settings),
+            style: sink.style,
             labels: sink.labels,
             http_method: Cow::Borrowed(""),
             has_route: true,

@@ -12,7 +12,8 @@ use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
 use super::{
-    Carried, Described, End, OTHER, Protocol, Start, count, port, server_attributes, table, target,
+    Carried, Described, End, OTHER, Protocol, Start, address, count, peer_attributes, port,
+    server_attributes, table, target,
 };
 use crate::redact::clip;
 
@@ -48,7 +49,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
     Described {
         name: name(http_method.clone(), template.as_ref()),
         carried: Carried {
-            style: start.style(settings),
+            style: sink.style,
             labels: sink.labels,
             http_method,
             has_route: start.route.is_some(),
@@ -99,8 +100,7 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
         .local
         .filter(|_| sink.wants(&table::NETWORK_LOCAL_ADDRESS))
     {
-        let address = local.ip().to_canonical().to_string();
-        sink.span(&table::NETWORK_LOCAL_ADDRESS, address);
+        sink.span(&table::NETWORK_LOCAL_ADDRESS, address(local));
         sink.span(&table::NETWORK_LOCAL_PORT, port(local.port()));
     }
     if let Some(version) = protocol_version(head.version()) {
@@ -113,7 +113,6 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
 
 /// Who called: what trusted proxies say, else the socket's other end.
 fn client_address(start: &Start<'_>, sink: &mut Sink) {
-    let peer = start.peer.map(|peer| peer.ip().to_canonical().to_string());
     match &start.origin.client_address {
         Some(client) => {
             sink.span(&table::CLIENT_ADDRESS, clip(client).to_owned());
@@ -125,15 +124,14 @@ fn client_address(start: &Start<'_>, sink: &mut Sink) {
             }
         }
         None => {
-            if let (Some(address), Some(peer)) = (&peer, start.peer) {
-                sink.span(&table::CLIENT_ADDRESS, address.clone());
+            if let Some(peer) = start.peer {
+                sink.span(&table::CLIENT_ADDRESS, address(peer));
                 sink.span(&table::CLIENT_PORT, port(peer.port()));
             }
         }
     }
-    if let (Some(address), Some(peer)) = (peer, start.peer) {
-        sink.span(&table::NETWORK_PEER_ADDRESS, address);
-        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+    if let Some(peer) = start.peer {
+        peer_attributes(peer, sink);
     }
 }
 
@@ -245,11 +243,7 @@ pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'
 }
 
 /// Writes a route that was not known at the start. Gives the name that it makes.
-pub(super) fn late_route(
-    carried: &Carried,
-    end: &End,
-    sink: &mut Sink,
-) -> Option<Cow<'static, str>> {
+fn late_route(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
     sink.put(&table::HTTP_ROUTE, route.clone());
     Some(name(carried.http_method.clone(), Some(route)))

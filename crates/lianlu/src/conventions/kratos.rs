@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanKind, Status};
 
 use super::keys::{LIANLU_STREAM_SLICE, exception, kratos as keys};
 use super::settings::Settings;
-use super::{End, Ended, Failure, Protocol, Start, count};
+use super::{End, Ended, Failure, Protocol, Start, address, count};
 use crate::grpc::Code;
 use crate::redact::clip;
 
@@ -76,10 +76,7 @@ fn raw_path(settings: &Settings, start: &Start<'_>) -> String {
 fn peer(start: &Start<'_>) -> Option<(String, String)> {
     if start.kind != SpanKind::Client {
         let peer = start.peer?;
-        return Some((
-            peer.ip().to_canonical().to_string(),
-            peer.port().to_string(),
-        ));
+        return Some((address(peer), peer.port().to_string()));
     }
     let (host, port) = start.server()?;
     let host = if host.is_empty() { "127.0.0.1" } else { host };

@@ -345,10 +345,19 @@ fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, 
 /// Whom a client has reached.
 fn contacted(end: &End, sink: &mut Sink) {
     if let Some(peer) = end.peer.filter(|_| end.kind == SpanKind::Client) {
-        let address = peer.ip().to_canonical().to_string();
-        sink.span(&table::NETWORK_PEER_ADDRESS, address);
-        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+        peer_attributes(peer, sink);
     }
+}
+
+/// The socket's other end.
+fn peer_attributes(peer: SocketAddr, sink: &mut Sink) {
+    sink.span(&table::NETWORK_PEER_ADDRESS, address(peer));
+    sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+}
+
+/// An IPv4 address as such, also where the socket speaks IPv6.
+pub(crate) fn address(end: SocketAddr) -> String {
+    end.ip().to_canonical().to_string()
 }
 
 fn port(port: u16) -> i64 {

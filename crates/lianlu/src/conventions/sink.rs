@@ -45,7 +45,7 @@ pub(crate) struct Labels {
 /// Collects a call's attributes and labels.
 #[derive(Debug)]
 pub(crate) struct Sink {
-    style: Style,
+    pub(super) style: Style,
     pub(crate) attributes: Vec<KeyValue>,
     pub(crate) labels: Labels,
 }

@@ -135,9 +135,9 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         hook(&head, &span);
     }
     let measured = meters.map(|meters| {
+        // None where active requests are not asked for, or the conventions have no such metric.
         let active = std::mem::take(&mut described.carried.labels.active);
-        // The old conventions have no such metric, so no labels for it.
-        let active = Some(active).filter(|labels| options.active_requests && !labels.is_empty());
+        let active = Some(active).filter(|labels| !labels.is_empty());
         Measured::start(meters, protocol, active, options.body_sizes)
     });
     let call = Call::new(NewCall {
