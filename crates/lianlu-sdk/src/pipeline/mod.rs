@@ -1,6 +1,5 @@
 //! The queue between the request's path and the exporter, and the thread that empties it.
 
-mod attributes;
 mod counts;
 mod handle;
 mod limits;

@@ -24,7 +24,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A span processor with a bounded queue and a thread of its own.
 ///
-/// It gives the resource to no one: an [`Export`] is made with the resource it needs.
 #[derive(Debug)]
 pub struct Processor {
     handle: Handle,
@@ -102,7 +101,9 @@ impl SpanProcessor for Processor {
         self.handle.shutdown(timeout).map_err(sdk_error)
     }
 
-    fn set_resource(&mut self, _: &Resource) {}
+    fn set_resource(&mut self, resource: &Resource) {
+        self.handle.shared.set_resource(resource);
+    }
 }
 
 fn sdk_error(error: FlushError) -> OTelSdkError {
@@ -112,6 +113,7 @@ fn sdk_error(error: FlushError) -> OTelSdkError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Batch;
     use crate::export::Failure;
     use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
@@ -126,7 +128,7 @@ mod tests {
     struct Scripted(Script);
 
     impl Export for Scripted {
-        fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+        fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
             (self.0)(batch.len())
         }
     }

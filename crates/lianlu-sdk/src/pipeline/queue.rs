@@ -3,20 +3,23 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::counts::{Drops, SpanCounts};
 use super::limits::Limits;
 use super::notice::{Listener, Notice};
+use crate::encode::EncodedResource;
 use crate::error::FlushError;
 
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) listener: Listener,
     pub(super) started: AtomicU64,
+    resource: Mutex<Arc<EncodedResource>>,
     state: Mutex<State>,
     /// The worker waits here for work.
     work: Condvar,
@@ -59,6 +62,7 @@ impl Shared {
             limits: limits.usable(),
             listener,
             started: AtomicU64::new(0),
+            resource: Mutex::new(EncodedResource::new(&Resource::builder_empty().build())),
             state: Mutex::default(),
             work: Condvar::new(),
             done: Condvar::new(),
@@ -68,6 +72,16 @@ impl Shared {
     /// Nothing that holds this lock can panic half-way, so a poisoned one is as good.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_resource(&self, resource: &Resource) {
+        let encoded = EncodedResource::new(resource);
+        *self.resource.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+    }
+
+    pub(super) fn resource(&self) -> Arc<EncodedResource> {
+        let resource = self.resource.lock();
+        Arc::clone(&resource.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes an ended span, from the request's path.

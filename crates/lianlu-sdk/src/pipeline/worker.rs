@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use super::attributes::set_once;
 use super::notice::Notice;
 use super::queue::{Shared, Work};
+use crate::batch::Batch;
 use crate::export::{Export, Failure};
 
 /// Runs until the shutdown. An exporter that panics loses its batch and goes on with the next.
@@ -19,10 +19,10 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
     let mut lost_in_a_row = 0;
     loop {
         match shared.next() {
-            Work::Export(mut batch) => {
-                batch.iter_mut().for_each(set_once);
+            Work::Export(spans) => {
+                let batch = Batch::of(shared.resource(), &spans);
                 let count = batch.len() as u64;
-                let result = catch_unwind(AssertUnwindSafe(|| exporter.export(batch)));
+                let result = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch)));
                 let lost = match result {
                     Ok(Ok(()) | Err(Failure { lost: 0, .. })) => None,
                     Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
