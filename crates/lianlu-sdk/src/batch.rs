@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use lianlu_wire::otlp::Envelope;
-use opentelemetry_sdk::trace::SpanData;
 
-use crate::encode::{self, EncodedResource, EncodedScope};
+use crate::encode::{EncodedResource, EncodedScope};
 
 /// Finished spans of one resource, as OTLP bytes.
 ///
@@ -57,18 +56,6 @@ impl Batch {
         }
     }
 
-    /// Encodes spans of `opentelemetry_sdk`'s.
-    pub(crate) fn of(resource: Arc<EncodedResource>, spans: &[SpanData]) -> Self {
-        let mut batch = Self::new(resource);
-        for span in spans {
-            let scope = Arc::new(EncodedScope::new(&span.instrumentation_scope));
-            let mut run = Vec::new();
-            encode::span_data(&mut run, span);
-            batch.push(&scope, run, 1);
-        }
-        batch
-    }
-
     /// How many spans there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -98,6 +85,11 @@ impl Batch {
             resource: &self.resource.bytes,
             schema_url: &self.resource.schema_url,
         }
+    }
+
+    /// How many bytes the spans themselves have.
+    pub(crate) fn span_bytes(&self) -> usize {
+        self.scopes.iter().map(Scope::bytes).sum()
     }
 
     fn scopes_len(&self) -> usize {

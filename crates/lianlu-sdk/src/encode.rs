@@ -23,7 +23,7 @@ pub(crate) struct EncodedResource {
 impl EncodedResource {
     pub(crate) fn new(resource: &Resource) -> Arc<Self> {
         let mut attributes: Vec<_> = resource.iter().collect();
-        attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        attributes.sort_by_key(|(key, _)| *key);
         let mut bytes = Vec::new();
         for (key, value) in attributes {
             attribute(&mut bytes, AttributeOf::Resource, key, value, usize::MAX);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::counts::SpanCounts;
 use super::limits::Limits;
-use super::queue::Shared;
+use super::shared::Shared;
 use crate::error::FlushError;
 
 /// Reaches a running pipeline. Cheap to clone.
