@@ -169,11 +169,20 @@ pub(crate) fn status(out: &mut Vec<u8>, status: &Status) {
 /// The members of a trace state as the header has them. Nothing is allocated for none.
 #[inline]
 pub(crate) fn header(state: &TraceState) -> String {
-    if *state == TraceState::NONE {
-        String::new()
-    } else {
-        state.header()
+    let members = || state.into_iter();
+    let length = members()
+        .map(|(key, value)| key.len() + value.len() + 2)
+        .sum();
+    let mut text = String::with_capacity(length);
+    for (key, value) in members() {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(key);
+        text.push('=');
+        text.push_str(value);
     }
+    text
 }
 
 /// Appends a span of `opentelemetry_sdk`'s.

@@ -56,6 +56,7 @@ pub mod otlp;
 mod pipeline;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 mod post;
+mod provider;
 #[cfg(any(feature = "jaeger", feature = "zipkin", feature = "console"))]
 mod resource;
 pub mod sampling;
@@ -68,3 +69,4 @@ pub use endpoint::check_endpoint;
 pub use error::{FlushError, OptionError};
 pub use export::{Export, Failure};
 pub use pipeline::{Drops, Handle, Limits, Notice, Processor, SpanCounts};
+pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

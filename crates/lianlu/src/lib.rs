@@ -93,7 +93,9 @@ pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
 pub use lianlu_sdk::sampling;
 #[cfg(feature = "pipeline")]
-pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
+pub use lianlu_sdk::{
+    Drops, FlushError, Handle, KeepIf, Notice, OptionError, SpanCounts, TracerProvider,
+};
 pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]

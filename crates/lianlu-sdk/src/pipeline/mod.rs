@@ -15,7 +15,6 @@ pub use counts::{Drops, SpanCounts};
 pub use handle::Handle;
 pub use limits::Limits;
 pub use notice::Notice;
-#[cfg(feature = "jaeger-remote-sampler")]
 pub(crate) use notice::{Listener, to_stderr};
 pub use processor::Processor;
 pub(crate) use processor::launch;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use lianlu_wire::otlp::Spans;
+
 use crate::batch::Batch;
 use crate::encode::{EncodedResource, EncodedScope};
 
@@ -17,11 +19,7 @@ pub(super) struct Run {
 impl Run {
     /// Keeps the first `spans` and gives the others.
     fn split_off(&mut self, spans: usize) -> Self {
-        let mut rest = self.bytes.as_slice();
-        for _ in 0..spans {
-            rest = after_span(rest);
-        }
-        let at = self.bytes.len() - rest.len();
+        let at = self.lengths().take(spans).sum();
         let rest = Self {
             scope: Arc::clone(&self.scope),
             bytes: self.bytes.split_off(at),
@@ -33,34 +31,18 @@ impl Run {
 
     /// How many spans from the first on have `most` bytes together at the most.
     fn spans_within(&self, most: usize) -> usize {
-        let mut rest = self.bytes.as_slice();
-        let mut count = 0;
-        while !rest.is_empty() {
-            rest = after_span(rest);
-            if self.bytes.len() - rest.len() > most {
-                break;
-            }
-            count += 1;
-        }
-        count
+        let mut sum = 0;
+        let fits = |length: &usize| {
+            sum += length;
+            sum <= most
+        };
+        self.lengths().take_while(fits).count()
     }
-}
 
-/// What stands behind the first span of a run. The run is our own writing; nothing stands behind bytes that
-/// are no span.
-fn after_span(run: &[u8]) -> &[u8] {
-    let mut length = 0;
-    let mut shift = 0;
-    let mut rest = run.get(1..).unwrap_or_default();
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-        shift += 7;
+    /// How many bytes each span has.
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        Spans::new(&self.bytes).map_while(|span| Some(span.ok()?.framed.len()))
     }
-    rest.get(length..).unwrap_or_default()
 }
 
 /// Takes from `runs` what fits into one batch of `most` spans and `most_bytes` bytes. A span that is larger

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Failure, OptionError};
+use lianlu_sdk::{Batch, Export, Failure, OptionError};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
 
 use super::warning::{Reader, Warning, say};
 
@@ -128,7 +127,7 @@ fn boxed(export: impl Export) -> Box<dyn Export> {
 struct Unusable(String);
 
 impl Export for Unusable {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         Err(Failure::new(batch.len(), self.0.clone()))
     }
 }
