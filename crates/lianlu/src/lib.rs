@@ -59,6 +59,7 @@ mod health;
 mod host_list;
 mod ids;
 pub mod kratos;
+mod latest;
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
 pub mod logs;
@@ -71,6 +72,7 @@ mod provider;
 mod redact;
 mod request;
 mod route;
+mod scan;
 mod told;
 mod trace;
 mod trace_options;

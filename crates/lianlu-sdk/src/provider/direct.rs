@@ -10,11 +10,12 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use lianlu_wire::otlp::{AnyValue, Attributes};
-use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, SpanRef, Status};
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+use lianlu_wire::otlp::{AnyValue, AttributeOf, Attributes};
+use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanId, SpanKind, SpanRef, Status};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 
 use super::span::{Recording, Span};
 use super::tracer::Tracer;
@@ -83,7 +84,7 @@ impl Tracer {
         parent: &SpanContext,
         kind: &SpanKind,
         start: SystemTime,
-        link: Option<Link>,
+        link: Option<&Link>,
     ) -> Begun {
         let provider = &self.shared.provider;
         if provider.longest_value != usize::MAX || provider.is_shut_down() {
@@ -112,12 +113,29 @@ impl Tracer {
         let mut recording = Recording::new(recorder, fate, parent, kind, start, name).direct();
         if let Some(link) = link {
             let mut data = data::fresh();
-            data.add_link(link, &provider.limits);
+            data.add_link(link.clone(), &provider.limits);
             recording.data = Some(data);
         }
         debug_assert!(fate == Fate::Judge || sampled);
         Begun::Recording(Span::recording(context, recording))
     }
+}
+
+/// Asks a tracer's provider who it is, through however many boxes.
+#[derive(Debug, Default)]
+pub(super) struct Probe(pub(super) Mutex<Option<Tracer>>);
+
+/// The tracer of ours that stands behind another, if one does.
+///
+/// It is asked to build a span in a context in which telemetry is suppressed: the SDK then makes nothing.
+pub fn tracer_behind(tracer: &impl opentelemetry::trace::Tracer) -> Option<Tracer> {
+    let probe = Arc::new(Probe::default());
+    let context = Context::new()
+        .with_value(Arc::clone(&probe))
+        .with_telemetry_suppressed();
+    drop(tracer.build_with_context(SpanBuilder::from_name(""), &context));
+    let mut found = probe.0.lock().unwrap_or_else(PoisonError::into_inner);
+    found.take()
 }
 
 thread_local! {
@@ -172,6 +190,12 @@ fn say(span: &SpanRef<'_>, ending: &Ending) {
     span.update_name(ending.name.clone());
     span.set_attributes(key_values(&ending.attributes));
     span.set_status(ending.status.clone());
+}
+
+/// Appends an attribute to those of an [`Ending`].
+pub fn put_attribute(out: &mut Vec<u8>, attribute: &KeyValue) {
+    let (key, value) = (&attribute.key, &attribute.value);
+    encode::attribute(out, AttributeOf::Span, key, value, usize::MAX);
 }
 
 /// Attributes of a layer as the API has them.

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use opentelemetry::trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use super::data;
+use super::direct::Probe;
 use super::inner::{Inner, Owner};
 use super::span::{Fate, Recording, Span};
 use crate::encode::{self, EncodedScope};
@@ -136,6 +137,9 @@ impl opentelemetry::trace::Tracer for Tracer {
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
         let provider = &self.shared.provider;
         if parent_cx.is_telemetry_suppressed() || provider.is_shut_down() {
+            if let Some(probe) = parent_cx.get::<Arc<Probe>>() {
+                *probe.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+            }
             return Span::not_recording(SpanContext::NONE);
         }
         let parent_span = parent_cx.span();

@@ -11,6 +11,7 @@
 mod alarm;
 mod body;
 mod call;
+mod clock;
 mod content;
 mod error;
 mod error_class;
