@@ -13,6 +13,7 @@
 
 mod key;
 mod message;
+mod read;
 mod value;
 mod varint;
 
@@ -22,6 +23,11 @@ pub use key::encode_key;
 pub use message::{
     Envelope, EventHead, LinkHead, SpanHead, StatusCode, put_dropped, put_event, put_link,
     put_scope, put_span, put_status, span_flags,
+};
+pub use read::{
+    AnyValue, ArrayValue, Attributes, Event, KeyValue, KeyValueList, Link, MAX_VALUE_DEPTH,
+    RawAttribute, RawSpan, RawSpans, ReadError, Repeated, Request, Resource, ResourceSpans, Scope,
+    ScopeSpans, Span, Spans, Status, find_attribute,
 };
 pub use value::{
     AttributeKey, AttributeOf, Elements, put_array, put_bool, put_bytes, put_double, put_int,

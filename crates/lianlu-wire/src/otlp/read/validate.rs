@@ -1,0 +1,66 @@
+//! Reads everything once, for who stores or passes on what a stranger sent.
+
+use super::repeated::{Element, Repeated};
+use super::{AnyValue, KeyValue, ReadError, Request, Span};
+
+impl Request<'_> {
+    /// Reads all of the request and answers how many spans it has. After that no iterator over it yields an error.
+    ///
+    /// # Errors
+    ///
+    /// The first [`ReadError`].
+    pub fn validate(&self) -> Result<usize, ReadError> {
+        let mut spans = 0;
+        for resource_spans in self.resource_spans() {
+            let resource_spans = resource_spans?;
+            attributes(resource_spans.resource().attributes())?;
+            for scope_spans in resource_spans.scope_spans() {
+                let scope_spans = scope_spans?;
+                attributes(scope_spans.scope().attributes())?;
+                for span in scope_spans.spans() {
+                    span?.validate()?;
+                    spans += 1;
+                }
+            }
+        }
+        Ok(spans)
+    }
+}
+
+impl Span<'_> {
+    /// Reads the attributes, events and links. After that no iterator over them yields an error.
+    ///
+    /// # Errors
+    ///
+    /// The first [`ReadError`].
+    pub fn validate(&self) -> Result<(), ReadError> {
+        attributes(self.attributes())?;
+        for event in self.events() {
+            attributes(event?.attributes())?;
+        }
+        for link in self.links() {
+            attributes(link?.attributes())?;
+        }
+        Ok(())
+    }
+}
+
+fn attributes<'a>(list: Repeated<'a, KeyValue<'a>>) -> Result<(), ReadError> {
+    each(list, |attribute| value(attribute.value))
+}
+
+/// Recursive, to the depth that reading is limited to.
+fn value(any: AnyValue<'_>) -> Result<(), ReadError> {
+    match any {
+        AnyValue::Array(array) => each(array.values(), value),
+        AnyValue::List(list) => attributes(list.values()),
+        _ => Ok(()),
+    }
+}
+
+fn each<'a, T: Element<'a>>(
+    mut list: Repeated<'a, T>,
+    check: impl Fn(T) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    list.try_for_each(|element| check(element?))
+}
