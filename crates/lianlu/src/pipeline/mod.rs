@@ -18,7 +18,7 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Handle, Limits, Notice, OptionError, Processor, ValueLength};
+use lianlu_sdk::{Export, Handle, Limits, Notice, OptionError, Processor};
 use opentelemetry::Key;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
@@ -152,7 +152,7 @@ pub trait Exporter {
     type Export: Export;
 
     #[doc(hidden)]
-    fn build(&self, resource: &Resource) -> Result<Self::Export, OptionError>;
+    fn build(&self) -> Result<Self::Export, OptionError>;
 
     /// What the environment says about all pipelines' options; an option that is set in code is not
     /// looked for. As long as nothing else is said, what can't be used is an error.
@@ -176,6 +176,8 @@ pub struct Environment {
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
+    // `opentelemetry_sdk` has no such limit.
+    #[allow(dead_code)]
     value_length: Option<usize>,
     output: Output,
 }
@@ -242,7 +244,7 @@ impl<E: Exporter> Pipeline<E> {
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
-        let mut provider = SdkTracerProvider::builder().with_resource(resource.clone());
+        let mut provider = SdkTracerProvider::builder().with_resource(resource);
         if output == Output::Disabled {
             let provider = provider.build();
             // Nothing to stop but the making of spans.
@@ -255,11 +257,7 @@ impl<E: Exporter> Pipeline<E> {
         let handle = if output == Output::Nowhere {
             Handle::stopped()
         } else {
-            let exporter = self.exporter.build(&resource)?;
-            let exporter: Box<dyn Export> = match environment.value_length {
-                Some(most) => Box::new(ValueLength::new(exporter, most)),
-                None => Box::new(exporter),
-            };
+            let exporter = self.exporter.build()?;
             let mut limits = environment.limits;
             if let Some(delay) = self.schedule_delay {
                 limits.schedule_delay = delay;
