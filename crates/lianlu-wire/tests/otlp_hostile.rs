@@ -105,7 +105,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Without its end a request is an error exactly where it is one to prost: everywhere but between two fields of
     /// the outermost message.
@@ -130,11 +130,8 @@ proptest! {
         prop_assume!(!starts.is_empty());
         let at = *at.get(&starts) + 7;
         bytes[at] = 0xff;
-        match Request::new(&bytes).validate() {
-            Err(ReadError::Utf8 { at: found, .. }) => prop_assert_eq!(found, at),
-            // What is not read: entities.
-            other => prop_assert!(other.is_ok(), "{other:?}"),
-        }
+        let error = Request::new(&bytes).validate().unwrap_err();
+        prop_assert!(matches!(error, ReadError::Utf8 { at: found, .. } if found == at), "{error} for {at}");
     }
 }
 

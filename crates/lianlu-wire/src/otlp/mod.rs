@@ -25,9 +25,9 @@ pub use message::{
     put_scope, put_span, put_status, span_flags,
 };
 pub use read::{
-    AnyValue, ArrayValue, Attributes, Event, KeyValue, KeyValueList, Link, MAX_VALUE_DEPTH,
-    RawAttribute, RawSpan, RawSpans, ReadError, Repeated, Request, Resource, ResourceSpans, Scope,
-    ScopeSpans, Span, Spans, Status, find_attribute,
+    AnyValue, ArrayValue, Attributes, EntityRef, Event, KeyValue, KeyValueList, Link,
+    MAX_VALUE_DEPTH, RawAttribute, RawSpan, RawSpans, ReadError, Repeated, Request, Resource,
+    ResourceSpans, Scope, ScopeSpans, Span, Spans, Status, find_attribute,
 };
 pub use value::{
     AttributeKey, AttributeOf, Elements, put_array, put_bool, put_bytes, put_double, put_int,

@@ -29,7 +29,23 @@ fn resource(resource: our::Resource<'_>) -> Result<Resource, ReadError> {
     Ok(Resource {
         attributes: attributes(resource.attributes())?,
         dropped_attributes_count: resource.dropped_attributes,
-        entity_refs: vec![],
+        entity_refs: resource
+            .entity_refs()
+            .map(|each| entity(each?))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn texts<'a>(list: Repeated<'a, &'a str>) -> Result<Vec<String>, ReadError> {
+    list.map(|each| each.map(str::to_owned)).collect()
+}
+
+fn entity(entity: our::EntityRef<'_>) -> Result<EntityRef, ReadError> {
+    Ok(EntityRef {
+        schema_url: entity.schema_url.to_owned(),
+        r#type: entity.entity_type.to_owned(),
+        id_keys: texts(entity.id_keys())?,
+        description_keys: texts(entity.description_keys())?,
     })
 }
 
