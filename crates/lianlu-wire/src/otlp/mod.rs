@@ -11,12 +11,16 @@
 //! once in front of them. Follows
 //! [opentelemetry-proto 1.11](https://github.com/open-telemetry/opentelemetry-proto/tree/v1.11.0).
 
+#[cfg(feature = "otlp-json")]
+mod json;
 mod key;
 mod message;
 mod read;
 mod value;
 mod varint;
 
+#[cfg(feature = "otlp-json")]
+pub use json::{JsonError, write_json};
 pub use key::StaticKey;
 #[doc(hidden)]
 pub use key::encode_key;
