@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use lianlu_wire::otlp::Envelope;
+use lianlu_wire::otlp::{self, Envelope, ReadError};
 
 use crate::encode::{EncodedResource, EncodedScope};
 
@@ -75,12 +75,21 @@ impl Batch {
         &self.resource.bytes
     }
 
+    /// The resource, read.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as it is what was recorded.
+    pub fn parse_resource(&self) -> Result<otlp::Resource<'_>, ReadError> {
+        otlp::Resource::parse(self.resource())
+    }
+
     /// The spans, scope by scope.
     pub fn scopes(&self) -> impl Iterator<Item = ScopeSpans<'_>> {
         self.scopes.iter().map(ScopeSpans)
     }
 
-    fn envelope(&self) -> Envelope<'_> {
+    pub(crate) fn envelope(&self) -> Envelope<'_> {
         Envelope {
             resource: &self.resource.bytes,
             schema_url: &self.resource.schema_url,
@@ -150,6 +159,15 @@ impl<'a> ScopeSpans<'a> {
         &self.0.scope.bytes
     }
 
+    /// The scope, read.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as it is what was recorded.
+    pub fn parse_scope(&self) -> Result<otlp::Scope<'a>, ReadError> {
+        otlp::Scope::parse(self.scope())
+    }
+
     /// The scope's schema URL; empty if it has none.
     #[must_use]
     pub fn schema_url(&self) -> &'a str {
@@ -169,8 +187,15 @@ impl<'a> ScopeSpans<'a> {
     }
 
     /// The spans, in runs of finished elements of `ScopeSpans.spans`: `0x12 length Span` again and again.
-    pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.0.runs.iter().map(Vec::as_slice)
+    }
+
+    /// The spans, read one by one.
+    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> {
+        self.runs()
+            .flat_map(otlp::Spans::new)
+            .map(|span| span?.parse())
     }
 }
 

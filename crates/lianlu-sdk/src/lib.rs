@@ -37,6 +37,8 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "jaeger", feature = "otlp-grpc"))]
+mod basic_auth;
 mod batch;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
@@ -54,12 +56,28 @@ pub mod jaeger;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
 pub mod otlp;
 mod pipeline;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod place;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 mod post;
 mod provider;
-#[cfg(any(feature = "jaeger", feature = "zipkin", feature = "console"))]
-mod resource;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod quote;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+mod roots;
 pub mod sampling;
+#[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
+mod value;
 #[cfg(feature = "zipkin")]
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
 pub mod zipkin;

@@ -19,7 +19,8 @@
 //!
 //! # Features
 //!
-//! `zipkin` (off by default) adds the module `zipkin` and the dependencies `serde` and `serde_json`.
+//! Both off by default, and each brings `serde` and `serde_json`: `zipkin` adds the module `zipkin`, `otlp-json` adds
+//! OTLP/JSON to [`otlp`].
 
 pub mod b3;
 pub mod jaeger;

@@ -74,10 +74,6 @@ impl<'a> Scan<'a> {
         begins(self.content_type.first, prefix)
     }
 
-    pub(crate) fn has_content_type(&self) -> bool {
-        self.content_type.first.is_some()
-    }
-
     pub(crate) fn content_length(&self) -> Option<u64> {
         number(self.content_length.first?)
     }

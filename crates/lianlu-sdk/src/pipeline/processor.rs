@@ -148,7 +148,7 @@ mod tests {
     use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     const LONG: Duration = Duration::from_secs(20);
@@ -283,6 +283,7 @@ mod tests {
             queue_size: 10,
             batch_size: 1,
             schedule_delay: Duration::from_millis(1),
+            ..Limits::default()
         };
         let (provider, handle, notices) = pipeline(limits, move |_| {
             let _ = stall.recv();
@@ -373,6 +374,7 @@ mod tests {
                 queue_size: 0,
                 batch_size: 0,
                 schedule_delay: delay,
+                ..Limits::default()
             };
             let (provider, handle, _) = pipeline(limits, |_| Ok(()));
             spans(&provider, 1);

@@ -51,8 +51,7 @@ pub struct Ending {
     pub start: (usize, u32),
     /// Whether an attribute may be in there twice.
     pub repeats: bool,
-    /// What the layer thinks of the call; it counts as one more call of `set_status`.
-    pub status: Status,
+    pub(super) status: Status,
 }
 
 /// Longer descriptions are not kept for the next call.
@@ -144,7 +143,15 @@ thread_local! {
 }
 
 /// Ends a span that [`Tracer::begin`](super::Tracer::begin) has started. Gives the box back, with what was in it.
-pub fn end(span: &SpanRef<'_>, mut ending: Box<Ending>, at: SystemTime) -> Box<Ending> {
+///
+/// `status` is what the layer thinks of the call; it counts as one more call of `set_status`.
+pub fn end(
+    span: &SpanRef<'_>,
+    mut ending: Box<Ending>,
+    status: Status,
+    at: SystemTime,
+) -> Box<Ending> {
+    ending.status = status;
     ending.span_id = Some(span.span_context().span_id());
     let mut ending = Some(ending);
     // Not there while the thread ends.

@@ -40,6 +40,7 @@ pub fn pipeline(exporter: impl Export) -> Pipeline {
     let handle = processor.handle();
     let provider = SdkTracerProvider::builder()
         .with_sampler(Sampler::AlwaysOn)
+        .with_resource(resource())
         .with_span_processor(processor)
         .build();
     Pipeline {

@@ -58,7 +58,9 @@ pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut V
             out.extend_from_slice(&head.parent_span_id);
         }
         put_text(out, 0x2a, head.name);
-        out.extend_from_slice(&[0x30, head.kind, 0x39]);
+        out.push(0x30);
+        put_varint(out, head.kind.into());
+        out.push(0x39);
         out.extend_from_slice(&head.start_unix_nanos.to_le_bytes());
         out.push(0x41);
         out.extend_from_slice(&head.end_unix_nanos.to_le_bytes());

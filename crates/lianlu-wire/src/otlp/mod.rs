@@ -11,12 +11,16 @@
 //! once in front of them. Follows
 //! [opentelemetry-proto 1.11](https://github.com/open-telemetry/opentelemetry-proto/tree/v1.11.0).
 
+#[cfg(feature = "otlp-json")]
+mod json;
 mod key;
 mod message;
 mod read;
 mod value;
 mod varint;
 
+#[cfg(feature = "otlp-json")]
+pub use json::{JsonError, write_json};
 pub use key::StaticKey;
 #[doc(hidden)]
 pub use key::encode_key;
@@ -25,9 +29,9 @@ pub use message::{
     put_scope, put_span, put_status, span_flags,
 };
 pub use read::{
-    AnyValue, ArrayValue, Attributes, Event, KeyValue, KeyValueList, Link, MAX_VALUE_DEPTH,
-    RawAttribute, RawSpan, RawSpans, ReadError, Repeated, Request, Resource, ResourceSpans, Scope,
-    ScopeSpans, Span, Spans, Status, find_attribute,
+    AnyValue, ArrayValue, Attributes, EntityRef, Event, KeyValue, KeyValueList, Link,
+    MAX_VALUE_DEPTH, RawAttribute, RawSpan, RawSpans, ReadError, Repeated, Request, Resource,
+    ResourceSpans, Scope, ScopeSpans, Span, Spans, Status, find_attribute,
 };
 pub use value::{
     AttributeKey, AttributeOf, Elements, put_array, put_bool, put_bytes, put_double, put_int,

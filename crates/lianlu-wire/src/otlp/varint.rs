@@ -64,3 +64,50 @@ fn make_room(out: &mut Vec<u8>, at: usize, room: usize, needed: usize) {
 pub(super) const fn low_byte(number: u64) -> u8 {
     number as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_of_each_length() {
+        for (number, bytes) in [
+            (0, &[0][..]),
+            (127, &[0x7f]),
+            (128, &[0x80, 0x01]),
+            (16_383, &[0xff, 0x7f]),
+            (16_384, &[0x80, 0x80, 0x01]),
+            (
+                u64::MAX,
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+            ),
+        ] {
+            let mut out = Vec::new();
+            put_varint(&mut out, number);
+            assert_eq!(out, bytes, "{number}");
+            assert_eq!(varint_len(number), bytes.len(), "{number}");
+        }
+        for bit in 0..64 {
+            let mut out = Vec::new();
+            put_varint(&mut out, 1 << bit);
+            assert_eq!(varint_len(1 << bit), out.len(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_length_takes_the_fewest_bytes_whatever_was_guessed() {
+        for length in [
+            0, 1, 127, 128, 129, 16_383, 16_384, 16_385, 2_097_151, 2_097_152,
+        ] {
+            let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let mut expected = b"kept\x12".to_vec();
+            put_varint(&mut expected, length as u64);
+            expected.extend_from_slice(&content);
+            for room in 0..5 {
+                let mut out = b"kept".to_vec();
+                put_len_prefixed(&mut out, 0x12, room, |out| out.extend_from_slice(&content));
+                assert!(out == expected, "{length} bytes, room for {room}");
+            }
+        }
+    }
+}

@@ -75,6 +75,7 @@ fn is_named(start: &Start<'_>) -> bool {
 }
 
 /// Writes a known method in the current and in the old way. A span has room for one `rpc.method`.
+#[allow(clippy::ptr_arg)] // a constant among them stays one
 fn span_method(sink: &mut Sink, name: &Cow<'static, str>) {
     sink.span(&table::RPC_METHOD, name);
     if sink.has_old()
@@ -88,6 +89,7 @@ fn span_method(sink: &mut Sink, name: &Cow<'static, str>) {
 }
 
 /// The same for metrics, of which each has its own.
+#[allow(clippy::ptr_arg)]
 fn label_method(sink: &mut Sink, name: &Cow<'static, str>) {
     sink.label(&table::RPC_METHOD, name);
     if !sink.has_old() {
@@ -103,6 +105,7 @@ fn label_method(sink: &mut Sink, name: &Cow<'static, str>) {
     sink.label(&table::OLD_RPC_METHOD, method);
 }
 
+#[allow(clippy::ptr_arg)]
 fn unknown_method(sink: &mut Sink, original: &Cow<'static, str>) {
     sink.span(&table::RPC_METHOD, fixed(OTHER));
     sink.span(&table::RPC_METHOD_ORIGINAL, original);

@@ -173,7 +173,7 @@ pub trait Exporter {
     type Export: Export;
 
     #[doc(hidden)]
-    fn build(&self, resource: &Resource) -> Result<Self::Export, OptionError>;
+    fn build(&self) -> Result<Self::Export, OptionError>;
 
     /// What the environment says about all pipelines' options; an option that is set in code is not
     /// looked for. As long as nothing else is said, what can't be used is an error.
@@ -197,6 +197,8 @@ pub struct Environment {
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
+    // `opentelemetry_sdk` has no such limit.
+    #[allow(dead_code)]
     value_length: Option<usize>,
     output: Output,
 }
@@ -264,7 +266,7 @@ impl<E: Exporter> Pipeline<E> {
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
         let mut provider = TracerProvider::builder()
-            .with_resource(resource.clone())
+            .with_resource(resource)
             .with_keep_if(self.keep);
         if output == Output::Disabled {
             let provider = provider.build()?;
@@ -273,7 +275,7 @@ impl<E: Exporter> Pipeline<E> {
             return Ok((Guard::new(provider, service_name), output));
         }
         if output == Output::Export {
-            let exporter = self.exporter.build(&resource)?;
+            let exporter = self.exporter.build()?;
             let mut limits = environment.limits;
             if let Some(delay) = self.schedule_delay {
                 limits.schedule_delay = delay;

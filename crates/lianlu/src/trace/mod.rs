@@ -13,6 +13,7 @@ mod body;
 mod call;
 mod clock;
 mod content;
+mod direct;
 mod error;
 mod error_class;
 mod exceptions;

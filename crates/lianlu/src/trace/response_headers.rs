@@ -14,6 +14,7 @@ pub(super) struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
+    #[cfg(feature = "pipeline")]
     pub(super) fn is_any(&self) -> bool {
         self.traceresponse || self.trace_id.is_some()
     }

@@ -10,10 +10,11 @@ use opentelemetry::{Context, StringValue, global};
 #[cfg(feature = "pipeline")]
 use lianlu_sdk::Tracer;
 #[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::{Begun, Ending};
+use lianlu_sdk::direct::Begun;
 
 use super::call::{NewCall, Room};
 use super::clock::Began;
+use super::direct::Ending;
 use super::options::Options;
 use super::peer::{local, peer, transport};
 use super::scope::Scope;
@@ -342,10 +343,7 @@ impl New<'_> {
             hook(&self.head, &span);
         }
         let slices = slices.filter(|_| recording);
-        #[cfg(feature = "pipeline")]
-        return self.into_scope(context, carried, named, recording, None, slices, room);
-        #[cfg(not(feature = "pipeline"))]
-        self.into_scope(context, carried, named, recording, slices, room)
+        self.into_scope(context, carried, named, recording, None, slices, room)
     }
 
     /// The call under way.
@@ -357,7 +355,7 @@ impl New<'_> {
         mut carried: Carried,
         named: bool,
         recording: bool,
-        #[cfg(feature = "pipeline")] direct: Option<Box<Ending>>,
+        direct: Option<Box<Ending>>,
         slices: Option<Box<Slices>>,
         room: Room,
     ) -> Scope {
@@ -376,7 +374,6 @@ impl New<'_> {
             scan: &self.scan,
             began: self.began,
             recording,
-            #[cfg(feature = "pipeline")]
             direct,
             carried,
             measured,

@@ -75,3 +75,19 @@ pub enum ReadError {
         limit: usize,
     },
 }
+
+impl ReadError {
+    /// The byte offset that the message names.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        match self {
+            Self::Truncated { at, .. }
+            | Self::Varint { at }
+            | Self::Tag { at, .. }
+            | Self::WireType { at, .. }
+            | Self::Utf8 { at, .. }
+            | Self::IdLength { at, .. }
+            | Self::TooDeep { at, .. } => *at,
+        }
+    }
+}

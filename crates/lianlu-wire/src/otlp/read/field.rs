@@ -150,11 +150,7 @@ impl<'a> Field<'a> {
 
     #[inline]
     pub(super) fn text(&self, name: &'static str) -> Result<&'a str, ReadError> {
-        let input = self.delimited(name)?;
-        std::str::from_utf8(input.bytes()).map_err(|error| ReadError::Utf8 {
-            at: input.at() + error.valid_up_to(),
-            field: name,
-        })
+        self.delimited(name)?.utf8(name)
     }
 
     /// An id, all zero when it has no bytes.

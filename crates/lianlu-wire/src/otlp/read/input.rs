@@ -36,6 +36,15 @@ impl<'a> Input<'a> {
         self.rest
     }
 
+    /// What is left as the text of `field`.
+    #[inline]
+    pub(super) fn utf8(&self, field: &'static str) -> Result<&'a str, ReadError> {
+        std::str::from_utf8(self.rest).map_err(|error| ReadError::Utf8 {
+            at: self.at() + error.valid_up_to(),
+            field,
+        })
+    }
+
     /// What was read since `before`, an earlier state of this cursor.
     #[inline]
     pub(super) fn since(&self, before: &Self) -> &'a [u8] {
@@ -143,5 +152,61 @@ impl fmt::Debug for Input<'_> {
 impl PartialEq for Input<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.rest == other.rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otlp::put_varint;
+
+    #[test]
+    fn varints_come_back() {
+        let powers = (0..64).map(|bit| 1 << bit);
+        for number in powers.flat_map(|power: u64| [power - 1, power, u64::MAX - power]) {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, number);
+            bytes.push(7);
+            let mut input = Input::new(&bytes);
+            assert_eq!(input.varint(), Ok(number));
+            assert_eq!(input.bytes(), [7]);
+        }
+    }
+
+    #[test]
+    fn varints_have_64_bits() {
+        // Bytes that add nothing are fine, up to the tenth.
+        let zero = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0];
+        assert_eq!(Input::new(&zero).varint(), Ok(0));
+        let mut most = [0xff; 11];
+        most[9] = 1;
+        assert_eq!(Input::new(&most).varint(), Ok(u64::MAX));
+        for tenth in [2, 0x7f, 0x80, 0x81, 0xff] {
+            most[9] = tenth;
+            let mut input = Input::new(&most);
+            assert_eq!(input.varint(), Err(ReadError::Varint { at: 0 }), "{tenth}");
+        }
+        for length in 0..10 {
+            let error = Input::new(&most[..length]).varint().unwrap_err();
+            assert!(
+                matches!(error, ReadError::Truncated { at: 0, left, .. } if left == length),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn offsets_count_from_the_start_of_all() {
+        let mut outer = Input::new(&[3, 1, b'a', b'b', 9]);
+        let mut inner = outer.delimited().unwrap();
+        assert_eq!((outer.at(), inner.at()), (4, 1));
+        let text = inner.delimited().unwrap();
+        assert_eq!((text.at(), text.bytes()), (2, &b"a"[..]));
+        let error = inner.array::<2>("two").unwrap_err();
+        assert_eq!(error.to_string(), "byte 3: two of 2 bytes expected, 1 left");
+        assert_eq!(inner.since(&inner), b"");
+        let before = inner;
+        assert_eq!(inner.array("one"), Ok([b'b']));
+        assert_eq!(inner.since(&before), b"b");
     }
 }

@@ -15,6 +15,7 @@
 //! field with another wire type is an error, as it is to prost.
 
 mod any_value;
+mod entity_ref;
 mod error;
 mod event;
 mod field;
@@ -29,6 +30,7 @@ mod span;
 mod validate;
 
 pub use any_value::{AnyValue, ArrayValue, KeyValueList};
+pub use entity_ref::EntityRef;
 pub use error::ReadError;
 pub use event::Event;
 pub use key_value::KeyValue;

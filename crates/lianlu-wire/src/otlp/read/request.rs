@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
-use super::{KeyValue, ReadError, ScopeSpans};
+use super::{EntityRef, KeyValue, ReadError, ScopeSpans};
 
 /// An `ExportTraceServiceRequest`, which has the same bytes as a `TracesData`.
 ///
@@ -155,5 +155,11 @@ impl<'a> Resource<'a> {
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
         Repeated::new(self.message, 1, "Resource.attributes")
+    }
+
+    /// Field 3: which attributes are the identity of what.
+    #[inline]
+    pub fn entity_refs(&self) -> Repeated<'a, EntityRef<'a>> {
+        Repeated::new(self.message, 3, "Resource.entity_refs")
     }
 }

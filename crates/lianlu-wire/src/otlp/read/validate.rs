@@ -1,6 +1,6 @@
 //! Reads everything once, for who stores or passes on what a stranger sent.
 
-use super::repeated::{Element, Repeated};
+use super::repeated::Repeated;
 use super::{AnyValue, KeyValue, ReadError, Request, Span};
 
 impl Request<'_> {
@@ -13,7 +13,15 @@ impl Request<'_> {
         let mut spans = 0;
         for resource_spans in self.resource_spans() {
             let resource_spans = resource_spans?;
-            attributes(resource_spans.resource().attributes())?;
+            let resource = resource_spans.resource();
+            attributes(resource.attributes())?;
+            for entity in resource.entity_refs() {
+                let entity = entity?;
+                each(
+                    entity.id_keys().chain(entity.description_keys()),
+                    |_| Ok(()),
+                )?;
+            }
             for scope_spans in resource_spans.scope_spans() {
                 let scope_spans = scope_spans?;
                 attributes(scope_spans.scope().attributes())?;
@@ -58,8 +66,8 @@ fn value(any: AnyValue<'_>) -> Result<(), ReadError> {
     }
 }
 
-fn each<'a, T: Element<'a>>(
-    mut list: Repeated<'a, T>,
+fn each<T>(
+    mut list: impl Iterator<Item = Result<T, ReadError>>,
     check: impl Fn(T) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     list.try_for_each(|element| check(element?))

@@ -111,12 +111,7 @@ impl Call {
             context.span().end_with_timestamp(at);
             return;
         }
-        let mut ender = Ender::new(
-            context.span(),
-            at,
-            #[cfg(feature = "pipeline")]
-            self.direct.take(),
-        );
+        let mut ender = Ender::new(context.span(), at, self.direct.take());
         let verdict = verdict(&options, &end, duration);
         let attributes = if self.recording {
             ender.description(options.hooks.on_end.is_some())
@@ -172,13 +167,7 @@ impl Call {
             measured.is_over();
         }
         // Last: who waits for spans finds the metrics there too.
-        let back = ender.finish();
-        #[cfg(feature = "pipeline")]
-        {
-            self.direct = back;
-        }
-        #[cfg(not(feature = "pipeline"))]
-        let () = back;
+        self.direct = ender.finish();
     }
 
     /// What was kept of the bodies.

@@ -1,35 +1,28 @@
 //! Ends a span, whatever happens on the way there.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-#[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::{self, Ending};
 use opentelemetry::trace::{SpanRef, Status};
-use std::borrow::Cow;
 
 use crate::conventions::description::Description;
+use crate::trace::direct::{self, Ending};
 
 /// A span at its end. A user's hook may panic before all is said of it; it ends all the same, with what is known.
 pub(super) struct Ender<'a> {
     pub(super) span: SpanRef<'a>,
     at: SystemTime,
     status: Status,
-    #[cfg(feature = "pipeline")]
     ending: Option<Box<Ending>>,
     has_ended: bool,
 }
 
 impl<'a> Ender<'a> {
-    pub(super) fn new(
-        span: SpanRef<'a>,
-        at: SystemTime,
-        #[cfg(feature = "pipeline")] ending: Option<Box<Ending>>,
-    ) -> Self {
+    pub(super) fn new(span: SpanRef<'a>, at: SystemTime, ending: Option<Box<Ending>>) -> Self {
         Self {
             span,
             at,
             status: Status::Unset,
-            #[cfg(feature = "pipeline")]
             ending,
             has_ended: false,
         }
@@ -66,23 +59,26 @@ impl<'a> Ender<'a> {
 
     /// Gives a better name than that of the start.
     pub(super) fn rename(&mut self, name: Cow<'static, str>) {
-        #[cfg(feature = "pipeline")]
-        if let Some(ending) = &mut self.ending {
-            ending.name = name;
-            ending.is_last_name = true;
-            return;
+        match &mut self.ending {
+            #[cfg(feature = "pipeline")]
+            Some(ending) => {
+                ending.name = name;
+                ending.is_last_name = true;
+            }
+            _ => self.span.update_name(name),
         }
-        self.span.update_name(name);
     }
 
     /// Says that attributes of the end may stand over some of the start.
-    #[cfg_attr(not(feature = "pipeline"), allow(clippy::unused_self))]
+    #[cfg_attr(
+        not(feature = "pipeline"),
+        allow(clippy::unused_self, unused_variables)
+    )]
     pub(super) fn set_repeats(&mut self, repeats: bool) {
         #[cfg(feature = "pipeline")]
         if let Some(ending) = &mut self.ending {
             ending.repeats = repeats;
         }
-        let _ = repeats;
     }
 
     /// The last word on the status, said at the end.
@@ -95,10 +91,8 @@ impl<'a> Ender<'a> {
             return;
         }
         let status = std::mem::take(&mut self.status);
-        #[cfg(feature = "pipeline")]
-        if let Some(mut ending) = self.ending.take() {
-            ending.status = status;
-            self.ending = Some(direct::end(&self.span, ending, self.at));
+        if let Some(ending) = self.ending.take() {
+            self.ending = Some(direct::end(&self.span, ending, status, self.at));
             return;
         }
         if status != Status::Unset {
@@ -108,15 +102,9 @@ impl<'a> Ender<'a> {
     }
 
     /// Ends the span. Gives back what was handed over with it, empty room for the next one.
-    #[cfg(feature = "pipeline")]
     pub(super) fn finish(mut self) -> Option<Box<Ending>> {
         self.end();
         self.ending.take()
-    }
-
-    #[cfg(not(feature = "pipeline"))]
-    pub(super) fn finish(mut self) {
-        self.end();
     }
 }
 

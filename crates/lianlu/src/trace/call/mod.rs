@@ -11,13 +11,12 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use http::{StatusCode, Version};
-#[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::Ending;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, StringValue};
 
 use super::clock::Began;
 use super::content::Content;
+use super::direct::Ending;
 use super::message_events::MessageEvents;
 use super::options::Options;
 use super::request_body::{RequestMeter, Wanted, meter};
@@ -41,7 +40,6 @@ pub(super) struct Call {
     began: Began,
     recording: bool,
     /// What is known of a span that goes the short way.
-    #[cfg(feature = "pipeline")]
     direct: Option<Box<Ending>>,
     carried: Carried,
     measured: Option<Measured>,
@@ -86,7 +84,6 @@ pub(super) struct NewCall<'a> {
     pub(super) scan: &'a Scan<'a>,
     pub(super) began: Began,
     pub(super) recording: bool,
-    #[cfg(feature = "pipeline")]
     pub(super) direct: Option<Box<Ending>>,
     pub(super) carried: Carried,
     pub(super) measured: Option<Measured>,
@@ -126,7 +123,6 @@ impl Call {
             protocol: new.protocol,
             began: new.began,
             recording: new.recording,
-            #[cfg(feature = "pipeline")]
             direct: new.direct,
             carried: new.carried,
             measured: new.measured,
@@ -186,7 +182,6 @@ impl Call {
         let mut lists = std::mem::take(&mut self.spare);
         lists.labels = std::mem::take(&mut self.carried.labels);
         lists.meter = self.requests.take().or(lists.meter);
-        #[cfg(feature = "pipeline")]
         {
             lists.ending = self.direct.take().or(lists.ending);
         }

@@ -8,12 +8,10 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-#[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::Ending;
-
 use super::{Call, NewCall};
 use crate::conventions::Failure;
 use crate::conventions::sink::Labels;
+use crate::trace::direct::Ending;
 use crate::trace::request_body::RequestMeter;
 
 /// An empty box, and empty lists with room in them.
@@ -27,7 +25,6 @@ pub(in crate::trace) struct Room {
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Lists {
     pub(in crate::trace) labels: Labels,
-    #[cfg(feature = "pipeline")]
     pub(in crate::trace) ending: Option<Box<Ending>>,
     pub(in crate::trace) meter: Option<Arc<RequestMeter>>,
 }
@@ -57,7 +54,6 @@ impl Room {
     #[inline]
     pub(in crate::trace) fn keep(mut self) {
         self.lists.labels.clear();
-        #[cfg(feature = "pipeline")]
         if let Some(ending) = &mut self.lists.ending {
             ending.clear();
         }
