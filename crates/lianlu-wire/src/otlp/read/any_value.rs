@@ -1,6 +1,6 @@
 //! Values of attributes.
 
-use super::field::Field;
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
@@ -40,7 +40,7 @@ impl<'a> ArrayValue<'a> {
     /// The values.
     #[inline]
     pub fn values(&self) -> Repeated<'a, AnyValue<'a>> {
-        Repeated::new(self.0, 1, "ArrayValue.values")
+        Repeated::new(self.0, 0x0a, ARRAY)
     }
 }
 
@@ -52,24 +52,7 @@ impl<'a> KeyValueList<'a> {
     /// The keys and values.
     #[inline]
     pub fn values(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.0, 1, "KeyValueList.values")
-    }
-}
-
-impl<'a> AnyValue<'a> {
-    /// What a field makes of the value; `None` for an unknown one.
-    #[inline]
-    fn of(field: &Field<'a>) -> Result<Option<Self>, ReadError> {
-        Ok(Some(match field.number {
-            1 => Self::String(field.text("AnyValue.string_value")?),
-            2 => Self::Bool(field.varint("AnyValue.bool_value")? != 0),
-            3 => Self::Int(field.varint("AnyValue.int_value")?.cast_signed()),
-            4 => Self::Double(f64::from_bits(field.fixed64("AnyValue.double_value")?)),
-            5 => Self::Array(ArrayValue(field.delimited("AnyValue.array_value")?)),
-            6 => Self::List(KeyValueList(field.delimited("AnyValue.kvlist_value")?)),
-            7 => Self::Bytes(field.delimited("AnyValue.bytes_value")?.bytes()),
-            _ => return Ok(None),
-        }))
+        Repeated::new(self.0, 0x0a, LIST)
     }
 }
 
@@ -78,12 +61,37 @@ impl<'a> Element<'a> for AnyValue<'a> {
     fn read(Message(message): Message<'a>) -> Result<Self, ReadError> {
         let mut rest = message.deeper()?;
         let mut value = Self::Empty;
-        while let Some(field) = rest.field()? {
-            // They are one `oneof`: the last counts.
-            if let Some(last) = Self::of(&field)? {
-                value = last;
-            }
+        // They are one `oneof`: the last counts.
+        while let Some(tag) = rest.tag()? {
+            value = match tag {
+                0x0a => Self::String(rest.text(tag, FIELDS)?),
+                0x10 => Self::Bool(rest.varint()? != 0),
+                0x18 => Self::Int(rest.varint()?.cast_signed()),
+                0x21 => Self::Double(f64::from_bits(rest.fixed64()?)),
+                0x2a => Self::Array(ArrayValue(rest.delimited()?)),
+                0x32 => Self::List(KeyValueList(rest.delimited()?)),
+                0x3a => Self::Bytes(rest.delimited()?.bytes()),
+                _ => {
+                    rest.unknown(tag, FIELDS)?;
+                    continue;
+                }
+            };
         }
         Ok(value)
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "AnyValue.string_value",
+    "AnyValue.bool_value",
+    "AnyValue.int_value",
+    "AnyValue.double_value",
+    "AnyValue.array_value",
+    "AnyValue.kvlist_value",
+    "AnyValue.bytes_value",
+];
+
+static ARRAY: Names = &["", "ArrayValue.values"];
+
+static LIST: Names = &["", "KeyValueList.values"];

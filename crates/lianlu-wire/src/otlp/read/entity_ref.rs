@@ -1,6 +1,7 @@
 //! Entities of resources.
 
 use super::ReadError;
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 
@@ -21,17 +22,15 @@ impl<'a> EntityRef<'a> {
     /// Field 3: the keys that identify it.
     #[inline]
     pub fn id_keys(&self) -> Repeated<'a, &'a str> {
-        Repeated::new(self.message, 3, KEYS)
+        Repeated::new(self.message, 0x1a, FIELDS)
     }
 
     /// Field 4: the keys that describe it.
     #[inline]
     pub fn description_keys(&self) -> Repeated<'a, &'a str> {
-        Repeated::new(self.message, 4, KEYS)
+        Repeated::new(self.message, 0x22, FIELDS)
     }
 }
-
-const KEYS: &str = "EntityRef.id_keys or description_keys";
 
 impl<'a> Element<'a> for EntityRef<'a> {
     fn read(Message(message): Message<'a>) -> Result<Self, ReadError> {
@@ -41,11 +40,12 @@ impl<'a> Element<'a> for EntityRef<'a> {
             entity_type: "",
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => this.schema_url = field.text("EntityRef.schema_url")?,
-                2 => this.entity_type = field.text("EntityRef.type")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.schema_url = rest.text(tag, FIELDS)?,
+                0x12 => this.entity_type = rest.text(tag, FIELDS)?,
+                0x1a | 0x22 => rest.skip(tag)?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(this)
@@ -54,6 +54,17 @@ impl<'a> Element<'a> for EntityRef<'a> {
 
 impl<'a> Element<'a> for &'a str {
     fn read(Message(text): Message<'a>) -> Result<Self, ReadError> {
-        text.utf8(KEYS)
+        text.utf8().map_err(|at| ReadError::Utf8 {
+            at,
+            field: "EntityRef.id_keys or description_keys",
+        })
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "EntityRef.schema_url",
+    "EntityRef.type",
+    "EntityRef.id_keys",
+    "EntityRef.description_keys",
+];

@@ -35,14 +35,16 @@ pub enum ReadError {
         found: u64,
     },
     /// A known field with the wire type of another kind of value. Is this another message, or another version of it?
-    #[error("byte {at}: {field} is {expected}, its wire type is that of something else")]
+    #[error(
+        "byte {at}: {field} expected, found it with the wire type {found} of another kind of value"
+    )]
     WireType {
         /// Where the value begins.
         at: usize,
         /// Message and field as the `.proto` files name them, such as `Span.name`.
         field: &'static str,
-        /// What its value must be.
-        expected: &'static str,
+        /// 0 to 5.
+        found: u8,
     },
     /// Text that is not UTF-8.
     #[error("byte {at}: {field} is text, and not UTF-8 from here on")]

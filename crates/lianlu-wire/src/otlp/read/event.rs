@@ -1,5 +1,6 @@
 //! Events of spans.
 
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
@@ -21,7 +22,7 @@ impl<'a> Event<'a> {
     /// Field 3.
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.message, 3, "Event.attributes")
+        Repeated::new(self.message, 0x1a, FIELDS)
     }
 }
 
@@ -34,14 +35,23 @@ impl<'a> Element<'a> for Event<'a> {
             dropped_attributes: 0,
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => event.unix_nanos = field.fixed64("Event.time_unix_nano")?,
-                2 => event.name = field.text("Event.name")?,
-                4 => event.dropped_attributes = field.uint32("Event.dropped_attributes_count")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x09 => event.unix_nanos = rest.fixed64()?,
+                0x12 => event.name = rest.text(tag, FIELDS)?,
+                0x1a => rest.skip(tag)?,
+                0x20 => event.dropped_attributes = rest.uint32()?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(event)
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "Event.time_unix_nano",
+    "Event.name",
+    "Event.attributes",
+    "Event.dropped_attributes_count",
+];

@@ -1,4 +1,4 @@
-//! The fields of a message, by number.
+//! The fields of a message: a tag, and behind it a value whose kind the tag tells.
 
 use super::ReadError;
 use super::input::Input;
@@ -6,175 +6,165 @@ use super::input::Input;
 /// Most levels of groups in an unknown field. OTLP has no groups, and proto3 cannot define them.
 const GROUP_LIMIT: usize = 32;
 
-/// One field as it stands on the wire.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Field<'a> {
-    pub(super) number: u32,
-    /// Where the value begins.
-    at: usize,
-    value: Value<'a>,
+/// The known fields of a message by number, as the `.proto` files name them; empty where there is none.
+pub(super) type Names = &'static [&'static str];
+
+#[inline]
+pub(super) fn name(names: Names, tag: u32) -> &'static str {
+    names.get(tag as usize >> 3).copied().unwrap_or_default()
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Value<'a> {
-    Varint(u64),
-    Fixed64([u8; 8]),
-    Fixed32([u8; 4]),
-    Delimited(Input<'a>),
-    /// Passed over.
-    Group,
-}
-
+/// Read the tag, match on it, read the value that is behind it: so a field costs one jump.
 impl<'a> Input<'a> {
-    /// The next field of the message, `None` at its end.
+    /// The next tag of the message, `None` at its end.
     #[inline]
-    pub(super) fn field(&mut self) -> Result<Option<Field<'a>>, ReadError> {
-        if self.bytes().is_empty() {
-            return Ok(None);
+    pub(super) fn tag(&mut self) -> Result<Option<u32>, ReadError> {
+        match self.bytes() {
+            [] => Ok(None),
+            [8..=0x7f, ..] => self.array("a tag").map(|[tag]| Some(tag.into())),
+            _ => self.long_tag().map(Some),
         }
-        let tag_at = self.at();
-        let (number, wire_type) = self.tag()?;
-        let at = self.at();
-        let value = match wire_type {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(self.array("a number")?),
-            2 => Value::Delimited(self.delimited()?),
-            3 => {
-                self.skip_group(number, tag_at, GROUP_LIMIT)?;
-                Value::Group
-            }
-            5 => Value::Fixed32(self.array("a number")?),
-            _ => return Err(no_tag(tag_at, number, wire_type)),
-        };
-        Ok(Some(Field { number, at, value }))
     }
 
-    #[inline]
-    fn tag(&mut self) -> Result<(u32, u8), ReadError> {
+    fn long_tag(&mut self) -> Result<u32, ReadError> {
         let at = self.at();
         let found = self.varint()?;
         match u32::try_from(found) {
-            Ok(tag) if tag >= 8 => Ok((tag >> 3, (tag & 7) as u8)),
-            _ => Err(ReadError::Tag {
-                at,
-                expected: A_FIELD,
-                found,
-            }),
+            Ok(tag) if tag >= 8 => Ok(tag),
+            _ => Err(no_tag(at, found)),
         }
     }
 
-    /// Passes over what is left of a group that began at `at`, with its end.
-    fn skip_group(&mut self, number: u32, at: usize, levels: usize) -> Result<(), ReadError> {
+    /// The next message, text or bytes with this tag; other fields are passed over. `None` at the end.
+    #[inline]
+    pub(super) fn find(&mut self, wanted: u32, names: Names) -> Result<Option<Self>, ReadError> {
+        while let Some(tag) = self.tag()? {
+            if tag == wanted {
+                return self.delimited().map(Some);
+            }
+            if tag >> 3 == wanted >> 3 {
+                return Err(self.wire_type(tag, name(names, tag)));
+            }
+            self.skip(tag)?;
+        }
+        Ok(None)
+    }
+
+    /// Passes over a field that `names` does not have. One that it has is here because of its wire type.
+    #[inline]
+    pub(super) fn unknown(&mut self, tag: u32, names: Names) -> Result<(), ReadError> {
+        match name(names, tag) {
+            // What is no wire type is no field either.
+            "" => self.skip(tag),
+            _ if matches!(tag & 7, 4 | 6 | 7) => self.skip(tag),
+            field => Err(self.wire_type(tag, field)),
+        }
+    }
+
+    /// Passes over a value.
+    #[inline]
+    pub(super) fn skip(&mut self, tag: u32) -> Result<(), ReadError> {
+        match tag & 7 {
+            0 => self.varint().map(drop),
+            1 => self.array::<8>("a number").map(drop),
+            2 => self.delimited().map(drop),
+            5 => self.array::<4>("a number").map(drop),
+            _ => self.skip_group(tag, GROUP_LIMIT),
+        }
+    }
+
+    /// Passes over what is left of a group whose first tag was read, with its end. Also comes here what is no tag.
+    #[cold]
+    fn skip_group(&mut self, tag: u32, levels: usize) -> Result<(), ReadError> {
+        if tag & 7 != 3 {
+            return Err(no_tag(self.before(tag), tag.into()));
+        }
         let Some(levels) = levels.checked_sub(1) else {
             return Err(ReadError::TooDeep {
-                at,
+                at: self.before(tag),
                 what: "groups",
                 limit: GROUP_LIMIT,
             });
         };
         loop {
-            let at = self.at();
-            let (inner, wire_type) = self.tag()?;
-            match wire_type {
-                0 => drop(self.varint()?),
-                1 => drop(self.array::<8>("a number")?),
-                2 => drop(self.delimited()?),
-                3 => self.skip_group(inner, at, levels)?,
-                4 if inner == number => return Ok(()),
-                5 => drop(self.array::<4>("a number")?),
-                _ => return Err(no_tag(at, inner, wire_type)),
+            let inner = self.long_tag()?;
+            match inner & 7 {
+                4 if inner >> 3 == tag >> 3 => return Ok(()),
+                0..=2 | 5 => self.skip(inner)?,
+                _ => self.skip_group(inner, levels)?,
             }
         }
     }
-}
 
-const A_FIELD: &str = "a field";
-
-#[cold]
-fn no_tag(at: usize, number: u32, wire_type: u8) -> ReadError {
-    ReadError::Tag {
-        at,
-        expected: A_FIELD,
-        found: u64::from(number) << 3 | u64::from(wire_type),
-    }
-}
-
-/// The value as what its field is; `name` is the field's, for the error.
-impl<'a> Field<'a> {
-    #[inline]
-    pub(super) fn varint(&self, name: &'static str) -> Result<u64, ReadError> {
-        match self.value {
-            Value::Varint(value) => Ok(value),
-            _ => Err(self.wire_type(name, "a variable-length integer")),
+    #[cold]
+    fn wire_type(&self, tag: u32, field: &'static str) -> ReadError {
+        ReadError::WireType {
+            at: self.at(),
+            field,
+            found: (tag & 7) as u8,
         }
     }
 
     /// The low 32 bits, as every reader takes an `int32` or an enum.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
-    pub(super) fn int32(&self, name: &'static str) -> Result<i32, ReadError> {
-        self.varint(name).map(|value| value as i32)
+    pub(super) fn int32(&mut self) -> Result<i32, ReadError> {
+        self.varint().map(|value| value as i32)
     }
 
     /// The low 32 bits.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
-    pub(super) fn uint32(&self, name: &'static str) -> Result<u32, ReadError> {
-        self.varint(name).map(|value| value as u32)
+    pub(super) fn uint32(&mut self) -> Result<u32, ReadError> {
+        self.varint().map(|value| value as u32)
     }
 
     #[inline]
-    pub(super) fn fixed64(&self, name: &'static str) -> Result<u64, ReadError> {
-        match self.value {
-            Value::Fixed64(bytes) => Ok(u64::from_le_bytes(bytes)),
-            _ => Err(self.wire_type(name, "a number of 8 bytes")),
-        }
+    pub(super) fn fixed64(&mut self) -> Result<u64, ReadError> {
+        self.array("a number").map(u64::from_le_bytes)
     }
 
     #[inline]
-    pub(super) fn fixed32(&self, name: &'static str) -> Result<u32, ReadError> {
-        match self.value {
-            Value::Fixed32(bytes) => Ok(u32::from_le_bytes(bytes)),
-            _ => Err(self.wire_type(name, "a number of 4 bytes")),
-        }
+    pub(super) fn fixed32(&mut self) -> Result<u32, ReadError> {
+        self.array("a number").map(u32::from_le_bytes)
     }
 
-    /// A message, text or bytes.
+    /// Text; `tag` is that of its field, to name it in an error.
     #[inline]
-    pub(super) fn delimited(&self, name: &'static str) -> Result<Input<'a>, ReadError> {
-        match self.value {
-            Value::Delimited(input) => Ok(input),
-            _ => Err(self.wire_type(name, "text, bytes or a message")),
-        }
-    }
-
-    #[inline]
-    pub(super) fn text(&self, name: &'static str) -> Result<&'a str, ReadError> {
-        self.delimited(name)?.utf8(name)
+    pub(super) fn text(&mut self, tag: u32, names: Names) -> Result<&'a str, ReadError> {
+        let text = self.delimited()?;
+        text.utf8().map_err(|at| ReadError::Utf8 {
+            at,
+            field: name(names, tag),
+        })
     }
 
     /// An id, all zero when it has no bytes.
     #[inline]
-    pub(super) fn id<const N: usize>(&self, name: &'static str) -> Result<[u8; N], ReadError> {
-        let input = self.delimited(name)?;
+    pub(super) fn id<const N: usize>(
+        &mut self,
+        tag: u32,
+        names: Names,
+    ) -> Result<[u8; N], ReadError> {
+        let input = self.delimited()?;
         match <[u8; N]>::try_from(input.bytes()) {
             Ok(id) => Ok(id),
             Err(_) if input.bytes().is_empty() => Ok([0; N]),
             Err(_) => Err(ReadError::IdLength {
                 at: input.at(),
-                field: name,
+                field: name(names, tag),
                 expected: N,
                 found: input.bytes().len(),
             }),
         }
     }
+}
 
-    #[cold]
-    fn wire_type(&self, field: &'static str, expected: &'static str) -> ReadError {
-        ReadError::WireType {
-            at: self.at,
-            field,
-            expected,
-        }
+#[cold]
+fn no_tag(at: usize, found: u64) -> ReadError {
+    ReadError::Tag {
+        at,
+        expected: "a field",
+        found,
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{MAX_VALUE_DEPTH, ReadError};
+use crate::otlp::varint_len;
 
 /// A cursor that never passes its end.
 #[derive(Clone, Copy)]
@@ -36,13 +37,15 @@ impl<'a> Input<'a> {
         self.rest
     }
 
-    /// What is left as the text of `field`.
+    /// What is left as text, or the offset of the first byte that is not UTF-8.
     #[inline]
-    pub(super) fn utf8(&self, field: &'static str) -> Result<&'a str, ReadError> {
-        std::str::from_utf8(self.rest).map_err(|error| ReadError::Utf8 {
-            at: self.at() + error.valid_up_to(),
-            field,
-        })
+    pub(super) fn utf8(&self) -> Result<&'a str, usize> {
+        std::str::from_utf8(self.rest).map_err(|error| self.at() + error.valid_up_to())
+    }
+
+    /// Offset of a tag that was just read, when it has no more bytes than it needs.
+    pub(super) fn before(&self, tag: u32) -> usize {
+        self.at().saturating_sub(varint_len(tag.into()))
     }
 
     /// What was read since `before`, an earlier state of this cursor.

@@ -1,5 +1,6 @@
 //! Attributes.
 
+use super::field::Names;
 use super::repeated::{Element, Message};
 use super::{AnyValue, ReadError};
 
@@ -20,13 +21,15 @@ impl<'a> Element<'a> for KeyValue<'a> {
             key: "",
             value: AnyValue::Empty,
         };
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => this.key = field.text("KeyValue.key")?,
-                2 => this.value = AnyValue::read(Message(field.delimited("KeyValue.value")?))?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.key = rest.text(tag, FIELDS)?,
+                0x12 => this.value = AnyValue::read(Message(rest.delimited()?))?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(this)
     }
 }
+
+static FIELDS: Names = &["", "KeyValue.key", "KeyValue.value"];

@@ -1,5 +1,6 @@
 //! Links of spans.
 
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
@@ -25,7 +26,7 @@ impl<'a> Link<'a> {
     /// Field 4.
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.message, 4, "Link.attributes")
+        Repeated::new(self.message, 0x22, FIELDS)
     }
 }
 
@@ -40,16 +41,27 @@ impl<'a> Element<'a> for Link<'a> {
             dropped_attributes: 0,
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => link.trace_id = field.id("Link.trace_id")?,
-                2 => link.span_id = field.id("Link.span_id")?,
-                3 => link.trace_state = field.text("Link.trace_state")?,
-                5 => link.dropped_attributes = field.uint32("Link.dropped_attributes_count")?,
-                6 => link.flags = field.fixed32("Link.flags")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => link.trace_id = rest.id(tag, FIELDS)?,
+                0x12 => link.span_id = rest.id(tag, FIELDS)?,
+                0x1a => link.trace_state = rest.text(tag, FIELDS)?,
+                0x22 => rest.skip(tag)?,
+                0x28 => link.dropped_attributes = rest.uint32()?,
+                0x35 => link.flags = rest.fixed32()?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(link)
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "Link.trace_id",
+    "Link.span_id",
+    "Link.trace_state",
+    "Link.attributes",
+    "Link.dropped_attributes_count",
+    "Link.flags",
+];

@@ -5,6 +5,7 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
 use super::ReadError;
+use super::field::{Names, name};
 use super::input::Input;
 
 /// A message that stands in lists.
@@ -23,31 +24,29 @@ pub struct Message<'a>(pub(super) Input<'a>);
 #[must_use = "an iterator does nothing until it is asked"]
 pub struct Repeated<'a, T> {
     rest: Input<'a>,
-    number: u32,
-    name: &'static str,
+    tag: u32,
+    names: Names,
     element: PhantomData<fn() -> T>,
 }
 
 impl<'a, T: Element<'a>> Repeated<'a, T> {
-    /// Field `number` of `message`; `name` is the field's, for errors.
+    /// The fields of `message` with this tag; `names` are its fields', for errors.
     #[inline]
-    pub(super) fn new(message: Input<'a>, number: u32, name: &'static str) -> Self {
+    pub(super) fn new(message: Input<'a>, tag: u32, names: Names) -> Self {
         Self {
             rest: message,
-            number,
-            name,
+            tag,
+            names,
             element: PhantomData,
         }
     }
 
     #[inline]
     fn advance(&mut self) -> Result<Option<T>, ReadError> {
-        while let Some(field) = self.rest.field()? {
-            if field.number == self.number {
-                return T::read(Message(field.delimited(self.name)?)).map(Some);
-            }
+        match self.rest.find(self.tag, self.names)? {
+            Some(message) => T::read(Message(message)).map(Some),
+            None => Ok(None),
         }
-        Ok(None)
     }
 }
 
@@ -75,6 +74,6 @@ impl<T> Clone for Repeated<'_, T> {
 
 impl<T> fmt::Debug for Repeated<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {:?}", self.name, self.rest)
+        write!(f, "{} in {:?}", name(self.names, self.tag), self.rest)
     }
 }

@@ -1,5 +1,6 @@
 //! The outer levels: what is sent in one request, grouped by who sent it.
 
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{EntityRef, KeyValue, ReadError, ScopeSpans};
@@ -41,7 +42,7 @@ impl<'a> Request<'a> {
     /// Field 1.
     #[inline]
     pub fn resource_spans(&self) -> Repeated<'a, ResourceSpans<'a>> {
-        Repeated::new(self.0, 1, "ExportTraceServiceRequest.resource_spans")
+        Repeated::new(self.0, 0x0a, REQUEST)
     }
 }
 
@@ -78,7 +79,7 @@ impl<'a> ResourceSpans<'a> {
     /// Field 2.
     #[inline]
     pub fn scope_spans(&self) -> Repeated<'a, ScopeSpans<'a>> {
-        Repeated::new(self.message, 2, "ResourceSpans.scope_spans")
+        Repeated::new(self.message, 0x12, FIELDS)
     }
 }
 
@@ -90,14 +91,12 @@ impl<'a> Element<'a> for ResourceSpans<'a> {
             schema_url: "",
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => {
-                    let resource = field.delimited("ResourceSpans.resource")?;
-                    this.resource = Some(Resource::read(resource)?);
-                }
-                3 => this.schema_url = field.text("ResourceSpans.schema_url")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.resource = Some(Resource::read(rest.delimited()?)?),
+                0x12 => rest.skip(tag)?,
+                0x1a => this.schema_url = rest.text(tag, FIELDS)?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(this)
@@ -129,9 +128,11 @@ impl<'a> Resource<'a> {
             ..Self::absent()
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            if field.number == 2 {
-                this.dropped_attributes = field.uint32("Resource.dropped_attributes_count")?;
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a | 0x1a => rest.skip(tag)?,
+                0x10 => this.dropped_attributes = rest.uint32()?,
+                _ => rest.unknown(tag, RESOURCE)?,
             }
         }
         Ok(this)
@@ -154,12 +155,28 @@ impl<'a> Resource<'a> {
     /// Field 1.
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.message, 1, "Resource.attributes")
+        Repeated::new(self.message, 0x0a, RESOURCE)
     }
 
     /// Field 3: which attributes are the identity of what.
     #[inline]
     pub fn entity_refs(&self) -> Repeated<'a, EntityRef<'a>> {
-        Repeated::new(self.message, 3, "Resource.entity_refs")
+        Repeated::new(self.message, 0x1a, RESOURCE)
     }
 }
+
+static REQUEST: Names = &["", "ExportTraceServiceRequest.resource_spans"];
+
+static FIELDS: Names = &[
+    "",
+    "ResourceSpans.resource",
+    "ResourceSpans.scope_spans",
+    "ResourceSpans.schema_url",
+];
+
+static RESOURCE: Names = &[
+    "",
+    "Resource.attributes",
+    "Resource.dropped_attributes_count",
+    "Resource.entity_refs",
+];

@@ -7,10 +7,12 @@ use super::input::Input;
 use super::repeated::{Element, Message};
 use super::{KeyValue, ReadError, Span};
 
-/// The number of a span in `ScopeSpans`.
-const SPANS: u32 = 2;
-/// The number of an attribute in `Span`.
-const ATTRIBUTES: u32 = 9;
+/// The tag of a span in `ScopeSpans`.
+const SPAN: u32 = 0x12;
+/// The tag of an attribute in `Span`.
+const ATTRIBUTE: u32 = 0x4a;
+/// The tag of the key in `KeyValue`.
+const KEY: u32 = 0x0a;
 
 /// The spans of a run, `0x12 len Span · 0x12 len Span …`, as bytes.
 ///
@@ -74,18 +76,18 @@ impl<'a> Spans<'a> {
     #[inline]
     fn advance(&mut self) -> Result<Option<RawSpan<'a>>, ReadError> {
         let before = self.0;
-        let Some(field) = self.0.field()? else {
-            return Ok(None);
-        };
-        if field.number != SPANS {
-            return Err(ReadError::Tag {
+        match self.0.tag()? {
+            None => Ok(None),
+            Some(SPAN) => {
+                let input = self.0.delimited()?;
+                Ok(Some(raw_span(before, &self.0, input)))
+            }
+            Some(other) => Err(ReadError::Tag {
                 at: before.at(),
                 expected: "a span in a run of spans",
-                found: before.clone().varint()?,
-            });
+                found: other.into(),
+            }),
         }
-        let input = field.delimited("ScopeSpans.spans")?;
-        Ok(Some(raw_span(before, &self.0, input)))
     }
 }
 
@@ -114,13 +116,13 @@ impl<'a> RawSpans<'a> {
     fn advance(&mut self) -> Result<Option<RawSpan<'a>>, ReadError> {
         loop {
             let before = self.0;
-            match self.0.field()? {
+            match self.0.tag()? {
                 None => return Ok(None),
-                Some(field) if field.number == SPANS => {
-                    let input = field.delimited("ScopeSpans.spans")?;
+                Some(SPAN) => {
+                    let input = self.0.delimited()?;
                     return Ok(Some(raw_span(before, &self.0, input)));
                 }
-                Some(_) => {}
+                Some(tag) => self.0.skip(tag)?,
             }
         }
     }
@@ -155,17 +157,17 @@ impl<'a> Attributes<'a> {
     fn advance(&mut self) -> Result<Option<RawAttribute<'a>>, ReadError> {
         loop {
             let before = self.0;
-            match self.0.field()? {
+            match self.0.tag()? {
                 None => return Ok(None),
-                Some(field) if field.number == ATTRIBUTES => {
-                    let attribute = KeyValue::read(Message(field.delimited("Span.attributes")?))?;
+                Some(ATTRIBUTE) => {
+                    let attribute = KeyValue::read(Message(self.0.delimited()?))?;
                     return Ok(Some(RawAttribute {
                         at: before.at(),
                         framed: self.0.since(&before),
                         attribute,
                     }));
                 }
-                Some(_) => {}
+                Some(tag) => self.0.skip(tag)?,
             }
         }
     }
@@ -193,13 +195,16 @@ pub fn find_attribute(run: &[u8], key: &str) -> Option<Range<usize>> {
     let mut rest = Input::new(run);
     loop {
         let at = rest.at();
-        let field = rest.field().ok()??;
-        if field.number != ATTRIBUTES {
+        let tag = rest.tag().ok()??;
+        if tag != ATTRIBUTE {
+            rest.skip(tag).ok()?;
             continue;
         }
+        let mut attribute = rest.delimited().ok()?;
         // The writer puts the key first.
-        let first = field.delimited("Span.attributes").ok()?.field().ok()??;
-        if first.number == 1 && first.delimited("KeyValue.key").ok()?.bytes() == key.as_bytes() {
+        if attribute.tag().ok()? == Some(KEY)
+            && attribute.delimited().ok()?.bytes() == key.as_bytes()
+        {
             return Some(at..rest.at());
         }
     }

@@ -1,5 +1,6 @@
 //! The middle level: the spans of one instrumentation.
 
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::run::RawSpans;
@@ -38,7 +39,7 @@ impl<'a> ScopeSpans<'a> {
     /// Field 2.
     #[inline]
     pub fn spans(&self) -> Repeated<'a, Span<'a>> {
-        Repeated::new(self.message, 2, "ScopeSpans.spans")
+        Repeated::new(self.message, 0x12, FIELDS)
     }
 
     /// The same spans as bytes, each with its tag and length as they were received.
@@ -56,11 +57,12 @@ impl<'a> Element<'a> for ScopeSpans<'a> {
             schema_url: "",
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => this.scope = Some(Scope::read(field.delimited("ScopeSpans.scope")?)?),
-                3 => this.schema_url = field.text("ScopeSpans.schema_url")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.scope = Some(Scope::read(rest.delimited()?)?),
+                0x12 => rest.skip(tag)?,
+                0x1a => this.schema_url = rest.text(tag, FIELDS)?,
+                _ => rest.unknown(tag, FIELDS)?,
             }
         }
         Ok(this)
@@ -96,15 +98,13 @@ impl<'a> Scope<'a> {
             ..Self::absent()
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            match field.number {
-                1 => this.name = field.text("InstrumentationScope.name")?,
-                2 => this.version = field.text("InstrumentationScope.version")?,
-                4 => {
-                    this.dropped_attributes =
-                        field.uint32("InstrumentationScope.dropped_attributes_count")?;
-                }
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.name = rest.text(tag, SCOPE)?,
+                0x12 => this.version = rest.text(tag, SCOPE)?,
+                0x1a => rest.skip(tag)?,
+                0x20 => this.dropped_attributes = rest.uint32()?,
+                _ => rest.unknown(tag, SCOPE)?,
             }
         }
         Ok(this)
@@ -129,6 +129,21 @@ impl<'a> Scope<'a> {
     /// Field 3.
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.message, 3, "InstrumentationScope.attributes")
+        Repeated::new(self.message, 0x1a, SCOPE)
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "ScopeSpans.scope",
+    "ScopeSpans.spans",
+    "ScopeSpans.schema_url",
+];
+
+static SCOPE: Names = &[
+    "",
+    "InstrumentationScope.name",
+    "InstrumentationScope.version",
+    "InstrumentationScope.attributes",
+    "InstrumentationScope.dropped_attributes_count",
+];

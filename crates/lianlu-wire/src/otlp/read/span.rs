@@ -1,6 +1,6 @@
 //! Spans.
 
-use super::field::Field;
+use super::field::Names;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{Event, KeyValue, Link, ReadError};
@@ -11,7 +11,7 @@ use super::{Event, KeyValue, Link, ReadError};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Span<'a> {
-    message: Input<'a>,
+    pub(super) message: Input<'a>,
     /// Big-endian. All zero when absent.
     pub trace_id: [u8; 16],
     /// Big-endian. All zero when absent.
@@ -89,49 +89,21 @@ impl<'a> Span<'a> {
     /// Field 9.
     #[inline]
     pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
-        Repeated::new(self.message, 9, ATTRIBUTES)
+        Repeated::new(self.message, 0x4a, FIELDS)
     }
 
     /// Field 11.
     #[inline]
     pub fn events(&self) -> Repeated<'a, Event<'a>> {
-        Repeated::new(self.message, 11, EVENTS)
+        Repeated::new(self.message, 0x5a, FIELDS)
     }
 
     /// Field 13.
     #[inline]
     pub fn links(&self) -> Repeated<'a, Link<'a>> {
-        Repeated::new(self.message, 13, LINKS)
-    }
-
-    #[inline]
-    fn field(&mut self, field: Field<'a>) -> Result<(), ReadError> {
-        match field.number {
-            1 => self.trace_id = field.id("Span.trace_id")?,
-            2 => self.span_id = field.id("Span.span_id")?,
-            3 => self.trace_state = field.text("Span.trace_state")?,
-            4 => self.parent_span_id = field.id("Span.parent_span_id")?,
-            5 => self.name = field.text("Span.name")?,
-            6 => self.kind = field.int32("Span.kind")?,
-            7 => self.start_unix_nanos = field.fixed64("Span.start_time_unix_nano")?,
-            8 => self.end_unix_nanos = field.fixed64("Span.end_time_unix_nano")?,
-            9 => drop(field.delimited(ATTRIBUTES)?),
-            10 => self.dropped_attributes = field.uint32("Span.dropped_attributes_count")?,
-            11 => drop(field.delimited(EVENTS)?),
-            12 => self.dropped_events = field.uint32("Span.dropped_events_count")?,
-            13 => drop(field.delimited(LINKS)?),
-            14 => self.dropped_links = field.uint32("Span.dropped_links_count")?,
-            15 => self.status = Status::read(field.delimited("Span.status")?)?,
-            16 => self.flags = field.fixed32("Span.flags")?,
-            _ => {}
-        }
-        Ok(())
+        Repeated::new(self.message, 0x6a, FIELDS)
     }
 }
-
-const ATTRIBUTES: &str = "Span.attributes";
-const EVENTS: &str = "Span.events";
-const LINKS: &str = "Span.links";
 
 impl<'a> Element<'a> for Span<'a> {
     fn read(Message(message): Message<'a>) -> Result<Self, ReadError> {
@@ -152,8 +124,24 @@ impl<'a> Element<'a> for Span<'a> {
             status: Status::default(),
         };
         let mut rest = message;
-        while let Some(field) = rest.field()? {
-            span.field(field)?;
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => span.trace_id = rest.id(tag, FIELDS)?,
+                0x12 => span.span_id = rest.id(tag, FIELDS)?,
+                0x1a => span.trace_state = rest.text(tag, FIELDS)?,
+                0x22 => span.parent_span_id = rest.id(tag, FIELDS)?,
+                0x2a => span.name = rest.text(tag, FIELDS)?,
+                0x30 => span.kind = rest.int32()?,
+                0x39 => span.start_unix_nanos = rest.fixed64()?,
+                0x41 => span.end_unix_nanos = rest.fixed64()?,
+                0x4a | 0x5a | 0x6a => rest.skip(tag)?,
+                0x50 => span.dropped_attributes = rest.uint32()?,
+                0x60 => span.dropped_events = rest.uint32()?,
+                0x70 => span.dropped_links = rest.uint32()?,
+                0x7a => span.status = Status::read(rest.delimited()?)?,
+                0x85 => span.flags = rest.fixed32()?,
+                _ => rest.unknown(tag, FIELDS)?,
+            }
         }
         Ok(span)
     }
@@ -165,13 +153,35 @@ impl<'a> Status<'a> {
             is_present: true,
             ..Self::default()
         };
-        while let Some(field) = rest.field()? {
-            match field.number {
-                2 => status.message = field.text("Status.message")?,
-                3 => status.code = field.int32("Status.code")?,
-                _ => {}
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x12 => status.message = rest.text(tag, STATUS)?,
+                0x18 => status.code = rest.int32()?,
+                _ => rest.unknown(tag, STATUS)?,
             }
         }
         Ok(status)
     }
 }
+
+static FIELDS: Names = &[
+    "",
+    "Span.trace_id",
+    "Span.span_id",
+    "Span.trace_state",
+    "Span.parent_span_id",
+    "Span.name",
+    "Span.kind",
+    "Span.start_time_unix_nano",
+    "Span.end_time_unix_nano",
+    "Span.attributes",
+    "Span.dropped_attributes_count",
+    "Span.events",
+    "Span.dropped_events_count",
+    "Span.links",
+    "Span.dropped_links_count",
+    "Span.status",
+    "Span.flags",
+];
+
+static STATUS: Names = &["", "", "Status.message", "Status.code"];

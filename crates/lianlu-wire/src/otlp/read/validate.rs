@@ -1,7 +1,7 @@
 //! Reads everything once, for who stores or passes on what a stranger sent.
 
-use super::repeated::Repeated;
-use super::{AnyValue, KeyValue, ReadError, Request, Span};
+use super::repeated::{Element, Message, Repeated};
+use super::{AnyValue, Event, KeyValue, Link, ReadError, Request, Span};
 
 impl Request<'_> {
     /// Reads all of the request and answers how many spans it has. After that no iterator over it yields an error.
@@ -42,12 +42,15 @@ impl Span<'_> {
     ///
     /// The first [`ReadError`].
     pub fn validate(&self) -> Result<(), ReadError> {
-        attributes(self.attributes())?;
-        for event in self.events() {
-            attributes(event?.attributes())?;
-        }
-        for link in self.links() {
-            attributes(link?.attributes())?;
+        // Each list has an iterator of its own, and each would look at all fields.
+        let mut rest = self.message;
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x4a => value(KeyValue::read(Message(rest.delimited()?))?.value)?,
+                0x5a => attributes(Event::read(Message(rest.delimited()?))?.attributes())?,
+                0x6a => attributes(Link::read(Message(rest.delimited()?))?.attributes())?,
+                _ => rest.skip(tag)?,
+            }
         }
         Ok(())
     }
