@@ -195,12 +195,12 @@ impl<'a> ScopeSpans<'a> {
     }
 
     /// The spans, in runs of finished elements of `ScopeSpans.spans`: `0x12 length Span` again and again.
-    pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.0.runs.iter().map(Vec::as_slice)
     }
 
     /// The spans, read one by one.
-    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> {
+    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> + use<'a> {
         self.runs()
             .flat_map(otlp::Spans::new)
             .map(|span| span?.parse())

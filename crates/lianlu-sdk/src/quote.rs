@@ -49,7 +49,10 @@ mod tests {
 
     #[test]
     fn one_line_of_a_text() {
-        assert_eq!(quote("\r\n  no\u{1b}[31m such day \nmore"), "no[31m such day");
+        assert_eq!(
+            quote("\r\n  no\u{1b}[31m such day \nmore"),
+            "no[31m such day"
+        );
         assert_eq!(quote(&"x".repeat(999)).len(), MOST);
         assert_eq!(quote(""), "");
     }

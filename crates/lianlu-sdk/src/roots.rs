@@ -14,7 +14,10 @@ pub(crate) struct Roots {
 
 impl Roots {
     /// Those of a PEM file's text.
-    #[cfg_attr(not(any(feature = "otlp-grpc", feature = "otlp-http")), allow(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "otlp-grpc", feature = "otlp-http")),
+        allow(dead_code)
+    )]
     pub(crate) fn from_pem(option: &'static str, pem: &[u8]) -> Result<Self, OptionError> {
         const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
         let error = |problem: &str| OptionError::new(option, "…", problem);

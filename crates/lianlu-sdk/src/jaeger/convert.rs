@@ -12,9 +12,7 @@ use crate::value::{service_name, text};
 /// The batch's resource.
 pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {
     let resource = batch.parse_resource()?;
-    let is_name = |attribute: &Result<KeyValue<'_>, _>| {
-        matches!(attribute, Ok(attribute) if attribute.key == SERVICE_NAME)
-    };
+    let is_name = |attribute: &Result<KeyValue<'_>, _>| matches!(attribute, Ok(attribute) if attribute.key == SERVICE_NAME);
     Ok(Process {
         service_name: service_name(&resource)?,
         tags: resource

@@ -161,7 +161,10 @@ mod tests {
     fn a_partial_success() {
         for (rejected, message) in [(0, ""), (7, "bad"), (0, "slow down"), (i64::MAX, "")] {
             let taken = Taken::from_protobuf(&response(rejected, message));
-            assert_eq!((taken.rejected, &*taken.message), (rejected as u64, message));
+            assert_eq!(
+                (taken.rejected, &*taken.message),
+                (rejected as u64, message)
+            );
         }
         assert_eq!(Taken::from_protobuf(&[]), Taken::default());
         assert_eq!(Taken::from_protobuf(&response(-1, "")).rejected, 0);
@@ -184,7 +187,9 @@ mod tests {
         }
         for bytes in [
             &b"<html>"[..],
-            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            &[
+                0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+            ],
             &[0xff; 64],
             &[0x0b, 0x0c],
         ] {
@@ -198,12 +203,24 @@ mod tests {
         for (json, rejected, message) in [
             ("{}", 0, ""),
             ("{\"partialSuccess\":null}", 0, ""),
-            ("{\"partialSuccess\":{\"rejectedSpans\":\"7\",\"errorMessage\":\"bad\"}}", 7, "bad"),
+            (
+                "{\"partialSuccess\":{\"rejectedSpans\":\"7\",\"errorMessage\":\"bad\"}}",
+                7,
+                "bad",
+            ),
             ("{\"partialSuccess\":{\"rejectedSpans\":7}}", 7, ""),
-            ("{\"partialSuccess\":{\"rejectedSpans\":-7,\"errorMessage\":3}}", 0, ""),
+            (
+                "{\"partialSuccess\":{\"rejectedSpans\":-7,\"errorMessage\":3}}",
+                0,
+                "",
+            ),
         ] {
             let taken = Taken::from_json(json.as_bytes());
-            assert_eq!((taken.rejected, &*taken.message), (rejected, message), "{json}");
+            assert_eq!(
+                (taken.rejected, &*taken.message),
+                (rejected, message),
+                "{json}"
+            );
         }
         let deep = "[".repeat(100_000);
         for bad in ["", "[]", "<html>", deep.as_str()] {

@@ -107,10 +107,6 @@ impl<'a> Piece<'a> {
 
     /// How long it is within a request with `more` bytes of spans.
     fn request_len(&self, more: usize) -> usize {
-        Envelope::scope_spans_len(
-            self.scope.scope(),
-            self.scope.schema_url(),
-            self.len + more,
-        )
+        Envelope::scope_spans_len(self.scope.scope(), self.scope.schema_url(), self.len + more)
     }
 }
