@@ -37,8 +37,27 @@ impl Collector {
         Self::start_at("127.0.0.1:0".parse().unwrap(), answer)
     }
 
+    /// One with TLS, which answers HTTP/1.1 too, if only that it serves nothing there.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(
+        tls: tonic::transport::ServerTlsConfig,
+        answer: impl Fn() -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let server = Server::builder().accept_http1(true);
+        let server = server.tls_config(tls).unwrap();
+        Self::serve("127.0.0.1:0".parse().unwrap(), server, answer)
+    }
+
     pub fn start_at(
         address: SocketAddr,
+        answer: impl Fn() -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve(address, Server::builder(), answer)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        mut server: Server,
         answer: impl Fn() -> Answer + Send + Sync + 'static,
     ) -> Self {
         let (sent, requests) = channel();
@@ -59,7 +78,7 @@ impl Collector {
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            Server::builder()
+            server
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
