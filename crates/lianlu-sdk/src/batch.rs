@@ -192,7 +192,7 @@ impl<'a> ScopeSpans<'a> {
     }
 
     /// The spans, read one by one.
-    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> {
+    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> + use<'a> {
         self.runs()
             .flat_map(otlp::Spans::new)
             .map(|span| span?.parse())

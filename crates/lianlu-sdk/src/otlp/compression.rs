@@ -36,33 +36,26 @@ impl Compression {
         }
     }
 
-    /// The bytes compressed, in `out`, which is emptied first; `None` where they are sent as they are.
+    /// Appends the bytes compressed.
     #[cfg(feature = "otlp-http")]
-    #[cfg_attr(
-        not(any(feature = "gzip", feature = "zstd")),
-        allow(unused_variables, clippy::unnecessary_wraps)
-    )]
-    pub(super) fn compress<'a>(
-        self,
-        bytes: &[u8],
-        out: &'a mut Vec<u8>,
-    ) -> std::io::Result<Option<&'a [u8]>> {
-        out.clear();
+    pub(super) fn compress(self, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
         match self {
             #[cfg(feature = "gzip")]
             Self::Gzip => {
                 use std::io::Write;
                 // Spans repeat themselves so much that the fastest level gets most of it.
                 let level = flate2::Compression::fast();
-                let mut encoder = flate2::write::GzEncoder::new(&mut *out, level);
+                let mut encoder = flate2::write::GzEncoder::new(out, level);
                 encoder.write_all(bytes)?;
-                encoder.finish()?;
+                encoder.finish().map(drop)
             }
             #[cfg(feature = "zstd")]
-            Self::Zstd => zstd::stream::copy_encode(bytes, &mut *out, 0)?,
-            _ => return Ok(None),
+            Self::Zstd => zstd::stream::copy_encode(bytes, out, zstd::DEFAULT_COMPRESSION_LEVEL),
+            _ => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
         }
-        Ok(Some(out))
     }
 }
 

@@ -1,5 +1,7 @@
 //! OTLP over HTTP.
 
+use std::borrow::Cow;
+
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 
@@ -11,12 +13,14 @@ use crate::place::Place;
 use crate::quote::quote;
 
 const PROTOBUF: &str = "application/x-protobuf";
+#[cfg(feature = "otlp-json")]
 const JSON: &str = "application/json";
 
 /// Posts requests.
 pub(super) struct Http {
     place: Place,
     client: HttpClient,
+    protocol: Protocol,
     headers: HeaderMap,
     compression: Compression,
     compressed: Vec<u8>,
@@ -25,13 +29,14 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(settings: Settings) -> Self {
         let Settings {
+            protocol,
             mut headers,
             compression,
             ..
         } = settings;
         let agent = HeaderValue::from_static(super::USER_AGENT);
         headers.entry(USER_AGENT).or_insert(agent);
-        let content_type = match settings.protocol {
+        let content_type = match protocol {
             #[cfg(feature = "otlp-json")]
             Protocol::HttpJson => JSON,
             _ => PROTOBUF,
@@ -46,6 +51,7 @@ impl Http {
         Self {
             client: HttpClient::with_roots(settings.timeout, &settings.roots),
             place: settings.place,
+            protocol,
             headers,
             compression,
             compressed: Vec::new(),
@@ -58,12 +64,16 @@ impl Http {
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Taken, String> {
         let place = &self.place;
-        let compressed = self
-            .compression
-            .compress(bytes, &mut self.compressed)
-            .map_err(|error| format!("not compressed: {error}"))?;
+        let mut body = encode(self.protocol, bytes)?;
+        if self.compression != Compression::None {
+            self.compressed.clear();
+            self.compression
+                .compress(&body, &mut self.compressed)
+                .map_err(|error| format!("not compressed: {error}"))?;
+            body = Cow::Borrowed(&self.compressed);
+        }
         let mut request = Request::post(place.uri())
-            .body(compressed.unwrap_or(bytes))
+            .body(&*body)
             .map_err(|error| error.to_string())?;
         *request.headers_mut() = self.headers.clone();
         let (head, body) = self
@@ -78,6 +88,20 @@ impl Http {
             // Of a success too: spans may have been rejected.
             Err(error) => Err(format!("{place} answered {}: {error}", head.status)),
         }
+    }
+}
+
+/// The request as the protocol has it.
+#[cfg_attr(not(feature = "otlp-json"), allow(clippy::unnecessary_wraps))]
+fn encode(protocol: Protocol, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match protocol {
+        #[cfg(feature = "otlp-json")]
+        Protocol::HttpJson => {
+            let request = lianlu_wire::otlp::Request::new(bytes);
+            let json = lianlu_wire::otlp::write_json(&request);
+            json.map(Cow::Owned).map_err(|error| error.to_string())
+        }
+        _ => Ok(Cow::Borrowed(bytes)),
     }
 }
 
