@@ -10,12 +10,12 @@ pub(crate) struct Scan<'a> {
     pub(crate) traceparent: Field<'a>,
     pub(crate) tracestate: Field<'a>,
     pub(crate) baggage: Field<'a>,
-    pub(crate) service_name: Field<'a>,
-    content_type: Field<'a>,
-    content_length: Field<'a>,
-    grpc_timeout: Field<'a>,
-    user_agent: Field<'a>,
-    host: Field<'a>,
+    pub(crate) service_name: Option<&'a HeaderValue>,
+    content_type: Option<&'a HeaderValue>,
+    content_length: Option<&'a HeaderValue>,
+    grpc_timeout: Option<&'a HeaderValue>,
+    user_agent: Option<&'a HeaderValue>,
+    host: Option<&'a HeaderValue>,
 }
 
 /// A header: its first value, and whether it has more.
@@ -31,11 +31,6 @@ impl<'a> Field<'a> {
         self.has_more = self.first.is_some();
         self.first.get_or_insert(value);
     }
-
-    /// The first value, if it is visible ASCII.
-    fn text(&self) -> Option<&'a str> {
-        self.first?.to_str().ok()
-    }
 }
 
 impl<'a> Scan<'a> {
@@ -43,51 +38,49 @@ impl<'a> Scan<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut scan = Self::default();
         for (name, value) in headers {
-            if let Some(field) = scan.field(name) {
-                field.add(value);
-            }
+            scan.add(name, value);
         }
         scan
     }
 
-    /// Where a header belongs. By length first: most names have none of these.
+    /// Puts a header where it belongs. By length first: most names have none of these.
     #[inline]
-    fn field(&mut self, name: &HeaderName) -> Option<&mut Field<'a>> {
+    fn add(&mut self, name: &HeaderName, value: &'a HeaderValue) {
         let text = name.as_str();
-        let (field, is_it) = match text.len() {
-            4 => (&mut self.host, *name == header::HOST),
-            7 => (&mut self.baggage, text == "baggage"),
-            10 if *name == header::USER_AGENT => (&mut self.user_agent, true),
-            10 => (&mut self.tracestate, text == "tracestate"),
-            11 => (&mut self.traceparent, text == "traceparent"),
-            12 if *name == header::CONTENT_TYPE => (&mut self.content_type, true),
-            12 => (&mut self.grpc_timeout, text == "grpc-timeout"),
-            14 => (&mut self.content_length, *name == header::CONTENT_LENGTH),
-            17 => (&mut self.service_name, text == "x-md-service-name"),
-            _ => return None,
+        let single = match text.len() {
+            4 if *name == header::HOST => &mut self.host,
+            7 if text == "baggage" => return self.baggage.add(value),
+            10 if *name == header::USER_AGENT => &mut self.user_agent,
+            10 if text == "tracestate" => return self.tracestate.add(value),
+            11 if text == "traceparent" => return self.traceparent.add(value),
+            12 if *name == header::CONTENT_TYPE => &mut self.content_type,
+            12 if text == "grpc-timeout" => &mut self.grpc_timeout,
+            14 if *name == header::CONTENT_LENGTH => &mut self.content_length,
+            17 if text == "x-md-service-name" => &mut self.service_name,
+            _ => return,
         };
-        is_it.then_some(field)
+        single.get_or_insert(value);
     }
 
     /// Whether a content type is there and begins with `prefix`, in upper or lower case.
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
-        begins(self.content_type.first, prefix)
+        begins(self.content_type, prefix)
     }
 
     pub(crate) fn content_length(&self) -> Option<u64> {
-        number(self.content_length.first?)
+        number(self.content_length?)
     }
 
     pub(crate) fn grpc_timeout(&self) -> Option<&'a str> {
-        self.grpc_timeout.text()
+        self.grpc_timeout?.to_str().ok()
     }
 
     pub(crate) fn user_agent(&self) -> Option<&'a str> {
-        self.user_agent.text()
+        self.user_agent?.to_str().ok()
     }
 
     pub(crate) fn host(&self) -> Option<&'a str> {
-        self.host.text()
+        self.host?.to_str().ok()
     }
 }
 
@@ -136,11 +129,10 @@ mod tests {
             headers.append(*name, HeaderValue::from(at));
         }
         let scan = Scan::of(&headers);
-        let first = |field: Field<'_>| field.text().map(str::to_owned);
-        for (field, name) in [
-            (scan.traceparent, "traceparent"),
-            (scan.tracestate, "tracestate"),
-            (scan.baggage, "baggage"),
+        for (value, name) in [
+            (scan.traceparent.first, "traceparent"),
+            (scan.tracestate.first, "tracestate"),
+            (scan.baggage.first, "baggage"),
             (scan.service_name, "x-md-service-name"),
             (scan.content_type, "content-type"),
             (scan.content_length, "content-length"),
@@ -155,10 +147,11 @@ mod tests {
             );
             assert!(!field.has_more);
         }
+        assert!(!scan.traceparent.has_more);
         headers.append("traceparent", HeaderValue::from(7));
         let scan = Scan::of(&headers);
         assert!(scan.traceparent.has_more);
-        assert_eq!(first(scan.traceparent).as_deref(), Some("0"));
+        assert_eq!(scan.traceparent.first, Some(&HeaderValue::from(0)));
         assert!(Scan::of(&HeaderMap::new()).traceparent.first.is_none());
     }
 }

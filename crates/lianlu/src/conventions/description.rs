@@ -1,5 +1,7 @@
 //! The attributes of a span, as whoever takes them wants them.
 
+#[cfg(feature = "pipeline")]
+use lianlu_sdk::direct::{Ending, put_attribute};
 use lianlu_wire::otlp::StaticKey;
 #[cfg(feature = "pipeline")]
 use lianlu_wire::otlp::{AttributeKey, AttributeOf, put_bool, put_int, put_str};
@@ -7,29 +9,33 @@ use opentelemetry::KeyValue;
 
 use super::datum::Datum;
 
-/// Attributes in the making.
+/// Where attributes go.
 #[derive(Debug)]
-pub(crate) enum Description {
+pub(crate) enum Description<'a> {
     /// Nobody wants them.
     Nothing,
     /// For a provider behind the API.
-    KeyValues(Vec<KeyValue>),
+    KeyValues(&'a mut Vec<KeyValue>),
     /// For one that takes OTLP as it is.
     #[cfg(feature = "pipeline")]
-    Bytes(Bytes),
+    Bytes(&'a mut Ending),
 }
 
-#[cfg(feature = "pipeline")]
-/// Attributes of a span as OTLP: `0x4a len KeyValue` again and again.
-#[derive(Debug, Default)]
-pub(crate) struct Bytes {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) count: u32,
-}
-
-impl Description {
+impl Description<'_> {
+    #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
         !matches!(self, Self::Nothing)
+    }
+
+    /// The same place, for somebody who wants one of his own.
+    #[inline]
+    pub(crate) fn again(&mut self) -> Description<'_> {
+        match self {
+            Self::Nothing => Description::Nothing,
+            Self::KeyValues(list) => Description::KeyValues(list),
+            #[cfg(feature = "pipeline")]
+            Self::Bytes(ending) => Description::Bytes(ending),
+        }
     }
 
     /// Adds an attribute with a constant key.
@@ -39,7 +45,7 @@ impl Description {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(KeyValue::new(key.as_str(), value.to_value())),
             #[cfg(feature = "pipeline")]
-            Self::Bytes(bytes) => bytes.told(key, value),
+            Self::Bytes(ending) => put(ending, key, value),
         }
     }
 
@@ -49,7 +55,7 @@ impl Description {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(KeyValue::new(key, value.to_value())),
             #[cfg(feature = "pipeline")]
-            Self::Bytes(bytes) => bytes.told(key, value),
+            Self::Bytes(ending) => put(ending, key, value),
         }
     }
 
@@ -59,7 +65,10 @@ impl Description {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(attribute),
             #[cfg(feature = "pipeline")]
-            Self::Bytes(bytes) => bytes.key_value(&attribute),
+            Self::Bytes(ending) => {
+                ending.count += 1;
+                put_attribute(&mut ending.attributes, &attribute);
+            }
         }
     }
 
@@ -71,22 +80,15 @@ impl Description {
 }
 
 #[cfg(feature = "pipeline")]
-impl Bytes {
-    #[inline]
-    fn told(&mut self, key: impl AttributeKey, value: &Datum<'_>) {
-        let (out, of) = (&mut self.bytes, AttributeOf::Span);
-        self.count += 1;
-        match value {
-            Datum::Fixed(text) => put_str(out, of, key, text),
-            Datum::Text(text) => put_str(out, of, key, text),
-            Datum::Shared(text) => put_str(out, of, key, text.as_str()),
-            Datum::Int(number) => put_int(out, of, key, *number),
-            Datum::Bool(flag) => put_bool(out, of, key, *flag),
-        }
-    }
-
-    fn key_value(&mut self, attribute: &KeyValue) {
-        self.count += 1;
-        lianlu_sdk::direct::put_attribute(&mut self.bytes, attribute);
+#[inline]
+fn put(ending: &mut Ending, key: impl AttributeKey, value: &Datum<'_>) {
+    let (out, of) = (&mut ending.attributes, AttributeOf::Span);
+    ending.count += 1;
+    match value {
+        Datum::Fixed(text) => put_str(out, of, key, text),
+        Datum::Text(text) => put_str(out, of, key, text),
+        Datum::Shared(text) => put_str(out, of, key, text.as_str()),
+        Datum::Int(number) => put_int(out, of, key, *number),
+        Datum::Bool(flag) => put_bool(out, of, key, *flag),
     }
 }

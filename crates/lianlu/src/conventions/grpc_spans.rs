@@ -9,35 +9,36 @@ use super::datum::fixed;
 use super::headers::{self, Direction};
 use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
-use super::sink::Sink;
+use super::sink::{Part, Sink};
 use super::{
-    Carried, Described, End, OTHER, Protocol, Start, count, peer_attributes, server_attributes,
-    table,
+    Carried, Described, End, OTHER, Protocol, Start, Totals, count, peer_attributes, server, table,
 };
 use crate::grpc::Code;
 
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "grpc";
 
-pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) -> Described {
     let head = &start.head;
-    sink.put(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+    sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
     let method = settings.grpc_methods.find(head.path(), is_named(start));
     let name = match &method {
         Method::Known(name) | Method::Presumed(name) => {
-            span_method(&mut sink, name);
+            sink.remembered(Part::Method, name, 0, |sink| {
+                sink.span(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+                span_method(sink, name);
+            });
             name.clone()
         }
         Method::Unknown(original) => {
-            unknown_method(&mut sink, original);
+            sink.span(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+            unknown_method(sink, original);
             Cow::Borrowed(NAME_OF_OTHER)
         }
     };
-    if let Some((host, server_port)) = start.server() {
-        server_attributes(settings, host, server_port, &mut sink);
-    }
+    server(settings, start, None, sink);
     if let Some(peer) = start.peer {
-        peer_attributes(peer, &mut sink);
+        peer_attributes(peer, sink);
     }
     if let Some(caller) = start.caller {
         sink.span(&table::SERVICE_PEER_NAME, caller);
@@ -53,12 +54,10 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> D
         name,
         carried: Carried {
             style: sink.style,
-            labels: sink.labels,
             http_method: Cow::Borrowed(""),
             has_route: true,
             grpc_method: method,
         },
-        attributes: sink.attributes,
     }
 }
 
@@ -76,7 +75,7 @@ fn is_named(start: &Start<'_>) -> bool {
 
 /// Writes a known method in the current and in the old way. A span has room for one `rpc.method`.
 #[allow(clippy::ptr_arg)] // a constant among them stays one
-fn span_method(sink: &mut Sink, name: &Cow<'static, str>) {
+fn span_method(sink: &mut Sink<'_>, name: &Cow<'static, str>) {
     sink.span(&table::RPC_METHOD, name);
     if sink.has_old()
         && let Some((service, method)) = name.split_once('/')
@@ -90,7 +89,7 @@ fn span_method(sink: &mut Sink, name: &Cow<'static, str>) {
 
 /// The same for metrics, of which each has its own.
 #[allow(clippy::ptr_arg)]
-fn label_method(sink: &mut Sink, name: &Cow<'static, str>) {
+fn label_method(sink: &mut Sink<'_>, name: &Cow<'static, str>) {
     sink.label(&table::RPC_METHOD, name);
     if !sink.has_old() {
         return;
@@ -106,7 +105,7 @@ fn label_method(sink: &mut Sink, name: &Cow<'static, str>) {
 }
 
 #[allow(clippy::ptr_arg)]
-fn unknown_method(sink: &mut Sink, original: &Cow<'static, str>) {
+fn unknown_method(sink: &mut Sink<'_>, original: &Cow<'static, str>) {
     sink.span(&table::RPC_METHOD, fixed(OTHER));
     sink.span(&table::RPC_METHOD_ORIGINAL, original);
     if sink.only_old() {
@@ -119,7 +118,7 @@ pub(super) fn end(
     settings: &Settings,
     carried: &Carried,
     end: &End,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
 ) -> Option<Cow<'static, str>> {
     let mut name = None;
     match &carried.grpc_method {
@@ -137,17 +136,40 @@ pub(super) fn end(
         }
         Method::Unknown(_) => label_method(sink, &Cow::Borrowed(OTHER)),
     }
-    let code = end.grpc_status().map(|status| status.code);
-    if let Some(code) = code {
-        let row = match settings.rpc_status_key {
-            RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
-            RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
-        };
-        sink.put(row, fixed(code.name()));
+    if let Some(status) = end.grpc_status() {
+        status_code(settings, status.code, sink);
+    }
+    messages(end.requests, end.responses, sink);
+    name
+}
+
+fn status_code(settings: &Settings, code: Code, sink: &mut Sink<'_>) {
+    let row = match settings.rpc_status_key {
+        RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
+        RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
+    };
+    sink.put(row, fixed(code.name()));
+    if sink.has_old() {
         sink.put(&table::RPC_GRPC_STATUS_CODE, i64::from(code.number()));
     }
-    messages(end, sink);
-    name
+}
+
+/// The end of a call of a known method with the status `OK`.
+#[inline]
+pub(super) fn end_well(
+    settings: &Settings,
+    carried: &Carried,
+    requests: Totals,
+    responses: Totals,
+    sink: &mut Sink<'_>,
+) -> bool {
+    let Method::Known(method) = &carried.grpc_method else {
+        return false;
+    };
+    label_method(sink, method);
+    status_code(settings, Code::Ok, sink);
+    messages(requests, responses, sink);
+    true
 }
 
 /// Whether a call's method goes by its name, now that the call has ended.
@@ -169,17 +191,17 @@ fn is_refused(end: &End) -> bool {
 }
 
 /// Messages and bytes of both directions.
-pub(super) fn messages(end: &End, sink: &mut Sink) {
+pub(super) fn messages(requests: Totals, responses: Totals, sink: &mut Sink<'_>) {
     for (messages, bytes, totals) in [
         (
             &table::LIANLU_REQUEST_MESSAGES,
             &table::LIANLU_REQUEST_BYTES,
-            end.requests,
+            requests,
         ),
         (
             &table::LIANLU_RESPONSE_MESSAGES,
             &table::LIANLU_RESPONSE_BYTES,
-            end.responses,
+            responses,
         ),
     ] {
         if let Some((message_count, byte_count)) = totals {

@@ -14,15 +14,14 @@ use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
 use super::{
-    Carried, Described, End, OTHER, Protocol, Start, count, names, peer_attributes, port,
-    server_attributes, table, target,
+    Carried, Described, End, OTHER, Protocol, Start, count, names, peer_attributes, port, table,
 };
 use crate::redact::clip;
 
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "HTTP";
 
-pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) -> Described {
     let head = &start.head;
     let method = known_http_method(settings, head.method());
     match &method {
@@ -43,22 +42,20 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> D
     }
     let http_method = method.unwrap_or(Cow::Borrowed(NAME_OF_OTHER));
     let template = if start.kind == SpanKind::Client {
-        client(settings, start, &mut sink)
+        client(settings, start, sink)
     } else {
-        server(settings, start, &mut sink);
+        server(settings, start, sink);
         start.route.clone()
     };
-    both(settings, start, &mut sink);
+    both(settings, start, sink);
     Described {
         name: name(http_method.clone(), template.as_ref()),
         carried: Carried {
             style: sink.style,
-            labels: sink.labels,
             http_method,
             has_route: start.route.is_some(),
             grpc_method: Method::Known(Cow::Borrowed("")),
         },
-        attributes: sink.attributes,
     }
 }
 
@@ -72,7 +69,7 @@ fn name(method: Cow<'static, str>, template: Option<&StringValue>) -> Cow<'stati
     }
 }
 
-fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
+fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
     let head = &start.head;
     let query = head.uri().query();
     let query = query.map(|query| settings.redaction.redact(query));
@@ -98,9 +95,7 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
     if let Some(route) = &start.route {
         sink.put(&table::HTTP_ROUTE, route);
     }
-    if let Some((host, server_port)) = start.server() {
-        server_attributes(settings, host, server_port, sink);
-    }
+    super::server(settings, start, None, sink);
     client_address(start, sink);
     if let Some(local) = start
         .local
@@ -118,7 +113,7 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
 }
 
 /// Who called: what trusted proxies say, else the socket's other end.
-fn client_address(start: &Start<'_>, sink: &mut Sink) {
+fn client_address(start: &Start<'_>, sink: &mut Sink<'_>) {
     match &start.origin.client_address {
         Some(client) => {
             sink.span(&table::CLIENT_ADDRESS, clip(client));
@@ -142,7 +137,7 @@ fn client_address(start: &Start<'_>, sink: &mut Sink) {
 }
 
 /// Gives the path's template, if there is one.
-fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<StringValue> {
+fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) -> Option<StringValue> {
     let head = &start.head;
     let uri = head.uri();
     let told = start.target.and_then(|target| target.scheme);
@@ -176,15 +171,12 @@ fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<Str
     if let Some(resend_count) = start.told.resend_count() {
         sink.span(&table::HTTP_REQUEST_RESEND_COUNT, resend_count);
     }
-    if let Some((host, explicit)) = start.server() {
-        let server_port = explicit.or_else(|| target::default_port(scheme));
-        server_attributes(settings, host, server_port, sink);
-    }
+    super::server(settings, start, Some(scheme), sink);
     template
 }
 
 /// What both sides have alike.
-fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
+fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
     let head = &start.head;
     if let Some(transport) = start.transport {
         sink.span(&table::NETWORK_TRANSPORT, fixed(transport));
@@ -222,7 +214,7 @@ fn synthetic(agent: &str) -> Option<&'static str> {
 }
 
 /// Gives a better name, if there is one now.
-pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'static, str>> {
+pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink<'_>) -> Option<Cow<'static, str>> {
     if let Some(status) = end.http_status {
         let status = i64::from(status.as_u16());
         sink.put(&table::HTTP_RESPONSE_STATUS_CODE, status);
@@ -245,7 +237,7 @@ pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'
 }
 
 /// Writes a route that was not known at the start. Gives the name that it makes.
-fn late_route(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'static, str>> {
+fn late_route(carried: &Carried, end: &End, sink: &mut Sink<'_>) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
     sink.put(&table::HTTP_ROUTE, route);
     Some(name(carried.http_method.clone(), Some(route)))

@@ -97,7 +97,7 @@ pub(super) fn slice(end: &End) -> Vec<KeyValue> {
         .collect()
 }
 
-pub(super) fn end(end: &End) -> Ended {
+pub(super) fn end(end: &End, into: &mut Description<'_>) -> Ended {
     let error = match end.protocol {
         Protocol::Grpc => grpc_error(end),
         Protocol::Http => http_error(end),
@@ -134,9 +134,9 @@ pub(super) fn end(end: &End) -> Ended {
             }
         }
     }
+    into.extend(attributes);
     Ended {
         name: None,
-        attributes: Description::KeyValues(attributes),
         repeats: false,
         status,
         event,

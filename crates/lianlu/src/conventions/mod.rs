@@ -8,12 +8,16 @@
 pub(crate) mod address;
 mod datum;
 pub(crate) mod description;
+#[cfg(feature = "pipeline")]
+pub(crate) mod familiar;
 mod grpc_spans;
 pub(crate) mod headers;
 mod hosts;
 mod http_spans;
 pub(crate) mod keys;
 mod kratos;
+#[cfg(feature = "pipeline")]
+mod memo;
 pub(crate) mod methods;
 pub(crate) mod names;
 pub(crate) mod opt_in;
@@ -25,7 +29,7 @@ pub(crate) mod target;
 pub(crate) mod verdict;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use opentelemetry::trace::{SpanKind, Status as SpanStatus};
 use opentelemetry::{KeyValue, StringValue};
@@ -42,7 +46,7 @@ use datum::fixed;
 use description::Description;
 use methods::Method;
 use settings::Settings;
-use sink::{Labels, Sink, Style};
+use sink::{Labels, Part, Sink, Style};
 use table::Surface;
 use target::Target;
 use verdict::Verdict;
@@ -132,7 +136,6 @@ impl Start<'_> {
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) attributes: Description,
     pub(crate) carried: Carried,
 }
 
@@ -140,7 +143,6 @@ pub(crate) struct Described {
 #[derive(Debug)]
 pub(crate) struct Carried {
     style: Style,
-    pub(crate) labels: Labels,
     /// What stands for an HTTP method in a name.
     http_method: Cow<'static, str>,
     has_route: bool,
@@ -249,7 +251,6 @@ impl End {
 pub(crate) struct Ended {
     /// A better name than that of the start.
     pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) attributes: Description,
     /// Whether an attribute of the start has got another value.
     pub(crate) repeats: bool,
     pub(crate) status: SpanStatus,
@@ -260,38 +261,46 @@ pub(crate) struct Ended {
 pub(crate) fn start(
     settings: &Settings,
     start: &Start<'_>,
-    attributes: Description,
-    labels: Labels,
+    attributes: &mut Description<'_>,
+    labels: &mut Labels,
 ) -> Described {
     let is_kratos = settings.dialect == Dialect::Kratos;
-    let attributes = if is_kratos {
-        Description::Nothing
+    let mut nothing = Description::Nothing;
+    let wanted = if is_kratos {
+        &mut nothing
     } else {
-        attributes
+        &mut *attributes
     };
-    let sink = Sink::new(start.style(settings), attributes, labels);
+    let mut sink = Sink::new(start.style(settings), wanted.again(), labels);
     let mut described = match start.protocol {
-        Protocol::Http => http_spans::start(settings, start, sink),
-        Protocol::Grpc => grpc_spans::start(settings, start, sink),
+        Protocol::Http => http_spans::start(settings, start, &mut sink),
+        Protocol::Grpc => grpc_spans::start(settings, start, &mut sink),
     };
     if is_kratos {
-        let (name, attributes) = kratos::start(settings, start);
+        let (name, list) = kratos::start(settings, start);
         described.name = name;
-        described.attributes = Description::KeyValues(attributes);
+        attributes.extend(list);
     }
     described
 }
 
-/// Describes how a call ended. The labels of its metrics are completed in `carried`.
+/// Describes how a call ended. The labels of its metrics are completed.
 pub(crate) fn end(
     settings: &Settings,
-    carried: &mut Carried,
+    carried: &Carried,
     end: &End,
     verdict: &Verdict,
-    attributes: Description,
+    attributes: &mut Description<'_>,
+    labels: &mut Labels,
 ) -> Ended {
-    let labels = std::mem::take(&mut carried.labels);
-    let mut sink = Sink::new(carried.style, attributes, labels);
+    let is_kratos = settings.dialect == Dialect::Kratos;
+    let mut nothing = Description::Nothing;
+    let wanted = if is_kratos {
+        &mut nothing
+    } else {
+        &mut *attributes
+    };
+    let mut sink = Sink::new(carried.style, wanted.again(), labels);
     let name = match end.protocol {
         Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => grpc_spans::end(settings, carried, end, &mut sink),
@@ -306,15 +315,13 @@ pub(crate) fn end(
     if verdict.is_cancelled {
         sink.span(&table::LIANLU_CANCELLED, true);
     }
-    carried.labels = sink.labels;
-    if settings.dialect == Dialect::Kratos {
-        return kratos::end(end);
+    if is_kratos {
+        return kratos::end(end, attributes);
     }
     Ended {
         // A method that turned out to be none has two names.
         repeats: name.is_some(),
         name,
-        attributes: sink.attributes,
         status: if verdict.is_error {
             SpanStatus::error(verdict.message.clone())
         } else {
@@ -322,6 +329,27 @@ pub(crate) fn end(
         },
         event: None,
     }
+}
+
+/// The label that a gRPC call's metrics have from its start on.
+#[cfg(feature = "pipeline")]
+pub(crate) fn label_system(described: &Described, labels: &mut Labels) {
+    let style = described.carried.style;
+    let mut sink = Sink::new(style, Description::Nothing, labels);
+    sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+}
+
+/// Describes the end of a gRPC call that went well, as [`end`] would. `false` if that has more to say.
+#[inline]
+pub(crate) fn end_well(
+    settings: &Settings,
+    carried: &Carried,
+    [requests, responses]: [Totals; 2],
+    attributes: &mut Description<'_>,
+    labels: &mut Labels,
+) -> bool {
+    let mut sink = Sink::new(carried.style, attributes.again(), labels);
+    grpc_spans::end_well(settings, carried, requests, responses, &mut sink)
 }
 
 /// Takes note of a call that nobody records or measures: its answer shows whether there is such a method.
@@ -343,12 +371,13 @@ pub(crate) fn slice(
     }
     let mut style = carried.style;
     style.metrics = false;
-    let attributes = Description::KeyValues(Vec::new());
-    let mut sink = Sink::new(style, attributes, Labels::default());
+    let mut attributes = Vec::new();
+    let mut labels = Labels::default();
+    let mut sink = Sink::new(style, Description::KeyValues(&mut attributes), &mut labels);
     let name = match end.protocol {
         Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => {
-            grpc_spans::messages(end, &mut sink);
+            grpc_spans::messages(end.requests, end.responses, &mut sink);
             None
         }
     };
@@ -356,16 +385,17 @@ pub(crate) fn slice(
     if let Some(slice) = end.slice {
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
     }
-    let attributes = match sink.attributes {
-        Description::KeyValues(attributes) => attributes,
-        _ => Vec::new(),
-    };
     (name, attributes)
 }
 
 /// Host and port of a call's server, on the span and where they are wanted on the metrics. Hosts that
 /// users or callers name must not make series without end.
-fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, sink: &mut Sink) {
+fn server_attributes(
+    settings: &Settings,
+    host: &str,
+    server_port: Option<u16>,
+    sink: &mut Sink<'_>,
+) {
     sink.span(&table::SERVER_ADDRESS, clip(host));
     if let Some(server_port) = server_port {
         sink.span(&table::SERVER_PORT, port(server_port));
@@ -383,17 +413,44 @@ fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, 
     }
 }
 
+/// As [`server_attributes`], of whatever is known of the server.
+fn server(settings: &Settings, start: &Start<'_>, scheme: Option<&str>, sink: &mut Sink<'_>) {
+    let write = |sink: &mut Sink<'_>| {
+        if let Some((host, explicit)) = start.server() {
+            let default = || target::default_port(scheme?);
+            server_attributes(settings, host, explicit.or_else(default), sink);
+        }
+    };
+    // What stands on metrics is not for the bytes alone, and what a client asks for hangs on more.
+    let is_asked = start.target.is_none() && start.origin.host.is_none() && scheme.is_none();
+    match start.authority() {
+        Some(authority) if is_asked && !sink.labels(&table::SERVER_ADDRESS) => {
+            sink.remembered(Part::Server, authority, 0, write);
+        }
+        _ => write(sink),
+    }
+}
+
 /// Whom a client has reached.
-fn contacted(end: &End, sink: &mut Sink) {
+fn contacted(end: &End, sink: &mut Sink<'_>) {
     if let Some(peer) = end.peer.filter(|_| end.kind == SpanKind::Client) {
         peer_attributes(peer, sink);
     }
 }
 
 /// The socket's other end.
-fn peer_attributes(peer: SocketAddr, sink: &mut Sink) {
-    sink.span(&table::NETWORK_PEER_ADDRESS, Address::of(peer).as_str());
-    sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+fn peer_attributes(peer: SocketAddr, sink: &mut Sink<'_>) {
+    let write = |sink: &mut Sink<'_>| {
+        sink.span(&table::NETWORK_PEER_ADDRESS, Address::of(peer).as_str());
+        sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
+    };
+    match peer.ip() {
+        IpAddr::V4(ip) => {
+            let number = u64::from(ip.to_bits()) << 16 | u64::from(peer.port());
+            sink.remembered(Part::Peer, "", number, write);
+        }
+        IpAddr::V6(_) => write(sink),
+    }
 }
 
 fn port(port: u16) -> i64 {

@@ -111,7 +111,7 @@ pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
 
 /// Not for texts of strangers: these come from the program.
 #[inline]
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     let mut hash = text.len() as u64;

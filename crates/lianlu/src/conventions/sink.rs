@@ -4,12 +4,16 @@ use opentelemetry::KeyValue;
 
 use super::datum::Datum;
 use super::description::Description;
+#[cfg(feature = "pipeline")]
+use super::memo;
+#[cfg(feature = "pipeline")]
+pub(crate) use super::memo::Part;
 use super::opt_in::OptIns;
 use super::stability::Conventions;
 use super::table::{Place, Row, Surface, When};
 
 /// How a call is written down.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     pub(crate) surface: Surface,
     pub(crate) conventions: Conventions,
@@ -54,16 +58,25 @@ impl Labels {
     }
 }
 
-/// Collects a call's attributes and labels.
-#[derive(Debug)]
-pub(crate) struct Sink {
-    pub(super) style: Style,
-    pub(crate) attributes: Description,
-    pub(crate) labels: Labels,
+/// What a remembered part is about.
+#[cfg(not(feature = "pipeline"))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Method,
+    Server,
+    Peer,
 }
 
-impl Sink {
-    pub(crate) fn new(style: Style, attributes: Description, labels: Labels) -> Self {
+/// Collects a call's attributes and labels.
+#[derive(Debug)]
+pub(crate) struct Sink<'a> {
+    pub(super) style: Style,
+    pub(crate) attributes: Description<'a>,
+    pub(crate) labels: &'a mut Labels,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(style: Style, attributes: Description<'a>, labels: &'a mut Labels) -> Self {
         Self {
             style,
             attributes,
@@ -98,9 +111,36 @@ impl Sink {
         !self.style.conventions.current()
     }
 
+    /// Writes a part of the span's description that comes up again and again. What `write` writes hangs on these and
+    /// the style alone, and nothing of it is a label.
+    #[inline]
+    #[cfg_attr(not(feature = "pipeline"), allow(unused_variables))]
+    pub(crate) fn remembered(
+        &mut self,
+        part: Part,
+        text: &str,
+        number: u64,
+        write: impl FnOnce(&mut Self),
+    ) {
+        #[cfg(feature = "pipeline")]
+        if let Description::Bytes(ending) = &mut self.attributes {
+            let key = (part, text, number);
+            if memo::recall(key, self.style, ending) {
+                return;
+            }
+            let before = (ending.attributes.len(), ending.count);
+            write(self);
+            if let Description::Bytes(ending) = &mut self.attributes {
+                memo::remember(key, self.style, ending, before);
+            }
+            return;
+        }
+        write(self);
+    }
+
     /// Writes `value` wherever the table has the attribute: on the span and on metrics.
     #[inline]
-    pub(crate) fn put<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
+    pub(crate) fn put<'v>(&mut self, row: &'static Row, value: impl Into<Datum<'v>>) {
         let value = value.into();
         if self.style.metrics {
             self.label_datum(row, &value);
@@ -110,7 +150,7 @@ impl Sink {
 
     /// Writes `value` on the span alone.
     #[inline]
-    pub(crate) fn span<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
+    pub(crate) fn span<'v>(&mut self, row: &'static Row, value: impl Into<Datum<'v>>) {
         self.span_datum(row, &value.into());
     }
 
@@ -132,7 +172,7 @@ impl Sink {
     }
 
     /// Writes `value` on metrics alone. Takes only values of which there are few.
-    pub(crate) fn label<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
+    pub(crate) fn label<'v>(&mut self, row: &'static Row, value: impl Into<Datum<'v>>) {
         if self.style.metrics {
             self.label_datum(row, &value.into());
         }

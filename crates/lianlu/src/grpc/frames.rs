@@ -72,6 +72,9 @@ impl FrameCounter {
         if self.blind {
             return;
         }
+        if self.text.is_none() && data.chunk().len() == data.remaining() {
+            return self.feed_bytes(data.chunk());
+        }
         let mut pieces = [std::io::IoSlice::new(&[]); MAX_PIECES];
         let count = data.chunks_vectored(&mut pieces);
         let mut seen = 0;
@@ -90,6 +93,19 @@ impl FrameCounter {
     }
 
     fn feed_bytes(&mut self, mut data: &[u8]) {
+        // A whole message, as most pieces are.
+        if self.header_filled == 0
+            && self.frame_left == 0
+            && self.lengths_wanted == 0
+            && let Some(([flags, a, b, c, d], message)) = data.split_first_chunk()
+            && flags & TRAILERS == 0
+            && message.len() == u32::from_be_bytes([*a, *b, *c, *d]) as usize
+        {
+            self.in_trailers = false;
+            self.messages += 1;
+            self.bytes += message.len() as u64;
+            return;
+        }
         while !data.is_empty() {
             if self.frame_left > 0 {
                 let (here, rest) = data.split_at(self.frame_left.min(data.len()));

@@ -41,7 +41,7 @@ impl Incoming {
                 Vec::new()
             },
             has_baggage,
-            caller: scan.service_name.first.and_then(service_name::read),
+            caller: scan.service_name.and_then(service_name::read),
         }
     }
 

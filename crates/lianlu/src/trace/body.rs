@@ -78,8 +78,10 @@ where
             return this.inner.poll_frame(cx);
         };
         scope.slice_if_due();
+        // Also at the end, which may come with the frame.
+        let _current = scope.attach();
         let inner = this.inner.as_mut();
-        let Poll::Ready(frame) = scope.enter(|| inner.poll_frame(cx)) else {
+        let Poll::Ready(frame) = scope.run(|| inner.poll_frame(cx)) else {
             if let Some(call) = scope.call() {
                 call.wake_for_slice(cx.waker());
             }
@@ -93,11 +95,11 @@ where
                     if let Some(call) = scope.call() {
                         call.on_trailers(trailers);
                     }
-                    scope.end(None);
+                    scope.end_here(None);
                 }
             }
-            Some(Err(error)) => scope.end(Some(failure(error))),
-            None => scope.end(None),
+            Some(Err(error)) => scope.end_here(Some(failure(error))),
+            None => scope.end_here(None),
         }
         Poll::Ready(frame)
     }
@@ -125,6 +127,6 @@ fn on_data(scope: &mut Scope, data: &impl Buf, left: &mut Option<u64>, ended: bo
         Protocol::Grpc => call.has_grpc_status() && *left == Some(0),
     };
     if complete || ended {
-        scope.end(None);
+        scope.end_here(None);
     }
 }

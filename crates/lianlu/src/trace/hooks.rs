@@ -57,6 +57,16 @@ type MetricAttributes = dyn Fn(&Outcome<'_>) -> Vec<KeyValue> + Send + Sync;
 type Classify = dyn Fn(&Outcome<'_>) -> bool + Send + Sync;
 type ErrorType = dyn Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
+impl Hooks {
+    /// Whether nobody wants to hear how a call has ended, or to have a say in it.
+    pub(super) fn are_silent_at_the_end(&self) -> bool {
+        self.on_end.is_none()
+            && self.metric_attributes.is_none()
+            && self.classify.is_none()
+            && self.error_type.is_none()
+    }
+}
+
 /// The closures that a layer was given.
 #[derive(Clone, Default)]
 pub(super) struct Hooks {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::propagation::TextMapPropagator;
@@ -11,6 +12,8 @@ use super::exceptions::ExceptionSignal;
 use super::hooks::Hooks;
 use super::response_headers::ResponseHeaders;
 use super::stream_end::StreamEnd;
+#[cfg(feature = "pipeline")]
+use crate::conventions::opt_in::OptIn;
 use crate::conventions::settings::Settings;
 use crate::conventions::{Dialect, target, target::Target};
 use crate::forwarded::TrustedProxies;
@@ -25,6 +28,8 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 
 #[derive(Clone)]
 pub(crate) struct Options {
+    /// Tells these options from all others.
+    pub(super) id: u64,
     /// Switched off, a layer does nothing.
     pub(super) is_on: bool,
     pub(crate) tracer: TracerSource,
@@ -62,6 +67,7 @@ impl Default for Options {
     fn default() -> Self {
         let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
         Self {
+            id: next_id(),
             is_on: true,
             tracer: TracerSource::global(default_scope("lianlu".into())),
             tracer_name: None,
@@ -89,7 +95,28 @@ impl Default for Options {
     }
 }
 
+/// A number that no other options have or had.
+pub(super) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Options {
+    /// Whether calls that have the same method, authority and peer are described alike.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(super) fn are_plain(&self) -> bool {
+        self.proxies.is_none()
+            && self.target.is_none()
+            && self.hooks.span_name.is_none()
+            && self.hooks.attributes.is_none()
+            && self.settings.request_headers.is_empty()
+            && !self
+                .settings
+                .opt_ins
+                .contains(OptIn::ServerAddressOnMetrics)
+    }
+
     /// Gives tracer, meter and logger the name that they were told, or the dialect's.
     pub(super) fn name_scope(&mut self) {
         let name = self.tracer_name.clone();

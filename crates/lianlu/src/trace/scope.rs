@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use opentelemetry::Context;
+use opentelemetry::{Context, ContextGuard};
 
 use super::call::{Call, CallBox};
 use crate::conventions::Failure;
@@ -44,6 +44,13 @@ impl Scope {
         self.call.as_mut()?.get_mut()
     }
 
+    /// Counts what there is to be counted of the request's body.
+    pub(super) fn meter_request<B: 'static>(&mut self, body: &mut B) {
+        if let Some(call) = &mut self.call {
+            call.meter_request(body, &self.context);
+        }
+    }
+
     /// The call with its context.
     pub(super) fn parts(&mut self) -> (&Context, Option<&mut Call>) {
         let call = self.call.as_mut();
@@ -52,8 +59,21 @@ impl Scope {
 
     /// Runs a piece of the call with its context current. A panic in it is seen when the call is
     /// dropped.
+    #[inline]
     pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let _current = self.context.clone().attach();
+        let _current = self.attach();
+        self.run(run)
+    }
+
+    /// Makes the call's context current.
+    #[inline]
+    pub(super) fn attach(&self) -> ContextGuard {
+        self.context.clone().attach()
+    }
+
+    /// As [`enter`](Self::enter), where the context is current already.
+    #[inline]
+    pub(super) fn run<T>(&mut self, run: impl FnOnce() -> T) -> T {
         self.running = true;
         let result = run();
         self.running = false;
@@ -63,7 +83,14 @@ impl Scope {
     /// Ends the call, if it is traced and still open.
     pub(crate) fn end(&mut self, failure: Option<Failure>) {
         if let Some(call) = self.call.take() {
-            call.end(&self.context, failure);
+            call.end(&self.context, failure, false);
+        }
+    }
+
+    /// As [`end`](Self::end), where the context is current.
+    pub(super) fn end_here(&mut self, failure: Option<Failure>) {
+        if let Some(call) = self.call.take() {
+            call.end(&self.context, failure, true);
         }
     }
 

@@ -79,10 +79,7 @@ where
             inject(&self.options, scope.context(), may_propagate, headers);
         }
         // Also where no span records: what is made in the stream has a parent all the same.
-        let (context, call) = scope.parts();
-        if let Some(call) = call {
-            call.meter_request(request.body_mut(), context);
-        }
+        scope.meter_request(request.body_mut());
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
         ResponseFuture::new(future, scope)

@@ -1,5 +1,8 @@
 //! How a call begins: its parent, its description, its span.
 
+use std::borrow::Cow;
+#[cfg(feature = "pipeline")]
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
@@ -8,26 +11,28 @@ use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContex
 use opentelemetry::{Context, StringValue, global};
 
 #[cfg(feature = "pipeline")]
+use super::call::Lists;
+#[cfg(feature = "pipeline")]
+use super::direct::Ending;
+#[cfg(feature = "pipeline")]
 use lianlu_sdk::Tracer;
 #[cfg(feature = "pipeline")]
 use lianlu_sdk::direct::Begun;
 
-use super::call::{NewCall, Room};
+use super::call::{CallBox, NewCall};
 use super::clock::Began;
-use super::direct::Ending;
 use super::options::Options;
 use super::peer::{local, peer, transport};
 use super::scope::Scope;
 use super::side::Side;
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
-#[cfg(feature = "pipeline")]
-use crate::conventions::Dialect;
-#[cfg(feature = "pipeline")]
-use crate::conventions::description::Bytes;
 use crate::conventions::description::Description;
+#[cfg(feature = "pipeline")]
+use crate::conventions::familiar::{self, Familiar};
+use crate::conventions::opt_in::OptIn;
 use crate::conventions::sink::Labels;
-use crate::conventions::{self, Carried, Described, Protocol, Start, names};
+use crate::conventions::{self, Carried, Described, Dialect, Protocol, Start, names};
 use crate::forwarded;
 use crate::grpc;
 use crate::ids;
@@ -58,7 +63,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     if asked.as_ref().is_some_and(TraceOptions::is_muted)
         || options.filter.as_ref().is_some_and(|filter| !filter(&head))
     {
-        return Scope::untraced(parent.into_context());
+        return Scope::untraced(parent.context());
     }
     let protocol = if scan.content_type_begins(grpc::CONTENT_TYPE) {
         Protocol::Grpc
@@ -68,11 +73,11 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     let route = if is_server { route(&head) } else { None };
     let stream_end = options.stream_end(&head, route.as_ref().map(StringValue::as_str));
     let meters = options.meter.meters(&K::KIND);
-    let new = New {
+    let mut new = New {
         kind: K::KIND,
         options,
         head,
-        scan,
+        scan: &scan,
         protocol,
         route,
         stream_end,
@@ -86,9 +91,9 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
         && options.settings.dialect == Dialect::OpenTelemetry
         && !matches!(stream_end, StreamEnd::Sliced(_))
     {
-        return new.start_direct(direct, parent);
+        return new.start_direct(direct, &mut parent);
     }
-    new.start_by_api(parent)
+    new.start_by_api(&mut parent)
 }
 
 /// The context that a call begins in.
@@ -142,13 +147,14 @@ impl Parent {
     }
 
     /// All of it as a context, for whoever knows nothing but the API.
-    fn into_context(self) -> Context {
-        match self.incoming {
-            Some(mut incoming) => {
-                let context = incoming.values(self.base, true);
+    fn context(&mut self) -> Context {
+        let base = std::mem::take(&mut self.base);
+        match &mut self.incoming {
+            Some(incoming) => {
+                let context = incoming.values(base, true);
                 incoming.with_span(context)
             }
-            None => self.base,
+            None => base,
         }
     }
 }
@@ -158,7 +164,7 @@ struct New<'a> {
     kind: SpanKind,
     options: &'a Arc<Options>,
     head: RequestHead<'a>,
-    scan: Scan<'a>,
+    scan: &'a Scan<'a>,
     protocol: Protocol,
     route: Option<StringValue>,
     stream_end: StreamEnd,
@@ -168,16 +174,18 @@ struct New<'a> {
     began: Began,
 }
 
-impl New<'_> {
-    /// What the call is, for its span and its metrics.
+impl<'a> New<'a> {
+    /// What the call is, for its span and its metrics. `true` if the user has named it.
     #[inline]
     fn describe(
         &mut self,
         parent: &Context,
-        attributes: Description,
-        labels: Labels,
+        mut attributes: Description<'_>,
+        labels: &mut Labels,
     ) -> (Described, bool) {
         let (options, head) = (self.options, self.head);
+        let opt_ins = options.settings.opt_ins;
+        let is_kratos = options.settings.dialect == Dialect::Kratos;
         let is_server = self.kind == SpanKind::Server;
         let peer = if is_server { peer(&head) } else { None };
         let caller = parent.get::<CallerService>().filter(|_| is_server);
@@ -185,12 +193,17 @@ impl New<'_> {
             kind: self.kind.clone(),
             protocol: self.protocol,
             head,
-            scan: &self.scan,
+            scan: self.scan,
             route: self.route.take(),
             told: std::mem::take(&mut self.told),
             peer,
-            local: if is_server { local(&head) } else { None },
-            transport: if is_server {
+            // Looked up only for those who have asked for them.
+            local: if is_server && opt_ins.contains(OptIn::NetworkLocal) {
+                local(&head)
+            } else {
+                None
+            },
+            transport: if is_server && opt_ins.contains(OptIn::NetworkTransport) {
                 transport(&head, peer)
             } else {
                 None
@@ -203,13 +216,14 @@ impl New<'_> {
             },
             target: options.target.as_ref(),
             caller: caller.map(CallerService::as_str),
-            operation: said(&head, parent),
-            path_template: said(&head, parent),
+            operation: if is_kratos { said(&head, parent) } else { None },
+            path_template: if is_kratos { said(&head, parent) } else { None },
             metrics: self.meters.is_some(),
             active: options.active_requests && self.meters.is_some(),
         };
-        let mut described = conventions::start(&options.settings, &start, attributes, labels);
-        let named = add_what_users_say(options, &head, self.asked.take(), &mut described);
+        let mut described = conventions::start(&options.settings, &start, &mut attributes, labels);
+        let asked = self.asked.take();
+        let named = add_what_users_say(options, &head, asked, &mut described.name, &mut attributes);
         (described, named)
     }
 
@@ -221,55 +235,28 @@ impl New<'_> {
     /// The short way: what nobody records is not described, and what is recorded is described in bytes.
     #[cfg(feature = "pipeline")]
     #[inline]
-    fn start_direct(mut self, tracer: &Tracer, mut parent: Parent) -> Scope {
-        if parent.base.is_telemetry_suppressed() {
-            return self.start_by_api(parent);
-        }
-        let current = parent.base.span();
-        let current = current.span_context();
-        let caller = parent.incoming.as_ref().and_then(|it| it.span.as_ref());
-        let span = caller.unwrap_or(current);
-        let is_plain = span.is_valid() || !parent.base.has_active_span();
-        let begun = if !is_plain {
-            Begun::Ask
-        } else if self.is_never_sampled() {
-            Begun::NotRecorded(unsampled_span(span))
-        } else {
-            tracer.begin(span, &self.kind, self.began.at, parent.link.as_ref())
-        };
+    fn start_direct(&mut self, tracer: &Tracer, parent: &mut Parent) -> Scope {
+        let begun = self.begin(tracer, parent);
         if matches!(begun, Begun::Ask) {
             return self.start_by_api(parent);
         }
-        let base = match &mut parent.incoming {
-            Some(incoming) => incoming.values(parent.base, false),
-            None => parent.base,
-        };
-        let mut room = Room::take();
-        let labels = std::mem::take(&mut room.lists.labels);
+        let mut base = std::mem::take(&mut parent.base);
+        if let Some(incoming) = &mut parent.incoming {
+            base = incoming.values(base, false);
+        }
         match begun {
             Begun::Recording(span) => {
-                let mut ending = room.lists.ending.take().unwrap_or_default();
-                let bytes = std::mem::take(&mut ending.attributes);
-                let description = Description::Bytes(Bytes { bytes, count: 0 });
-                let (mut described, named) = self.describe(&base, description, labels);
-                ending.name = std::mem::take(&mut described.name);
-                if let Description::Bytes(bytes) = described.attributes {
-                    ending.start = (bytes.bytes.len(), bytes.count);
-                    (ending.attributes, ending.count) = (bytes.bytes, bytes.count);
-                }
+                let mut room = CallBox::empty();
+                let Lists { labels, ending, .. } = room.lists();
+                let ending = ending.get_or_insert_default();
+                let (described, named) = self.describe_direct(&base, ending, labels);
+                ending.name = described.name;
+                ending.start = (ending.attributes.len(), ending.count);
                 let context = base.with_span(span);
                 if let Some(hook) = &self.options.hooks.on_request {
                     hook(&self.head, &context.span());
                 }
-                self.into_scope(
-                    context,
-                    described.carried,
-                    named,
-                    true,
-                    Some(ending),
-                    None,
-                    room,
-                )
+                self.enter(context, described.carried, named, (true, true), None, room)
             }
             Begun::NotRecorded(span) => {
                 let context = base.with_remote_span_context(span);
@@ -280,35 +267,106 @@ impl New<'_> {
                     && !options.response_headers.is_any()
                     && !options.exceptions.are_logged()
                 {
-                    room.lists.labels = labels;
-                    room.keep();
                     return Scope::untraced(context);
                 }
+                let mut room = CallBox::empty();
+                let labels = &mut room.lists().labels;
                 let (described, named) = self.describe(&base, Description::Nothing, labels);
-                self.into_scope(context, described.carried, named, false, None, None, room)
+                self.enter(
+                    context,
+                    described.carried,
+                    named,
+                    (false, false),
+                    None,
+                    room,
+                )
             }
             // Not reached: it has gone the other way.
             Begun::Ask => Scope::untraced(base),
         }
     }
 
-    /// Any provider, through the API.
-    fn start_by_api(mut self, mut parent: Parent) -> Scope {
-        let mut room = Room::take();
-        let labels = std::mem::take(&mut room.lists.labels);
-        let link = parent.link.take();
-        let parent = parent.into_context();
-        let attributes = Description::KeyValues(Vec::with_capacity(16));
-        let (described, named) = self.describe(&parent, attributes, labels);
-        let Described {
-            name,
-            attributes,
-            carried,
-        } = described;
-        let attributes = match attributes {
-            Description::KeyValues(attributes) => attributes,
-            _ => Vec::new(),
+    /// As [`describe`](Self::describe), and faster where it was done before.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn describe_direct(
+        &mut self,
+        base: &Context,
+        ending: &mut Ending,
+        labels: &mut Labels,
+    ) -> (Described, bool) {
+        let Some(familiar) = self.familiar(base) else {
+            return self.describe(base, Description::Bytes(ending), labels);
         };
+        if let Some(described) = familiar::recall(familiar, ending) {
+            if self.meters.is_some() {
+                conventions::label_system(&described, labels);
+            }
+            return (described, false);
+        }
+        let described = self.describe(base, Description::Bytes(ending), labels);
+        familiar::remember(familiar, &described.0, ending);
+        described
+    }
+
+    /// What tells the call from others, if nothing else does.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn familiar(&self, base: &Context) -> Option<Familiar<'a>> {
+        let is_plain = self.protocol == Protocol::Grpc
+            && self.kind == SpanKind::Server
+            && self.asked.is_none()
+            && self.options.are_plain()
+            && base.get::<CallerService>().is_none();
+        if !is_plain {
+            return None;
+        }
+        let peer = match peer(&self.head) {
+            None => 0,
+            Some(SocketAddr::V4(peer)) => {
+                1 << 63 | u64::from(peer.ip().to_bits()) << 16 | u64::from(peer.port())
+            }
+            Some(SocketAddr::V6(_)) => return None,
+        };
+        let authority = self.head.uri().authority();
+        Some(Familiar {
+            layer: self.options.id,
+            path: self.head.path(),
+            authority: match authority {
+                Some(authority) => authority.as_str(),
+                None => self.scan.host().unwrap_or_default(),
+            },
+            peer,
+            is_measured: self.meters.is_some(),
+        })
+    }
+
+    /// Whether the call is recorded.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn begin(&self, tracer: &Tracer, parent: &Parent) -> Begun {
+        let current = parent.base.span();
+        let caller = parent.incoming.as_ref().and_then(|it| it.span.as_ref());
+        let span = caller.unwrap_or(current.span_context());
+        let is_plain = span.is_valid() || !parent.base.has_active_span();
+        if !is_plain || parent.base.is_telemetry_suppressed() {
+            Begun::Ask
+        } else if self.is_never_sampled() {
+            Begun::NotRecorded(unsampled_span(span))
+        } else {
+            tracer.begin(span, &self.kind, self.began.at, parent.link.as_ref())
+        }
+    }
+
+    /// Any provider, through the API.
+    fn start_by_api(&mut self, parent: &mut Parent) -> Scope {
+        let mut room = CallBox::empty();
+        let link = parent.link.take();
+        let parent = parent.context();
+        let mut attributes = Vec::with_capacity(16);
+        let into = Description::KeyValues(&mut attributes);
+        let (described, named) = self.describe(&parent, into, &mut room.lists().labels);
+        let name = described.name;
         let options = self.options;
         let mut slices = None;
         let context = if self.is_never_sampled() {
@@ -343,45 +401,50 @@ impl New<'_> {
             hook(&self.head, &span);
         }
         let slices = slices.filter(|_| recording);
-        self.into_scope(context, carried, named, recording, None, slices, room)
+        self.enter(
+            context,
+            described.carried,
+            named,
+            (recording, false),
+            slices,
+            room,
+        )
     }
 
     /// The call under way.
     #[inline]
-    #[allow(clippy::too_many_arguments)]
-    fn into_scope(
-        self,
+    fn enter(
+        &mut self,
         context: Context,
-        mut carried: Carried,
+        carried: Carried,
         named: bool,
-        recording: bool,
-        direct: Option<Box<Ending>>,
+        (recording, is_direct): (bool, bool),
         slices: Option<Box<Slices>>,
-        room: Room,
+        mut room: CallBox,
     ) -> Scope {
         let (options, protocol) = (self.options, self.protocol);
         let measured = self.meters.map(|meters| {
             // None where active requests are not asked for, or the conventions have no such metric.
-            let active = std::mem::take(&mut carried.labels.active);
+            let active = std::mem::take(&mut room.lists().labels.active);
             let active = Some(active).filter(|labels| !labels.is_empty());
             Measured::start(meters, protocol, active, options.body_sizes)
         });
-        let call = room.fill(NewCall {
+        room.fill(NewCall {
             options: Arc::clone(options),
-            kind: self.kind,
+            kind: self.kind.clone(),
             protocol,
             head: self.head,
-            scan: &self.scan,
+            scan: self.scan,
             began: self.began,
             recording,
-            direct,
+            is_direct,
             carried,
             measured,
             stream_end: self.stream_end,
             slices,
             named,
         });
-        Scope::traced(context, call)
+        Scope::traced(context, room)
     }
 }
 
@@ -405,23 +468,22 @@ fn add_what_users_say(
     options: &Options,
     head: &RequestHead<'_>,
     asked: Option<TraceOptions>,
-    described: &mut Described,
+    described_name: &mut Cow<'static, str>,
+    attributes: &mut Description<'_>,
 ) -> bool {
     let mut named = false;
     let hook = options.hooks.span_name.as_ref();
     if let Some(name) = hook.and_then(|hook| hook(head)) {
-        described.name = name;
+        *described_name = name;
         named = true;
     }
     if let Some(hook) = &options.hooks.attributes {
-        described.attributes.extend(hook(head));
+        attributes.extend(hook(head));
     }
     if let Some(asked) = asked {
-        described
-            .attributes
-            .extend(asked.attributes().iter().cloned());
+        attributes.extend(asked.attributes().iter().cloned());
         if let Some(name) = asked.name() {
-            described.name = name;
+            *described_name = name;
             named = true;
         }
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::Call;
 use super::ender::Ender;
+use super::{Call, Lists};
 use crate::conventions::description::Description;
+use crate::conventions::sink::Labels;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
+use crate::grpc::Code;
 use crate::trace::options::Options;
 
 impl Call {
@@ -100,7 +102,13 @@ impl Call {
     }
 
     /// Says how the call went: to its span, to the hooks, to the metrics.
-    pub(super) fn end(&mut self, context: &Context, failure: Option<Failure>) {
+    pub(super) fn end(
+        &mut self,
+        lists: &mut Lists,
+        context: &Context,
+        failure: Option<Failure>,
+        is_current: bool,
+    ) {
         let duration = self.began.instant.elapsed();
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
@@ -111,29 +119,49 @@ impl Call {
             context.span().end_with_timestamp(at);
             return;
         }
-        let mut ender = Ender::new(context.span(), at, self.direct.take());
+        let ending = if self.is_direct {
+            &mut lists.ending
+        } else {
+            &mut None
+        };
+        let mut ender = Ender::new(context.span(), at, ending);
+        if self.went_well(&options, &end) {
+            let mut list = Vec::new();
+            let mut attributes = ender.description(false, &mut list);
+            let counts = [end.requests, end.responses];
+            let (settings, labels) = (&options.settings, &mut lists.labels);
+            if conventions::end_well(settings, &self.carried, counts, &mut attributes, labels) {
+                self.measure(&options, &end, duration, context, labels, is_current);
+                ender.finish();
+                return;
+            }
+        }
         let verdict = verdict(&options, &end, duration);
-        let attributes = if self.recording {
-            ender.description(options.hooks.on_end.is_some())
+        let mut list = Vec::new();
+        let mut attributes = if self.recording {
+            ender.description(options.hooks.on_end.is_some(), &mut list)
         } else {
             Description::Nothing
         };
         let ended = conventions::end(
             &options.settings,
-            &mut self.carried,
+            &self.carried,
             &end,
             &verdict,
-            attributes,
+            &mut attributes,
+            &mut lists.labels,
         );
         // The hooks, the logs and the exemplars of the end belong to the call.
-        let is_heard =
-            self.measured.is_some() || options.hooks.on_end.is_some() || verdict.is_error;
+        let is_heard = !is_current
+            && (self.measured.is_some() || options.hooks.on_end.is_some() || verdict.is_error);
         let _current = is_heard.then(|| context.clone().attach());
         if self.recording {
             if let Some(name) = ended.name.filter(|_| !self.named) {
                 ender.rename(name);
             }
-            ender.set_attributes(ended.attributes);
+            if !list.is_empty() {
+                ender.span.set_attributes(list);
+            }
             ender.set_repeats(ended.repeats);
             ender.set_status(ended.status);
             if options.request_content > 0 || options.response_content > 0 {
@@ -153,7 +181,7 @@ impl Call {
             hook(&Outcome::new(&end, duration, &verdict), &ender.span);
         }
         if let Some(mut measured) = self.measured.take() {
-            let labels = &mut self.carried.labels;
+            let labels = &mut lists.labels;
             if let Some(hook) = &options.hooks.metric_attributes {
                 let more = hook(&Outcome::new(&end, duration, &verdict));
                 if !labels.old.is_empty() {
@@ -167,7 +195,39 @@ impl Call {
             measured.is_over();
         }
         // Last: who waits for spans finds the metrics there too.
-        self.direct = ender.finish();
+        ender.finish();
+    }
+
+    /// Whether all there is to say of the call is that it went well.
+    #[inline]
+    fn went_well(&self, options: &Options, end: &End) -> bool {
+        let is_ok = matches!(&end.grpc_status, Some(status) if status.code == Code::Ok);
+        self.is_direct
+            && self.protocol == Protocol::Grpc
+            && is_ok
+            && end.failure.is_none()
+            && end.slice.is_none()
+            && self.kind == SpanKind::Server
+            && options.hooks.are_silent_at_the_end()
+            && options.request_content == 0
+            && options.response_content == 0
+    }
+
+    #[inline]
+    fn measure(
+        &mut self,
+        options: &Options,
+        end: &End,
+        duration: Duration,
+        context: &Context,
+        labels: &Labels,
+        is_current: bool,
+    ) {
+        if let Some(mut measured) = self.measured.take() {
+            let _current = (!is_current).then(|| context.clone().attach());
+            measured.record(&options.meter, labels, end, duration);
+            measured.is_over();
+        }
     }
 
     /// What was kept of the bodies.

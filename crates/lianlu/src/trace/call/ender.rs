@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanRef, Status};
 
 use crate::conventions::description::Description;
@@ -13,12 +14,17 @@ pub(super) struct Ender<'a> {
     pub(super) span: SpanRef<'a>,
     at: SystemTime,
     status: Status,
-    ending: Option<Box<Ending>>,
+    /// Where what is to be handed over with it is; `None` in there if nothing is.
+    ending: &'a mut Option<Box<Ending>>,
     has_ended: bool,
 }
 
 impl<'a> Ender<'a> {
-    pub(super) fn new(span: SpanRef<'a>, at: SystemTime, ending: Option<Box<Ending>>) -> Self {
+    pub(super) fn new(
+        span: SpanRef<'a>,
+        at: SystemTime,
+        ending: &'a mut Option<Box<Ending>>,
+    ) -> Self {
         Self {
             span,
             at,
@@ -28,38 +34,25 @@ impl<'a> Ender<'a> {
         }
     }
 
-    /// What the attributes of the end are to be written into. `is_read`: somebody may set others after them.
-    pub(super) fn description(&mut self, is_read: bool) -> Description {
+    /// Where the attributes of the end go. `is_read`: somebody may set others after them, so that they have to go
+    /// through the API.
+    pub(super) fn description<'d>(
+        &'d mut self,
+        is_read: bool,
+        list: &'d mut Vec<KeyValue>,
+    ) -> Description<'d> {
         #[cfg(feature = "pipeline")]
         if let Some(ending) = self.ending.as_mut().filter(|_| !is_read) {
-            return Description::Bytes(crate::conventions::description::Bytes {
-                bytes: std::mem::take(&mut ending.attributes),
-                count: ending.count,
-            });
+            return Description::Bytes(ending);
         }
         let _ = is_read;
-        Description::KeyValues(Vec::with_capacity(8))
-    }
-
-    pub(super) fn set_attributes(&mut self, attributes: Description) {
-        match attributes {
-            Description::KeyValues(attributes) if !attributes.is_empty() => {
-                self.span.set_attributes(attributes);
-            }
-            #[cfg(feature = "pipeline")]
-            Description::Bytes(attributes) => {
-                if let Some(ending) = &mut self.ending {
-                    ending.attributes = attributes.bytes;
-                    ending.count = attributes.count;
-                }
-            }
-            _ => {}
-        }
+        list.reserve(8);
+        Description::KeyValues(list)
     }
 
     /// Gives a better name than that of the start.
     pub(super) fn rename(&mut self, name: Cow<'static, str>) {
-        match &mut self.ending {
+        match self.ending {
             #[cfg(feature = "pipeline")]
             Some(ending) => {
                 ending.name = name;
@@ -76,7 +69,7 @@ impl<'a> Ender<'a> {
     )]
     pub(super) fn set_repeats(&mut self, repeats: bool) {
         #[cfg(feature = "pipeline")]
-        if let Some(ending) = &mut self.ending {
+        if let Some(ending) = self.ending {
             ending.repeats = repeats;
         }
     }
@@ -92,7 +85,7 @@ impl<'a> Ender<'a> {
         }
         let status = std::mem::take(&mut self.status);
         if let Some(ending) = self.ending.take() {
-            self.ending = Some(direct::end(&self.span, ending, status, self.at));
+            *self.ending = Some(direct::end(&self.span, ending, status, self.at));
             return;
         }
         if status != Status::Unset {
@@ -101,10 +94,9 @@ impl<'a> Ender<'a> {
         self.span.end_with_timestamp(self.at);
     }
 
-    /// Ends the span. Gives back what was handed over with it, empty room for the next one.
-    pub(super) fn finish(mut self) -> Option<Box<Ending>> {
+    /// Ends the span.
+    pub(super) fn finish(mut self) {
         self.end();
-        self.ending.take()
     }
 }
 

@@ -16,13 +16,11 @@ use opentelemetry::{Context, StringValue};
 
 use super::clock::Began;
 use super::content::Content;
-use super::direct::Ending;
 use super::message_events::MessageEvents;
 use super::options::Options;
 use super::request_body::{RequestMeter, Wanted, meter};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
-use room::Lists;
 
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::{Carried, Protocol};
@@ -30,7 +28,7 @@ use crate::grpc::{FrameCounter, Status, TEXT_CONTENT_TYPE, parse_timeout};
 use crate::metrics::Measured;
 use crate::request::RequestHead;
 use crate::scan::Scan;
-pub(super) use room::{CallBox, Room};
+pub(super) use room::{CallBox, Lists};
 
 #[derive(Debug)]
 pub(super) struct Call {
@@ -39,8 +37,8 @@ pub(super) struct Call {
     protocol: Protocol,
     began: Began,
     recording: bool,
-    /// What is known of a span that goes the short way.
-    direct: Option<Box<Ending>>,
+    /// Whether its span goes the short way.
+    is_direct: bool,
     carried: Carried,
     measured: Option<Measured>,
     /// Whether the request's method leaves a response without a body, whatever its headers say:
@@ -63,8 +61,6 @@ pub(super) struct Call {
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
     requests: Option<Arc<RequestMeter>>,
-    /// Lists of its room that it does not use.
-    spare: Lists,
     /// The length of a request's body that could not be counted, as its head tells it.
     request_length: Option<u64>,
     responses: FrameCounter,
@@ -84,7 +80,7 @@ pub(super) struct NewCall<'a> {
     pub(super) scan: &'a Scan<'a>,
     pub(super) began: Began,
     pub(super) recording: bool,
-    pub(super) direct: Option<Box<Ending>>,
+    pub(super) is_direct: bool,
     pub(super) carried: Carried,
     pub(super) measured: Option<Measured>,
     pub(super) stream_end: StreamEnd,
@@ -94,7 +90,7 @@ pub(super) struct NewCall<'a> {
 
 impl Call {
     #[inline]
-    fn new(new: NewCall<'_>, spare: Lists) -> Self {
+    fn new(new: NewCall<'_>) -> Self {
         let (head, scan) = (&new.head, new.scan);
         let timeout = match new.protocol {
             Protocol::Grpc => scan.grpc_timeout().and_then(parse_timeout),
@@ -123,7 +119,7 @@ impl Call {
             protocol: new.protocol,
             began: new.began,
             recording: new.recording,
-            direct: new.direct,
+            is_direct: new.is_direct,
             carried: new.carried,
             measured: new.measured,
             stream_end: new.stream_end,
@@ -136,7 +132,6 @@ impl Call {
             grpc_status: None,
             late_route: None,
             requests: None,
-            spare,
             responses,
             response_events: MessageEvents::new(!is_client),
             response_size: Some(0),
@@ -170,22 +165,15 @@ impl Call {
         }
     }
 
-    /// Counts what there is to be counted of the request's body.
     #[inline]
-    pub(super) fn meter_request<B: 'static>(&mut self, body: &mut B, context: &Context) {
+    fn meter_request<B: 'static>(
+        &mut self,
+        body: &mut B,
+        context: &Context,
+        spare: &mut Option<Arc<RequestMeter>>,
+    ) {
         let wanted = self.wanted_of_request();
-        self.requests = meter(body, context, wanted, &mut self.spare.meter);
-    }
-
-    /// What of its room it has, to be used again.
-    fn take_lists(&mut self) -> Lists {
-        let mut lists = std::mem::take(&mut self.spare);
-        lists.labels = std::mem::take(&mut self.carried.labels);
-        lists.meter = self.requests.take().or(lists.meter);
-        {
-            lists.ending = self.direct.take().or(lists.ending);
-        }
-        lists
+        self.requests = meter(body, context, wanted, spare);
     }
 
     #[cfg(feature = "reqwest")]

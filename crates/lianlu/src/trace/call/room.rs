@@ -14,88 +14,100 @@ use crate::conventions::sink::Labels;
 use crate::trace::direct::Ending;
 use crate::trace::request_body::RequestMeter;
 
-/// An empty box, and empty lists with room in them.
+/// A box for a call, with lists beside it. The call is taken out at its end, so that nothing of a user's is held for
+/// longer.
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Room {
-    // What is inside is taken out at the end, so that nothing of a user's is held for longer.
-    place: Box<Option<Call>>,
+    call: Option<Call>,
     pub(in crate::trace) lists: Lists,
 }
 
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Lists {
     pub(in crate::trace) labels: Labels,
+    /// `None` while it is handed over, and before there was one.
     pub(in crate::trace) ending: Option<Box<Ending>>,
     pub(in crate::trace) meter: Option<Arc<RequestMeter>>,
 }
 
 thread_local! {
-    static ROOMS: RefCell<Vec<Room>> = const { RefCell::new(Vec::new()) };
+    // Boxes, because calls move.
+    #[allow(clippy::vec_box)]
+    static ROOMS: RefCell<Vec<Box<Room>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How many a thread keeps: as many calls as it has open at once, within reason.
 const MOST: usize = 64;
 
-impl Room {
+/// A call in its room, or a room for one.
+#[derive(Debug)]
+pub(in crate::trace) struct CallBox(Box<Room>);
+
+impl CallBox {
     #[inline]
-    pub(in crate::trace) fn take() -> Self {
+    pub(in crate::trace) fn empty() -> Self {
         let kept = ROOMS.try_with(|rooms| rooms.try_borrow_mut().ok()?.pop());
-        kept.ok().flatten().unwrap_or_default()
+        Self(kept.ok().flatten().unwrap_or_default())
     }
 
-    /// Moves a call in, with what it has not used of the lists.
     #[inline]
-    pub(in crate::trace) fn fill(mut self, new: NewCall<'_>) -> CallBox {
-        *self.place = Some(Call::new(new, self.lists));
-        CallBox(self.place)
+    pub(in crate::trace) fn lists(&mut self) -> &mut Lists {
+        &mut self.0.lists
     }
 
-    /// Keeps it for the next call.
+    /// Moves a call in.
+    #[inline]
+    pub(in crate::trace) fn fill(&mut self, new: NewCall<'_>) {
+        self.0.call = Some(Call::new(new));
+    }
+
+    #[inline]
+    pub(in crate::trace) fn get(&self) -> Option<&Call> {
+        self.0.call.as_ref()
+    }
+
+    #[inline]
+    pub(in crate::trace) fn get_mut(&mut self) -> Option<&mut Call> {
+        self.0.call.as_mut()
+    }
+
+    /// Counts what there is to be counted of the request's body.
+    #[inline]
+    pub(in crate::trace) fn meter_request<B: 'static>(&mut self, body: &mut B, context: &Context) {
+        if let Some(call) = &mut self.0.call {
+            call.meter_request(body, context, &mut self.0.lists.meter);
+        }
+    }
+
+    /// Says how the call went, and keeps its room. `is_current`: the context is already.
+    pub(in crate::trace) fn end(
+        mut self,
+        context: &Context,
+        failure: Option<Failure>,
+        is_current: bool,
+    ) {
+        let room = &mut *self.0;
+        if let Some(call) = &mut room.call {
+            call.end(&mut room.lists, context, failure, is_current);
+            room.lists.meter = call.requests.take().or(room.lists.meter.take());
+        }
+        room.call = None;
+        self.keep();
+    }
+
+    /// Keeps the room for the next call.
     #[inline]
     pub(in crate::trace) fn keep(mut self) {
-        self.lists.labels.clear();
-        if let Some(ending) = &mut self.lists.ending {
+        self.0.lists.labels.clear();
+        if let Some(ending) = &mut self.0.lists.ending {
             ending.clear();
         }
         let _ = ROOMS.try_with(|rooms| {
             if let Ok(mut rooms) = rooms.try_borrow_mut()
                 && rooms.len() < MOST
             {
-                rooms.push(self);
+                rooms.push(self.0);
             }
         });
-    }
-}
-
-/// A call in its box.
-#[derive(Debug)]
-pub(in crate::trace) struct CallBox(Box<Option<Call>>);
-
-impl CallBox {
-    #[inline]
-    pub(in crate::trace) fn get(&self) -> Option<&Call> {
-        (*self.0).as_ref()
-    }
-
-    #[inline]
-    pub(in crate::trace) fn get_mut(&mut self) -> Option<&mut Call> {
-        (*self.0).as_mut()
-    }
-
-    /// Says how the call went, and keeps its room.
-    pub(in crate::trace) fn end(mut self, context: &Context, failure: Option<Failure>) {
-        let lists = match self.get_mut() {
-            Some(call) => {
-                call.end(context, failure);
-                call.take_lists()
-            }
-            None => Lists::default(),
-        };
-        *self.0 = None;
-        Room {
-            place: self.0,
-            lists,
-        }
-        .keep();
     }
 }
