@@ -84,12 +84,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The content length that a head tells.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    number(headers.get(header::CONTENT_LENGTH)?)
-}
-
-fn number(value: &HeaderValue) -> Option<u64> {
+/// A content length.
+pub(crate) fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 

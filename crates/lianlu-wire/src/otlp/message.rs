@@ -54,28 +54,44 @@ pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut V
         put_ids(out, &head.trace_id, &head.span_id);
         put_text(out, 0x1a, head.trace_state);
         if head.parent_span_id != [0; 8] {
-            out.extend_from_slice(&[0x22, 8]);
-            out.extend_from_slice(&head.parent_span_id);
+            let mut parent = [0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+            parent[2..].copy_from_slice(&head.parent_span_id);
+            out.extend_from_slice(&parent);
         }
         put_text(out, 0x2a, head.name);
+        put_kind_and_times(out, head);
+        rest(out);
+        let [a, b, c, d] = head.flags.to_le_bytes();
+        out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
+    });
+}
+
+/// What has a fixed place is put together on the stack and appended at once.
+#[inline]
+fn put_kind_and_times(out: &mut Vec<u8>, head: &SpanHead<'_>) {
+    if head.kind >= 0x80 {
+        // None that there is.
         out.push(0x30);
         put_varint(out, head.kind.into());
-        out.push(0x39);
-        out.extend_from_slice(&head.start_unix_nanos.to_le_bytes());
-        out.push(0x41);
-        out.extend_from_slice(&head.end_unix_nanos.to_le_bytes());
-        rest(out);
-        out.extend_from_slice(&[0x85, 0x01]);
-        out.extend_from_slice(&head.flags.to_le_bytes());
-    });
+    } else {
+        out.extend_from_slice(&[0x30, head.kind]);
+    }
+    let mut times = [0; 18];
+    times[0] = 0x39;
+    times[1..9].copy_from_slice(&head.start_unix_nanos.to_le_bytes());
+    times[9] = 0x41;
+    times[10..].copy_from_slice(&head.end_unix_nanos.to_le_bytes());
+    out.extend_from_slice(&times);
 }
 
 #[inline]
 fn put_ids(out: &mut Vec<u8>, trace_id: &[u8; 16], span_id: &[u8; 8]) {
-    out.extend_from_slice(&[0x0a, 16]);
-    out.extend_from_slice(trace_id);
-    out.extend_from_slice(&[0x12, 8]);
-    out.extend_from_slice(span_id);
+    let mut ids = [0; 28];
+    ids[..2].copy_from_slice(&[0x0a, 16]);
+    ids[2..18].copy_from_slice(trace_id);
+    ids[18..20].copy_from_slice(&[0x12, 8]);
+    ids[20..].copy_from_slice(span_id);
+    out.extend_from_slice(&ids);
 }
 
 /// A string field; an empty one is not written.

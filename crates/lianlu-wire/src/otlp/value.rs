@@ -135,6 +135,14 @@ pub fn put_bool(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, valu
 #[inline]
 pub fn put_int(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: i64) {
     let bits = value.cast_unsigned();
+    let short = key.key_len() + 4;
+    if bits < 0x80 && short < 0x80 {
+        out.reserve(short + 2);
+        out.extend_from_slice(&[of.tag(), low_byte(short as u64)]);
+        key.put_key(out);
+        out.extend_from_slice(&[VALUE, 2, INT, low_byte(bits)]);
+        return;
+    }
     put_head(out, of, key, 1 + varint_len(bits));
     out.push(INT);
     put_varint(out, bits);

@@ -10,7 +10,8 @@ use lianlu_sdk::direct::Ending;
 
 use super::methods::Method;
 use super::names::hash;
-use super::sink::Style;
+use super::settings::RpcStatusKey;
+use super::sink::{Labels, Style};
 use super::{Carried, Described};
 
 /// What tells a call from others.
@@ -75,6 +76,7 @@ pub(crate) fn recall(call: Familiar<'_>, ending: &mut Ending) -> Option<Describe
                     style: entry.style,
                     http_method: Cow::Borrowed(""),
                     has_route: true,
+                    labels_later: true,
                     grpc_method: Method::Known(Cow::Borrowed(entry.method)),
                 },
             }
@@ -110,6 +112,56 @@ pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: &Endin
             }
             if let Some(place) = calls.get_mut(call.place()) {
                 *place = Some(entry);
+            }
+        }
+    });
+}
+
+type LabelKey = (&'static str, Style, RpcStatusKey);
+
+struct LabelEntry {
+    key: LabelKey,
+    labels: Labels,
+}
+
+/// How many methods' labels a thread keeps.
+const LABEL_PLACES: usize = 64;
+
+thread_local! {
+    static LABELS: RefCell<Vec<Option<Box<LabelEntry>>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Hands over the labels of a method, made once.
+#[inline]
+pub(super) fn with_labels(key: LabelKey, make: impl Fn() -> Labels, then: impl FnOnce(&Labels)) {
+    let place = usize::try_from(hash(key.0) % LABEL_PLACES as u64).unwrap_or_default();
+    let mut then = Some(then);
+    let _ = LABELS.try_with(|labels| {
+        // Whoever records may call something that is traced itself: looking is all that is done meanwhile.
+        if let Ok(labels) = labels.try_borrow()
+            && let Some(Some(entry)) = labels.get(place)
+            && entry.key == key
+            && let Some(then) = then.take()
+        {
+            then(&entry.labels);
+        }
+    });
+    if let Some(then) = then {
+        let labels = make();
+        then(&labels);
+        keep_labels(place, LabelEntry { key, labels });
+    }
+}
+
+#[cold]
+fn keep_labels(place: usize, entry: LabelEntry) {
+    let _ = LABELS.try_with(|labels| {
+        if let Ok(mut labels) = labels.try_borrow_mut() {
+            if labels.is_empty() {
+                labels.resize_with(LABEL_PLACES, || None);
+            }
+            if let Some(place) = labels.get_mut(place) {
+                *place = Some(Box::new(entry));
             }
         }
     });

@@ -56,6 +56,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             style: sink.style,
             http_method: Cow::Borrowed(""),
             has_route: true,
+            labels_later: false,
             grpc_method: method,
         },
     }
@@ -89,7 +90,7 @@ fn span_method(sink: &mut Sink<'_>, name: &Cow<'static, str>) {
 
 /// The same for metrics, of which each has its own.
 #[allow(clippy::ptr_arg)]
-fn label_method(sink: &mut Sink<'_>, name: &Cow<'static, str>) {
+pub(super) fn label_method(sink: &mut Sink<'_>, name: &Cow<'static, str>) {
     sink.label(&table::RPC_METHOD, name);
     if !sink.has_old() {
         return;
@@ -121,6 +122,9 @@ pub(super) fn end(
     sink: &mut Sink<'_>,
 ) -> Option<Cow<'static, str>> {
     let mut name = None;
+    if carried.labels_later {
+        sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+    }
     match &carried.grpc_method {
         Method::Known(method) => label_method(sink, method),
         Method::Presumed(method) => {
@@ -143,7 +147,7 @@ pub(super) fn end(
     name
 }
 
-fn status_code(settings: &Settings, code: Code, sink: &mut Sink<'_>) {
+pub(super) fn status_code(settings: &Settings, code: Code, sink: &mut Sink<'_>) {
     let row = match settings.rpc_status_key {
         RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
         RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
@@ -152,24 +156,6 @@ fn status_code(settings: &Settings, code: Code, sink: &mut Sink<'_>) {
     if sink.has_old() {
         sink.put(&table::RPC_GRPC_STATUS_CODE, i64::from(code.number()));
     }
-}
-
-/// The end of a call of a known method with the status `OK`.
-#[inline]
-pub(super) fn end_well(
-    settings: &Settings,
-    carried: &Carried,
-    requests: Totals,
-    responses: Totals,
-    sink: &mut Sink<'_>,
-) -> bool {
-    let Method::Known(method) = &carried.grpc_method else {
-        return false;
-    };
-    label_method(sink, method);
-    status_code(settings, Code::Ok, sink);
-    messages(requests, responses, sink);
-    true
 }
 
 /// Whether a call's method goes by its name, now that the call has ended.

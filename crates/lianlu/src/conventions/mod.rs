@@ -146,6 +146,8 @@ pub(crate) struct Carried {
     /// What stands for an HTTP method in a name.
     http_method: Cow<'static, str>,
     has_route: bool,
+    /// Whether the labels of the start are still to be written.
+    labels_later: bool,
     grpc_method: Method,
 }
 
@@ -331,25 +333,49 @@ pub(crate) fn end(
     }
 }
 
-/// The label that a gRPC call's metrics have from its start on.
+/// Describes the end of a gRPC call that went well, as [`end`] would: the span's part. `false` if that has more to
+/// say.
 #[cfg(feature = "pipeline")]
-pub(crate) fn label_system(described: &Described, labels: &mut Labels) {
-    let style = described.carried.style;
-    let mut sink = Sink::new(style, Description::Nothing, labels);
-    sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
-}
-
-/// Describes the end of a gRPC call that went well, as [`end`] would. `false` if that has more to say.
 #[inline]
 pub(crate) fn end_well(
     settings: &Settings,
     carried: &Carried,
     [requests, responses]: [Totals; 2],
     attributes: &mut Description<'_>,
-    labels: &mut Labels,
 ) -> bool {
-    let mut sink = Sink::new(carried.style, attributes.again(), labels);
-    grpc_spans::end_well(settings, carried, requests, responses, &mut sink)
+    if !matches!(carried.grpc_method, Method::Known(Cow::Borrowed(_))) {
+        return false;
+    }
+    let mut labels = Labels::default();
+    let mut style = carried.style;
+    style.metrics = false;
+    let mut sink = Sink::new(style, attributes.again(), &mut labels);
+    grpc_spans::status_code(settings, Code::Ok, &mut sink);
+    grpc_spans::messages(requests, responses, &mut sink);
+    true
+}
+
+/// The labels of a gRPC call that went well. They are made once for each method on a thread.
+#[cfg(feature = "pipeline")]
+#[inline]
+pub(crate) fn with_labels_of_success(
+    settings: &Settings,
+    carried: &Carried,
+    then: impl FnOnce(&Labels),
+) {
+    let Method::Known(Cow::Borrowed(method)) = carried.grpc_method else {
+        return;
+    };
+    let make = || {
+        let mut labels = Labels::default();
+        let mut sink = Sink::new(carried.style, Description::Nothing, &mut labels);
+        sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+        grpc_spans::label_method(&mut sink, &Cow::Borrowed(method));
+        grpc_spans::status_code(settings, Code::Ok, &mut sink);
+        labels
+    };
+    let key = (method, carried.style, settings.rpc_status_key);
+    familiar::with_labels(key, make, then);
 }
 
 /// Takes note of a call that nobody records or measures: its answer shows whether there is such a method.

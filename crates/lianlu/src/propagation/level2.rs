@@ -33,6 +33,9 @@ impl Level2 {
         parent: &TraceParent,
         members: &[(&str, &str)],
     ) -> (TraceState, Option<Self>) {
+        if members.is_empty() && !parent.is_random() {
+            return (TraceState::NONE, None);
+        }
         let (held, state) = match TraceState::from_key_value(members.iter().copied()) {
             Ok(held) => (held, None),
             Err(_) => {

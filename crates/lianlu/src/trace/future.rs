@@ -10,9 +10,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
+use super::call::Seen;
 use super::error::failure;
 use super::scope::Scope;
-use crate::scan::content_length;
 
 pin_project! {
     /// The response of a traced service, with its body wrapped.
@@ -90,9 +90,10 @@ pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response
     let (context, call) = scope.parts();
     let mut length = None;
     if let Some(call) = call {
-        length = content_length(&head.headers).or_else(|| body.size_hint().exact());
+        let seen = Seen::of(&head.headers);
+        length = seen.length.or_else(|| body.size_hint().exact());
         let ended = body.is_end_stream();
-        if call.on_head(context, &mut head, length, ended) {
+        if call.on_head(context, &mut head, &seen, length, ended) {
             scope.end(None);
         }
     }

@@ -96,7 +96,9 @@ impl Scope {
 
     /// Begins another slice of a stream, if one is due.
     pub(super) fn slice_if_due(&mut self) {
+        // The clock is read for those alone that have slices.
         if let Some(call) = self.call.as_mut().and_then(CallBox::get_mut)
+            && call.is_sliced()
             && let Some(next) = call.next_slice(&self.context, Instant::now())
         {
             self.context = next;

@@ -299,9 +299,6 @@ impl<'a> New<'a> {
             return self.describe(base, Description::Bytes(ending), labels);
         };
         if let Some(described) = familiar::recall(familiar, ending) {
-            if self.meters.is_some() {
-                conventions::label_system(&described, labels);
-            }
             return (described, false);
         }
         let described = self.describe(base, Description::Bytes(ending), labels);

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::{SpanKind, TraceContextExt};
+#[cfg(feature = "pipeline")]
+use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 
 use super::ender::Ender;
 use super::{Call, Lists};
 use crate::conventions::description::Description;
-use crate::conventions::sink::Labels;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
+#[cfg(feature = "pipeline")]
 use crate::grpc::Code;
 use crate::trace::options::Options;
 
@@ -125,13 +127,20 @@ impl Call {
             &mut None
         };
         let mut ender = Ender::new(context.span(), at, ending);
+        #[cfg(feature = "pipeline")]
         if self.went_well(&options, &end) {
             let mut list = Vec::new();
             let mut attributes = ender.description(false, &mut list);
             let counts = [end.requests, end.responses];
-            let (settings, labels) = (&options.settings, &mut lists.labels);
-            if conventions::end_well(settings, &self.carried, counts, &mut attributes, labels) {
-                self.measure(&options, &end, duration, context, labels, is_current);
+            let (settings, carried) = (&options.settings, &self.carried);
+            if conventions::end_well(settings, carried, counts, &mut attributes) {
+                if let Some(mut measured) = self.measured.take() {
+                    let _current = (!is_current).then(|| context.clone().attach());
+                    conventions::with_labels_of_success(settings, carried, |labels| {
+                        measured.record(&options.meter, labels, &end, duration);
+                    });
+                    measured.is_over();
+                }
                 ender.finish();
                 return;
             }
@@ -199,6 +208,7 @@ impl Call {
     }
 
     /// Whether all there is to say of the call is that it went well.
+    #[cfg(feature = "pipeline")]
     #[inline]
     fn went_well(&self, options: &Options, end: &End) -> bool {
         let is_ok = matches!(&end.grpc_status, Some(status) if status.code == Code::Ok);
@@ -211,23 +221,6 @@ impl Call {
             && options.hooks.are_silent_at_the_end()
             && options.request_content == 0
             && options.response_content == 0
-    }
-
-    #[inline]
-    fn measure(
-        &mut self,
-        options: &Options,
-        end: &End,
-        duration: Duration,
-        context: &Context,
-        labels: &Labels,
-        is_current: bool,
-    ) {
-        if let Some(mut measured) = self.measured.take() {
-            let _current = (!is_current).then(|| context.clone().attach());
-            measured.record(&options.meter, labels, end, duration);
-            measured.is_over();
-        }
     }
 
     /// What was kept of the bodies.

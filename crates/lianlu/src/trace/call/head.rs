@@ -1,6 +1,6 @@
 //! What a response's head tells of its call.
 
-use http::{StatusCode, response};
+use http::{HeaderMap, StatusCode, header, response};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
@@ -9,7 +9,7 @@ use crate::conventions::Protocol;
 use crate::conventions::headers::{self, Direction};
 use crate::grpc::{CONTENT_TYPE, Status, TEXT_CONTENT_TYPE};
 use crate::route::Route;
-use crate::scan::begins;
+use crate::scan::{begins, number};
 use crate::trace::hooks::ResponseHead;
 use crate::trace::peer::contacted;
 use crate::trace::stream_end::StreamEnd;
@@ -22,6 +22,7 @@ impl Call {
         &mut self,
         context: &Context,
         head: &mut response::Parts,
+        seen: &Seen,
         length: Option<u64>,
         body_ended: bool,
     ) -> bool {
@@ -43,8 +44,10 @@ impl Call {
         let ends_here = match self.protocol {
             Protocol::Grpc => {
                 // Final only in a response without a body; otherwise the trailers have the last word.
-                self.grpc_status = Status::from_headers(&head.headers);
-                let content = content(&head.headers);
+                if seen.has_status {
+                    self.grpc_status = Status::from_headers(&head.headers);
+                }
+                let content = &seen.content;
                 // No answer of gRPC's: a client reads it as far as it notices, and drops the rest.
                 let is_other = matches!(content, ContentType::Other) || !status.is_success();
                 if is_other {
@@ -112,6 +115,7 @@ impl Call {
 }
 
 /// What the body of a gRPC call's response is made of.
+#[derive(Debug, Clone, Copy)]
 enum ContentType {
     Frames,
     /// The same in the base64 of gRPC-Web's text mode.
@@ -120,15 +124,38 @@ enum ContentType {
     Other,
 }
 
-fn content(headers: &http::HeaderMap) -> ContentType {
-    let value = headers.get(http::header::CONTENT_TYPE);
-    if value.is_none() {
-        ContentType::Frames
-    } else if begins(value, TEXT_CONTENT_TYPE) {
-        ContentType::Text
-    } else if begins(value, CONTENT_TYPE) {
-        ContentType::Frames
-    } else {
-        ContentType::Other
+/// What a response's headers tell, seen in one pass.
+#[derive(Debug)]
+pub(in crate::trace) struct Seen {
+    pub(in crate::trace) length: Option<u64>,
+    content: ContentType,
+    has_status: bool,
+}
+
+impl Seen {
+    #[inline]
+    pub(in crate::trace) fn of(headers: &HeaderMap) -> Self {
+        let (mut content_type, mut length, mut has_status) = (None, None, false);
+        for (name, value) in headers {
+            match name.as_str().len() {
+                11 if name.as_str() == "grpc-status" => has_status = true,
+                12 if *name == header::CONTENT_TYPE => content_type = content_type.or(Some(value)),
+                14 if *name == header::CONTENT_LENGTH => length = length.or(Some(value)),
+                _ => {}
+            }
+        }
+        Self {
+            length: length.and_then(number),
+            content: if content_type.is_none() {
+                ContentType::Frames
+            } else if begins(content_type, TEXT_CONTENT_TYPE) {
+                ContentType::Text
+            } else if begins(content_type, CONTENT_TYPE) {
+                ContentType::Frames
+            } else {
+                ContentType::Other
+            },
+            has_status,
+        }
     }
 }

@@ -28,6 +28,7 @@ use crate::grpc::{FrameCounter, Status, TEXT_CONTENT_TYPE, parse_timeout};
 use crate::metrics::Measured;
 use crate::request::RequestHead;
 use crate::scan::Scan;
+pub(super) use head::Seen;
 pub(super) use room::{CallBox, Lists};
 
 #[derive(Debug)]
@@ -221,6 +222,11 @@ impl Call {
     /// Whether the trailers or the head have told a gRPC status.
     pub(super) fn has_grpc_status(&self) -> bool {
         self.grpc_status.is_some()
+    }
+
+    #[inline]
+    pub(super) fn is_sliced(&self) -> bool {
+        self.slices.is_some()
     }
 
     /// Has the stream's task polled when its slice is over, if it is sliced.
