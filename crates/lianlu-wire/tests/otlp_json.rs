@@ -33,10 +33,13 @@ fn without_defaults(json: &mut Json) {
             let is_entity = object.contains_key("idKeys");
             object.values_mut().for_each(without_defaults);
             object.retain(|key, value| {
-                is_entity
-                    || !value.is_null()
-                        && (stays(key)
-                            || ![json!(""), json!(0), json!("0"), json!([])].contains(value))
+                let is_default = match &*value {
+                    Json::String(text) if key.ends_with("UnixNano") => text == "0",
+                    Json::String(text) => text.is_empty(),
+                    Json::Array(list) => list.is_empty(),
+                    other => other.is_null() || *other == json!(0),
+                };
+                is_entity || !is_default || stays(key) && !value.is_null()
             });
         }
         _ => {}
