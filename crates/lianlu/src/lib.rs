@@ -96,7 +96,8 @@ pub use ids::{span_id, trace_attrs, trace_id};
 pub use lianlu_sdk::sampling;
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{
-    Drops, FlushError, Handle, KeepIf, Notice, OptionError, SpanCounts, TracerProvider,
+    Drops, FlushError, Handle, KeepIf, Notice, OptionError, Span, SpanCounts, Tracer,
+    TracerProvider,
 };
 pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]
