@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+use lianlu::otlp::{Compression, Protocol};
 use lianlu::{Guard, KeyValue, Resource};
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::peers::peers;
@@ -117,19 +118,33 @@ fn thrift_over_udp() {
     check(&jaeger, "thrift-udp", true);
 }
 
+/// Over each protocol, with each compression.
+fn otlp(jaeger: &Jaeger, protocol: Protocol, endpoint: &str) {
+    for (compression, name) in [
+        (Compression::None, "none"),
+        (Compression::Gzip, "gzip"),
+        (Compression::Zstd, "zstd"),
+    ] {
+        let service: &'static str = format!("{protocol}-{name}").leak();
+        let guard = lianlu::otlp::pipeline()
+            .with_protocol(protocol)
+            .with_compression(compression)
+            .with_endpoint(endpoint)
+            .with_resource(resource(service))
+            .build()
+            .unwrap();
+        record(&guard);
+        check(jaeger, service, true);
+    }
+}
+
 #[test]
 fn otlp_over_grpc() {
     let Some(peers) = peers("otlp_over_grpc") else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let guard = lianlu::otlp::pipeline()
-        .with_endpoint(jaeger.otlp_grpc())
-        .with_resource(resource("otlp-grpc"))
-        .build()
-        .unwrap();
-    record(&guard);
-    check(&jaeger, "otlp-grpc", true);
+    otlp(&jaeger, Protocol::Grpc, &jaeger.otlp_grpc());
 }
 
 #[test]
@@ -138,14 +153,8 @@ fn otlp_over_http() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let guard = lianlu::otlp::pipeline()
-        .with_protocol(lianlu::otlp::Protocol::HttpProtobuf)
-        .with_endpoint(jaeger.otlp_http())
-        .with_resource(resource("otlp-http"))
-        .build()
-        .unwrap();
-    record(&guard);
-    check(&jaeger, "otlp-http", true);
+    otlp(&jaeger, Protocol::HttpProtobuf, &jaeger.otlp_http());
+    otlp(&jaeger, Protocol::HttpJson, &jaeger.otlp_http());
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Batch {
         self.scopes.iter().map(ScopeSpans)
     }
 
-    pub(crate) fn envelope(&self) -> Envelope<'_> {
+    fn envelope(&self) -> Envelope<'_> {
         Envelope {
             resource: &self.resource.bytes,
             schema_url: &self.resource.schema_url,

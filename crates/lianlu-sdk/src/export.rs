@@ -9,7 +9,8 @@ pub trait Export: Send + 'static {
     ///
     /// # Errors
     ///
-    /// How many of the batch's spans were lost, and why.
+    /// How many of the batch's spans were lost, and why. None lost is a warning: what the collector has to
+    /// say about spans that it took.
     fn export(&mut self, batch: &Batch) -> Result<(), Failure>;
 
     /// Called when nothing waits, at intervals of the schedule delay: for exporters that hold

@@ -18,6 +18,11 @@ pub(crate) struct HttpClient {
 
 impl HttpClient {
     /// A client whose requests end after `timeout`, follow no redirect, and go through no proxy.
+    #[cfg(any(
+        feature = "jaeger",
+        feature = "jaeger-remote-sampler",
+        feature = "zipkin"
+    ))]
     pub(crate) fn new(timeout: Duration) -> Self {
         Self::with_roots(timeout, &Roots::default())
     }

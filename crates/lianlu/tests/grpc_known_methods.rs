@@ -270,9 +270,11 @@ async fn by_the_answers_of_a_server() {
     assert_eq!((client, server), (known(UNARY), known(UNARY)));
 }
 
-/// The texts of spans by key, and their names.
+/// A span's name, and its texts with their keys.
+type Texts = (String, Vec<(String, String)>);
+
 #[derive(Clone, Default)]
-struct Exported(Arc<Mutex<Vec<(String, Vec<(String, String)>)>>>);
+struct Exported(Arc<Mutex<Vec<Texts>>>);
 
 impl lianlu_sdk::Export for Exported {
     fn export(&mut self, batch: &lianlu_sdk::Batch) -> Result<(), lianlu_sdk::Failure> {

@@ -31,11 +31,13 @@ pub struct Builder {
 
 /// What a sender needs to know.
 pub(super) struct Settings {
+    #[cfg(feature = "otlp-http")]
     pub(super) protocol: Protocol,
     pub(super) place: Place,
     pub(super) timeout: Duration,
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
+    #[cfg_attr(not(any(feature = "otlp-http", feature = "tls")), allow(dead_code))]
     pub(super) roots: Roots,
 }
 
@@ -139,6 +141,7 @@ impl Builder {
             _ => uri,
         };
         let settings = Settings {
+            #[cfg(feature = "otlp-http")]
             protocol: self.protocol,
             place: Place::new(place),
             timeout: self.timeout,

@@ -1,18 +1,20 @@
-//! The exporter: a batch in, a request or several out.
+//! The exporter: a batch in, a request out.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::Protocol;
 use super::answer::Taken;
 use super::builder::Builder;
 #[cfg(feature = "otlp-grpc")]
 use super::grpc::Grpc;
 #[cfg(feature = "otlp-http")]
 use super::http::Http;
-use super::split::split;
-use super::{MAX_REQUEST, Protocol};
 use crate::batch::Batch;
 use crate::export::{Export, Failure};
+
+/// How much memory is kept from one request to the next: what a usual batch has at most.
+const MAX_KEPT: usize = 4 * 1024 * 1024;
 
 /// Sends spans over OTLP.
 ///
@@ -56,8 +58,7 @@ impl Exporter {
         }
     }
 
-    /// Sends one request, and adds what became of its spans.
-    fn send(&mut self, spans: usize, write: impl FnOnce(&mut Vec<u8>), outcome: &mut Failure) {
+    fn send(&mut self, batch: &Batch) -> Result<Taken, String> {
         // Whoever gave a request up may still hold its bytes.
         if Arc::get_mut(&mut self.request).is_none() {
             self.request = Arc::default();
@@ -65,26 +66,9 @@ impl Exporter {
         let bytes = Arc::make_mut(&mut self.request);
         bytes.clear();
         // One large span is no reason to keep its memory.
-        bytes.shrink_to(MAX_REQUEST);
-        write(bytes);
-        let (lost, reason) = match self.sender.send(&self.request) {
-            Ok(Taken { rejected, message }) => {
-                let rejected = usize::try_from(rejected).unwrap_or(usize::MAX).min(spans);
-                let place = self.sender.place();
-                match (rejected, message.is_empty()) {
-                    (0, true) => return,
-                    (0, false) => (0, format!("{place} says: {message}")),
-                    (_, true) => (rejected, format!("{place} rejected spans")),
-                    (_, false) => (rejected, format!("{place} rejected spans: {message}")),
-                }
-            }
-            Err(reason) => (spans, reason),
-        };
-        // A warning does not hide why spans are gone.
-        if lost > 0 || outcome.lost == 0 {
-            outcome.reason = reason;
-        }
-        outcome.lost += lost;
+        bytes.shrink_to(MAX_KEPT);
+        batch.write_request(bytes);
+        self.sender.send(&self.request)
     }
 }
 
@@ -111,22 +95,18 @@ impl Sender {
 
 impl Export for Exporter {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let mut outcome = Failure::new(0, "");
-        if batch.request_len() <= MAX_REQUEST {
-            let write = |out: &mut Vec<u8>| batch.write_request(out);
-            self.send(batch.len(), write, &mut outcome);
-        } else {
-            let parts = split(batch, MAX_REQUEST)
-                .map_err(|error| Failure::new(batch.len(), error.to_string()))?;
-            for part in parts {
-                self.send(part.spans, |out| part.write_request(out), &mut outcome);
-            }
-        }
-        if outcome.lost == 0 && outcome.reason.is_empty() {
-            Ok(())
-        } else {
-            Err(outcome)
-        }
+        let Taken { rejected, message } = self
+            .send(batch)
+            .map_err(|reason| Failure::new(batch.len(), reason))?;
+        let place = self.sender.place();
+        let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
+        let reason = match (lost, message.is_empty()) {
+            (0, true) => return Ok(()),
+            (0, false) => format!("{place} says: {message}"),
+            (_, true) => format!("{place} rejected spans"),
+            (_, false) => format!("{place} rejected spans: {message}"),
+        };
+        Err(Failure::new(lost.min(batch.len()), reason))
     }
 }
 

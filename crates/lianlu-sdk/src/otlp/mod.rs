@@ -1,13 +1,14 @@
 //! OTLP, the protocol of OpenTelemetry, over gRPC or HTTP.
 //!
 //! ```text
-//!                                  ┌─ as they are ─► gRPC: one message, by a codec of ours
-//! Batch ─► requests of ≤ 4 MiB ────┼─ as they are ─► HTTP: application/x-protobuf
-//!                                  └─ converted ───► HTTP: application/json
+//!                    ┌─ as it is ───► gRPC: one message, by a codec of ours
+//! Batch ─► request ──┼─ as it is ───► HTTP: application/x-protobuf
+//!                    └─ converted ──► HTTP: application/json
 //! ```
 //!
 //! A [`Batch`](crate::Batch) is OTLP already, so nothing is encoded here: its bytes are written behind one
-//! another once, compressed if that is wanted, and sent. It runs on the pipeline's own thread, gRPC with a
+//! another once, compressed if that is wanted, and sent. The pipeline makes batches that any gRPC server
+//! takes, of less than 4 MiB. It runs on the pipeline's own thread, gRPC with a
 //! runtime of its own there, HTTP without any.
 //!
 //! What an answer means is [the specification](https://opentelemetry.io/docs/specs/otlp/)'s: rejected spans
@@ -25,7 +26,6 @@ mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
 mod protocol;
-mod split;
 
 pub use builder::Builder;
 #[doc(hidden)]
@@ -33,9 +33,6 @@ pub use builder::check_certificates;
 pub use compression::Compression;
 pub use exporter::Exporter;
 pub use protocol::Protocol;
-
-/// The largest message that a gRPC server takes unless it is told otherwise.
-const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 /// An answer is read to this size, and no further.
 #[cfg(feature = "otlp-grpc")]

@@ -13,8 +13,7 @@ pub struct SpanCounts {
     pub open: u64,
     /// Ended, and waiting for the exporter or on their way.
     pub waiting: u64,
-    /// Taken by the collector. (What it rejects of a batch that it has taken, OTLP's partial success,
-    /// is in here today.)
+    /// Taken by the collector.
     pub exported: u64,
     /// Lost, by reason.
     pub dropped: Drops,
@@ -26,8 +25,8 @@ pub struct SpanCounts {
 pub struct Drops {
     /// The queue was full: the exporter did not keep up.
     pub queue_full: u64,
-    /// The collector was not there, refused them, or could not take them (a span too large for a UDP
-    /// packet).
+    /// The collector was not there, refused them (all, or those that it rejects in OTLP's partial success),
+    /// or could not take them (a span too large for a UDP packet).
     pub export_failed: u64,
     /// The exporter panicked.
     pub exporter_panicked: u64,

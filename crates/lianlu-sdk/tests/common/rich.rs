@@ -38,12 +38,13 @@ impl SpanProcessor for Kept {
 /// A pipeline whose spans are kept too.
 pub fn kept(exporter: impl lianlu_sdk::Export) -> (Pipeline, Kept) {
     let kept = Kept::default();
-    let mut limits = SpanLimits::default();
-    limits.max_attributes_per_span = 8;
-    limits.max_events_per_span = 2;
-    limits.max_links_per_span = 2;
-    limits.max_attributes_per_event = 2;
-    limits.max_attributes_per_link = 1;
+    let limits = SpanLimits {
+        max_attributes_per_span: 8,
+        max_events_per_span: 2,
+        max_links_per_span: 2,
+        max_attributes_per_event: 2,
+        max_attributes_per_link: 1,
+    };
     let pipeline = pipeline_with(exporter, |provider| {
         provider
             .with_span_processor(kept.clone())
