@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrace::collector::{Config, Reporter};
 use fastrace::local::LocalSpan;
-use fastrace::prelude::SpanRecord;
+use fastrace::prelude::{Span, SpanContext, SpanRecord};
 use fastrace_opentelemetry::OpenTelemetryReporter;
 use http::{HeaderValue, Request, Uri};
 use opentelemetry::InstrumentationScope;
@@ -132,6 +132,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn Pipeline> {
     let config = Config::default().report_interval(REPORT_INTERVAL);
+    super::errors::to_stderr();
     let runtime = match destination {
         Destination::Nowhere => {
             fastrace::set_reporter(Drop(exported.clone()), config);
@@ -153,7 +154,7 @@ pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn
             runtime
         }
     };
-    Box::new(Fastrace(runtime))
+    Box::new(Fastrace { _runtime: runtime })
 }
 
 struct Drop(Exported);
@@ -164,11 +165,25 @@ impl Reporter for Drop {
     }
 }
 
-/// Its connection lives on this runtime.
-struct Fastrace(Option<tokio::runtime::Runtime>);
+struct Fastrace {
+    /// Where its connection lives.
+    _runtime: Option<tokio::runtime::Runtime>,
+}
 
 impl Pipeline for Fastrace {
     fn flush(&self) {
+        settle();
+    }
+}
+
+/// Exports all that this thread has ended. What did not fit into fastrace's queue waits in its thread
+/// until that sends again: so it does, with spans that it takes back at once.
+pub(crate) fn settle() {
+    for _ in 0..QUEUES {
+        Span::root("settle", SpanContext::random()).cancel();
         fastrace::flush();
     }
 }
+
+/// A queue has room for 2,560 spans; this many queues full for what piles up on a busy machine.
+const QUEUES: usize = 16;

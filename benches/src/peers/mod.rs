@@ -2,6 +2,7 @@
 
 pub(crate) mod by_hand;
 pub(crate) mod fastrace;
+mod errors;
 mod lianlu;
 mod meters;
 mod pipeline;

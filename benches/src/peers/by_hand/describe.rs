@@ -19,7 +19,7 @@ pub(crate) fn peer(extensions: &Extensions) -> Option<SocketAddr> {
 }
 
 /// What the caller calls the server.
-pub(crate) fn host<B>(request: &Request<B>) -> Option<&str> {
+pub(super) fn host<B>(request: &Request<B>) -> Option<&str> {
     let authority = request.uri().authority();
     authority
         .map(|authority| authority.as_str())

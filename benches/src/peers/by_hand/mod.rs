@@ -12,5 +12,5 @@ mod describe;
 mod kept;
 mod layer;
 
-pub(crate) use describe::{host, peer};
+pub(crate) use describe::peer;
 pub(crate) use layer::layer;
