@@ -64,20 +64,28 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
 
     let nothing = cpu(arguments, || pace(arguments, |_| ()));
     let (bare, made) = match arguments.maker {
-        Maker::Api if is_fastrace => (nothing, cpu(arguments, || {
-            pace(arguments, fastrace_span);
-            pipeline.shutdown();
-        })),
+        Maker::Api if is_fastrace => (
+            nothing,
+            cpu(arguments, || {
+                pace(arguments, fastrace_span);
+                pipeline.shutdown();
+            }),
+        ),
         Maker::Api => {
             let tracer = global::tracer("bench");
-            (nothing, cpu(arguments, || {
-                pace(arguments, |number| api_span(&tracer, number));
-                pipeline.shutdown();
-            }))
+            (
+                nothing,
+                cpu(arguments, || {
+                    pace(arguments, |number| api_span(&tracer, number));
+                    pipeline.shutdown();
+                }),
+            )
         }
         Maker::Layer => peers::with_grpc_layer!(arguments.peer, false, |layer| {
             let mut bare = Greeter;
-            let bare = cpu(arguments, || pace(arguments, |number| grpc_call(&mut bare, number)));
+            let bare = cpu(arguments, || {
+                pace(arguments, |number| grpc_call(&mut bare, number))
+            });
             let mut traced = layer.layer(Greeter);
             let made = cpu(arguments, || {
                 pace(arguments, |number| grpc_call(&mut traced, number));
@@ -116,13 +124,10 @@ fn pace(arguments: &Arguments, mut make: impl FnMut(u64)) {
 
 fn grpc_call<S, R>(service: &mut S, number: u64)
 where
-    S: tower_service::Service<
-            http::Request<http_body_util::Empty<bytes::Bytes>>,
-            Response = http::Response<R>,
-        >,
+    S: tower_service::Service<http::Request<tonic::body::Body>, Response = http::Response<R>>,
     R: http_body::Body,
 {
-    let request = requests::grpc(Case::Sampled, number, http_body_util::Empty::new());
+    let request = requests::grpc(Case::Sampled, number, tonic::body::Body::empty());
     call(service, request);
 }
 
@@ -142,7 +147,10 @@ pub(crate) fn api_span(tracer: &global::BoxedTracer, number: u64) {
         .span_builder("helloworld.Greeter/SayHello")
         .with_kind(SpanKind::Server)
         .with_attributes(attributes)
-        .start_with_context(tracer, &Context::new().with_remote_span_context(parent(number)));
+        .start_with_context(
+            tracer,
+            &Context::new().with_remote_span_context(parent(number)),
+        );
     span.set_attribute(KeyValue::new("rpc.response.status_code", "OK"));
     span.set_attribute(KeyValue::new("response.bytes", 17));
     span.end();
@@ -172,7 +180,10 @@ pub(crate) fn fastrace_span(number: u64) {
             ("rpc.method", "helloworld.Greeter/SayHello".into()),
             ("server.address", "shop.example".into()),
             ("server.port", "8080".into()),
-            ("network.peer.address", format!("10.0.0.{}", number % 250).into()),
+            (
+                "network.peer.address",
+                format!("10.0.0.{}", number % 250).into(),
+            ),
             ("network.peer.port", std::borrow::Cow::Borrowed("51234")),
             ("user_agent.original", "grpc-go/1.76.0".into()),
             ("order.id", format!("order-{number}").into()),

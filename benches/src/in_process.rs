@@ -163,7 +163,9 @@ where
             continue;
         }
         measured.added.push(with.nanos - without.nanos);
-        measured.added_wall.push(with.nanos_wall - without.nanos_wall);
+        measured
+            .added_wall
+            .push(with.nanos_wall - without.nanos_wall);
         measured.bare.push(without.nanos);
         allocations.0 += without.allocations;
         allocations.1 += with.allocations;

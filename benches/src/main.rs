@@ -57,5 +57,8 @@ fn main() {
 
 /// A child's only line on standard output is its result.
 fn print(result: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string(result).expect("a result is JSON"));
+    println!(
+        "{}",
+        serde_json::to_string(result).expect("a result is JSON")
+    );
 }

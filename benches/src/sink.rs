@@ -53,7 +53,11 @@ pub(crate) fn run() {
     println!("{address}");
     for line in std::io::stdin().lock().lines() {
         line.expect("standard input is text");
-        let error = counts.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = counts
+            .error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(error) = error {
             panic!("a request to the sink: {error}");
         }
@@ -105,12 +109,12 @@ async fn answer(
     } else {
         ("application/x-protobuf", Bytes::new())
     };
-    let body = Full::new(body).with_trailers(async move { (!trailers.is_empty()).then_some(Ok(trailers)) });
+    let body = Full::new(body)
+        .with_trailers(async move { (!trailers.is_empty()).then_some(Ok(trailers)) });
     let mut response = Response::new(body.boxed());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(content_type),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }
 

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Version, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use lianlu_sdk::{Export, Failure, Limits, Processor};
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::allocations;
 use crate::caller::call;
@@ -20,6 +21,8 @@ const WARM_UP: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
+    /// Without the layer: what the caller and the service take, and all cases have in them.
+    Bare,
     /// A sampled parent, and nothing besides.
     Sampled,
     /// The same with the body type of a tonic server, in which the layer counts messages.
@@ -31,7 +34,8 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Bare,
         Self::Sampled,
         Self::SampledTonicBody,
         Self::SampledTracestate,
@@ -42,6 +46,7 @@ impl Case {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Bare => "bare",
             Self::Sampled => "sampled",
             Self::SampledTonicBody => "sampled-tonic-body",
             Self::SampledTracestate => "sampled-tracestate",
@@ -66,18 +71,17 @@ pub(crate) fn run(case: Case, calls: usize) -> u64 {
         layer
     };
     match case {
-        Case::SampledTonicBody => count(layer, case, calls, Body::empty),
-        _ => count(layer, case, calls, || ()),
+        Case::Bare => count(Greeter, case, calls, || ()),
+        Case::SampledTonicBody => count(layer.layer(Greeter), case, calls, Body::empty),
+        _ => count(layer.layer(Greeter), case, calls, || ()),
     }
 }
 
-fn count<B: 'static>(
-    layer: lianlu::ServerLayer,
-    case: Case,
-    calls: usize,
-    body: impl Fn() -> B,
-) -> u64 {
-    let mut service = layer.layer(Greeter);
+fn count<S, B, R>(mut service: S, case: Case, calls: usize, body: impl Fn() -> B) -> u64
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: http_body::Body,
+{
     let requests = (0..WARM_UP + calls).map(|number| request(case, number, body()));
     let mut requests: Vec<_> = requests.collect();
     for request in requests.drain(..WARM_UP) {
@@ -108,7 +112,10 @@ fn request<B>(case: Case, number: usize, body: B) -> Request<B> {
     *request.uri_mut() =
         http::Uri::from_static("http://shop.example:8080/helloworld.Greeter/SayHello");
     let flags = if case == Case::Unsampled { "00" } else { "01" };
-    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{:016x}-{flags}", number + 1);
+    let traceparent = format!(
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-{:016x}-{flags}",
+        number + 1
+    );
     let headers = request.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "application/grpc"),

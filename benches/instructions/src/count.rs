@@ -53,7 +53,10 @@ fn instructions(case: Case, calls: u64) -> u64 {
         .find_map(|line| line.split_once("Collected : "))
         .unwrap_or_else(|| panic!("callgrind has not said what it has collected:\n{text}"));
     let collected = collected.1.trim().parse().expect("it prints a number");
-    assert!(collected > calls, "the calls were not seen by callgrind:\n{text}");
+    assert!(
+        collected > calls,
+        "the calls were not seen by callgrind:\n{text}"
+    );
     collected
 }
 
@@ -61,6 +64,10 @@ fn run(command: &mut Command) -> Output {
     let output = command.output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{stderr}",
+        output.status
+    );
     output
 }

@@ -61,7 +61,9 @@ pub(crate) fn check(file: &Path) -> ExitCode {
         fell |= change < -TOLERANCE || now.allocations < before.allocations;
     }
     if fell {
-        println!("Some need less than before: run with --update, or what is won here may be lost again.");
+        println!(
+            "Some need less than before: run with --update, or what is won here may be lost again."
+        );
     }
     if ok {
         ExitCode::SUCCESS

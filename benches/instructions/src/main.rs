@@ -29,7 +29,10 @@ fn main() -> ExitCode {
     match *arguments {
         ["call", case, calls] => {
             let case = Case::named(case).expect("a case of this bench");
-            println!("{}", calls::run(case, calls.parse().expect("a number of calls")));
+            println!(
+                "{}",
+                calls::run(case, calls.parse().expect("a number of calls"))
+            );
             ExitCode::SUCCESS
         }
         ["check", file] => expected::check(Path::new(file)),

@@ -6,7 +6,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use tonic::transport::server::TcpConnectInfo;
 
 /// What the caller sends along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Case {
     /// A parent that is sampled.
@@ -44,7 +46,11 @@ impl Case {
 pub(crate) fn traceparent(number: u64, flags: &str) -> String {
     // Spread over all bytes, as real ids are. An even number could end up as the invalid id 0.
     let id = (number | 1 << 63).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    format!("00-{:016x}{id:016x}-{:016x}-{flags}", id.rotate_left(32), id.rotate_left(17))
+    format!(
+        "00-{:016x}{id:016x}-{:016x}-{flags}",
+        id.rotate_left(32),
+        id.rotate_left(17)
+    )
 }
 
 fn trace_headers(headers: &mut HeaderMap, case: Case, number: u64) {

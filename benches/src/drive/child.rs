@@ -71,7 +71,10 @@ impl Service {
         let mut stdout = BufReader::new(child.stdout.take().expect("it was asked for"));
         let mut address = String::new();
         let read = stdout.read_line(&mut address);
-        assert!(read.is_ok() && !address.is_empty(), "{command:?} did not start");
+        assert!(
+            read.is_ok() && !address.is_empty(),
+            "{command:?} did not start"
+        );
         Self {
             child,
             stdin,
@@ -124,7 +127,11 @@ impl Sink {
 
     /// What has arrived since this was asked last.
     pub(super) fn arrived(&mut self) -> Arrived {
-        let stdin = self.0.stdin.as_mut().expect("it is open until the sink stops");
+        let stdin = self
+            .0
+            .stdin
+            .as_mut()
+            .expect("it is open until the sink stops");
         stdin.write_all(b"\n").expect("the sink lives");
         let mut line = String::new();
         let read = self.0.stdout.read_line(&mut line);

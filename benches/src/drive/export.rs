@@ -60,7 +60,9 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
         .map(|row| (row.maker, row.protocol, row.cpu.median))
         .collect();
     for row in &mut rows {
-        let ours = ours.iter().find(|it| (it.0, it.1) == (row.maker, row.protocol));
+        let ours = ours
+            .iter()
+            .find(|it| (it.0, it.1) == (row.maker, row.protocol));
         row.times_lianlu = ratio(row.cpu.median, ours.map_or(f64::NAN, |it| it.2));
     }
     rows
@@ -78,7 +80,10 @@ fn measure(plan: &(Peer, Maker, Protocol), spans: u64, sink: &mut Sink) -> Sampl
         .env(LARGE_QUEUE.0, LARGE_QUEUE.1);
     let measured: Measured = child::result(&mut command);
     let arrived = sink.arrived();
-    assert_eq!(arrived.spans, measured.spans, "spans arrived from {command:?}");
+    assert_eq!(
+        arrived.spans, measured.spans,
+        "spans arrived from {command:?}"
+    );
     let besides = match maker {
         Maker::Layer => measured.bare_cpu,
         Maker::Api => measured.idle_cpu,

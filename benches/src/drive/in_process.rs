@@ -77,9 +77,10 @@ fn plans() -> Vec<Plan> {
     }
     plans.push(plan(grpc, Case::Sampled, empty, Peer::LianluNoProvider));
     for case in [Case::Sampled, Case::Unsampled] {
-        for body in [RequestBody::Full, RequestBody::Tonic] {
-            plans.push(plan(grpc, case, body, Peer::Lianlu));
-        }
+        plans.push(plan(grpc, case, RequestBody::Full, Peer::Lianlu));
+        // What a tonic server's layers get. Ours looks into it, and so has two attributes more.
+        let peers = [Peer::Lianlu, Peer::Sdk, Peer::TowerOtel, Peer::FastraceFull];
+        plans.extend(peers.map(|peer| plan(grpc, case, RequestBody::Tonic, peer)));
         plans.extend(HTTP.map(|peer| plan(http, case, empty, peer)));
     }
     plans
@@ -99,12 +100,13 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
     let mut rows: Vec<_> = rows.map(|(plan, measured)| row(*plan, measured)).collect();
     let lianlu: Vec<_> = rows
         .iter()
-        .filter(|row| row.peer == Peer::Lianlu && row.body == RequestBody::Empty)
-        .map(|row| (row.transport, row.case, row.added.median))
+        .filter(|row| row.peer == Peer::Lianlu)
+        .map(|row| (row.transport, row.case, row.body, row.added.median))
         .collect();
     for row in &mut rows {
-        let ours = lianlu.iter().find(|it| (it.0, it.1) == (row.transport, row.case));
-        let ours = ours.map_or(f64::NAN, |it| it.2);
+        let like_it = (row.transport, row.case, row.body);
+        let ours = lianlu.iter().find(|it| (it.0, it.1, it.2) == like_it);
+        let ours = ours.map_or(f64::NAN, |it| it.3);
         row.times_lianlu = ratio(row.added.median, ours);
     }
     rows
@@ -121,7 +123,10 @@ fn measure(plan: Plan, samples: usize) -> Measured {
     let measured: Measured = child::result(&mut command);
     let exports = plan.case.exports() && plan.peer.kind() != Kind::None;
     let wanted = if exports { measured.spans_made } else { 0 };
-    assert_eq!(measured.spans_exported, wanted, "spans exported by {command:?}");
+    assert_eq!(
+        measured.spans_exported, wanted,
+        "spans exported by {command:?}"
+    );
     measured
 }
 

@@ -112,7 +112,9 @@ fn variants() -> Vec<Variant> {
         let common = common.into_iter().chain([Peer::TracingOtel]);
         let of_axum = [Peer::OtelTower, Peer::TowerHttpOtel];
         let of_axum = of_axum.into_iter().filter(|_| is_axum);
-        let peers = common.chain(of_axum).chain([Peer::Fastrace, Peer::FastraceFull]);
+        let peers = common
+            .chain(of_axum)
+            .chain([Peer::Fastrace, Peer::FastraceFull]);
         variants.extend(peers.map(|peer| (server(peer), false)));
         variants.push((server(Peer::Lianlu), true));
     }
@@ -153,11 +155,19 @@ pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
     for round in 1..=rounds {
         super::tell(&format!("servers, round {round} of {rounds}"));
         for (variant, samples) in variants.iter().zip(&mut samples) {
-            samples.push(measure(*variant, rate(variant.0), millis, go_peer, &mut sink));
+            samples.push(measure(
+                *variant,
+                rate(variant.0),
+                millis,
+                go_peer,
+                &mut sink,
+            ));
         }
     }
     let untraced = |server: Server| {
-        let place = variants.iter().position(|it| *it == (server.untraced(), false));
+        let place = variants
+            .iter()
+            .position(|it| *it == (server.untraced(), false));
         &samples[place.expect("each server is there without tracing too")]
     };
     let rows = variants.iter().zip(&samples);
@@ -172,13 +182,7 @@ fn half_of_its_most(server: Server, millis: u64, go_peer: &Path, sink: &Sink) ->
     (measured.calls as f64 / measured.seconds / 2.0).round()
 }
 
-fn measure(
-    variant: Variant,
-    rate: f64,
-    millis: u64,
-    go_peer: &Path,
-    sink: &mut Sink,
-) -> Sample {
+fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut Sink) -> Sample {
     let (server, unsampled) = variant;
     let mut command = child::pinned(&server.command(go_peer, sink), 0, 0);
     command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
@@ -192,7 +196,11 @@ fn measure(
         assert_eq!(arrived, 0, "spans from {variant:?}");
     } else {
         assert!(arrived > 0, "no spans from {variant:?}");
-        let all = if server.is_ours() { arrived == calls } else { arrived <= calls };
+        let all = if server.is_ours() {
+            arrived == calls
+        } else {
+            arrived <= calls
+        };
         assert!(all, "{arrived} spans from {variant:?} for {calls} calls");
     }
     Sample {

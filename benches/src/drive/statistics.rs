@@ -30,7 +30,10 @@ fn quantile(sorted: &[f64], quantile: f64) -> f64 {
         panic!("nothing was measured");
     };
     let place = quantile * last as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    let (below, above) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
     below + (above - below) * place.fract()
 }
 

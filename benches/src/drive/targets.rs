@@ -32,7 +32,11 @@ pub(super) fn of(results: &Results) -> Vec<Target> {
     if !results.servers.is_empty() {
         servers(results, &mut targets);
     }
-    if let Some(row) = results.threads.iter().find(|row| row.pipeline == Kind::Lianlu) {
+    if let Some(row) = results
+        .threads
+        .iter()
+        .find(|row| row.pipeline == Kind::Lianlu)
+    {
         let what = "spans a second, two threads against one";
         targets.push(target(what, 1.8, true, row.gain));
     }
@@ -49,7 +53,11 @@ fn target(what: &str, wanted: f64, at_least: bool, got: f64) -> Target {
         wanted,
         at_least,
         got,
-        reached: if at_least { got >= wanted } else { got <= wanted },
+        reached: if at_least {
+            got >= wanted
+        } else {
+            got <= wanted
+        },
     }
 }
 
@@ -74,7 +82,11 @@ fn in_process(rows: &[in_process::Row], targets: &mut Vec<Target>) {
         let got = row(case, Peer::Lianlu).added.median / row(case, peer).added.median;
         targets.push(at_most(&what, wanted, got));
     }
-    for (case, wanted) in [(Case::Sampled, 2.0), (Case::Unsampled, 1.0), (Case::Off, 0.0)] {
+    for (case, wanted) in [
+        (Case::Sampled, 2.0),
+        (Case::Unsampled, 1.0),
+        (Case::Off, 0.0),
+    ] {
         let what = format!("heap allocations in process, {case:?}");
         // Exact, but for what grows once in a thousand calls.
         let got = row(case, Peer::Lianlu).allocations;
@@ -97,7 +109,10 @@ fn export(results: &Results, targets: &mut Vec<Target>) {
         (Peer::Sdk, Maker::Api),
         (Peer::Fastrace, Maker::Api),
     ] {
-        let what = format!("CPU for an exported span, made by the {maker:?}, against {}", peer.name());
+        let what = format!(
+            "CPU for an exported span, made by the {maker:?}, against {}",
+            peer.name()
+        );
         let got = cpu(Peer::Lianlu, maker) / cpu(peer, maker);
         targets.push(at_most(&what, 1.0 / 6.0, got));
     }
@@ -115,7 +130,10 @@ fn servers(results: &Results, targets: &mut Vec<Target>) {
             Server::Axum(_) => "axum",
             _ => "tonic",
         };
-        for (peer, wanted) in [(Peer::TowerOtel, 1.0 / 4.0), (Peer::FastraceFull, 1.0 / 3.0)] {
+        for (peer, wanted) in [
+            (Peer::TowerOtel, 1.0 / 4.0),
+            (Peer::FastraceFull, 1.0 / 3.0),
+        ] {
             let what = format!("CPU added to a call, {kind}, against {}", peer.name());
             let theirs = row(server(peer)).cpu_added.median;
             targets.push(at_most(&what, wanted, ours.cpu_added.median / theirs));

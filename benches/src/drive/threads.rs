@@ -64,6 +64,9 @@ fn measure(kind: Kind, threads: usize, bursts: usize) -> Measured {
         .args(["--bursts", &bursts.to_string()])
         .env(LARGE_QUEUE.0, LARGE_QUEUE.1);
     let measured: Measured = child::result(&mut command);
-    assert_eq!(measured.spans_exported, measured.spans_made, "spans exported by {command:?}");
+    assert_eq!(
+        measured.spans_exported, measured.spans_made,
+        "spans exported by {command:?}"
+    );
     measured
 }

@@ -15,7 +15,8 @@ impl Default for Latencies {
 
 impl Latencies {
     pub(super) fn record(&mut self, duration: Duration) {
-        self.0.saturating_record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        self.0
+            .saturating_record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// In microseconds.

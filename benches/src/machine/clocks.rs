@@ -39,9 +39,7 @@ impl Moment {
 }
 
 fn of_this_thread() -> Duration {
-    Duration::from(
-        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock"),
-    )
+    Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock"))
 }
 
 /// CPU time of the whole process, user's and system's.

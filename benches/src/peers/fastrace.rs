@@ -53,6 +53,7 @@ pub(crate) struct WithProperties<S>(S);
 impl<S, B> Service<Request<B>> for WithProperties<S>
 where
     S: Service<Request<B>>,
+    B: 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -68,6 +69,7 @@ where
             // Counted references, not copies: what isn't sampled must not pay for strings.
             uri: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
+            counts_messages: super::by_hand::counts_messages::<B>(),
             added: false,
             inner: self.0.call(request),
         }
@@ -80,6 +82,7 @@ pin_project_lite::pin_project! {
         peer: Option<SocketAddr>,
         uri: Uri,
         host: Option<HeaderValue>,
+        counts_messages: bool,
         added: bool,
         #[pin]
         inner: F,
@@ -93,19 +96,31 @@ impl<F: Future> Future for AddProperties<F> {
         let this = self.project();
         if !std::mem::replace(this.added, true) {
             let host = this.host.as_ref().and_then(|host| host.to_str().ok());
-            let host = this.uri.authority().map_or(host, |host| Some(host.as_str()));
+            let host = this
+                .uri
+                .authority()
+                .map_or(host, |host| Some(host.as_str()));
             LocalSpan::add_properties(|| {
                 properties(*this.peer, this.uri.path(), host.unwrap_or_default())
             });
+            if *this.counts_messages {
+                LocalSpan::add_properties(|| MESSAGES);
+            }
         }
         this.inner.poll(cx)
     }
 }
 
+/// Of the request. Where they can't be counted, ours has none either.
+const MESSAGES: [(&str, &str); 2] = [
+    ("lianlu.rpc.request.messages", "1"),
+    ("lianlu.rpc.request.bytes", "12"),
+];
+
 type Property = (Cow<'static, str>, Cow<'static, str>);
 
-/// Eleven, and the kind, which becomes the span's. Static strings where one could have them.
-fn properties(peer: Option<SocketAddr>, path: &str, host: &str) -> [Property; 12] {
+/// Nine, and the kind, which becomes the span's. Static strings where one could have them.
+fn properties(peer: Option<SocketAddr>, path: &str, host: &str) -> [Property; 10] {
     let (address, port) = peer.map_or_else(Default::default, |peer| {
         (peer.ip().to_string(), peer.port().to_string())
     });
@@ -120,8 +135,6 @@ fn properties(peer: Option<SocketAddr>, path: &str, host: &str) -> [Property; 12
         ("network.peer.address".into(), address.into()),
         ("network.peer.port".into(), port.into()),
         ("rpc.response.status_code".into(), "OK".into()),
-        ("lianlu.rpc.request.messages".into(), "1".into()),
-        ("lianlu.rpc.request.bytes".into(), "12".into()),
         ("lianlu.rpc.response.messages".into(), "1".into()),
         ("lianlu.rpc.response.bytes".into(), "17".into()),
     ]

@@ -29,7 +29,11 @@ pub(crate) fn layer(variant: Variant, off: bool) -> lianlu::ServerLayer {
         }
         Variant::SdkMetrics => layer.with_meter_provider(super::meters::sdk()),
     };
-    if off { layer.with_filter(|_| false) } else { layer }
+    if off {
+        layer.with_filter(|_| false)
+    } else {
+        layer
+    }
 }
 
 struct Drop(Exported);

@@ -1,8 +1,8 @@
 //! Who is measured: a layer, and the pipeline behind it.
 
 pub(crate) mod by_hand;
-pub(crate) mod fastrace;
 mod errors;
+pub(crate) mod fastrace;
 mod lianlu;
 mod meters;
 mod pipeline;

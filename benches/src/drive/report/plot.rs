@@ -66,7 +66,11 @@ text {{ fill: #57606a }}
     );
     let mut y = LINE;
     for chart in charts {
-        let _ = writeln!(svg, r#"<text class="title" x="8" y="{y}">{}</text>"#, chart.title);
+        let _ = writeln!(
+            svg,
+            r#"<text class="title" x="8" y="{y}">{}</text>"#,
+            chart.title
+        );
         let most = chart.bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
         for bar in &chart.bars {
             y += LINE;

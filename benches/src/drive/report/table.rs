@@ -76,13 +76,33 @@ fn in_process(results: &Results, text: &mut String) {
         (Transport::Grpc, Case::Sampled, "gRPC, sampled parent"),
         (Transport::Grpc, Case::Unsampled, "gRPC, parent not sampled"),
         (Transport::Grpc, Case::Off, "gRPC, switched off"),
-        (Transport::Grpc, Case::Tracestate, "gRPC, tracestate of two members"),
-        (Transport::Grpc, Case::Baggage, "gRPC, tracestate and baggage of three"),
-        (Transport::Http, Case::Sampled, "HTTP on axum, sampled parent"),
-        (Transport::Http, Case::Unsampled, "HTTP on axum, parent not sampled"),
+        (
+            Transport::Grpc,
+            Case::Tracestate,
+            "gRPC, tracestate of two members",
+        ),
+        (
+            Transport::Grpc,
+            Case::Baggage,
+            "gRPC, tracestate and baggage of three",
+        ),
+        (
+            Transport::Http,
+            Case::Sampled,
+            "HTTP on axum, sampled parent",
+        ),
+        (
+            Transport::Http,
+            Case::Unsampled,
+            "HTTP on axum, parent not sampled",
+        ),
     ] {
         let title = format!("Added to a call in process: {title}");
-        head(text, &title, &["", "time added", "against lianlu", "allocations"]);
+        head(
+            text,
+            &title,
+            &["", "time added", "against lianlu", "allocations"],
+        );
         let rows = results.in_process.iter();
         for row in rows.filter(|row| (row.transport, row.case) == (transport, case)) {
             let body = match row.body {
@@ -105,7 +125,14 @@ fn in_process(results: &Results, text: &mut String) {
 
 fn export(results: &Results, text: &mut String) {
     let title = "CPU for a span that has arrived in another process";
-    let columns = ["", "CPU", "against lianlu", "attributes", "bytes", "spans a request"];
+    let columns = [
+        "",
+        "CPU",
+        "against lianlu",
+        "attributes",
+        "bytes",
+        "spans a request",
+    ];
     head(text, title, &columns);
     for row in &results.export {
         let peer = match row.peer {
@@ -172,8 +199,18 @@ fn servers(results: &Results, text: &mut String) {
 }
 
 fn threads(results: &Results, text: &mut String) {
-    let columns = ["", "one thread", "two threads", "gain", "gain by their own CPU time"];
-    head(text, "Spans a second, ten attributes, exported to nowhere", &columns);
+    let columns = [
+        "",
+        "one thread",
+        "two threads",
+        "gain",
+        "gain by their own CPU time",
+    ];
+    head(
+        text,
+        "Spans a second, ten attributes, exported to nowhere",
+        &columns,
+    );
     for row in &results.threads {
         let _ = writeln!(
             text,
@@ -188,7 +225,14 @@ fn threads(results: &Results, text: &mut String) {
 }
 
 fn memory(results: &Results, text: &mut String) {
-    let columns = ["", "before", "peak", "after", "spans made a second", "arrived"];
+    let columns = [
+        "",
+        "before",
+        "peak",
+        "after",
+        "spans made a second",
+        "arrived",
+    ];
     head(text, "Resident memory in a burst, over OTLP/gRPC", &columns);
     for row in &results.memory {
         let _ = writeln!(
@@ -205,7 +249,11 @@ fn memory(results: &Results, text: &mut String) {
 }
 
 fn targets(results: &Results, text: &mut String) {
-    head(text, "What lianlu has set itself", &["", "wanted", "got", ""]);
+    head(
+        text,
+        "What lianlu has set itself",
+        &["", "wanted", "got", ""],
+    );
     for it in &results.targets {
         let _ = writeln!(
             text,

@@ -1,5 +1,6 @@
 //! A request's attributes.
 
+use std::any::TypeId;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, MatchedPath};
@@ -29,6 +30,12 @@ pub(super) fn host<B>(request: &Request<B>) -> Option<&str> {
 pub(super) fn is_grpc<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether a request's messages can be counted: our layer does so in bodies of tonic's type alone, and
+/// the others here must not do more than it does.
+pub(crate) fn counts_messages<B: 'static>() -> bool {
+    TypeId::of::<B>() == TypeId::of::<tonic::body::Body>()
 }
 
 /// The span's name and the attributes that are known at its start.

@@ -13,7 +13,12 @@ impl<K: Hash + Eq, V: Clone> Kept<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        if let Some(value) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+        if let Some(value) = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+        {
             return value.clone();
         }
         let value = make();

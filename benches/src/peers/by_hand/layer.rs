@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::ByHandBody;
-use super::describe::{is_grpc, start};
+use super::describe::{counts_messages, is_grpc, start};
 
 /// Over the global provider, which has to be there.
 pub(crate) fn layer() -> ByHand {
@@ -47,7 +47,7 @@ pub(crate) struct ByHandService<S> {
 impl<S, B, R> Service<Request<B>> for ByHandService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    B: http_body::Body,
+    B: http_body::Body + 'static,
 {
     type Response = Response<ByHandBody<R>>;
     type Error = S::Error;
@@ -63,7 +63,7 @@ where
         });
         let (name, mut attributes) = start(&request);
         let is_grpc = is_grpc(&request);
-        if is_grpc {
+        if is_grpc && counts_messages::<B>() {
             let size = request.body().size_hint().exact().unwrap_or(0);
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             attributes.push(KeyValue::new("lianlu.rpc.request.messages", 1));
@@ -117,6 +117,8 @@ where
             context.span().set_attribute(status);
         }
         let is_grpc = *this.is_grpc;
-        Poll::Ready(Ok(response.map(|body| ByHandBody::new(body, context, is_grpc))))
+        Poll::Ready(Ok(
+            response.map(|body| ByHandBody::new(body, context, is_grpc))
+        ))
     }
 }
