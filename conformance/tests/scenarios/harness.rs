@@ -177,7 +177,7 @@ impl Harness {
     }
 
     /// A provider for a scenario's own spans.
-    pub fn tracers(&self) -> &opentelemetry_sdk::trace::SdkTracerProvider {
+    pub fn tracers(&self) -> &lianlu::TracerProvider {
         self.guard.tracer_provider()
     }
 

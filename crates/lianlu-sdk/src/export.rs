@@ -1,6 +1,6 @@
 //! What an exporter is to the pipeline.
 
-use opentelemetry_sdk::trace::SpanData;
+use crate::batch::Batch;
 
 /// Takes finished spans out of the process. Runs on the pipeline's own thread, one call at a time,
 /// and may block there for as long as its own time-out allows.
@@ -10,7 +10,7 @@ pub trait Export: Send + 'static {
     /// # Errors
     ///
     /// How many of the batch's spans were lost, and why.
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure>;
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure>;
 
     /// Called when nothing waits, at intervals of the schedule delay: for exporters that hold
     /// something back themselves.
@@ -21,7 +21,7 @@ pub trait Export: Send + 'static {
 }
 
 impl Export for Box<dyn Export> {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         (**self).export(batch)
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+use crate::roots::Roots;
+
 /// A collector's answer is read to this size, and no further.
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
@@ -17,14 +19,15 @@ pub(crate) struct HttpClient {
 impl HttpClient {
     /// A client whose requests end after `timeout`, follow no redirect, and go through no proxy.
     pub(crate) fn new(timeout: Duration) -> Self {
+        Self::with_roots(timeout, &Roots::default())
+    }
+
+    /// The same, and `https` trusts these certificates.
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
+    pub(crate) fn with_roots(timeout: Duration, roots: &Roots) -> Self {
         let config = Agent::config_builder();
         #[cfg(feature = "tls")]
-        let config = config.tls_config(
-            // The system's certificates, so that a collector may have a company's own.
-            ureq::tls::TlsConfig::builder()
-                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-                .build(),
-        );
+        let config = config.tls_config(roots.for_ureq());
         let config = config
             .timeout_global(Some(timeout))
             .max_redirects(0)
@@ -37,16 +40,12 @@ impl HttpClient {
         }
     }
 
-    /// Sends the request, and reads the answer. One whose body can't be read, or is longer than 4 MiB,
-    /// has an empty body: the status has said all that counts.
+    /// Sends the request, and reads the answer. Its body is an error where it can't be read to its end, or
+    /// is longer than 4 MiB.
     #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-    pub(crate) fn send(
-        &self,
-        request: http::Request<Vec<u8>>,
-    ) -> Result<http::Response<Vec<u8>>, ureq::Error> {
+    pub(crate) fn send(&self, request: http::Request<&[u8]>) -> Result<Answer, ureq::Error> {
         let (head, mut body) = self.agent.run(request)?.into_parts();
         let body = body.with_config().limit(MAX_RESPONSE).read_to_vec();
-        let body = body.unwrap_or_default();
         Ok(http::Response::from_parts(head, body))
     }
 
@@ -62,3 +61,6 @@ impl HttpClient {
         Ok((head.status, body))
     }
 }
+
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+pub(crate) type Answer = http::Response<Result<Vec<u8>, ureq::Error>>;

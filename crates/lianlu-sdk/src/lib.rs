@@ -15,13 +15,13 @@
 //! exporters directly:
 //!
 //! ```
-//! use lianlu_sdk::{Export, Failure, Limits, Processor};
-//! use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+//! use lianlu_sdk::{Batch, Export, Failure, Limits, Processor};
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
 //!
 //! struct Print;
 //!
 //! impl Export for Print {
-//!     fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+//!     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
 //!         println!("{} spans", batch.len());
 //!         Ok(())
 //!     }
@@ -37,9 +37,13 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "jaeger", feature = "otlp-grpc"))]
+mod basic_auth;
+mod batch;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub mod console;
+mod encode;
 mod endpoint;
 mod error;
 mod export;
@@ -52,18 +56,35 @@ pub mod jaeger;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
 pub mod otlp;
 mod pipeline;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod place;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 mod post;
-#[cfg(any(feature = "jaeger", feature = "zipkin", feature = "console"))]
-mod resource;
+mod provider;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod quote;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+mod roots;
 pub mod sampling;
-mod value_length;
+#[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
+mod value;
 #[cfg(feature = "zipkin")]
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
 pub mod zipkin;
 
+pub use batch::{Batch, ScopeSpans};
 pub use endpoint::check_endpoint;
 pub use error::{FlushError, OptionError};
 pub use export::{Export, Failure};
 pub use pipeline::{Drops, Handle, Limits, Notice, Processor, SpanCounts};
-pub use value_length::ValueLength;
+pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

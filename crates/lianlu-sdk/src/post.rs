@@ -1,21 +1,20 @@
 //! One batch, one request: how the exporters of Jaeger and Zipkin post.
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 
 use crate::http_client::HttpClient;
-
-/// How much of an error's body is quoted.
-const MAX_QUOTE: usize = 200;
+use crate::place::Place;
+use crate::quote::quote;
 
 /// Posts a batch; `Err` says what a person needs to know.
 pub(crate) fn post(
     client: &HttpClient,
-    uri: &Uri,
+    place: &Place,
     content_type: &'static str,
     authorization: Option<&HeaderValue>,
-    body: Vec<u8>,
+    body: &[u8],
 ) -> Result<(), String> {
-    let mut request = http::Request::post(uri)
+    let mut request = http::Request::post(place.uri())
         .header(http::header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| error.to_string())?;
@@ -23,34 +22,17 @@ pub(crate) fn post(
         let headers = request.headers_mut();
         headers.insert(http::header::AUTHORIZATION, value.clone());
     }
-    let place = display(uri);
     match client.send(request) {
-        Ok(response) if response.status().is_success() => Ok(()),
-        Ok(response) => Err(format!(
-            "{place} answered {}: {}",
-            response.status(),
-            quote(response.body())
-        )),
+        // Whatever the body is: the status has said all that counts.
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => {
+            let said = answer.body().as_deref().unwrap_or_default();
+            Err(format!(
+                "{place} answered {}: {}",
+                answer.status(),
+                quote(&String::from_utf8_lossy(said))
+            ))
+        }
         Err(error) => Err(format!("{place}: {error}")),
     }
-}
-
-/// The endpoint without credentials.
-fn display(uri: &Uri) -> String {
-    let host = uri.host().unwrap_or_default();
-    let port = uri
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    let scheme = uri.scheme_str().unwrap_or_default();
-    format!("{scheme}://{host}{port}{}", uri.path())
-}
-
-fn quote(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line = text.lines().next().unwrap_or_default();
-    line.chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_QUOTE)
-        .collect()
 }

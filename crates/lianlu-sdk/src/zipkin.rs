@@ -4,28 +4,25 @@
 //! [mapping](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/).
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::Uri;
+use lianlu_wire::otlp::{self, Event, KeyValue, ReadError, Scope};
 use lianlu_wire::zipkin::{Annotation, Endpoint, Kind, Span, encode_spans};
-use opentelemetry::trace::{Event, SpanId, SpanKind, Status};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
+use crate::batch::Batch;
 use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
 use crate::export::{Export, Failure};
 use crate::http_client::HttpClient;
+use crate::place::Place;
 use crate::post::post;
-use crate::resource::service_name;
+use crate::value::{service_name, text};
 
 /// Sends spans to Zipkin, or whatever takes its format.
 #[derive(Debug)]
 pub struct Exporter {
-    uri: Uri,
+    place: Place,
     client: HttpClient,
-    service_name: String,
 }
 
 impl Exporter {
@@ -38,132 +35,113 @@ impl Exporter {
         option: &'static str,
         endpoint: &str,
         timeout: Duration,
-        resource: &Resource,
     ) -> Result<Self, OptionError> {
         Ok(Self {
-            uri: check_endpoint(option, endpoint)?,
+            place: Place::new(check_endpoint(option, endpoint)?),
             client: HttpClient::new(timeout),
-            service_name: service_name(resource),
         })
-    }
-
-    fn send(&self, batch: &[SpanData]) -> Result<(), Failure> {
-        let lost = |reason: String| Failure::new(batch.len(), reason);
-        let spans: Vec<_> = batch.iter().map(|data| self.span(data)).collect();
-        let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
-        post(&self.client, &self.uri, "application/json", None, body).map_err(lost)
-    }
-
-    fn span<'a>(&'a self, span: &'a SpanData) -> Span<'a> {
-        let context = &span.span_context;
-        let parent = span.parent_span_id;
-        Span {
-            trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
-            id: u64::from_be_bytes(context.span_id().to_bytes()),
-            parent_id: (parent != SpanId::INVALID).then(|| u64::from_be_bytes(parent.to_bytes())),
-            name: Cow::Borrowed(&span.name),
-            kind: match span.span_kind {
-                SpanKind::Client => Some(Kind::Client),
-                SpanKind::Server => Some(Kind::Server),
-                SpanKind::Producer => Some(Kind::Producer),
-                SpanKind::Consumer => Some(Kind::Consumer),
-                SpanKind::Internal => None,
-            },
-            timestamp: Some(micros(span.start_time)),
-            // Zipkin takes 0 for "not known".
-            duration: Some(
-                as_micros(
-                    span.end_time
-                        .duration_since(span.start_time)
-                        .unwrap_or_default(),
-                )
-                .max(1),
-            ),
-            local_endpoint: Endpoint {
-                service_name: Cow::Borrowed(&self.service_name),
-                ..Endpoint::default()
-            },
-            annotations: span.events.iter().map(annotation).collect(),
-            tags: tags(span),
-            ..Span::default()
-        }
     }
 }
 
 impl Export for Exporter {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
-        self.send(&batch)
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let lost = |reason: String| Failure::new(batch.len(), reason);
+        let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
+        let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
+        post(&self.client, &self.place, "application/json", None, &body).map_err(lost)
     }
 }
 
-impl SpanExporter for Exporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.send(&batch)
-            .map_err(|failure| OTelSdkError::InternalFailure(failure.to_string()))
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.service_name = service_name(resource);
-    }
-}
-
-fn tags(span: &SpanData) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    let mut tags: Vec<(Cow<'_, str>, Cow<'_, str>)> = span
-        .attributes
-        .iter()
-        .map(|attribute| (attribute.key.as_str().into(), attribute.value.as_str()))
-        .collect();
-    match &span.status {
-        Status::Unset => {}
-        Status::Ok => tags.push(("otel.status_code".into(), "OK".into())),
-        Status::Error { description } => {
-            tags.push(("otel.status_code".into(), "ERROR".into()));
-            tags.push(("error".into(), Cow::Borrowed(description)));
-            if !description.is_empty() {
-                // Collectors read the description under this key, and any `error` as a flag.
-                let description = Cow::Borrowed(&**description);
-                tags.push(("otel.status_description".into(), description));
-            }
+fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
+    let service = service_name(&batch.parse_resource()?)?;
+    let mut spans = Vec::with_capacity(batch.len());
+    for of_scope in batch.scopes() {
+        let scope = of_scope.parse_scope()?;
+        for it in of_scope.spans() {
+            spans.push(span(&it?, &scope, service.clone())?);
         }
     }
-    let scope = &span.instrumentation_scope;
-    if !scope.name().is_empty() {
-        tags.push(("otel.scope.name".into(), scope.name().into()));
+    Ok(spans)
+}
+
+fn span<'a>(
+    span: &otlp::Span<'a>,
+    scope: &Scope<'a>,
+    service_name: Cow<'a, str>,
+) -> Result<Span<'a>, ReadError> {
+    let nanos = span.end_unix_nanos.saturating_sub(span.start_unix_nanos);
+    let parent = u64::from_be_bytes(span.parent_span_id);
+    Ok(Span {
+        trace_id: u128::from_be_bytes(span.trace_id),
+        id: u64::from_be_bytes(span.span_id),
+        parent_id: (parent != 0).then_some(parent),
+        name: Cow::Borrowed(span.name),
+        kind: match span.kind {
+            2 => Some(Kind::Server),
+            3 => Some(Kind::Client),
+            4 => Some(Kind::Producer),
+            5 => Some(Kind::Consumer),
+            _ => None,
+        },
+        timestamp: Some(span.start_unix_nanos / 1_000),
+        // Zipkin takes 0 for "not known".
+        duration: Some((nanos / 1_000).max(1)),
+        local_endpoint: Endpoint {
+            service_name,
+            ..Endpoint::default()
+        },
+        annotations: span.events().map(annotation).collect::<Result<_, _>>()?,
+        tags: tags(span, scope)?,
+        ..Span::default()
+    })
+}
+
+type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
+    let mut tags = Vec::new();
+    for attribute in span.attributes() {
+        let KeyValue { key, value, .. } = attribute?;
+        tags.push((key.into(), text(value)?));
     }
-    if let Some(version) = scope.version() {
-        tags.push(("otel.scope.version".into(), version.into()));
+    let mut push = |key: &'static str, value: &'a str| tags.push((key.into(), value.into()));
+    let message = span.status.message;
+    match span.status.code {
+        1 => push("otel.status_code", "OK"),
+        2 => {
+            push("otel.status_code", "ERROR");
+            push("error", message);
+            if !message.is_empty() {
+                // Collectors read the description under this key, and any `error` as a flag.
+                push("otel.status_description", message);
+            }
+        }
+        _ => {}
     }
-    tags
+    if !scope.name.is_empty() {
+        push("otel.scope.name", scope.name);
+    }
+    if !scope.version.is_empty() {
+        push("otel.scope.version", scope.version);
+    }
+    Ok(tags)
 }
 
 /// The event's name, and its attributes as a JSON object if it has any.
-fn annotation(event: &Event) -> Annotation<'_> {
-    let value = if event.attributes.is_empty() {
-        Cow::Borrowed(&*event.name)
+fn annotation(event: Result<Event<'_>, ReadError>) -> Result<Annotation<'_>, ReadError> {
+    let event = event?;
+    let mut attributes = Vec::new();
+    for attribute in event.attributes() {
+        let KeyValue { key, value, .. } = attribute?;
+        attributes.push(format!("{key:?}:{:?}", text(value)?));
+    }
+    let value = if attributes.is_empty() {
+        Cow::Borrowed(event.name)
     } else {
-        let attributes: Vec<_> = event
-            .attributes
-            .iter()
-            .map(|attribute| {
-                format!(
-                    "{:?}:{:?}",
-                    attribute.key.as_str(),
-                    attribute.value.as_str()
-                )
-            })
-            .collect();
         format!("{:?}:{{{}}}", event.name, attributes.join(",")).into()
     };
-    Annotation {
-        timestamp: micros(event.timestamp),
+    Ok(Annotation {
+        timestamp: event.unix_nanos / 1_000,
         value,
-    }
-}
-
-fn micros(time: SystemTime) -> u64 {
-    as_micros(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn as_micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    })
 }

@@ -11,7 +11,7 @@ mod common;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use common::{PATIENCE, pipeline, resource};
+use common::{PATIENCE, pipeline};
 use lianlu_sdk::console::{Exporter, Tree};
 use opentelemetry::Context;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
@@ -39,8 +39,8 @@ impl Output {
 fn a_flush_of_one_does_not_cut_the_others_trace() {
     let output = Output::default();
     let tree = Tree::to_writer(output.clone());
-    let caller = pipeline(Exporter::new(tree.clone(), &resource()));
-    let callee = pipeline(Exporter::new(tree, &resource()));
+    let caller = pipeline(Exporter::new(tree.clone()));
+    let callee = pipeline(Exporter::new(tree));
     let root = caller.provider.tracer("test").start("root");
     let cx = Context::new().with_span(root);
     drop(
@@ -66,8 +66,8 @@ fn a_flush_of_one_does_not_cut_the_others_trace() {
 fn the_last_exporter_prints_what_never_became_whole() {
     let output = Output::default();
     let tree = Tree::to_writer(output.clone());
-    let one = pipeline(Exporter::new(tree.clone(), &resource()));
-    let two = pipeline(Exporter::new(tree, &resource()));
+    let one = pipeline(Exporter::new(tree.clone()));
+    let two = pipeline(Exporter::new(tree));
     let root = two.provider.tracer("test").start("root");
     let cx = Context::new().with_span(root);
     drop(

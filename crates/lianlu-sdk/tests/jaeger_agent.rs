@@ -10,13 +10,13 @@ mod common;
 
 use std::net::UdpSocket;
 
-use common::{PATIENCE, pipeline, resource};
+use common::{PATIENCE, pipeline};
 use lianlu_sdk::FlushError;
 use lianlu_sdk::jaeger::Exporter;
 use lianlu_wire::jaeger::{UDP_MAX_PACKET, decode_emit_batch_compact};
 
 fn exporter(address: &str) -> Exporter {
-    Exporter::agent("with_agent_endpoint", address, &resource()).unwrap()
+    Exporter::agent("with_agent_endpoint", address).unwrap()
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_span_too_large_for_any_packet_is_counted_and_the_others_arrive() {
 #[test]
 fn an_agent_address_that_is_none_names_the_option() {
     for address in ["", "localhost", "localhost:port", "http://localhost:6831"] {
-        let error = Exporter::agent("with_agent_endpoint", address, &resource()).unwrap_err();
+        let error = Exporter::agent("with_agent_endpoint", address).unwrap_err();
         assert!(
             error.to_string().starts_with("with_agent_endpoint: "),
             "{error}"

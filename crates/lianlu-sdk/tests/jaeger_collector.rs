@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, collector, nobody, pipeline, resource};
+use common::{PATIENCE, collector, nobody, pipeline};
 use lianlu_sdk::jaeger::Exporter;
 use lianlu_sdk::{FlushError, Notice};
 use lianlu_wire::jaeger::{TagValue, decode_batch_binary};
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 fn exporter(endpoint: &str, user: Option<(&str, &str)>) -> Exporter {
-    Exporter::collector("endpoint", endpoint, user, TIMEOUT, &resource()).unwrap()
+    Exporter::collector("endpoint", endpoint, user, TIMEOUT).unwrap()
 }
 
 #[test]

@@ -8,15 +8,20 @@
 
 mod common;
 
-use common::{PATIENCE, collector, nobody, pipeline, resource};
-use lianlu_sdk::otlp::Exporter;
+use common::{PATIENCE, collector, nobody, pipeline};
+use lianlu_sdk::OptionError;
+use lianlu_sdk::otlp::{Exporter, Protocol};
 
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+fn exporter(protocol: Protocol, url: &str) -> Result<Exporter, OptionError> {
+    Exporter::builder(protocol).with_endpoint(url).build()
+}
 
 #[test]
 fn no_runtime() {
     let (address, requests) = collector(TAKEN);
-    let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+    let exporter = exporter(Protocol::HttpProtobuf, &format!("http://{address}")).unwrap();
     let pipeline = pipeline(exporter);
     pipeline.span("one", "text");
     pipeline.handle.flush(PATIENCE).unwrap();
@@ -31,7 +36,7 @@ fn no_runtime() {
 
 #[test]
 fn grpc_without_a_runtime_and_without_a_collector() {
-    let exporter = Exporter::grpc(Some(&format!("http://{}", nobody())), &resource()).unwrap();
+    let exporter = exporter(Protocol::Grpc, &format!("http://{}", nobody())).unwrap();
     let pipeline = pipeline(exporter);
     pipeline.span("one", "text");
     assert!(pipeline.handle.flush(PATIENCE).is_err());
@@ -41,7 +46,7 @@ fn grpc_without_a_runtime_and_without_a_collector() {
 #[tokio::test(flavor = "current_thread")]
 async fn made_and_flushed_on_a_current_thread_runtime() {
     let (address, _requests) = collector(TAKEN);
-    let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+    let exporter = exporter(Protocol::HttpProtobuf, &format!("http://{address}")).unwrap();
     let pipeline = pipeline(exporter);
     pipeline.span("one", "text");
     pipeline.handle.flush(PATIENCE).unwrap();
@@ -50,7 +55,7 @@ async fn made_and_flushed_on_a_current_thread_runtime() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn grpc_made_and_dropped_inside_a_runtime() {
-    let exporter = Exporter::grpc(Some(&format!("http://{}", nobody())), &resource()).unwrap();
+    let exporter = exporter(Protocol::Grpc, &format!("http://{}", nobody())).unwrap();
     let pipeline = pipeline(exporter);
     tokio::spawn(async move {
         pipeline.span("one", "text");
@@ -66,7 +71,7 @@ fn a_runtime_that_is_gone_is_not_missed() {
     let (address, _requests) = collector(TAKEN);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let pipeline = runtime.block_on(async {
-        let exporter = Exporter::http(Some(&format!("http://{address}")), &resource()).unwrap();
+        let exporter = exporter(Protocol::HttpProtobuf, &format!("http://{address}")).unwrap();
         let pipeline = pipeline(exporter);
         pipeline.span("one", "text");
         pipeline
@@ -78,8 +83,8 @@ fn a_runtime_that_is_gone_is_not_missed() {
 
 #[tokio::test]
 async fn a_bad_endpoint_inside_a_runtime_is_an_error() {
-    let error = Exporter::grpc(Some("nonsense"), &resource()).unwrap_err();
+    let error = exporter(Protocol::Grpc, "nonsense").unwrap_err();
     assert!(error.to_string().starts_with("with_endpoint: "), "{error}");
     // Nor does a good exporter mind being dropped here.
-    drop(Exporter::grpc(Some("http://localhost:4317"), &resource()).unwrap());
+    drop(exporter(Protocol::Grpc, "http://localhost:4317").unwrap());
 }

@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, collector, pipeline, resource};
+use common::{PATIENCE, collector, pipeline};
 use lianlu_sdk::zipkin::Exporter;
 use lianlu_wire::zipkin::decode_spans;
 
@@ -19,7 +19,7 @@ fn a_batch_is_posted_as_json() {
     let (address, requests) =
         collector(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let url = format!("http://{address}/api/v2/spans");
-    let exporter = Exporter::new("endpoint", &url, Duration::from_secs(20), &resource()).unwrap();
+    let exporter = Exporter::new("endpoint", &url, Duration::from_secs(20)).unwrap();
     let pipeline = pipeline(exporter);
     pipeline.span("one", "text");
     pipeline.handle.flush(PATIENCE).unwrap();

@@ -6,6 +6,7 @@
 //! | [`b3`] | `b3` and `x-b3-*` headers | Zipkin's libraries, Envoy and Istio |
 //! | [`jaeger_header`] | `uber-trace-id` and `uberctx-*` headers | Jaeger's older libraries |
 //! | [`xray`] | `x-amzn-trace-id` header | AWS X-Ray and AWS's load balancers |
+//! | [`otlp`] | OTLP protobuf | OpenTelemetry's collectors and SDKs, Jaeger (ports 4317 and 4318) |
 //! | [`jaeger`] | Jaeger thrift, compact and binary | Jaeger's agent ports (UDP 6831, 6832) and collector port (14268) |
 //! | `zipkin` | Zipkin v2 JSON, with the feature `zipkin` | Zipkin's collector port (9411) |
 //!
@@ -18,11 +19,13 @@
 //!
 //! # Features
 //!
-//! `zipkin` (off by default) adds the module `zipkin` and the dependencies `serde` and `serde_json`.
+//! Both off by default, and each brings `serde` and `serde_json`: `zipkin` adds the module `zipkin`, `otlp-json` adds
+//! OTLP/JSON to [`otlp`].
 
 pub mod b3;
 pub mod jaeger;
 pub mod jaeger_header;
+pub mod otlp;
 mod text;
 mod thrift;
 pub mod w3c;

@@ -59,6 +59,7 @@ mod health;
 mod host_list;
 mod ids;
 pub mod kratos;
+mod latest;
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
 pub mod logs;
@@ -71,6 +72,7 @@ mod provider;
 mod redact;
 mod request;
 mod route;
+mod scan;
 mod told;
 mod trace;
 mod trace_options;
@@ -93,7 +95,10 @@ pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
 pub use lianlu_sdk::sampling;
 #[cfg(feature = "pipeline")]
-pub use lianlu_sdk::{Drops, FlushError, Handle, Notice, OptionError, SpanCounts};
+pub use lianlu_sdk::{
+    Drops, FlushError, Handle, KeepIf, Notice, OptionError, Span, SpanCounts, Tracer,
+    TracerProvider,
+};
 pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]

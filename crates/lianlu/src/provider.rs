@@ -2,21 +2,27 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry::trace::{Span, SpanContext, Tracer, TracerProvider};
 use opentelemetry::{InstrumentationScope, global};
 
+use crate::latest::Latest;
+
 /// Counts the calls of [`set_tracer_provider`], so that layers notice a new one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the provider that was set last was one of ours.
+#[cfg(feature = "pipeline")]
+static IS_OURS: AtomicBool = AtomicBool::new(false);
 
 /// Makes `provider` the global tracer provider.
 ///
 /// The same as [`opentelemetry::global::set_tracer_provider`], but layers without a provider of
-/// their own switch to the new one even when they have served calls before. Spans that the earlier
-/// provider started still end there.
+/// their own switch to the new one even when they have served calls before, and take the short way to one of
+/// lianlu's own. Spans that the earlier provider started still end there.
 ///
 /// ```
 /// let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
@@ -28,8 +34,15 @@ where
     T: Tracer<Span = S> + Send + Sync + 'static,
     P: TracerProvider<Tracer = T> + Send + Sync + 'static,
 {
+    #[cfg(feature = "pipeline")]
+    IS_OURS.store(is_ours(&provider), Ordering::Release);
     global::set_tracer_provider(provider);
     GENERATION.fetch_add(1, Ordering::Release);
+}
+
+#[cfg(feature = "pipeline")]
+fn is_ours(provider: &dyn std::any::Any) -> bool {
+    provider.is::<lianlu_sdk::TracerProvider>()
 }
 
 /// A tracer, made on first use and kept.
@@ -37,29 +50,41 @@ where
 pub(crate) struct TracerSource {
     /// `None` is the global provider.
     provider: Option<Arc<dyn ObjectSafeTracerProvider + Send + Sync>>,
+    /// Whether that one is ours.
+    #[cfg(feature = "pipeline")]
+    is_ours: bool,
     scope: InstrumentationScope,
-    cache: Arc<RwLock<Option<Cached>>>,
+    cache: Arc<Latest<Found>>,
 }
 
-struct Cached {
-    generation: u64,
-    tracer: Arc<BoxedTracer>,
+/// A tracer, and what stands behind it.
+pub(crate) struct Found {
+    pub(crate) tracer: BoxedTracer,
+    /// The same, if it is one of ours.
+    #[cfg(feature = "pipeline")]
+    pub(crate) direct: Option<lianlu_sdk::Tracer>,
 }
 
 impl TracerSource {
     pub(crate) fn global(scope: InstrumentationScope) -> Self {
         Self {
             provider: None,
+            #[cfg(feature = "pipeline")]
+            is_ours: false,
             scope,
             cache: Arc::default(),
         }
     }
 
-    pub(crate) fn set_provider(
-        &mut self,
-        provider: Arc<dyn ObjectSafeTracerProvider + Send + Sync>,
-    ) {
-        self.provider = Some(provider);
+    pub(crate) fn set_provider<P>(&mut self, provider: P)
+    where
+        P: ObjectSafeTracerProvider + Send + Sync + 'static,
+    {
+        #[cfg(feature = "pipeline")]
+        {
+            self.is_ours = is_ours(&provider);
+        }
+        self.provider = Some(Arc::new(provider));
         self.cache = Arc::default();
     }
 
@@ -68,25 +93,33 @@ impl TracerSource {
         self.cache = Arc::default();
     }
 
-    pub(crate) fn tracer(&self) -> Arc<BoxedTracer> {
+    #[inline]
+    pub(crate) fn find(&self) -> &Found {
         let generation = match self.provider {
             Some(_) => 0,
             None => GENERATION.load(Ordering::Acquire),
         };
-        if let Some(cached) = &*self.cache.read().unwrap_or_else(PoisonError::into_inner)
-            && cached.generation == generation
-        {
-            return Arc::clone(&cached.tracer);
-        }
-        let tracer = Arc::new(match &self.provider {
+        self.cache.get(generation, || self.make()).1
+    }
+
+    fn make(&self) -> Found {
+        let tracer = match &self.provider {
             Some(provider) => BoxedTracer::new(provider.boxed_tracer(self.scope.clone())),
             None => global::tracer_with_scope(self.scope.clone()),
-        });
-        *self.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(Cached {
-            generation,
-            tracer: Arc::clone(&tracer),
-        });
-        tracer
+        };
+        #[cfg(feature = "pipeline")]
+        let is_ours = match self.provider {
+            Some(_) => self.is_ours,
+            None => IS_OURS.load(Ordering::Acquire),
+        };
+        Found {
+            // The global one may have been replaced behind our back; it is asked itself.
+            #[cfg(feature = "pipeline")]
+            direct: is_ours
+                .then(|| lianlu_sdk::direct::tracer_behind(&tracer))
+                .flatten(),
+            tracer,
+        }
     }
 }
 

@@ -116,11 +116,6 @@ fn otlp_is_the_default() {
             "\"foo\": not a protocol",
         ),
         (
-            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-            "http/json",
-            "\"http/json\": not in lianlu",
-        ),
-        (
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "ftp://ann:pw@h",
             "\"ftp://***@h\": unknown scheme",
@@ -151,24 +146,24 @@ fn otlp_is_the_default() {
             "\"0\": needs a whole number",
         ),
         (
-            "OTEL_EXPORTER_OTLP_COMPRESSION",
-            "gzip",
-            "\"gzip\": lianlu does not compress",
-        ),
-        (
             "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
             "foo",
-            "\"foo\": lianlu does not compress",
+            "\"foo\": not a compression (none, gzip, zstd); none is used",
         ),
         (
             "OTEL_EXPORTER_OTLP_CERTIFICATE",
-            "/ca.pem",
-            "\"/ca.pem\": lianlu has the system's",
+            "/no/such/ca.pem",
+            "\"/no/such/ca.pem\": No such file or directory (os error 2); the system's are used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/dev/null",
+            "\"/dev/null\": certificates need this crate's feature `tls`",
         ),
         (
             "OTEL_EXPORTER_OTLP_CLIENT_KEY",
             "/key",
-            "\"/key\": lianlu has the system's",
+            "\"/key\": lianlu shows collectors no certificate",
         ),
         (
             "OTEL_BSP_EXPORT_TIMEOUT",
@@ -182,6 +177,41 @@ fn otlp_is_the_default() {
         assert!(collector.request().has("test-span"), "{variable}");
     }
     run(&[http, all, ("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).is_silent();
+}
+
+#[test]
+fn otlp_in_json_and_compressed() {
+    if child() {
+        return;
+    }
+    let run = |variables: &[(&str, &str)]| run("otlp_in_json_and_compressed", variables);
+    let collector = Collector::start();
+    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
+    let json = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+
+    run(&[json, all]).is_silent().has("exported=1");
+    let request = collector.request();
+    let head = request.head.to_ascii_lowercase();
+    assert!(head.starts_with("post /v1/traces "), "{head}");
+    assert!(
+        head.contains("content-type: application/json\r\n"),
+        "{head}"
+    );
+    assert!(request.has("\"name\":\"test-span\""));
+
+    for (variable, value, sent) in [
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "gzip"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "ZSTD", "zstd"),
+    ] {
+        run(&[json, all, (variable, value)])
+            .is_silent()
+            .has("exported=1");
+        let request = collector.request();
+        let wanted = format!("content-encoding: {sent}\r\n");
+        let head = request.head.to_ascii_lowercase();
+        assert!(head.contains(&wanted), "{head}");
+        assert!(!request.has("test-span"));
+    }
 }
 
 #[test]

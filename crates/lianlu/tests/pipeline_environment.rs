@@ -67,6 +67,10 @@ fn each_variable_counts() {
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
     ] {
         let bad = outcome("otlp", &[(variable, "nonsense")]);
         assert!(bad.starts_with(&format!("error: {variable}: ")), "{bad}");

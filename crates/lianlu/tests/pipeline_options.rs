@@ -34,6 +34,7 @@ fn endpoints() {
         for protocol in [
             lianlu::otlp::Protocol::Grpc,
             lianlu::otlp::Protocol::HttpProtobuf,
+            lianlu::otlp::Protocol::HttpJson,
         ] {
             let otlp = lianlu::otlp::pipeline()
                 .with_endpoint(bad)
@@ -72,9 +73,31 @@ fn a_ratio_outside_of_0_to_1() {
 }
 
 #[test]
+fn headers_and_certificates() {
+    for (name, value) in [
+        ("x key", "secret"),
+        ("x-key", "secret\n"),
+        ("secret\n", "x"),
+    ] {
+        let otlp = lianlu::otlp::pipeline().with_header(name, value).install();
+        let message = message(otlp);
+        assert!(message.starts_with("with_header: "), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+    }
+    let otlp = lianlu::otlp::pipeline()
+        .with_root_certificates("nonsense")
+        .install();
+    assert!(message(otlp).starts_with("with_root_certificates: "));
+}
+
+#[test]
 fn a_password_is_not_in_the_debug_text() {
     let pipeline = lianlu::jaeger::pipeline()
         .with_username("ann")
         .with_password("secret");
+    assert!(!format!("{pipeline:?}").contains("secret"));
+    let pipeline = lianlu::otlp::pipeline()
+        .with_endpoint("http://ann:secret@h")
+        .with_header("authorization", "secret");
     assert!(!format!("{pipeline:?}").contains("secret"));
 }

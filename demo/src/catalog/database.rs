@@ -6,9 +6,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::trace::{Span, SpanKind, Status, Tracer};
+use lianlu::{Span as OwnSpan, Tracer};
+use opentelemetry::trace::{Span, SpanKind, Status, Tracer as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 use opentelemetry_semantic_conventions::attribute::{
     DB_COLLECTION_NAME, DB_OPERATION_NAME, DB_QUERY_SUMMARY, DB_QUERY_TEXT,
     DB_RESPONSE_STATUS_CODE, DB_SYSTEM_NAME, ERROR_TYPE,
@@ -22,7 +22,7 @@ use crate::telemetry::Service as Telemetry;
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     connection: Arc<Mutex<Connection>>,
-    tracer: SdkTracer,
+    tracer: Tracer,
 }
 
 /// Why a query has no result.
@@ -70,7 +70,7 @@ impl Database {
     }
 
     /// The tracer that makes the queries' spans.
-    pub(super) fn tracer(&self) -> &SdkTracer {
+    pub(super) fn tracer(&self) -> &Tracer {
         &self.tracer
     }
 
@@ -119,7 +119,7 @@ impl Database {
 }
 
 impl Query {
-    fn start(&self, tracer: &SdkTracer) -> SdkSpan {
+    fn start(&self, tracer: &Tracer) -> OwnSpan {
         tracer
             .span_builder(self.summary)
             .with_kind(SpanKind::Client)
@@ -134,7 +134,7 @@ impl Query {
     }
 }
 
-fn describe(span: &mut SdkSpan, error: &rusqlite::Error) {
+fn describe(span: &mut OwnSpan, error: &rusqlite::Error) {
     let class = match error {
         rusqlite::Error::SqliteFailure(failure, _) => {
             let code = failure.extended_code.to_string();

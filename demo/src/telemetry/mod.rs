@@ -5,10 +5,10 @@ mod destination;
 
 use std::time::{Duration, Instant};
 
+use lianlu::Tracer;
 use lianlu::{ClientLayer, Guard, Resource, ServerLayer, SpanCounts};
 use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::trace::SdkTracer;
 
 use announce::Announcer;
 use destination::Pipelines;
@@ -123,7 +123,7 @@ impl Service {
     }
 
     /// A tracer for this service's own spans.
-    pub(crate) fn tracer(&self) -> SdkTracer {
+    pub(crate) fn tracer(&self) -> Tracer {
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
             .with_version(env!("CARGO_PKG_VERSION"))
             .build();

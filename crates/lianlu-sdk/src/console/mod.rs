@@ -22,45 +22,46 @@ mod tree;
 
 pub use tree::Tree;
 
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry::trace::TraceId;
 
+use crate::batch::Batch;
 use crate::export::{Export, Failure};
-use crate::resource::service_name;
+use crate::value::service_name;
+use lianlu_wire::otlp::ReadError;
 use node::Node;
 
 /// Hands spans to a [`Tree`].
 #[derive(Debug)]
 pub struct Exporter {
     tree: Tree,
-    service_name: String,
 }
 
 impl Exporter {
     /// An exporter that adds the spans of one service to `tree`.
     #[must_use]
-    pub fn new(tree: Tree, resource: &Resource) -> Self {
+    pub fn new(tree: Tree) -> Self {
         tree.exporter_came();
-        Self {
-            tree,
-            service_name: service_name(resource),
-        }
-    }
-
-    fn add(&self, batch: &[SpanData]) {
-        self.tree.add(batch.iter().map(|span| {
-            (
-                span.span_context.trace_id(),
-                Node::new(span, &self.service_name),
-            )
-        }));
+        Self { tree }
     }
 }
 
+fn nodes(batch: &Batch) -> Result<Vec<(TraceId, Node)>, ReadError> {
+    let service = service_name(&batch.parse_resource()?)?;
+    let mut nodes = Vec::with_capacity(batch.len());
+    for scope in batch.scopes() {
+        for span in scope.spans() {
+            let span = span?;
+            let trace = TraceId::from_bytes(span.trace_id);
+            nodes.push((trace, Node::new(&span, &service)?));
+        }
+    }
+    Ok(nodes)
+}
+
 impl Export for Exporter {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
-        self.add(&batch);
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let nodes = nodes(batch).map_err(|error| Failure::new(batch.len(), error.to_string()))?;
+        self.tree.add(nodes.into_iter());
         Ok(())
     }
 
@@ -76,21 +77,5 @@ impl Export for Exporter {
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.tree.exporter_went();
-    }
-}
-
-impl SpanExporter for Exporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.add(&batch);
-        Ok(())
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.tree.flush();
-        Ok(())
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.service_name = service_name(resource);
     }
 }

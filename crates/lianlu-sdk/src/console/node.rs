@@ -1,10 +1,11 @@
 //! What a tree keeps of a span.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::Value;
-use opentelemetry::trace::{SpanId, SpanKind, Status};
-use opentelemetry_sdk::trace::SpanData;
+use lianlu_wire::otlp::{AnyValue, ReadError, Span};
+use opentelemetry::trace::SpanId;
+
+use crate::value::text;
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -21,48 +22,58 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(span: &SpanData, service: &str) -> Self {
-        let is_error = matches!(span.status, Status::Error { .. });
-        Self {
-            id: span.span_context.span_id(),
-            parent: span.parent_span_id,
+    pub(super) fn new(span: &Span<'_>, service: &str) -> Result<Self, ReadError> {
+        let is_error = span.status.code == 2;
+        Ok(Self {
+            id: SpanId::from_bytes(span.span_id),
+            parent: SpanId::from_bytes(span.parent_span_id),
             service: clean(service),
-            name: clean(&span.name),
-            is_client: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
-            start: span.start_time,
-            end: span.end_time.max(span.start_time),
+            name: clean(span.name),
+            // The kinds client and producer.
+            is_client: matches!(span.kind, 3 | 4),
+            start: time(span.start_unix_nanos),
+            end: time(span.end_unix_nanos.max(span.start_unix_nanos)),
             is_error,
-            note: clean(&note(span, is_error)),
-        }
+            note: clean(&note(span, is_error)?),
+        })
     }
 }
 
+fn time(unix_nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(unix_nanos)
+}
+
 /// `NOT_FOUND: no such item`, `404`, `cancelled`; nothing for a plain success.
-fn note(span: &SpanData, is_error: bool) -> String {
-    let value = |wanted: &str| {
-        span.attributes
-            .iter()
-            .find(|attribute| attribute.key.as_str() == wanted)
-            .map(|attribute| &attribute.value)
-    };
-    let cancelled = matches!(value("lianlu.cancelled"), Some(Value::Bool(true)));
-    let code = ["rpc.response.status_code", "http.response.status_code"]
-        .into_iter()
-        .find_map(value)
-        .map(|code| code.as_str().into_owned());
+fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
+    let (mut cancelled, mut grpc, mut http, mut class) = (false, None, None, None);
+    for attribute in span.attributes() {
+        let attribute = attribute?;
+        let place = match attribute.key {
+            "lianlu.cancelled" => {
+                cancelled = attribute.value == AnyValue::Bool(true);
+                continue;
+            }
+            "rpc.response.status_code" => &mut grpc,
+            "http.response.status_code" => &mut http,
+            "error.type" => &mut class,
+            _ => continue,
+        };
+        *place = Some(text(attribute.value)?);
+    }
+    let code = grpc.or(http);
     let code = if is_error {
-        code.or_else(|| value("error.type").map(|class| class.as_str().into_owned()))
+        code.or(class)
     } else {
         code.filter(|code| code != "OK" && !code.starts_with('2'))
-    };
-    let description = match &span.status {
-        Status::Error { description } => description.as_ref(),
-        _ => "",
     };
     let mut note = if cancelled {
         "cancelled".to_owned()
     } else {
-        code.unwrap_or_default()
+        code.unwrap_or_default().into_owned()
+    };
+    let description = match is_error {
+        true => span.status.message,
+        false => "",
     };
     if !description.is_empty() && description != note {
         if !note.is_empty() {
@@ -70,7 +81,7 @@ fn note(span: &SpanData, is_error: bool) -> String {
         }
         note.push_str(description);
     }
-    note
+    Ok(note)
 }
 
 /// One line without control characters: a name or a message may hold a terminal's commands.

@@ -1,176 +1,141 @@
 //! OpenTelemetry's spans as Jaeger's.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lianlu_wire::jaeger::{Log, Process, RefType, Span, SpanRef, Tag, TagValue};
-use opentelemetry::trace::{Event, Link, SpanKind, Status};
-use opentelemetry::{Key, KeyValue, Value};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
+use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, Link, ReadError, Scope};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
-use crate::resource::service_name;
+use crate::batch::Batch;
+use crate::value::{service_name, text};
 
-/// The resource, kept to be borrowed for each batch.
-#[derive(Debug)]
-pub(super) struct OwnedProcess {
-    service_name: String,
-    attributes: Vec<(Key, Value)>,
+/// The batch's resource.
+pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {
+    let resource = batch.parse_resource()?;
+    let is_name = |attribute: &Result<KeyValue<'_>, _>| matches!(attribute, Ok(attribute) if attribute.key == SERVICE_NAME);
+    Ok(Process {
+        service_name: service_name(&resource)?,
+        tags: resource
+            .attributes()
+            .filter(|attribute| !is_name(attribute))
+            .map(tag)
+            .collect::<Result<_, _>>()?,
+    })
 }
 
-impl OwnedProcess {
-    pub(super) fn new(resource: &Resource) -> Self {
-        Self {
-            service_name: service_name(resource),
-            attributes: other_attributes(resource),
+/// The batch's spans, in its order.
+pub(super) fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
+    let mut spans = Vec::with_capacity(batch.len());
+    for of_scope in batch.scopes() {
+        let scope = of_scope.parse_scope()?;
+        for it in of_scope.spans() {
+            spans.push(span(&it?, &scope)?);
         }
     }
-
-    pub(super) fn borrow(&self) -> Process<'_> {
-        Process {
-            service_name: Cow::Borrowed(&self.service_name),
-            tags: self
-                .attributes
-                .iter()
-                .map(|(key, value)| tag(key.as_str(), value))
-                .collect(),
-        }
-    }
+    Ok(spans)
 }
 
-/// Everything but the service's name, sorted by key.
-fn other_attributes(resource: &Resource) -> Vec<(Key, Value)> {
-    let mut attributes: Vec<_> = resource
-        .iter()
-        .filter(|(key, _)| key.as_str() != SERVICE_NAME)
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
-    attributes
+fn span<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Span<'a>, ReadError> {
+    let nanos = span.end_unix_nanos.saturating_sub(span.start_unix_nanos);
+    Ok(Span {
+        trace_id: u128::from_be_bytes(span.trace_id),
+        span_id: u64::from_be_bytes(span.span_id),
+        parent_span_id: u64::from_be_bytes(span.parent_span_id),
+        operation_name: Cow::Borrowed(span.name),
+        references: span.links().map(reference).collect::<Result<_, _>>()?,
+        // The W3C's; what is above is OTLP's own.
+        flags: i32::from(span.flags.to_le_bytes()[0]),
+        start_time: micros(span.start_unix_nanos),
+        duration: micros(nanos),
+        tags: tags(span, scope)?,
+        logs: span.events().map(log).collect::<Result<_, _>>()?,
+    })
 }
 
-pub(super) fn span(span: &SpanData) -> Span<'_> {
-    let context = &span.span_context;
-    Span {
-        trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
-        span_id: id(context.span_id().to_bytes()),
-        parent_span_id: id(span.parent_span_id.to_bytes()),
-        operation_name: Cow::Borrowed(&span.name),
-        references: span.links.iter().map(reference).collect(),
-        flags: i32::from(context.trace_flags().to_u8()),
-        start_time: micros(span.start_time),
-        duration: as_micros(
-            span.end_time
-                .duration_since(span.start_time)
-                .unwrap_or_default(),
-        ),
-        tags: tags(span),
-        logs: span.events.iter().map(log).collect(),
-    }
-}
-
-fn tags(span: &SpanData) -> Vec<Tag<'_>> {
-    let mut tags: Vec<_> = span.attributes.iter().map(key_value).collect();
-    let text = |value: &'static str| TagValue::String(value.into());
-    tags.push(Tag::new(
+fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
+    let mut tags = span.attributes().map(tag).collect::<Result<Vec<_>, _>>()?;
+    let mut push = |key: &'static str, value: &'a str| {
+        tags.push(Tag::new(key, TagValue::String(value.into())));
+    };
+    push(
         "span.kind",
-        text(match span.span_kind {
-            SpanKind::Client => "client",
-            SpanKind::Server => "server",
-            SpanKind::Producer => "producer",
-            SpanKind::Consumer => "consumer",
-            SpanKind::Internal => "internal",
-        }),
-    ));
-    match &span.status {
-        Status::Unset => {}
-        Status::Ok => tags.push(Tag::new("otel.status_code", text("OK"))),
-        Status::Error { description } => {
-            tags.push(Tag::new("otel.status_code", text("ERROR")));
-            tags.push(Tag::new("error", TagValue::Bool(true)));
-            if !description.is_empty() {
-                let description = TagValue::String(Cow::Borrowed(description));
-                tags.push(Tag::new("otel.status_description", description));
-            }
+        match span.kind {
+            2 => "server",
+            3 => "client",
+            4 => "producer",
+            5 => "consumer",
+            _ => "internal",
+        },
+    );
+    match span.status.code {
+        1 => push("otel.status_code", "OK"),
+        2 => push("otel.status_code", "ERROR"),
+        _ => {}
+    }
+    let mut texts = Vec::new();
+    if span.status.code == 2 {
+        tags.push(Tag::new("error", TagValue::Bool(true)));
+        texts.push(("otel.status_description", span.status.message));
+    }
+    texts.push(("otel.scope.name", scope.name));
+    texts.push(("otel.scope.version", scope.version));
+    texts.push(("w3c.tracestate", span.trace_state));
+    for (key, value) in texts {
+        if !value.is_empty() {
+            tags.push(Tag::new(key, TagValue::String(value.into())));
         }
-    }
-    let scope = &span.instrumentation_scope;
-    if !scope.name().is_empty() {
-        let name = TagValue::String(scope.name().into());
-        tags.push(Tag::new("otel.scope.name", name));
-    }
-    if let Some(version) = scope.version() {
-        let version = TagValue::String(version.into());
-        tags.push(Tag::new("otel.scope.version", version));
-    }
-    let state = span.span_context.trace_state().header();
-    if !state.is_empty() {
-        tags.push(Tag::new("w3c.tracestate", TagValue::String(state.into())));
     }
     for (key, dropped) in [
-        (
-            "otel.dropped_attributes_count",
-            span.dropped_attributes_count,
-        ),
-        ("otel.dropped_events_count", span.events.dropped_count),
-        ("otel.dropped_links_count", span.links.dropped_count),
+        ("otel.dropped_attributes_count", span.dropped_attributes),
+        ("otel.dropped_events_count", span.dropped_events),
+        ("otel.dropped_links_count", span.dropped_links),
     ] {
         if dropped > 0 {
             tags.push(Tag::new(key, TagValue::Long(i64::from(dropped))));
         }
     }
-    tags
+    Ok(tags)
 }
 
-fn log(event: &Event) -> Log<'_> {
-    let mut fields: Vec<_> = event.attributes.iter().map(key_value).collect();
+fn log(event: Result<Event<'_>, ReadError>) -> Result<Log<'_>, ReadError> {
+    let event = event?;
+    let mut fields = event.attributes().map(tag).collect::<Result<Vec<_>, _>>()?;
     if !fields.iter().any(|field| field.key == "event") {
-        let name = TagValue::String(Cow::Borrowed(&event.name));
+        let name = TagValue::String(Cow::Borrowed(event.name));
         fields.insert(0, Tag::new("event", name));
     }
-    if event.dropped_attributes_count > 0 {
-        let dropped = TagValue::Long(i64::from(event.dropped_attributes_count));
+    if event.dropped_attributes > 0 {
+        let dropped = TagValue::Long(i64::from(event.dropped_attributes));
         fields.push(Tag::new("otel.event.dropped_attributes_count", dropped));
     }
-    Log {
-        timestamp: micros(event.timestamp),
+    Ok(Log {
+        timestamp: micros(event.unix_nanos),
         fields,
-    }
+    })
 }
 
-fn reference(link: &Link) -> SpanRef {
-    SpanRef {
+fn reference(link: Result<Link<'_>, ReadError>) -> Result<SpanRef, ReadError> {
+    let link = link?;
+    Ok(SpanRef {
         ref_type: RefType::FollowsFrom,
-        trace_id: u128::from_be_bytes(link.span_context.trace_id().to_bytes()),
-        span_id: id(link.span_context.span_id().to_bytes()),
-    }
+        trace_id: u128::from_be_bytes(link.trace_id),
+        span_id: u64::from_be_bytes(link.span_id),
+    })
 }
 
-fn key_value(attribute: &KeyValue) -> Tag<'_> {
-    tag(attribute.key.as_str(), &attribute.value)
-}
-
-fn tag<'a>(key: &'a str, value: &'a Value) -> Tag<'a> {
-    let value = match value {
-        Value::Bool(value) => TagValue::Bool(*value),
-        Value::I64(value) => TagValue::Long(*value),
-        Value::F64(value) => TagValue::Double(*value),
-        Value::String(value) => TagValue::String(Cow::Borrowed(value.as_str())),
+fn tag(attribute: Result<KeyValue<'_>, ReadError>) -> Result<Tag<'_>, ReadError> {
+    let attribute = attribute?;
+    let value = match attribute.value {
+        AnyValue::Bool(value) => TagValue::Bool(value),
+        AnyValue::Int(value) => TagValue::Long(value),
+        AnyValue::Double(value) => TagValue::Double(value),
+        AnyValue::Bytes(value) => TagValue::Binary(value.into()),
         // Arrays have no type in Jaeger; OpenTelemetry's text for them is JSON.
-        value => TagValue::String(value.as_str()),
+        value => TagValue::String(text(value)?),
     };
-    Tag::new(key, value)
+    Ok(Tag::new(attribute.key, value))
 }
 
-fn id(bytes: [u8; 8]) -> u64 {
-    u64::from_be_bytes(bytes)
-}
-
-fn micros(time: SystemTime) -> i64 {
-    as_micros(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn as_micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+fn micros(nanos: u64) -> i64 {
+    i64::try_from(nanos / 1_000).unwrap_or(i64::MAX)
 }

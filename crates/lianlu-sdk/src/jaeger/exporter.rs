@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
-use lianlu_wire::jaeger::{Batch, encode_batch_binary};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use http::HeaderValue;
+use lianlu_wire::jaeger::encode_batch_binary;
 
 use super::agent::Agent;
-use super::convert::{OwnedProcess, span};
+use super::convert::{process, spans};
+use crate::basic_auth::basic_auth;
+use crate::batch::Batch;
 use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
 use crate::export::{Export, Failure};
 use crate::http_client::HttpClient;
+use crate::place::Place;
 use crate::post::post;
 
 const CONTENT_TYPE: &str = "application/x-thrift";
@@ -22,13 +22,12 @@ const CONTENT_TYPE: &str = "application/x-thrift";
 #[derive(Debug)]
 pub struct Exporter {
     route: Route,
-    process: OwnedProcess,
 }
 
 #[derive(Debug)]
 enum Route {
     Collector {
-        uri: Uri,
+        place: Place,
         authorization: Option<HeaderValue>,
         client: HttpClient,
     },
@@ -47,9 +46,8 @@ impl Exporter {
         endpoint: &str,
         user: Option<(&str, &str)>,
         timeout: Duration,
-        resource: &Resource,
     ) -> Result<Self, OptionError> {
-        let uri = check_endpoint(option, endpoint)?;
+        let place = Place::new(check_endpoint(option, endpoint)?);
         let authorization = match user {
             Some((user, password)) => Some(basic_auth(user, password).ok_or_else(|| {
                 OptionError::new("with_username", user, "not usable in an HTTP header")
@@ -58,11 +56,10 @@ impl Exporter {
         };
         Ok(Self {
             route: Route::Collector {
-                uri,
+                place,
                 authorization,
                 client: HttpClient::new(timeout),
             },
-            process: OwnedProcess::new(resource),
         })
     }
 
@@ -72,60 +69,30 @@ impl Exporter {
     /// # Errors
     ///
     /// When `endpoint` is no `host:port`; the error names `option`.
-    pub fn agent(
-        option: &'static str,
-        endpoint: &str,
-        resource: &Resource,
-    ) -> Result<Self, OptionError> {
+    pub fn agent(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
         Ok(Self {
             route: Route::Agent(Agent::new(option, endpoint)?),
-            process: OwnedProcess::new(resource),
         })
-    }
-
-    fn send(&self, batch: &[SpanData]) -> Result<(), Failure> {
-        let process = self.process.borrow();
-        let spans: Vec<_> = batch.iter().map(span).collect();
-        match &self.route {
-            Route::Collector {
-                uri,
-                authorization,
-                client,
-            } => {
-                let all = batch.len();
-                let mut body = Vec::new();
-                encode_batch_binary(&Batch { process, spans }, &mut body)
-                    .map_err(|error| Failure::new(all, error.to_string()))?;
-                post(client, uri, CONTENT_TYPE, authorization.as_ref(), body)
-                    .map_err(|reason| Failure::new(all, reason))
-            }
-            Route::Agent(agent) => agent.send(&process, &spans),
-        }
     }
 }
 
 impl Export for Exporter {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
-        self.send(&batch)
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let lost = |reason: String| Failure::new(batch.len(), reason);
+        let process = process(batch).map_err(|error| lost(error.to_string()))?;
+        let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
+        match &self.route {
+            Route::Collector {
+                place,
+                authorization,
+                client,
+            } => {
+                let batch = lianlu_wire::jaeger::Batch { process, spans };
+                let mut body = Vec::new();
+                encode_batch_binary(&batch, &mut body).map_err(|error| lost(error.to_string()))?;
+                post(client, place, CONTENT_TYPE, authorization.as_ref(), &body).map_err(lost)
+            }
+            Route::Agent(agent) => agent.send(&process, &spans),
+        }
     }
-}
-
-impl SpanExporter for Exporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.send(&batch)
-            .map_err(|failure| OTelSdkError::InternalFailure(failure.to_string()))
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.process = OwnedProcess::new(resource);
-    }
-}
-
-/// The `Authorization` header of HTTP Basic authentication (RFC 7617).
-fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
-    use base64::Engine as _;
-    let token = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-    let mut value = HeaderValue::try_from(format!("Basic {token}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

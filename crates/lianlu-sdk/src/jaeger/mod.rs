@@ -1,8 +1,7 @@
 //! Jaeger's own protocols: thrift over HTTP to a collector, thrift over UDP to an agent.
 //!
-//! [`Exporter`] is an [`Export`](crate::Export) for the pipeline and a
-//! [`SpanExporter`](opentelemetry_sdk::trace::SpanExporter) for any other provider. It blocks the
-//! thread that exports.
+//! [`Exporter`] is an [`Export`](crate::Export) for the pipeline, and blocks the thread that exports. Spans are
+//! converted there, out of the OTLP bytes of the batch.
 //!
 //! How a span becomes Jaeger's follows OpenTelemetry's
 //! [mapping](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/).

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::Resource;
+
 use super::counts::SpanCounts;
 use super::limits::Limits;
-use super::queue::Shared;
+use super::shared::Shared;
 use crate::error::FlushError;
 
 /// Reaches a running pipeline. Cheap to clone.
@@ -24,6 +26,20 @@ impl Handle {
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    pub(crate) fn of(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+        }
+    }
+
+    pub(crate) fn into_shared(self) -> Arc<Shared> {
+        self.shared
+    }
+
+    pub(crate) fn set_resource(&self, resource: &Resource) {
+        self.shared.set_resource(resource);
     }
 
     /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any

@@ -10,7 +10,10 @@ use crate::error::OptionError;
 pub struct Limits {
     /// Most spans that wait for the exporter; further ones are dropped and counted.
     pub queue_size: usize,
-    /// Most spans in one call of the exporter; a full batch is exported at once.
+    /// Most bytes that were handed over to the exporter and wait for it; a thread's own buffers, of half a
+    /// megabyte at most and one span more, are not counted.
+    pub queue_bytes: usize,
+    /// Most spans in one call of the exporter. A batch that one thread has filled is exported at once.
     pub batch_size: usize,
     /// Longest time that a span waits for its batch to fill.
     pub schedule_delay: Duration,
@@ -20,6 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             queue_size: 16_384,
+            queue_bytes: 64 * 1024 * 1024,
             batch_size: 512,
             schedule_delay: Duration::from_secs(1),
         }
@@ -57,6 +61,7 @@ impl Limits {
         let queue_size = self.queue_size.max(1);
         Self {
             queue_size,
+            queue_bytes: self.queue_bytes,
             batch_size: self.batch_size.clamp(1, queue_size),
             schedule_delay: self.schedule_delay.clamp(SHORTEST, LONGEST),
         }

@@ -1,12 +1,11 @@
 //! The pipeline's end towards the SDK.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::Context;
 use opentelemetry::trace::Span as _;
+use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -14,20 +13,25 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::handle::Handle;
 use super::limits::Limits;
 use super::notice::{Listener, Notice, to_stderr};
-use super::queue::Shared;
+use super::shared::Shared;
 use super::worker;
+use crate::encode::{self, EncodedScope};
 use crate::error::FlushError;
 use crate::export::Export;
 
 /// How long [`SpanProcessor::force_flush`] waits, which has no time-out of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Scopes that are encoded once; beyond, each span's is.
+const MOST_SCOPES: usize = 64;
+
 /// A span processor with a bounded queue and a thread of its own.
 ///
-/// It gives the resource to no one: an [`Export`] is made with the resource it needs.
 #[derive(Debug)]
 pub struct Processor {
     handle: Handle,
+    /// The scopes that were seen. They are few, and live as long as the program.
+    scopes: Mutex<Vec<(InstrumentationScope, Arc<EncodedScope>)>>,
 }
 
 impl Processor {
@@ -37,7 +41,10 @@ impl Processor {
     ///
     /// When the system gives no thread.
     pub fn start<E: Export>(exporter: E, limits: Limits) -> io::Result<Self> {
-        Self::launch(exporter, limits, to_stderr())
+        Ok(Self {
+            handle: launch(exporter, limits, to_stderr())?,
+            scopes: Mutex::default(),
+        })
     }
 
     /// As [`start`](Self::start), and losses are announced to `listener`, from whichever thread
@@ -51,18 +58,22 @@ impl Processor {
         limits: Limits,
         listener: impl Fn(&Notice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Self::launch(exporter, limits, Arc::new(listener))
+        Ok(Self {
+            handle: launch(exporter, limits, Arc::new(listener))?,
+            scopes: Mutex::default(),
+        })
     }
 
-    fn launch<E: Export>(exporter: E, limits: Limits, listener: Listener) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(limits, listener));
-        let handle = Handle {
-            shared: Arc::clone(&shared),
-        };
-        std::thread::Builder::new()
-            .name("lianlu-export".to_owned())
-            .spawn(move || worker::run(&shared, exporter))?;
-        Ok(Self { handle })
+    fn scope(&self, scope: &InstrumentationScope) -> Arc<EncodedScope> {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, encoded)) = scopes.iter().find(|(known, _)| known == scope) {
+            return Arc::clone(encoded);
+        }
+        let encoded = Arc::new(EncodedScope::new(scope));
+        if scopes.len() < MOST_SCOPES {
+            scopes.push((scope.clone(), Arc::clone(&encoded)));
+        }
+        encoded
     }
 
     /// Reaches this pipeline after the provider has taken the processor.
@@ -70,6 +81,22 @@ impl Processor {
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
+}
+
+/// Starts a pipeline's thread.
+pub(crate) fn launch<E: Export>(
+    exporter: E,
+    limits: Limits,
+    listener: Listener,
+) -> io::Result<Handle> {
+    let shared = Arc::new(Shared::new(limits, listener));
+    let handle = Handle {
+        shared: Arc::clone(&shared),
+    };
+    std::thread::Builder::new()
+        .name("lianlu-export".to_owned())
+        .spawn(move || worker::run(&shared, exporter))?;
+    Ok(handle)
 }
 
 /// A processor that no provider has taken, or whose provider is gone, leaves no thread behind.
@@ -84,13 +111,15 @@ impl SpanProcessor for Processor {
     fn on_start(&self, span: &mut Span, _: &Context) {
         // A span that is recorded but not sampled is never exported, so it is not counted either.
         if span.span_context().is_sampled() {
-            self.handle.shared.started.fetch_add(1, Ordering::Relaxed);
+            self.handle.shared.count_started();
         }
     }
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            self.handle.shared.push(span);
+            let scope = self.scope(&span.instrumentation_scope);
+            let write = |out: &mut Vec<u8>| encode::span_data(out, &span);
+            self.handle.shared.record(&scope, write);
         }
     }
 
@@ -102,7 +131,9 @@ impl SpanProcessor for Processor {
         self.handle.shutdown(timeout).map_err(sdk_error)
     }
 
-    fn set_resource(&mut self, _: &Resource) {}
+    fn set_resource(&mut self, resource: &Resource) {
+        self.handle.shared.set_resource(resource);
+    }
 }
 
 fn sdk_error(error: FlushError) -> OTelSdkError {
@@ -112,12 +143,13 @@ fn sdk_error(error: FlushError) -> OTelSdkError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Batch;
     use crate::export::Failure;
     use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-    use std::sync::atomic::AtomicBool;
-    use std::sync::{Mutex, mpsc};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
 
     const LONG: Duration = Duration::from_secs(20);
 
@@ -126,7 +158,7 @@ mod tests {
     struct Scripted(Script);
 
     impl Export for Scripted {
-        fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+        fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
             (self.0)(batch.len())
         }
     }
@@ -251,6 +283,7 @@ mod tests {
             queue_size: 10,
             batch_size: 1,
             schedule_delay: Duration::from_millis(1),
+            ..Limits::default()
         };
         let (provider, handle, notices) = pipeline(limits, move |_| {
             let _ = stall.recv();
@@ -341,6 +374,7 @@ mod tests {
                 queue_size: 0,
                 batch_size: 0,
                 schedule_delay: delay,
+                ..Limits::default()
             };
             let (provider, handle, _) = pipeline(limits, |_| Ok(()));
             spans(&provider, 1);

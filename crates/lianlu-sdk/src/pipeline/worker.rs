@@ -3,58 +3,83 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use opentelemetry::Context;
 
-use super::attributes::set_once;
 use super::notice::Notice;
-use super::queue::{Shared, Work};
+use super::run::next_batch;
+use super::shared::Shared;
 use crate::export::{Export, Failure};
+
+/// The most bytes of one batch: a gRPC server takes requests of 4 MiB by default.
+const MOST_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
 /// Runs until the shutdown. An exporter that panics loses its batch and goes on with the next.
 pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
     let _farewell = Farewell(shared);
     // What the exporter's own libraries record would be exported in turn, without end.
     let _silent = Context::enter_telemetry_suppressed_scope();
-    let mut lost_in_a_row = 0;
+    let mut losses = Losses::default();
+    let limits = shared.limits;
+    let mut deadline = Instant::now() + limits.schedule_delay;
     loop {
-        match shared.next() {
-            Work::Export(mut batch) => {
-                batch.iter_mut().for_each(set_once);
-                let count = batch.len() as u64;
-                let result = catch_unwind(AssertUnwindSafe(|| exporter.export(batch)));
-                let lost = match result {
-                    Ok(Ok(()) | Err(Failure { lost: 0, .. })) => None,
-                    Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
-                    Err(panic) => Some((count, panic_text(&*panic), true)),
-                };
-                match &lost {
-                    Some((lost, reason, _)) => {
-                        if lost_in_a_row == 0 {
-                            shared.announce(&Notice::ExportFailing {
-                                reason: reason.clone(),
-                            });
-                        }
-                        lost_in_a_row += lost;
-                    }
-                    None if lost_in_a_row > 0 => {
-                        shared.announce(&Notice::ExportRecovered {
-                            lost: std::mem::take(&mut lost_in_a_row),
-                        });
-                    }
-                    None => {}
-                }
-                shared.exported(count, lost);
-            }
-            Work::Flush(asked) => {
-                quietly(|| exporter.flush());
-                shared.flushed(asked);
-            }
-            Work::Idle => quietly(|| exporter.idle()),
-            Work::Stop => break,
+        let mut work = shared.next(deadline);
+        let is_idle = work.runs.is_empty() && work.flush.is_none() && !work.stop;
+        let resource = shared.resource();
+        while let Some(batch) = next_batch(&mut work.runs, &resource, limits.batch_size, MOST_BYTES)
+        {
+            shared.taken(&batch);
+            let result = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch)));
+            let lost = match result {
+                Ok(Ok(()) | Err(Failure { lost: 0, .. })) => None,
+                Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
+                Err(panic) => Some((batch.len() as u64, panic_text(&*panic), true)),
+            };
+            losses.note(shared, lost.as_ref());
+            shared.exported(&batch, lost);
+            shared.recycle(batch);
+        }
+        shared.drained();
+        if let Some(asked) = work.flush {
+            quietly(|| exporter.flush());
+            shared.flushed(asked);
+        }
+        if is_idle {
+            quietly(|| exporter.idle());
+        }
+        if work.stop {
+            break;
+        }
+        if deadline <= Instant::now() {
+            deadline = Instant::now() + limits.schedule_delay;
         }
     }
     quietly(|| drop(exporter));
+}
+
+/// Losses in a row, said when they begin and when they are over.
+#[derive(Default)]
+struct Losses(u64);
+
+impl Losses {
+    fn note(&mut self, shared: &Shared, lost: Option<&(u64, String, bool)>) {
+        match lost {
+            Some((lost, reason, _)) => {
+                if self.0 == 0 {
+                    shared.announce(&Notice::ExportFailing {
+                        reason: reason.clone(),
+                    });
+                }
+                self.0 += lost;
+            }
+            None if self.0 > 0 => {
+                let lost = std::mem::take(&mut self.0);
+                shared.announce(&Notice::ExportRecovered { lost });
+            }
+            None => {}
+        }
+    }
 }
 
 /// Says that the worker is gone, however it went.

@@ -1,16 +1,19 @@
 //! Spans to export, and a collector that answers as told.
 #![allow(dead_code)]
 
+pub mod grpc;
+pub mod rich;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Handle, Limits, Notice, Processor};
+use lianlu_sdk::{Batch, Export, Failure, Handle, Limits, Notice, Processor};
 use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, TracerProviderBuilder};
 
 /// Only a hang gets there.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,6 +33,14 @@ pub struct Pipeline {
 
 /// A pipeline in front of `exporter` that exports on a flush only.
 pub fn pipeline(exporter: impl Export) -> Pipeline {
+    pipeline_with(exporter, |provider| provider)
+}
+
+/// As [`pipeline`], with a provider that has more to it.
+pub fn pipeline_with(
+    exporter: impl Export,
+    more: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+) -> Pipeline {
     let (heard, notices) = channel();
     let mut limits = Limits::default();
     limits.schedule_delay = Duration::from_secs(3600);
@@ -40,8 +51,9 @@ pub fn pipeline(exporter: impl Export) -> Pipeline {
     let handle = processor.handle();
     let provider = SdkTracerProvider::builder()
         .with_sampler(Sampler::AlwaysOn)
-        .with_span_processor(processor)
-        .build();
+        .with_resource(resource())
+        .with_span_processor(processor);
+    let provider = more(provider).build();
     Pipeline {
         provider,
         handle,
@@ -64,6 +76,25 @@ impl Pipeline {
         assert_eq!(counts.started, known, "{counts}");
         assert_eq!(counts.waiting, 0, "{counts}");
         (counts.exported, counts.dropped.total())
+    }
+}
+
+/// An exporter that tells how each batch went.
+pub struct Watched<E> {
+    inner: E,
+    results: Sender<Result<(), Failure>>,
+}
+
+pub fn watched<E: Export>(inner: E) -> (Watched<E>, Receiver<Result<(), Failure>>) {
+    let (results, heard) = channel();
+    (Watched { inner, results }, heard)
+}
+
+impl<E: Export> Export for Watched<E> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let result = self.inner.export(batch);
+        let _ = self.results.send(result.clone());
+        result
     }
 }
 

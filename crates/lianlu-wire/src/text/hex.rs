@@ -1,5 +1,7 @@
 //! Hexadecimal ids. Upper case is malformed in `traceparent`, and the same number elsewhere.
 
+mod swar;
+
 /// What [`nibble`] answers for a byte that is no lower-case hex digit. Its high bits survive an OR with any digit.
 const INVALID: u8 = 0xff;
 
@@ -23,26 +25,43 @@ const fn digit(nibble: u8) -> u8 {
 /// Reads exactly `2 * N` lower-case digits.
 #[inline]
 pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    if pairs.len() != N {
+    if digits.len() != 2 * N {
         return None;
     }
     let mut bytes = [0; N];
+    let (sixteens, pairs) = digits.as_chunks::<16>();
+    let (eights, ones) = bytes.as_chunks_mut::<8>();
+    let mut invalid = 0;
+    for (eight, sixteen) in eights.iter_mut().zip(sixteens) {
+        let [low, high] = swar::words(*sixteen);
+        invalid |= swar::invalid(low) | swar::invalid(high);
+        *eight = (swar::decode(low) | swar::decode(high) << 32).to_le_bytes();
+    }
     let mut seen = 0;
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+    let (pairs, _) = pairs.as_chunks::<2>();
+    for (byte, [high, low]) in ones.iter_mut().zip(pairs) {
         let (high, low) = (nibble(*high), nibble(*low));
         seen |= high | low;
         *byte = (high << 4) | (low & 0x0f);
     }
-    (seen <= 0x0f).then_some(bytes)
+    (invalid == 0 && seen <= 0x0f).then_some(bytes)
 }
 
 /// Writes `bytes` as digits over the front of `out`, and stops where either ends.
 #[inline]
 pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
-    let (pairs, _) = out.as_chunks_mut::<2>();
+    let (fours, _) = bytes.as_chunks::<4>();
+    let (words, _) = out.as_chunks_mut::<8>();
+    let mut done = 0;
+    for (word, four) in words.iter_mut().zip(fours) {
+        *word = swar::encode(*four).to_le_bytes();
+        done += 4;
+    }
+    let bytes = bytes.get(done..).unwrap_or_default();
+    let (pairs, _) = out
+        .get_mut(done * 2..)
+        .unwrap_or_default()
+        .as_chunks_mut::<2>();
     for (pair, byte) in pairs.iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(*byte)];
     }
@@ -73,9 +92,12 @@ pub(crate) fn decode_id<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 /// Appends `bytes` as digits.
 #[inline]
 pub(crate) fn push(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        out.push(char::from(digit(byte >> 4)));
-        out.push(char::from(digit(*byte)));
+    let mut digits = [0; 32];
+    for bytes in bytes.chunks(16) {
+        encode(bytes, &mut digits);
+        let digits = digits.get(..bytes.len() * 2).unwrap_or_default();
+        // Digits are ASCII, so this never takes the default.
+        out.push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
 }
 
@@ -90,6 +112,60 @@ mod tests {
             encode(&[byte], &mut text);
             assert_eq!(text, format!("{byte:02x}").as_bytes());
             assert_eq!(decode::<1>(&text), Some([byte]));
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_of_an_id() {
+        let trace_id: [u8; 16] =
+            *b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10";
+        let digits = *b"0123456789abcdeffedcba9876543210";
+        let mut text = [0; 32];
+        encode(&trace_id, &mut text);
+        assert_eq!(text, digits);
+        assert_eq!(decode(&text), Some(trace_id));
+        for at in 0..32 {
+            for byte in 0..=u8::MAX {
+                let mut text = digits;
+                text[at] = byte;
+                let value = nibble(byte);
+                let expected = (value != INVALID).then(|| {
+                    let mut expected = trace_id;
+                    let place = &mut expected[at / 2];
+                    *place = match at % 2 {
+                        0 => *place & 0x0f | value << 4,
+                        _ => *place & 0xf0 | value,
+                    };
+                    expected
+                });
+                assert_eq!(decode::<16>(&text), expected, "{byte:#x} at {at}");
+                let short: Option<[u8; 8]> = expected.and_then(|id| id[..8].try_into().ok());
+                if at < 16 {
+                    assert_eq!(decode::<8>(&text[..16]), short, "{byte:#x} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn encoding_stops_where_either_ends() {
+        let bytes: Vec<u8> = (0xf0..=0xff).collect();
+        for length in 0..=16 {
+            for room in 0..=33 {
+                let mut out = vec![b'.'; room];
+                encode(&bytes[..length], &mut out);
+                let written = length.min(room / 2);
+                let mut expected: String = bytes[..written]
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                expected.extend(std::iter::repeat_n('.', room - 2 * written));
+                assert_eq!(out, expected.as_bytes(), "{length} bytes, room for {room}");
+            }
+            let mut text = "x".to_owned();
+            push(&bytes[..length].repeat(3), &mut text);
+            assert_eq!(text.len(), 1 + 6 * length);
+            assert!(text.ends_with(&"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"[..2 * length]));
         }
     }
 

@@ -1,5 +1,6 @@
-//! What headers are made of: hexadecimal ids, white space, percent-encoding.
+//! What headers are made of: sets of bytes, hexadecimal ids, white space, percent-encoding.
 
+pub(crate) mod class;
 pub(crate) mod hex;
 pub(crate) mod ows;
 pub(crate) mod percent;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::text::class::Class;
 use crate::text::{ows, percent};
 
 /// Most bytes read from, or written into, all `baggage` lines of a request together.
@@ -80,30 +81,42 @@ pub struct BaggageIter<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = &'a [u8]>> BaggageIter<'a, I> {
-    /// The next member as it stands, or `None` at the end or at a limit.
+    /// The next member, well-formed or not, or `None` at the end or at a limit.
     #[inline]
-    fn next_raw(&mut self) -> Option<&'a [u8]> {
+    fn next_raw(&mut self) -> Option<Raw<'a>> {
         let line = match self.rest.take() {
             Some(rest) => rest,
             None => self.lines.next()?,
         };
         // One byte more than may be used is enough to see whether a member ends within the limit.
         let window = line.get(..=self.bytes_left).unwrap_or(line);
-        let length = window
-            .iter()
-            .position(|&byte| byte == b',')
-            .unwrap_or(window.len());
+        let (raw, length) = match plain(window) {
+            Some((member, length)) => (Raw::Plain(member), length),
+            None => {
+                let comma = window.iter().position(|&byte| byte == b',');
+                let length = comma.unwrap_or(window.len());
+                let bytes = ows::trim(line.get(..length)?);
+                (Raw::Other(bytes), length)
+            }
+        };
         if length > self.bytes_left {
             self.bytes_left = 0;
             self.members_left = 0;
             return None;
         }
-        let (raw, behind) = line.split_at_checked(length)?;
         // The comma, or what joins this line to the next, counts too.
         self.bytes_left = self.bytes_left.saturating_sub(length + 1);
-        self.rest = behind.get(1..);
-        Some(ows::trim(raw))
+        self.rest = line.get(length + 1..);
+        Some(raw)
     }
+}
+
+/// A member that was found.
+enum Raw<'a> {
+    /// As members mostly are, and read.
+    Plain(BaggageMember<'a>),
+    /// Anything, without white space around it.
+    Other(&'a [u8]),
 }
 
 impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
@@ -112,17 +125,41 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.members_left > 0 && self.bytes_left > 0 {
-            let raw = self.next_raw()?;
-            if raw.is_empty() {
-                continue;
-            }
+            let found = match self.next_raw()? {
+                Raw::Plain(member) => Some(member),
+                Raw::Other([]) => continue,
+                Raw::Other(bytes) => member(bytes),
+            };
             self.members_left -= 1;
-            if let Some(member) = member(raw) {
-                return Some(member);
+            if found.is_some() {
+                return found;
             }
         }
         None
     }
+}
+
+/// The member at the front of `window` and where it ends, when it has no properties and no white space but in front:
+/// each byte is looked at once. `None` says nothing about what is there.
+#[inline]
+fn plain(window: &[u8]) -> Option<(BaggageMember<'_>, usize)> {
+    let line = ows::trim_start(window);
+    let equals = TOKEN.prefix(line);
+    let (key, value) = line.split_at_checked(equals)?;
+    let [b'=', value @ ..] = value else {
+        return None;
+    };
+    let end = equals + 1 + percent::BAGGAGE_OCTET.prefix(value);
+    if !matches!(line.get(end), None | Some(b',')) || key.is_empty() {
+        return None;
+    }
+    let text = std::str::from_utf8(line.get(..end)?).ok()?;
+    let member = BaggageMember {
+        key: text.get(..equals)?,
+        value: percent::decode(text.get(equals + 1..)?),
+        properties: "",
+    };
+    Some((member, window.len() - line.len() + end))
 }
 
 /// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`
@@ -153,15 +190,14 @@ fn text(bytes: &[u8], allowed: impl Fn(&[u8]) -> bool) -> Option<&str> {
 /// `token`, see [RFC 9110, section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
 #[inline]
 pub(super) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    !bytes.is_empty() && TOKEN.has_all(bytes)
 }
+
+static TOKEN: Class = Class::ranges(b"azAZ09").with(b"!#$%&'*+-.^_`|~");
 
 #[inline]
 fn is_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| percent::is_baggage_octet(byte))
+    percent::BAGGAGE_OCTET.has_all(bytes)
 }
 
 /// Properties without the semicolon in front of the first; nothing at all is fine.

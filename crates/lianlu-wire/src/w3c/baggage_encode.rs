@@ -40,6 +40,8 @@ pub fn encode_baggage<'a>(members: impl IntoIterator<Item = BaggageMember<'a>>) 
             continue;
         }
         let before = out.len();
+        // Room for most lists at once, and none for an empty one.
+        out.reserve(if before == 0 { shortest.max(64) } else { 0 });
         if written > 0 {
             out.push(',');
         }

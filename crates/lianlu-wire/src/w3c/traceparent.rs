@@ -1,6 +1,7 @@
 //! `traceparent`: who called, and whether that call is being recorded.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::text::{hex, ows};
 
@@ -89,7 +90,10 @@ impl TraceParent {
             .ok_or(length)?;
         let fields = Fields::of(fields).ok_or(length)?;
 
-        let [version] = hex::decode::<1>(fields.version).ok_or(TraceParentError::Version)?;
+        let [version] = match fields.version {
+            b"00" => [0],
+            other => hex::decode(other).ok_or(TraceParentError::Version)?,
+        };
         if version == 0xff {
             return Err(TraceParentError::Version);
         }
@@ -131,17 +135,15 @@ impl TraceParent {
     #[inline]
     #[must_use]
     pub fn encode(&self) -> [u8; TRACEPARENT_BYTES] {
-        let mut out = [b'-'; TRACEPARENT_BYTES];
-        let mut rest = out.as_mut_slice();
+        let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let flags = [self.flags & Self::KNOWN_FLAGS];
-        let fields: [&[u8]; 4] = [&[0], &self.trace_id, &self.parent_id, &flags];
-        for field in fields {
-            let Some((place, behind)) = rest.split_at_mut_checked(field.len() * 2) else {
-                break;
-            };
-            hex::encode(field, place);
-            // The byte between two fields stays the dash that the buffer was filled with.
-            rest = behind.get_mut(1..).unwrap_or_default();
+        let fields: [(&[u8], Range<usize>); 3] = [
+            (&self.trace_id, 3..35),
+            (&self.parent_id, 36..52),
+            (&flags, 53..55),
+        ];
+        for (field, place) in fields {
+            hex::encode(field, out.get_mut(place).unwrap_or_default());
         }
         out
     }

@@ -1,5 +1,6 @@
 //! `tracestate`: what each tracing system on the way wants to hear again.
 
+use crate::text::class::Class;
 use crate::text::ows;
 
 /// Most members a `tracestate` may have.
@@ -63,28 +64,95 @@ pub enum TraceStateError {
 pub fn parse_tracestate<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<(&'a str, &'a str)>, TraceStateError> {
-    let mut members: Vec<(&str, &str)> = Vec::new();
+    let mut members = Vec::new();
     let mut member = 0;
     for line in lines {
-        for raw in line.split(|&byte| byte == b',') {
-            let raw = ows::trim(raw);
-            if raw.is_empty() {
-                continue;
-            }
-            if member == TRACESTATE_MAX_MEMBERS {
-                return Err(TraceStateError::TooManyMembers);
-            }
-            let (key, value) =
-                ows::split_once(raw, b'=').ok_or(TraceStateError::NoEquals { member })?;
-            let key = checked(key, is_key).ok_or(TraceStateError::Key { member })?;
-            let value = checked(value, is_value).ok_or(TraceStateError::Value { member })?;
-            if !members.iter().any(|(earlier, _)| *earlier == key) {
-                members.push((key, value));
-            }
-            member += 1;
+        match std::str::from_utf8(line) {
+            Ok(line) => read(line, &mut member, &mut members)?,
+            // No member may have what is not ASCII, so this finds the error.
+            Err(_) => read(&String::from_utf8_lossy(line), &mut member, &mut Vec::new())?,
         }
     }
     Ok(members)
+}
+
+/// Reads one line. `member` counts over all of them.
+#[inline]
+fn read<'a>(
+    line: &'a str,
+    member: &mut usize,
+    members: &mut Vec<(&'a str, &'a str)>,
+) -> Result<(), TraceStateError> {
+    let mut rest = Some(line);
+    while let Some(line) = rest {
+        let line = trimmed_start(line);
+        let (pair, end) = match plain(line) {
+            Some((pair, end)) => (Ok(pair), end),
+            None => {
+                let end = line.find(',').unwrap_or(line.len());
+                let raw = line.get(..end).unwrap_or_default();
+                let raw = raw.trim_end_matches([' ', '\t']);
+                if raw.is_empty() {
+                    rest = line.get(end + 1..);
+                    continue;
+                }
+                (pair(raw, *member), end)
+            }
+        };
+        rest = line.get(end + 1..);
+        if *member == TRACESTATE_MAX_MEMBERS {
+            return Err(TraceStateError::TooManyMembers);
+        }
+        let (key, value) = pair?;
+        if !members.iter().any(|(earlier, _)| *earlier == key) {
+            members.push((key, value));
+        }
+        *member += 1;
+    }
+    Ok(())
+}
+
+#[inline]
+fn trimmed_start(line: &str) -> &str {
+    let blank = line.len() - ows::trim_start(line.as_bytes()).len();
+    line.get(blank..).unwrap_or_default()
+}
+
+/// The member at the front of `line` and where it ends, when it is as members mostly are: each byte is looked at
+/// once. `None` says nothing about what is there.
+#[inline]
+fn plain(line: &str) -> Option<((&str, &str), usize)> {
+    let bytes = line.as_bytes();
+    let equals = KEY.prefix(bytes);
+    let (key, value) = bytes.split_at_checked(equals)?;
+    let [b'=', value @ ..] = value else {
+        return None;
+    };
+    let end = equals + 1 + VALUE.prefix(value);
+    if !matches!(bytes.get(end), None | Some(b',')) || !has_key_form(key) {
+        return None;
+    }
+    let pair = ows::trim_end(bytes.get(..end)?).len();
+    if !(equals + 2..=equals + 1 + VALUE_MAX_BYTES).contains(&pair) {
+        return None;
+    }
+    let pair = (line.get(..equals)?, line.get(equals + 1..pair)?);
+    Some((pair, end))
+}
+
+/// A member without white space around it, or what is wrong with it.
+#[cold]
+fn pair(raw: &str, member: usize) -> Result<(&str, &str), TraceStateError> {
+    let (key, value) = raw
+        .split_once('=')
+        .ok_or(TraceStateError::NoEquals { member })?;
+    if !is_key(key.as_bytes()) {
+        return Err(TraceStateError::Key { member });
+    }
+    if !is_value(value.as_bytes()) {
+        return Err(TraceStateError::Value { member });
+    }
+    Ok((key, value))
 }
 
 /// Writes members as one header value, in the order given. Empty when there is none: then send no header.
@@ -98,6 +166,8 @@ pub fn encode_tracestate<'a>(members: impl IntoIterator<Item = (&'a str, &'a str
         .into_iter()
         .filter(|(key, value)| is_key(key.as_bytes()) && is_value(value.as_bytes()));
     for (key, value) in valid.take(TRACESTATE_MAX_MEMBERS) {
+        // Room for most lists at once, and none for an empty one.
+        out.reserve(if out.is_empty() { 64 } else { 0 });
         if !out.is_empty() {
             out.push(',');
         }
@@ -108,23 +178,18 @@ pub fn encode_tracestate<'a>(members: impl IntoIterator<Item = (&'a str, &'a str
     out
 }
 
-#[inline]
-fn checked(bytes: &[u8], allowed: impl Fn(&[u8]) -> bool) -> Option<&str> {
-    if allowed(bytes) {
-        std::str::from_utf8(bytes).ok()
-    } else {
-        None
-    }
-}
-
 /// `key = ( lcalpha / DIGIT ) 0*255( lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@" )`
 #[inline]
 fn is_key(key: &[u8]) -> bool {
-    matches!(key, [b'a'..=b'z' | b'0'..=b'9', ..])
-        && key.len() <= KEY_MAX_BYTES
-        && key.iter().all(
-            |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'),
-        )
+    has_key_form(key) && KEY.has_all(key)
+}
+
+static KEY: Class = Class::ranges(b"az09").with(b"_-*/@");
+
+/// First byte and length are a key's.
+#[inline]
+fn has_key_form(key: &[u8]) -> bool {
+    matches!(key, [b'a'..=b'z' | b'0'..=b'9', ..]) && key.len() <= KEY_MAX_BYTES
 }
 
 /// `value = 0*255(chr) nblk-chr`, printable ASCII without comma and equals sign, the last not a space.
@@ -132,10 +197,10 @@ fn is_key(key: &[u8]) -> bool {
 fn is_value(value: &[u8]) -> bool {
     value.last().is_some_and(|last| *last != b' ')
         && value.len() <= VALUE_MAX_BYTES
-        && value
-            .iter()
-            .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'='))
+        && VALUE.has_all(value)
 }
+
+static VALUE: Class = Class::ranges(b" ~").without(b",=");
 
 #[cfg(test)]
 mod tests {

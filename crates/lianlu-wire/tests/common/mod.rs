@@ -3,3 +3,4 @@
 
 pub mod apache;
 pub mod batches;
+pub mod otlp;

@@ -111,7 +111,7 @@ impl<P> PhaseLayer<P> {
         T: Tracer<Span = S> + Send + Sync + 'static,
         Q: TracerProvider<Tracer = T> + Send + Sync + 'static,
     {
-        self.tracer.set_provider(std::sync::Arc::new(provider));
+        self.tracer.set_provider(provider);
         self
     }
 

@@ -7,7 +7,8 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::handshake::{Below, Handshake};
-use crate::conventions::{Failure, address, keys, target::Target};
+use crate::conventions::address::Address;
+use crate::conventions::{Failure, keys, target::Target};
 use crate::provider::TracerSource;
 use crate::redact::clip;
 
@@ -48,7 +49,7 @@ impl Open {
         parent: Context,
         server: Option<Target>,
     ) -> Self {
-        let span = builder(name, server).start_with_context(&*tracer.tracer(), &parent);
+        let span = builder(name, server).start_with_context(&tracer.find().tracer, &parent);
         Self {
             context: parent.with_span(span),
             span: Span::Started(None),
@@ -109,7 +110,7 @@ impl Open {
                     Below::Connecting => return,
                 };
                 let builder = after.builder.with_start_time(start);
-                let span = builder.start_with_context(&*after.tracer.tracer(), &self.context);
+                let span = builder.start_with_context(&after.tracer.find().tracer, &self.context);
                 let context = self.context.with_span(span);
                 write(&context, outcome, SystemTime::now());
             }
@@ -142,7 +143,10 @@ fn write(context: &Context, outcome: Outcome, end: SystemTime) {
     let span = context.span();
     match outcome {
         Outcome::Done(Some(peer)) => {
-            span.set_attribute(KeyValue::new(keys::NETWORK_PEER_ADDRESS, address(peer)));
+            span.set_attribute(KeyValue::new(
+                keys::NETWORK_PEER_ADDRESS,
+                Address::of(peer).as_str().to_owned(),
+            ));
             let port = i64::from(peer.port());
             span.set_attribute(KeyValue::new(keys::NETWORK_PEER_PORT, port));
         }

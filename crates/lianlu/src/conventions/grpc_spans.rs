@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
 
+use super::datum::fixed;
 use super::headers::{self, Direction};
 use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
@@ -19,15 +19,14 @@ use crate::grpc::Code;
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "grpc";
 
-pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> Described {
     let head = &start.head;
-    let mut sink = Sink::new(start.style(settings), 12);
-    sink.put(&table::RPC_SYSTEM_NAME, "grpc");
+    sink.put(&table::RPC_SYSTEM_NAME, fixed("grpc"));
     let method = settings.grpc_methods.find(head.path(), is_named(start));
     let name = match &method {
         Method::Known(name) | Method::Presumed(name) => {
             span_method(&mut sink, name);
-            Cow::Owned(name.as_str().to_owned())
+            name.clone()
         }
         Method::Unknown(original) => {
             unknown_method(&mut sink, original);
@@ -41,7 +40,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
         peer_attributes(peer, &mut sink);
     }
     if let Some(caller) = start.caller {
-        sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
+        sink.span(&table::SERVICE_PEER_NAME, caller);
     }
     headers::capture(
         settings,
@@ -76,39 +75,42 @@ fn is_named(start: &Start<'_>) -> bool {
 }
 
 /// Writes a known method in the current and in the old way. A span has room for one `rpc.method`.
-fn span_method(sink: &mut Sink, name: &StringValue) {
-    sink.span(&table::RPC_METHOD, name.clone());
+#[allow(clippy::ptr_arg)] // a constant among them stays one
+fn span_method(sink: &mut Sink, name: &Cow<'static, str>) {
+    sink.span(&table::RPC_METHOD, name);
     if sink.has_old()
-        && let Some((service, method)) = name.as_str().split_once('/')
+        && let Some((service, method)) = name.split_once('/')
     {
-        sink.span(&table::RPC_SERVICE, service.to_owned());
+        sink.span(&table::RPC_SERVICE, service);
         if sink.only_old() {
-            sink.span(&table::OLD_RPC_METHOD, method.to_owned());
+            sink.span(&table::OLD_RPC_METHOD, method);
         }
     }
 }
 
 /// The same for metrics, of which each has its own.
-fn label_method(sink: &mut Sink, name: &StringValue) {
-    sink.label(&table::RPC_METHOD, name.clone());
+#[allow(clippy::ptr_arg)]
+fn label_method(sink: &mut Sink, name: &Cow<'static, str>) {
+    sink.label(&table::RPC_METHOD, name);
     if !sink.has_old() {
         return;
     }
-    let method = match name.as_str().split_once('/') {
+    let method = match name.split_once('/') {
         Some((service, method)) => {
-            sink.label(&table::RPC_SERVICE, service.to_owned());
+            sink.label(&table::RPC_SERVICE, service);
             method
         }
-        None => name.as_str(),
+        None => name,
     };
-    sink.label(&table::OLD_RPC_METHOD, method.to_owned());
+    sink.label(&table::OLD_RPC_METHOD, method);
 }
 
-fn unknown_method(sink: &mut Sink, original: &StringValue) {
-    sink.span(&table::RPC_METHOD, OTHER);
-    sink.span(&table::RPC_METHOD_ORIGINAL, original.clone());
+#[allow(clippy::ptr_arg)]
+fn unknown_method(sink: &mut Sink, original: &Cow<'static, str>) {
+    sink.span(&table::RPC_METHOD, fixed(OTHER));
+    sink.span(&table::RPC_METHOD_ORIGINAL, original);
     if sink.only_old() {
-        sink.span(&table::OLD_RPC_METHOD, OTHER);
+        sink.span(&table::OLD_RPC_METHOD, fixed(OTHER));
     }
 }
 
@@ -126,14 +128,14 @@ pub(super) fn end(
             if learn(settings, carried, end) {
                 label_method(sink, method);
             } else {
-                label_method(sink, &OTHER.into());
+                label_method(sink, &Cow::Borrowed(OTHER));
                 if end.kind != SpanKind::Client {
                     unknown_method(sink, method);
                     name = Some(Cow::Borrowed(NAME_OF_OTHER));
                 }
             }
         }
-        Method::Unknown(_) => label_method(sink, &OTHER.into()),
+        Method::Unknown(_) => label_method(sink, &Cow::Borrowed(OTHER)),
     }
     let code = end.grpc_status().map(|status| status.code);
     if let Some(code) = code {
@@ -141,7 +143,7 @@ pub(super) fn end(
             RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
             RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
         };
-        sink.put(row, code.name());
+        sink.put(row, fixed(code.name()));
         sink.put(&table::RPC_GRPC_STATUS_CODE, i64::from(code.number()));
     }
     messages(end, sink);
@@ -154,7 +156,7 @@ pub(super) fn learn(settings: &Settings, carried: &Carried, end: &End) -> bool {
         return true;
     };
     let is_refused = end.kind != SpanKind::Client && is_refused(end);
-    settings.grpc_methods.admit(method.as_str(), is_refused)
+    settings.grpc_methods.admit(method, is_refused)
 }
 
 /// Whether a server has no such method: its router says `UNIMPLEMENTED` and no word more, or what

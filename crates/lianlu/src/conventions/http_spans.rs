@@ -3,16 +3,18 @@
 
 use std::borrow::Cow;
 
-use http::{Version, header, uri::Scheme};
+use http::{Version, uri::Scheme};
 use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
 
+use super::address::Address;
+use super::datum::fixed;
 use super::headers::{self, Direction};
 use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
 use super::{
-    Carried, Described, End, OTHER, Protocol, Start, address, count, peer_attributes, port,
+    Carried, Described, End, OTHER, Protocol, Start, count, names, peer_attributes, port,
     server_attributes, table, target,
 };
 use crate::redact::clip;
@@ -20,23 +22,24 @@ use crate::redact::clip;
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "HTTP";
 
-pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
+pub(super) fn start(settings: &Settings, start: &Start<'_>, mut sink: Sink) -> Described {
     let head = &start.head;
-    let mut sink = Sink::new(start.style(settings), 16);
     let method = known_http_method(settings, head.method());
     match &method {
-        Some(method) => sink.put(&table::HTTP_REQUEST_METHOD, method.clone()),
+        Some(method) => sink.put(&table::HTTP_REQUEST_METHOD, method),
         None => {
-            sink.put(&table::HTTP_REQUEST_METHOD, OTHER);
-            let original = clip(head.method().as_str()).to_owned();
+            sink.put(&table::HTTP_REQUEST_METHOD, fixed(OTHER));
+            let original = clip(head.method().as_str());
             sink.span(&table::HTTP_REQUEST_METHOD_ORIGINAL, original);
         }
     }
     if sink.has_old() {
         // Whatever it is; but of series there must not be one for each.
-        let original = clip(head.method().as_str()).to_owned();
-        sink.span(&table::HTTP_METHOD, original);
-        sink.label(&table::HTTP_METHOD, method.clone().unwrap_or(OTHER.into()));
+        sink.span(&table::HTTP_METHOD, clip(head.method().as_str()));
+        sink.label(
+            &table::HTTP_METHOD,
+            method.as_ref().unwrap_or(&Cow::Borrowed(OTHER)),
+        );
     }
     let http_method = method.unwrap_or(Cow::Borrowed(NAME_OF_OTHER));
     let template = if start.kind == SpanKind::Client {
@@ -53,7 +56,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
             labels: sink.labels,
             http_method,
             has_route: start.route.is_some(),
-            grpc_method: Method::Known("".into()),
+            grpc_method: Method::Known(Cow::Borrowed("")),
         },
         attributes: sink.attributes,
     }
@@ -61,7 +64,10 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>) -> Described {
 
 fn name(method: Cow<'static, str>, template: Option<&StringValue>) -> Cow<'static, str> {
     match template {
-        Some(template) => Cow::Owned(format!("{method} {template}")),
+        Some(template) => match names::span_name(&method, template.as_str()) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{method} {template}")),
+        },
         None => method,
     }
 }
@@ -71,9 +77,9 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
     let query = head.uri().query();
     let query = query.map(|query| settings.redaction.redact(query));
     if sink.wants(&table::URL_PATH) {
-        sink.span(&table::URL_PATH, clip(head.path()).to_owned());
+        sink.span(&table::URL_PATH, clip(head.path()));
         if let Some(query) = &query {
-            sink.span(&table::URL_QUERY, clip(query).to_owned());
+            sink.span(&table::URL_QUERY, clip(query));
         }
     }
     if sink.wants(&table::HTTP_TARGET) {
@@ -81,16 +87,16 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
             Some(query) => clip(&format!("{}?{query}", head.path())).to_owned(),
             None => clip(head.path()).to_owned(),
         };
-        sink.span(&table::HTTP_TARGET, target);
+        sink.span(&table::HTTP_TARGET, &*target);
     }
     let scheme = start.origin.scheme.unwrap_or(match head.uri().scheme() {
         Some(scheme) if *scheme == Scheme::HTTPS => "https",
         None if settings.https => "https",
         _ => "http",
     });
-    sink.put(&table::URL_SCHEME, scheme);
+    sink.put(&table::URL_SCHEME, fixed(scheme));
     if let Some(route) = &start.route {
-        sink.put(&table::HTTP_ROUTE, route.clone());
+        sink.put(&table::HTTP_ROUTE, route);
     }
     if let Some((host, server_port)) = start.server() {
         server_attributes(settings, host, server_port, sink);
@@ -100,14 +106,14 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
         .local
         .filter(|_| sink.wants(&table::NETWORK_LOCAL_ADDRESS))
     {
-        sink.span(&table::NETWORK_LOCAL_ADDRESS, address(local));
+        sink.span(&table::NETWORK_LOCAL_ADDRESS, Address::of(local).as_str());
         sink.span(&table::NETWORK_LOCAL_PORT, port(local.port()));
     }
     if let Some(version) = protocol_version(head.version()) {
-        sink.put(&table::NETWORK_PROTOCOL_VERSION, version);
+        sink.put(&table::NETWORK_PROTOCOL_VERSION, fixed(version));
     }
     if let Some(caller) = start.caller {
-        sink.span(&table::SERVICE_PEER_NAME, caller.to_owned());
+        sink.span(&table::SERVICE_PEER_NAME, caller);
     }
 }
 
@@ -115,9 +121,9 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
 fn client_address(start: &Start<'_>, sink: &mut Sink) {
     match &start.origin.client_address {
         Some(client) => {
-            sink.span(&table::CLIENT_ADDRESS, clip(client).to_owned());
+            sink.span(&table::CLIENT_ADDRESS, clip(client));
             if sink.wants(&table::HTTP_CLIENT_IP) {
-                sink.span(&table::HTTP_CLIENT_IP, clip(client).to_owned());
+                sink.span(&table::HTTP_CLIENT_IP, clip(client));
             }
             if let Some(client_port) = start.origin.client_port {
                 sink.span(&table::CLIENT_PORT, port(client_port));
@@ -125,7 +131,7 @@ fn client_address(start: &Start<'_>, sink: &mut Sink) {
         }
         None => {
             if let Some(peer) = start.peer {
-                sink.span(&table::CLIENT_ADDRESS, address(peer));
+                sink.span(&table::CLIENT_ADDRESS, Address::of(peer).as_str());
                 sink.span(&table::CLIENT_PORT, port(peer.port()));
             }
         }
@@ -146,30 +152,26 @@ fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<Str
         (Some(_), Some(_)) => uri.to_string(),
         _ => {
             let path = uri.path_and_query().map_or("/", |path| path.as_str());
-            match (head.authority(), start.target) {
+            match (start.authority(), start.target) {
                 (Some(authority), _) => format!("{scheme}://{authority}{path}"),
                 (None, Some(target)) => format!("{scheme}://{}{path}", target.authority()),
                 (None, None) => format!("{scheme}://localhost{path}"),
             }
         }
     };
-    sink.span(
-        &table::URL_FULL,
-        settings.redaction.redact(&full).into_owned(),
-    );
+    sink.span(&table::URL_FULL, &*settings.redaction.redact(&full));
     let known_scheme = match scheme {
         "http" => "http",
         "https" => "https",
         _ => OTHER,
     };
-    sink.put(&table::URL_SCHEME, known_scheme);
+    sink.put(&table::URL_SCHEME, fixed(known_scheme));
     let template = start
         .told
         .template()
-        .map(|template| clip(template).to_owned());
-    let template = template.map(StringValue::from);
+        .map(|template| StringValue::from(clip(template).to_owned()));
     if let Some(template) = &template {
-        sink.put(&table::URL_TEMPLATE, template.clone());
+        sink.put(&table::URL_TEMPLATE, template);
     }
     if let Some(resend_count) = start.told.resend_count() {
         sink.span(&table::HTTP_REQUEST_RESEND_COUNT, resend_count);
@@ -185,16 +187,16 @@ fn client(settings: &Settings, start: &Start<'_>, sink: &mut Sink) -> Option<Str
 fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink) {
     let head = &start.head;
     if let Some(transport) = start.transport {
-        sink.span(&table::NETWORK_TRANSPORT, transport);
+        sink.span(&table::NETWORK_TRANSPORT, fixed(transport));
     }
-    if let Some(agent) = head.header(header::USER_AGENT) {
+    if let Some(agent) = start.scan.user_agent() {
         if sink.wants(&table::USER_AGENT_ORIGINAL) {
-            sink.span(&table::USER_AGENT_ORIGINAL, clip(agent).to_owned());
+            sink.span(&table::USER_AGENT_ORIGINAL, clip(agent));
         }
         if sink.wants(&table::USER_AGENT_SYNTHETIC_TYPE)
             && let Some(kind) = synthetic(agent)
         {
-            sink.put(&table::USER_AGENT_SYNTHETIC_TYPE, kind);
+            sink.put(&table::USER_AGENT_SYNTHETIC_TYPE, fixed(kind));
         }
     }
     headers::capture(
@@ -229,7 +231,7 @@ pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'
     if end.kind == SpanKind::Client
         && let Some(version) = end.version.and_then(protocol_version)
     {
-        sink.put(&table::NETWORK_PROTOCOL_VERSION, version);
+        sink.put(&table::NETWORK_PROTOCOL_VERSION, fixed(version));
     }
     for (row, size) in [
         (&table::HTTP_REQUEST_BODY_SIZE, end.request_size),
@@ -245,7 +247,7 @@ pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'
 /// Writes a route that was not known at the start. Gives the name that it makes.
 fn late_route(carried: &Carried, end: &End, sink: &mut Sink) -> Option<Cow<'static, str>> {
     let route = end.late_route.as_ref().filter(|_| !carried.has_route)?;
-    sink.put(&table::HTTP_ROUTE, route.clone());
+    sink.put(&table::HTTP_ROUTE, route);
     Some(name(carried.http_method.clone(), Some(route)))
 }
 

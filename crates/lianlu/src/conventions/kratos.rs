@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, Status};
 
+use super::address::Address;
+use super::description::Description;
 use super::keys::{LIANLU_STREAM_SLICE, exception, kratos as keys};
 use super::settings::Settings;
-use super::{End, Ended, Failure, Protocol, Start, address, count};
+use super::{End, Ended, Failure, Protocol, Start, count};
 use crate::grpc::Code;
 use crate::redact::clip;
 
@@ -76,7 +78,10 @@ fn raw_path(settings: &Settings, start: &Start<'_>) -> String {
 fn peer(start: &Start<'_>) -> Option<(String, String)> {
     if start.kind != SpanKind::Client {
         let peer = start.peer?;
-        return Some((address(peer), peer.port().to_string()));
+        return Some((
+            Address::of(peer).as_str().to_owned(),
+            peer.port().to_string(),
+        ));
     }
     let (host, port) = start.server()?;
     let host = if host.is_empty() { "127.0.0.1" } else { host };
@@ -97,13 +102,11 @@ pub(super) fn end(end: &End) -> Ended {
         Protocol::Grpc => grpc_error(end),
         Protocol::Http => http_error(end),
     };
-    let mut ended = Ended {
-        status: Status::Ok,
-        attributes: slice(end),
-        ..Ended::default()
-    };
+    let mut status = Status::Ok;
+    let mut attributes = slice(end);
+    let mut event = None;
     if let Some(error) = &error {
-        ended.event = Some((
+        event = Some((
             exception::EVENT,
             vec![
                 KeyValue::new(exception::EXCEPTION_TYPE, error.class.clone()),
@@ -111,8 +114,8 @@ pub(super) fn end(end: &End) -> Ended {
             ],
         ));
         let code = KeyValue::new(keys::RPC_STATUS_CODE, error.code);
-        ended.attributes.push(code);
-        ended.status = Status::error(error.message.clone());
+        attributes.push(code);
+        status = Status::error(error.message.clone());
     }
     if end.protocol == Protocol::Grpc {
         // A failed call has no reply, which Kratos measures as a message of 0 bytes.
@@ -127,11 +130,17 @@ pub(super) fn end(end: &End) -> Ended {
         };
         for (key, totals) in [(keys::RECV_MSG_SIZE, received), (keys::SEND_MSG_SIZE, sent)] {
             if let Some((_, bytes)) = totals {
-                ended.attributes.push(KeyValue::new(key, count(bytes)));
+                attributes.push(KeyValue::new(key, count(bytes)));
             }
         }
     }
-    ended
+    Ended {
+        name: None,
+        attributes: Description::KeyValues(attributes),
+        repeats: false,
+        status,
+        event,
+    }
 }
 
 struct Error {

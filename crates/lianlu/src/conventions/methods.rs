@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{LazyLock, OnceLock};
 
-use opentelemetry::StringValue;
-
+use super::names::{self, Table};
 use super::settings::Settings;
 use crate::grpc::descriptor;
 use crate::redact::clip;
@@ -52,32 +51,33 @@ impl KnownMethods {
     }
 }
 
-/// How many methods may name spans without a list. Beyond, a server needs one.
-const MAX_LEARNED: usize = 256;
+/// The names that a layer has learned. Half of the slots may be taken: 256 methods name spans without a list.
+/// Beyond, a server needs one.
+type Learned = Table<512>;
 
 /// The methods of a layer: a list, or what the answers teach.
 #[derive(Debug, Default)]
 pub(crate) struct GrpcMethods {
     listed: Option<HashSet<String>>,
-    learned: RwLock<HashSet<String>>,
+    learned: OnceLock<Box<Learned>>,
 }
 
 /// A gRPC call's method.
 #[derive(Debug, Clone)]
 pub(crate) enum Method {
-    /// In the list, or named by the client's generated code.
-    Known(StringValue),
+    /// In the list, named by the client's generated code, or learned.
+    Known(Cow<'static, str>),
     /// Well-formed. Whether there is one of that name, the answer shows.
-    Presumed(StringValue),
+    Presumed(Cow<'static, str>),
     /// What the caller made up, cut short.
-    Unknown(StringValue),
+    Unknown(Cow<'static, str>),
 }
 
 impl GrpcMethods {
     pub(crate) fn listed(methods: KnownMethods) -> Self {
         Self {
             listed: Some(methods.0),
-            learned: RwLock::default(),
+            learned: OnceLock::new(),
         }
     }
 
@@ -87,37 +87,41 @@ impl GrpcMethods {
             return Method::Unknown(text(path));
         };
         match &self.listed {
-            _ if is_named => Method::Known(text(method)),
-            Some(listed) if listed.contains(method) => Method::Known(text(method)),
+            _ if is_named => Method::Known(known(method)),
+            Some(listed) if listed.contains(method) => Method::Known(known(method)),
             Some(_) => Method::Unknown(text(method)),
+            None if self.has_learned(method) => Method::Known(known(method)),
             None => Method::Presumed(text(method)),
         }
+    }
+
+    fn has_learned(&self, method: &str) -> bool {
+        let learned = self.learned.get();
+        learned.is_some_and(|learned| learned.contains(method))
     }
 
     /// Whether a presumed method is one, now that the call has ended: an answer that does not refuse the
     /// name admits it, to a limit. Where something in front of the methods answers to every name, names
     /// must not grow.
     pub(crate) fn admit(&self, method: &str, is_refused: bool) -> bool {
-        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        if learned.contains(method) {
-            return true;
+        if is_refused {
+            return self.has_learned(method);
         }
-        let is_full = learned.len() >= MAX_LEARNED;
-        drop(learned);
-        if is_full || is_refused {
-            return false;
-        }
-        let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
-        if learned.len() >= MAX_LEARNED {
-            return learned.contains(method);
-        }
-        learned.insert(method.to_owned());
-        true
+        let learned = self.learned.get_or_init(|| Box::new(Learned::new()));
+        learned.keep(method).is_some()
     }
 }
 
-fn text(text: &str) -> StringValue {
-    StringValue::from(clip(text).to_owned())
+/// A method that there is.
+fn known(method: &str) -> Cow<'static, str> {
+    match names::kept(method) {
+        Some(kept) => Cow::Borrowed(kept),
+        None => text(method),
+    }
+}
+
+fn text(text: &str) -> Cow<'static, str> {
+    Cow::Owned(clip(text).to_owned())
 }
 
 /// `package.Service/Method` of a well-formed path.
@@ -197,14 +201,14 @@ mod tests {
         let admitted = (0..10_000)
             .filter(|i| methods.admit(&format!("a.B/{i}"), false))
             .count();
-        assert_eq!(admitted, MAX_LEARNED);
+        assert_eq!(admitted, Learned::MOST);
     }
 
     #[test]
     fn an_endless_name_is_none() {
         let path = format!("/a.B/{}", "x".repeat(5000));
         assert!(
-            matches!(GrpcMethods::default().find(&path, true), Method::Unknown(name) if name.as_str().len() == 1024)
+            matches!(GrpcMethods::default().find(&path, true), Method::Unknown(name) if name.len() == 1024)
         );
     }
 }

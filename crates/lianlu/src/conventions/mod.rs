@@ -5,6 +5,9 @@
 //! mode. The layers hand over what they know at the start and at the end of a call; nothing here touches
 //! the request or the response.
 
+pub(crate) mod address;
+mod datum;
+pub(crate) mod description;
 mod grpc_spans;
 pub(crate) mod headers;
 mod hosts;
@@ -12,6 +15,7 @@ mod http_spans;
 pub(crate) mod keys;
 mod kratos;
 pub(crate) mod methods;
+pub(crate) mod names;
 pub(crate) mod opt_in;
 pub(crate) mod settings;
 pub(crate) mod sink;
@@ -31,7 +35,11 @@ use crate::grpc::{Code, Status};
 use crate::kratos::{Operation, PathTemplate};
 use crate::redact::clip;
 use crate::request::RequestHead;
+use crate::scan::Scan;
 use crate::told::Told;
+use address::Address;
+use datum::fixed;
+use description::Description;
 use methods::Method;
 use settings::Settings;
 use sink::{Labels, Sink, Style};
@@ -62,6 +70,7 @@ pub(crate) struct Start<'a> {
     pub(crate) kind: SpanKind,
     pub(crate) protocol: Protocol,
     pub(crate) head: RequestHead<'a>,
+    pub(crate) scan: &'a Scan<'a>,
     /// The route's template, on servers that have one.
     pub(crate) route: Option<StringValue>,
     /// What a client's caller said about the call.
@@ -97,7 +106,15 @@ impl Start<'_> {
         if let Some(host) = &self.origin.host {
             return Some((host, self.origin.port));
         }
-        self.head.authority().map(target::split_authority)
+        self.authority().map(target::split_authority)
+    }
+
+    /// As [`RequestHead::authority`].
+    fn authority(&self) -> Option<&str> {
+        match self.head.uri().authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => self.scan.host(),
+        }
     }
 
     fn style(&self, settings: &Settings) -> Style {
@@ -115,7 +132,7 @@ impl Start<'_> {
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Description,
     pub(crate) carried: Carried,
 }
 
@@ -228,23 +245,39 @@ impl End {
 }
 
 /// What a span gets at its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ended {
     /// A better name than that of the start.
     pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Description,
+    /// Whether an attribute of the start has got another value.
+    pub(crate) repeats: bool,
     pub(crate) status: SpanStatus,
     pub(crate) event: Option<(&'static str, Vec<KeyValue>)>,
 }
 
-/// Describes a call for its span and its metrics.
-pub(crate) fn start(settings: &Settings, start: &Start<'_>) -> Described {
-    let mut described = match start.protocol {
-        Protocol::Http => http_spans::start(settings, start),
-        Protocol::Grpc => grpc_spans::start(settings, start),
+/// Describes a call for its span, in `attributes`, and for its metrics, in `labels`.
+pub(crate) fn start(
+    settings: &Settings,
+    start: &Start<'_>,
+    attributes: Description,
+    labels: Labels,
+) -> Described {
+    let is_kratos = settings.dialect == Dialect::Kratos;
+    let attributes = if is_kratos {
+        Description::Nothing
+    } else {
+        attributes
     };
-    if settings.dialect == Dialect::Kratos {
-        (described.name, described.attributes) = kratos::start(settings, start);
+    let sink = Sink::new(start.style(settings), attributes, labels);
+    let mut described = match start.protocol {
+        Protocol::Http => http_spans::start(settings, start, sink),
+        Protocol::Grpc => grpc_spans::start(settings, start, sink),
+    };
+    if is_kratos {
+        let (name, attributes) = kratos::start(settings, start);
+        described.name = name;
+        described.attributes = Description::KeyValues(attributes);
     }
     described
 }
@@ -255,16 +288,17 @@ pub(crate) fn end(
     carried: &mut Carried,
     end: &End,
     verdict: &Verdict,
+    attributes: Description,
 ) -> Ended {
-    let mut sink = Sink::new(carried.style, 8);
-    std::mem::swap(&mut sink.labels, &mut carried.labels);
+    let labels = std::mem::take(&mut carried.labels);
+    let mut sink = Sink::new(carried.style, attributes, labels);
     let name = match end.protocol {
         Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => grpc_spans::end(settings, carried, end, &mut sink),
     };
     contacted(end, &mut sink);
     if let Some(error_type) = &verdict.error_type {
-        sink.put(&table::ERROR_TYPE, error_type.clone());
+        sink.put(&table::ERROR_TYPE, error_type);
     }
     if let Some(slice) = end.slice {
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
@@ -272,11 +306,13 @@ pub(crate) fn end(
     if verdict.is_cancelled {
         sink.span(&table::LIANLU_CANCELLED, true);
     }
-    std::mem::swap(&mut sink.labels, &mut carried.labels);
+    carried.labels = sink.labels;
     if settings.dialect == Dialect::Kratos {
         return kratos::end(end);
     }
     Ended {
+        // A method that turned out to be none has two names.
+        repeats: name.is_some(),
         name,
         attributes: sink.attributes,
         status: if verdict.is_error {
@@ -307,7 +343,8 @@ pub(crate) fn slice(
     }
     let mut style = carried.style;
     style.metrics = false;
-    let mut sink = Sink::new(style, 8);
+    let attributes = Description::KeyValues(Vec::new());
+    let mut sink = Sink::new(style, attributes, Labels::default());
     let name = match end.protocol {
         Protocol::Http => http_spans::end(carried, end, &mut sink),
         Protocol::Grpc => {
@@ -319,13 +356,17 @@ pub(crate) fn slice(
     if let Some(slice) = end.slice {
         sink.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
     }
-    (name, sink.attributes)
+    let attributes = match sink.attributes {
+        Description::KeyValues(attributes) => attributes,
+        _ => Vec::new(),
+    };
+    (name, attributes)
 }
 
 /// Host and port of a call's server, on the span and where they are wanted on the metrics. Hosts that
 /// users or callers name must not make series without end.
 fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, sink: &mut Sink) {
-    sink.span(&table::SERVER_ADDRESS, clip(host).to_owned());
+    sink.span(&table::SERVER_ADDRESS, clip(host));
     if let Some(server_port) = server_port {
         sink.span(&table::SERVER_PORT, port(server_port));
     }
@@ -333,12 +374,12 @@ fn server_attributes(settings: &Settings, host: &str, server_port: Option<u16>, 
         return;
     }
     if settings.hosts.admit(clip(host), server_port) {
-        sink.label(&table::SERVER_ADDRESS, clip(host).to_owned());
+        sink.label(&table::SERVER_ADDRESS, clip(host));
         if let Some(server_port) = server_port {
             sink.label(&table::SERVER_PORT, port(server_port));
         }
     } else {
-        sink.label(&table::SERVER_ADDRESS, OTHER);
+        sink.label(&table::SERVER_ADDRESS, fixed(OTHER));
     }
 }
 
@@ -351,13 +392,8 @@ fn contacted(end: &End, sink: &mut Sink) {
 
 /// The socket's other end.
 fn peer_attributes(peer: SocketAddr, sink: &mut Sink) {
-    sink.span(&table::NETWORK_PEER_ADDRESS, address(peer));
+    sink.span(&table::NETWORK_PEER_ADDRESS, Address::of(peer).as_str());
     sink.span(&table::NETWORK_PEER_PORT, port(peer.port()));
-}
-
-/// An IPv4 address as such, also where the socket speaks IPv6.
-pub(crate) fn address(end: SocketAddr) -> String {
-    end.ip().to_canonical().to_string()
 }
 
 fn port(port: u16) -> i64 {

@@ -1,7 +1,9 @@
 //! Takes what is known of a call, and keeps what the table and the options want of it.
 
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::KeyValue;
 
+use super::datum::Datum;
+use super::description::Description;
 use super::opt_in::OptIns;
 use super::stability::Conventions;
 use super::table::{Place, Row, Surface, When};
@@ -42,30 +44,39 @@ pub(crate) struct Labels {
     pub(crate) active: Vec<KeyValue>,
 }
 
+impl Labels {
+    /// Forgets all but the room.
+    pub(crate) fn clear(&mut self) {
+        self.current.clear();
+        self.old.clear();
+        self.sizes.clear();
+        self.active.clear();
+    }
+}
+
 /// Collects a call's attributes and labels.
 #[derive(Debug)]
 pub(crate) struct Sink {
     pub(super) style: Style,
-    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Description,
     pub(crate) labels: Labels,
 }
 
 impl Sink {
-    pub(crate) fn new(style: Style, attributes: usize) -> Self {
+    pub(crate) fn new(style: Style, attributes: Description, labels: Labels) -> Self {
         Self {
             style,
-            attributes: Vec::with_capacity(attributes),
-            labels: Labels {
-                current: Vec::with_capacity(if style.metrics { 8 } else { 0 }),
-                ..Labels::default()
-            },
+            attributes,
+            labels,
         }
     }
 
     /// Whether a span has the attribute. Saves making a value that nobody wants.
+    #[inline]
     pub(crate) fn wants(&self, row: &Row) -> bool {
         let place = row.place(self.style.surface);
-        self.style.wants(place.span) || self.style.old(place).is_some()
+        self.attributes.is_wanted()
+            && (self.style.wants(place.span) || self.style.old(place).is_some())
     }
 
     /// Whether a metric has the attribute.
@@ -88,52 +99,61 @@ impl Sink {
     }
 
     /// Writes `value` wherever the table has the attribute: on the span and on metrics.
-    pub(crate) fn put(&mut self, row: &'static Row, value: impl Into<Value>) {
+    #[inline]
+    pub(crate) fn put<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
         let value = value.into();
         if self.style.metrics {
-            self.label(row, value.clone());
+            self.label_datum(row, &value);
         }
-        self.span(row, value);
+        self.span_datum(row, &value);
     }
 
     /// Writes `value` on the span alone.
-    pub(crate) fn span(&mut self, row: &'static Row, value: impl Into<Value>) {
+    #[inline]
+    pub(crate) fn span<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
+        self.span_datum(row, &value.into());
+    }
+
+    #[inline]
+    fn span_datum(&mut self, row: &'static Row, value: &Datum<'_>) {
+        if !self.attributes.is_wanted() {
+            return;
+        }
         let place = row.place(self.style.surface);
-        let old = self.style.old(place);
-        if self.style.wants(place.span) {
-            let value = value.into();
-            if let Some(old) = old.filter(|old| *old != row.key) {
-                self.attributes.push(KeyValue::new(old, value.clone()));
-            }
-            self.attributes.push(KeyValue::new(row.key, value));
-        } else if let Some(old) = old {
-            self.attributes.push(KeyValue::new(old, value));
+        let is_current = self.style.wants(place.span);
+        if let Some(old) = self.style.old(place)
+            && !(is_current && old == row.key.as_str())
+        {
+            self.attributes.add_old(old, value);
+        }
+        if is_current {
+            self.attributes.add(row.key, value);
         }
     }
 
     /// Writes `value` on metrics alone. Takes only values of which there are few.
-    pub(crate) fn label(&mut self, row: &'static Row, value: impl Into<Value>) {
-        if !self.style.metrics {
-            return;
+    pub(crate) fn label<'a>(&mut self, row: &'static Row, value: impl Into<Datum<'a>>) {
+        if self.style.metrics {
+            self.label_datum(row, &value.into());
         }
-        let value = value.into();
+    }
+
+    fn label_datum(&mut self, row: &'static Row, value: &Datum<'_>) {
         let place = row.place(self.style.surface);
+        let key = row.key.as_str();
+        let label = |key: &'static str| KeyValue::new(key, value.to_value());
         if place.old_metric
             && let Some(old) = self.style.old(place)
         {
-            self.labels.old.push(KeyValue::new(old, value.clone()));
+            self.labels.old.push(label(old));
         }
         if self.style.active && self.style.wants(place.active) {
-            let label = KeyValue::new(row.key, value.clone());
-            self.labels.active.push(label);
-        }
-        if place.size && self.style.conventions.current() && !self.style.wants(place.metric) {
-            self.labels
-                .sizes
-                .push(KeyValue::new(row.key, value.clone()));
+            self.labels.active.push(label(key));
         }
         if self.style.wants(place.metric) {
-            self.labels.current.push(KeyValue::new(row.key, value));
+            self.labels.current.push(label(key));
+        } else if place.size && self.style.conventions.current() {
+            self.labels.sizes.push(label(key));
         }
     }
 }

@@ -158,15 +158,21 @@ pub(crate) struct Status {
 impl Status {
     /// Reads `grpc-status` and `grpc-message` from headers or trailers.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let number = headers.get("grpc-status")?.to_str().ok();
+        // Trailers have little else: looking at each is less than hashing the names.
+        let find = |wanted: &str| {
+            let (_, value) = headers.iter().find(|(name, _)| name.as_str() == wanted)?;
+            Some(value)
+        };
+        let number = find("grpc-status")?.to_str().ok();
         let number = number.and_then(|number| number.trim().parse().ok());
         let code = number.map_or(Code::Unknown, Code::from_number);
-        let message = match headers.get("grpc-message") {
-            Some(message) if code != Code::Ok => {
-                clip(&redact(&percent_decode(message.as_bytes()))).to_owned()
-            }
-            _ => String::new(),
+        let message = match code {
+            Code::Ok => None,
+            _ => find("grpc-message"),
         };
+        let message =
+            message.map(|message| clip(&redact(&percent_decode(message.as_bytes()))).to_owned());
+        let message = message.unwrap_or_default();
         Some(Self { code, message })
     }
 }

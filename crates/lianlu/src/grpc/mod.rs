@@ -17,16 +17,9 @@ pub(crate) use timeout::parse_timeout;
 pub(crate) const CONTENT_TYPE: &[u8] = b"application/grpc";
 
 /// gRPC-Web's text mode, whose body is base64.
-const TEXT_CONTENT_TYPE: &[u8] = b"application/grpc-web-text";
-
-/// Whether a body of these headers is base64.
-pub(crate) fn is_text(headers: &http::HeaderMap) -> bool {
-    content_type_begins(headers, TEXT_CONTENT_TYPE)
-}
+pub(crate) const TEXT_CONTENT_TYPE: &[u8] = b"application/grpc-web-text";
 
 /// Whether a content type is there and begins with `prefix`, in upper or lower case.
 pub(crate) fn content_type_begins(headers: &http::HeaderMap, prefix: &[u8]) -> bool {
-    let value = headers.get(http::header::CONTENT_TYPE);
-    let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
-    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    crate::scan::begins(headers.get(http::header::CONTENT_TYPE), prefix)
 }

@@ -15,6 +15,7 @@ mod instruments;
 mod record;
 mod source;
 
+pub(crate) use instruments::Meters;
 pub(crate) use record::Measured;
 pub(crate) use source::MeterSource;
 pub use source::set_meter_provider;

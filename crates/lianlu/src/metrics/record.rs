@@ -6,53 +6,88 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 
-use super::instruments::{Instruments, Meters};
+use super::instruments::Meters;
+use super::source::MeterSource;
 use crate::conventions::sink::Labels;
 use crate::conventions::{End, Protocol};
 
 /// A call that is measured. Counts as active until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Measured {
-    meters: Arc<Meters>,
+    /// Which of the source's instruments.
+    generation: u64,
     protocol: Protocol,
-    /// The labels that it was counted under, if active calls are counted.
-    active: Option<Vec<KeyValue>>,
+    active: Option<Active>,
     sizes: bool,
 }
 
+/// Counts a call as active until it is dropped.
+#[derive(Debug)]
+struct Active {
+    meters: Arc<Meters>,
+    /// The labels that it was counted under.
+    labels: Vec<KeyValue>,
+}
+
+impl Active {
+    fn count(&self, by: i64) {
+        // HTTP has the metric, gRPC has none.
+        if let Some(http) = &self.meters.http.http {
+            http.active.add(by, &self.labels);
+        }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.count(-1);
+    }
+}
+
 impl Measured {
+    /// `active` has the labels that active calls are counted under, if they are to be.
     pub(crate) fn start(
-        meters: Arc<Meters>,
+        (generation, meters): (u64, &Arc<Meters>),
         protocol: Protocol,
         active: Option<Vec<KeyValue>>,
         sizes: bool,
     ) -> Self {
-        let measured = Self {
-            meters,
+        // Its name is the current conventions', which have labels for every call.
+        let labels = active.filter(|labels| !labels.is_empty() && protocol == Protocol::Http);
+        let active = labels.map(|labels| Active {
+            meters: Arc::clone(meters),
+            labels,
+        });
+        if let Some(active) = &active {
+            active.count(1);
+        }
+        Self {
+            generation,
             protocol,
-            // Its name is the current conventions', which have labels for every call.
-            active: active.filter(|labels| !labels.is_empty()),
+            active,
             sizes,
+        }
+    }
+
+    /// The call counts as active no more.
+    pub(crate) fn is_over(&mut self) {
+        self.active = None;
+    }
+
+    pub(crate) fn record(
+        &self,
+        source: &MeterSource,
+        labels: &Labels,
+        end: &End,
+        duration: Duration,
+    ) {
+        let Some(meters) = source.meters_of(self.generation) else {
+            return;
         };
-        measured.count_active(1);
-        measured
-    }
-
-    fn instruments(&self) -> &Instruments {
-        match self.protocol {
-            Protocol::Http => &self.meters.http,
-            Protocol::Grpc => &self.meters.grpc,
-        }
-    }
-
-    fn count_active(&self, by: i64) {
-        if let (Some(labels), Some(http)) = (&self.active, &self.instruments().http) {
-            http.active.add(by, labels);
-        }
-    }
-
-    pub(crate) fn record(&self, labels: &Labels, end: &End, duration: Duration) {
-        let instruments = self.instruments();
+        let instruments = match self.protocol {
+            Protocol::Http => &meters.http,
+            Protocol::Grpc => &meters.grpc,
+        };
         let seconds = duration.as_secs_f64();
         if !labels.current.is_empty() {
             instruments.duration.record(seconds, &labels.current);
@@ -75,11 +110,5 @@ impl Measured {
                 http.response_size.record(size, &labels);
             }
         }
-    }
-}
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        self.count_active(-1);
     }
 }

@@ -1,14 +1,15 @@
 //! Where a layer's instruments come from: its own meter provider, or the global one.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{InstrumentationScope, global};
 
 use super::instruments::Meters;
+use crate::latest::Latest;
 
 /// Counts the calls of [`set_meter_provider`], so that layers notice a new one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -33,7 +34,7 @@ pub fn set_meter_provider(provider: impl MeterProvider + Send + Sync + 'static) 
 pub(crate) struct MeterSource {
     provider: Provider,
     scope: InstrumentationScope,
-    cache: Arc<RwLock<Option<Cached>>>,
+    cache: Arc<Latest<Option<Arc<Meters>>>>,
 }
 
 #[derive(Clone)]
@@ -41,11 +42,6 @@ enum Provider {
     Off,
     Global,
     Own(Arc<dyn MeterProvider + Send + Sync>),
-}
-
-struct Cached {
-    generation: u64,
-    meters: Option<Arc<Meters>>,
 }
 
 impl MeterSource {
@@ -72,24 +68,22 @@ impl MeterSource {
         self.cache = Arc::default();
     }
 
-    /// `None` if nothing would come of measuring.
-    pub(crate) fn meters(&self, kind: &SpanKind) -> Option<Arc<Meters>> {
+    /// `None` if nothing would come of measuring. The number finds the same instruments
+    /// [again](Self::meters_of).
+    #[inline]
+    pub(crate) fn meters(&self, kind: &SpanKind) -> Option<(u64, &Arc<Meters>)> {
         let generation = match self.provider {
             Provider::Off => return None,
             Provider::Own(_) => 0,
             Provider::Global => GENERATION.load(Ordering::Acquire),
         };
-        if let Some(cached) = &*self.cache.read().unwrap_or_else(PoisonError::into_inner)
-            && cached.generation == generation
-        {
-            return cached.meters.clone();
-        }
-        let meters = self.make(kind).map(Arc::new);
-        *self.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(Cached {
-            generation,
-            meters: meters.clone(),
-        });
-        meters
+        let make = || self.make(kind).map(Arc::new);
+        let (generation, meters) = self.cache.get(generation, make);
+        Some((generation, meters.as_ref()?))
+    }
+
+    pub(crate) fn meters_of(&self, generation: u64) -> Option<&Meters> {
+        self.cache.of(generation)?.as_deref()
     }
 
     fn make(&self, kind: &SpanKind) -> Option<Meters> {

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use lianlu_sdk::OptionError;
 use lianlu_sdk::console::Exporter;
-use opentelemetry_sdk::Resource;
 
 use super::Pipeline;
 
@@ -52,8 +51,8 @@ impl Pipeline<Console> {
 impl super::Exporter for Console {
     type Export = Exporter;
 
-    fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+    fn build(&self) -> Result<Exporter, OptionError> {
         let tree = self.tree.clone().unwrap_or_else(Tree::stdout);
-        Ok(Exporter::new(tree, resource))
+        Ok(Exporter::new(tree))
     }
 }

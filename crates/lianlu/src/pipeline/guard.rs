@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::{FlushError, Handle, SpanCounts};
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use lianlu_sdk::{FlushError, Handle, SpanCounts, TracerProvider};
 
 /// How long [`Guard::flush`], [`Guard::shutdown`] and the drop wait.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -15,8 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 #[must_use = "dropping the guard stops the pipeline: bind it to a name that lives as long as the program"]
 pub struct Guard {
-    provider: SdkTracerProvider,
-    handle: Handle,
+    provider: TracerProvider,
     service_name: Option<String>,
     #[cfg(feature = "jaeger-remote-sampler")]
     remote: Option<lianlu_sdk::sampling::RemoteSampler>,
@@ -25,14 +23,9 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(
-        provider: SdkTracerProvider,
-        handle: Handle,
-        service_name: Option<String>,
-    ) -> Self {
+    pub(super) fn new(provider: TracerProvider, service_name: Option<String>) -> Self {
         Self {
             provider,
-            handle,
             service_name,
             #[cfg(feature = "jaeger-remote-sampler")]
             remote: None,
@@ -61,7 +54,7 @@ impl Guard {
     ///
     /// As [`flush`](Self::flush).
     pub fn flush_timeout(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.handle.flush(timeout)
+        self.provider.flush(timeout)
     }
 
     /// Flushes and stops the pipeline, within 10 seconds. Spans that end later are not recorded.
@@ -88,27 +81,24 @@ impl Guard {
         if let Some(remote) = &self.remote {
             remote.stop();
         }
-        let result = self.handle.shutdown(timeout);
-        // The processor has been told: this only keeps the provider from starting more spans.
-        let _ = self.provider.shutdown_with_timeout(Duration::ZERO);
-        result
+        self.provider.shutdown(timeout)
     }
 
     /// Where every span is: `started = open + waiting + exported + dropped`.
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
-        self.handle.counts()
+        self.provider.handle().counts()
     }
 
     /// Reaches the pipeline from elsewhere, and after the guard is gone: for the last counts.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.provider.handle()
     }
 
     /// The provider whose spans go through this pipeline.
     #[must_use]
-    pub fn tracer_provider(&self) -> &SdkTracerProvider {
+    pub fn tracer_provider(&self) -> &TracerProvider {
         &self.provider
     }
 

@@ -39,7 +39,6 @@ use std::time::Duration;
 
 use lianlu_sdk::OptionError;
 use lianlu_sdk::jaeger::Exporter;
-use opentelemetry_sdk::Resource;
 
 use super::{EXPORT_TIMEOUT, Pipeline};
 use crate::redact::redact;
@@ -97,7 +96,7 @@ impl Pipeline<Jaeger> {
 impl super::Exporter for Jaeger {
     type Export = Exporter;
 
-    fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+    fn build(&self) -> Result<Exporter, OptionError> {
         match self.destination() {
             Destination::Collector(option, url) => {
                 let username = self.username.clone().or_else(|| variable(USER));
@@ -105,9 +104,9 @@ impl super::Exporter for Jaeger {
                 let user = username
                     .as_deref()
                     .map(|username| (username, password.as_deref().unwrap_or_default()));
-                Exporter::collector(option, &url, user, timeout()?, resource)
+                Exporter::collector(option, &url, user, timeout()?)
             }
-            Destination::Agent(option, address) => Exporter::agent(option, &address, resource),
+            Destination::Agent(option, address) => Exporter::agent(option, &address),
         }
     }
 }

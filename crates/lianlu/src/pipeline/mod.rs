@@ -18,11 +18,11 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Handle, Limits, Notice, OptionError, Processor, ValueLength};
+use lianlu_sdk::{Export, KeepIf, Limits, Notice, OptionError, TracerProvider};
 use opentelemetry::Key;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanLimits};
+use opentelemetry_sdk::trace::{ShouldSample, SpanLimits};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 pub use guard::Guard;
@@ -44,6 +44,7 @@ pub struct Pipeline<E> {
     sampler: Option<Choice>,
     resource: Option<Resource>,
     schedule_delay: Option<Duration>,
+    keep: KeepIf,
     listener: Option<Listener>,
 }
 
@@ -68,6 +69,7 @@ impl<E> Pipeline<E> {
             sampler: None,
             resource: None,
             schedule_delay: None,
+            keep: KeepIf::default(),
             listener: None,
         }
     }
@@ -135,6 +137,25 @@ impl<E> Pipeline<E> {
         self
     }
 
+    /// Exports spans that the sampler has left out all the same, if they end in an error or take long: those and no
+    /// others of their trace, marked with `lianlu.kept`. By default none. See [`KeepIf`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use std::time::Duration;
+    /// use lianlu::{KeepIf, Sampler};
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_sampler(Sampler::TraceIdRatioBased(0.01))
+    ///     .with_keep_if(KeepIf::error() | KeepIf::slower_than(Duration::from_millis(500)));
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
+        self.keep = keep;
+        self
+    }
+
     /// Tells `listener` when losses begin and when they are over, instead of a line on standard
     /// error. It is called on the pipeline's thread or on the one that noticed, and must not block.
     pub fn with_loss_listener(
@@ -152,7 +173,7 @@ pub trait Exporter {
     type Export: Export;
 
     #[doc(hidden)]
-    fn build(&self, resource: &Resource) -> Result<Self::Export, OptionError>;
+    fn build(&self) -> Result<Self::Export, OptionError>;
 
     /// What the environment says about all pipelines' options; an option that is set in code is not
     /// looked for. As long as nothing else is said, what can't be used is an error.
@@ -176,6 +197,8 @@ pub struct Environment {
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
+    // `opentelemetry_sdk` has no such limit.
+    #[allow(dead_code)]
     value_length: Option<usize>,
     output: Output,
 }
@@ -242,38 +265,29 @@ impl<E: Exporter> Pipeline<E> {
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
-        let mut provider = SdkTracerProvider::builder().with_resource(resource.clone());
+        let mut provider = TracerProvider::builder()
+            .with_resource(resource)
+            .with_keep_if(self.keep);
         if output == Output::Disabled {
-            let provider = provider.build();
+            let provider = provider.build()?;
             // Nothing to stop but the making of spans.
-            let _ = provider.shutdown_with_timeout(Duration::ZERO);
-            return Ok((
-                Guard::new(provider, Handle::stopped(), service_name),
-                output,
-            ));
+            let _ = provider.shutdown(Duration::ZERO);
+            return Ok((Guard::new(provider, service_name), output));
         }
-        let handle = if output == Output::Nowhere {
-            Handle::stopped()
-        } else {
-            let exporter = self.exporter.build(&resource)?;
-            let exporter: Box<dyn Export> = match environment.value_length {
-                Some(most) => Box::new(ValueLength::new(exporter, most)),
-                None => Box::new(exporter),
-            };
+        if output == Output::Export {
+            let exporter = self.exporter.build()?;
             let mut limits = environment.limits;
             if let Some(delay) = self.schedule_delay {
                 limits.schedule_delay = delay;
             }
-            let processor = match self.listener.clone() {
-                Some(listener) => {
-                    Processor::start_with(exporter, limits, move |notice| listener(notice))?
-                }
-                None => Processor::start(exporter, limits)?,
-            };
-            let handle = processor.handle();
-            provider = provider.with_span_processor(processor);
-            handle
-        };
+            provider = provider.with_exporter(exporter).with_limits(limits);
+            if let Some(listener) = self.listener.clone() {
+                provider = provider.with_loss_listener(move |notice| listener(notice));
+            }
+        }
+        if let Some(most) = environment.value_length {
+            provider = provider.with_attribute_value_length_limit(most);
+        }
         if let Some(span_limits) = environment.span_limits {
             provider = provider.with_span_limits(span_limits);
         }
@@ -291,7 +305,7 @@ impl<E: Exporter> Pipeline<E> {
             }
         }
         #[cfg_attr(not(feature = "jaeger-remote-sampler"), allow(unused_mut))]
-        let mut guard = Guard::new(provider.build(), handle, service_name);
+        let mut guard = Guard::new(provider.build()?, service_name);
         #[cfg(feature = "jaeger-remote-sampler")]
         if let Some(remote) = remote {
             guard.stops(remote);
@@ -307,6 +321,7 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("sampler", &self.sampler)
             .field("resource", &self.resource)
             .field("schedule_delay", &self.schedule_delay)
+            .field("keep", &self.keep)
             .field("listener", &self.listener.is_some())
             .finish()
     }

@@ -12,7 +12,6 @@
 
 use lianlu_sdk::OptionError;
 use lianlu_sdk::zipkin::Exporter;
-use opentelemetry_sdk::Resource;
 
 use super::{EXPORT_TIMEOUT, Pipeline};
 use crate::redact::redact;
@@ -42,14 +41,14 @@ impl Pipeline<Zipkin> {
 impl super::Exporter for Zipkin {
     type Export = Exporter;
 
-    fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+    fn build(&self) -> Result<Exporter, OptionError> {
         let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
         let (option, url) = match (&self.collector, &variable) {
             (Some(url), _) => ("with_collector_endpoint", url.as_str()),
             (None, Some(url)) => (ENDPOINT, url.as_str()),
             (None, None) => ("with_collector_endpoint", DEFAULT_COLLECTOR),
         };
-        Exporter::new(option, url, EXPORT_TIMEOUT, resource)
+        Exporter::new(option, url, EXPORT_TIMEOUT)
     }
 }
 

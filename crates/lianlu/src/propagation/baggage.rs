@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use http::HeaderMap;
 use lianlu_wire::w3c::{BaggageMember, encode_baggage, parse_baggage};
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -58,20 +59,30 @@ impl TextMapPropagator for Baggage {
         let Some(lines) = extractor.get_all(HEADER) else {
             return cx.clone();
         };
-        let members = parse_baggage(lines.iter().map(|line| line.as_bytes())).map(|member| {
-            KeyValueMetadata::new(
-                Key::from(member.key.to_owned()),
-                StringValue::from(member.value.into_owned()),
-                member.properties,
-            )
-        });
-        cx.with_baggage(members)
+        cx.with_baggage(members(lines.iter().map(|line| line.as_bytes())))
     }
 
     fn fields(&self) -> FieldIter<'_> {
         static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
         FieldIter::new(&*FIELDS)
     }
+}
+
+fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadata> {
+    let member = |member: BaggageMember<'_>| {
+        KeyValueMetadata::new(
+            Key::from(member.key.to_owned()),
+            StringValue::from(member.value.into_owned()),
+            member.properties,
+        )
+    };
+    parse_baggage(lines).map(member).collect()
+}
+
+/// As [`Baggage`] extracts it.
+pub(super) fn read(headers: &HeaderMap) -> Vec<KeyValueMetadata> {
+    let lines = headers.get_all(HEADER).iter();
+    members(lines.map(|line| line.to_str().unwrap_or_default().as_bytes()))
 }
 
 #[cfg(test)]

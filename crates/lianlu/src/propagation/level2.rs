@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanContext, TraceId, TraceState};
 ///   flags at all.
 /// - [`TraceState`] has the key grammar of Level 1, and refuses keys such as `a@b@c`.
 #[derive(Debug, Clone)]
-pub(super) struct Level2 {
+pub(crate) struct Level2 {
     trace_id: TraceId,
     is_random: bool,
     state: Option<State>,
@@ -46,6 +46,11 @@ impl Level2 {
             state,
         });
         (held, level2)
+    }
+
+    /// Whether there is more than a flag, for which spans of our own have room.
+    pub(super) fn has_state(&self) -> bool {
+        self.state.is_some()
     }
 
     fn of<'a>(cx: &'a Context, span: &SpanContext) -> Option<&'a Self> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+use http::HeaderValue;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
@@ -83,6 +84,12 @@ impl TextMapPropagator for ServiceName {
         static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
         FieldIter::new(&*FIELDS)
     }
+}
+
+/// As [`ServiceName`] extracts it.
+pub(super) fn read(value: &HeaderValue) -> Option<CallerService> {
+    let name = value.to_str().ok().filter(|name| is_believed(name))?;
+    Some(CallerService(name.into()))
 }
 
 /// A name is written into logs and spans.

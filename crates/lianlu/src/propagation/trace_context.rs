@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use http::{HeaderMap, HeaderValue};
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -9,6 +10,7 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
 
 use super::level2::Level2;
+use crate::scan::Scan;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -66,15 +68,8 @@ impl TextMapPropagator for TraceContext {
             return cx.clone();
         };
         let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
-        let state = parse_tracestate(lines.iter().map(|line| line.as_bytes())).unwrap_or_default();
-        let (state, level2) = Level2::split(&parent, &state);
-        let cx = cx.with_remote_span_context(SpanContext::new(
-            TraceId::from_bytes(parent.trace_id),
-            SpanId::from_bytes(parent.parent_id),
-            TraceFlags::new(parent.flags),
-            true,
-            state,
-        ));
+        let (span, level2) = caller(&parent, lines.iter().map(|line| line.as_bytes()));
+        let cx = cx.with_remote_span_context(span);
         match level2 {
             Some(level2) => cx.with_value(level2),
             None => cx,
@@ -94,11 +89,47 @@ fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
     TraceParent::parse(line.as_bytes()).ok()
 }
 
+/// The caller's span, and what it has no room for.
+fn caller<'a>(
+    parent: &TraceParent,
+    state: impl IntoIterator<Item = &'a [u8]>,
+) -> (SpanContext, Option<Level2>) {
+    let state = parse_tracestate(state).unwrap_or_default();
+    let (state, level2) = Level2::split(parent, &state);
+    let span = SpanContext::new(
+        TraceId::from_bytes(parent.trace_id),
+        SpanId::from_bytes(parent.parent_id),
+        TraceFlags::new(parent.flags),
+        true,
+        state,
+    );
+    (span, level2)
+}
+
+/// As [`TraceContext`] extracts it.
+#[inline]
+pub(super) fn read(scan: &Scan<'_>, headers: &HeaderMap) -> Option<(SpanContext, Option<Level2>)> {
+    let line = scan
+        .traceparent
+        .first
+        .filter(|_| !scan.traceparent.has_more)?;
+    let parent = TraceParent::parse(line.as_bytes()).ok()?;
+    Some(match scan.tracestate.first {
+        None => caller(&parent, []),
+        Some(first) if !scan.tracestate.has_more => caller(&parent, [text(first)]),
+        Some(_) => caller(&parent, headers.get_all(TRACESTATE).iter().map(text)),
+    })
+}
+
+/// As [`HeaderExtractor`](super::HeaderExtractor) reads it: what is not visible ASCII is as good as nothing.
+fn text(value: &HeaderValue) -> &[u8] {
+    value.to_str().unwrap_or_default().as_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::propagation::{HeaderExtractor, HeaderInjector};
-    use http::HeaderMap;
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

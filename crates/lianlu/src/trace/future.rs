@@ -10,9 +10,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
-use super::call::length;
 use super::error::failure;
 use super::scope::Scope;
+use crate::scan::content_length;
 
 pin_project! {
     /// The response of a traced service, with its body wrapped.
@@ -29,6 +29,11 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    /// Passes on what the inner future gives.
+    pub(super) fn untraced(inner: F) -> Self {
+        Self { inner, scope: None }
+    }
+
     pub(crate) fn new(inner: F, scope: Scope) -> Self {
         Self {
             inner,
@@ -51,7 +56,7 @@ where
         let (response, scope) = ready!(poll_call(this.inner, this.scope, cx))?;
         Poll::Ready(Ok(match scope {
             Some(scope) => wrap(response, scope),
-            // Polled again after it was ready, and the inner future allowed it.
+            // Switched off; or polled again after it was ready, and the inner future allowed it.
             None => response.map(ResponseBody::untouched),
         }))
     }
@@ -82,11 +87,14 @@ where
 /// Takes note of a response's head, and lets the call last as long as its body.
 pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
     let (mut head, body) = response.into_parts();
-    let length = length(&head.headers).or_else(|| body.size_hint().exact());
     let (context, call) = scope.parts();
-    let ended = body.is_end_stream();
-    if call.is_some_and(|call| call.on_head(context, &mut head, length, ended)) {
-        scope.end(None);
+    let mut length = None;
+    if let Some(call) = call {
+        length = content_length(&head.headers).or_else(|| body.size_hint().exact());
+        let ended = body.is_end_stream();
+        if call.on_head(context, &mut head, length, ended) {
+            scope.end(None);
+        }
     }
     let body = ResponseBody::new(body, scope, length);
     Response::from_parts(head, body)

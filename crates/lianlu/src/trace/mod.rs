@@ -11,7 +11,9 @@
 mod alarm;
 mod body;
 mod call;
+mod clock;
 mod content;
+mod direct;
 mod error;
 mod error_class;
 mod exceptions;

@@ -16,7 +16,7 @@ use crate::conventions::{Dialect, target, target::Target};
 use crate::forwarded::TrustedProxies;
 use crate::host_list::HostList;
 use crate::metrics::MeterSource;
-use crate::propagation;
+use crate::propagation::{self, ServiceName};
 use crate::provider::{TracerSource, default_scope};
 use crate::request::RequestHead;
 
@@ -25,6 +25,8 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 
 #[derive(Clone)]
 pub(crate) struct Options {
+    /// Switched off, a layer does nothing.
+    pub(super) is_on: bool,
     pub(crate) tracer: TracerSource,
     pub(super) tracer_name: Option<Cow<'static, str>>,
     pub(super) meter: MeterSource,
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     pub(super) body_sizes: bool,
     pub(super) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
     pub(super) is_global_propagator: bool,
+    /// Whether it is that of the three defaults.
+    pub(super) is_default_propagator: bool,
     /// Where a client's context may go. `None` is everywhere.
     pub(super) outbound: Option<HostList>,
     /// Whose context a server doesn't take for its parent.
@@ -56,14 +60,17 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
+        let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
         Self {
+            is_on: true,
             tracer: TracerSource::global(default_scope("lianlu".into())),
             tracer_name: None,
             meter: MeterSource::global(default_scope("lianlu".into())),
             active_requests: false,
             body_sizes: false,
-            propagator: Arc::new(propagation::default_propagator()),
+            propagator: Arc::new(propagator),
             is_global_propagator: false,
+            is_default_propagator,
             outbound: None,
             public: None,
             proxies: None,

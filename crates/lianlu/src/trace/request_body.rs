@@ -52,6 +52,21 @@ impl RequestMeter {
         }
     }
 
+    /// One that counts from nothing, in the place of another that nobody reads any more.
+    #[cfg(any(feature = "tonic", feature = "axum"))]
+    fn again(spare: Option<Arc<Self>>, wanted: Wanted) -> Arc<Self> {
+        let Some(mut spare) = spare else {
+            return Arc::new(Self::new(wanted));
+        };
+        match Arc::get_mut(&mut spare) {
+            Some(meter) => {
+                *meter = Self::new(wanted);
+                spare
+            }
+            None => Arc::new(Self::new(wanted)),
+        }
+    }
+
     /// Bytes that have gone by.
     pub(super) fn size(&self) -> u64 {
         self.size.load(Ordering::Relaxed)
@@ -63,28 +78,37 @@ impl RequestMeter {
     }
 }
 
-/// Starts to count `body`, if its type is one that can be wrapped.
+/// Starts to count `body`, if its type is one that can be wrapped. `spare` is a meter that an earlier call may have
+/// left.
 #[cfg(any(feature = "tonic", feature = "axum"))]
 pub(super) fn meter<B: 'static>(
     body: &mut B,
     context: &Context,
     wanted: Wanted,
+    spare: &mut Option<Arc<RequestMeter>>,
 ) -> Option<Arc<RequestMeter>> {
+    use http_body::Body;
     use metered::MeteredBody;
 
     if wanted.nothing() {
         return None;
     }
     let body: &mut dyn std::any::Any = body;
-    let meter = || Arc::new(RequestMeter::new(wanted));
+    let mut meter = || RequestMeter::again(spare.take(), wanted);
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
+        if body.is_end_stream() {
+            return Some(meter());
+        }
         let (inner, meter) = (std::mem::take(body), meter());
         *body = tonic::body::Body::new(MeteredBody::new(inner, &meter, context, wanted));
         return Some(meter);
     }
     #[cfg(feature = "axum")]
     if let Some(body) = body.downcast_mut::<axum::body::Body>() {
+        if body.is_end_stream() {
+            return Some(meter());
+        }
         let (inner, meter) = (std::mem::take(body), meter());
         *body = axum::body::Body::new(MeteredBody::new(inner, &meter, context, wanted));
         return Some(meter);
@@ -98,6 +122,7 @@ pub(super) fn meter<B: 'static>(
     _: &mut B,
     _: &Context,
     wanted: Wanted,
+    _: &mut Option<Arc<RequestMeter>>,
 ) -> Option<Arc<RequestMeter>> {
     let _ = wanted.nothing();
     None

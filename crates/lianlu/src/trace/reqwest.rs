@@ -33,6 +33,9 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        if !self.options.is_on {
+            return ReqwestFuture::untraced(self.inner.call(request));
+        }
         let mut scope = begin(&self.options, &mut request, &Extensions::new());
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
@@ -90,6 +93,10 @@ pin_project! {
 }
 
 impl<F> ReqwestFuture<F> {
+    fn untraced(inner: F) -> Self {
+        Self { inner, scope: None }
+    }
+
     pub(super) fn new(inner: F, scope: Scope) -> Self {
         Self {
             inner,

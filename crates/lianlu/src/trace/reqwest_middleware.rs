@@ -33,6 +33,9 @@ impl Middleware for ClientLayer {
         'c: 'd,
         Self: 'd,
     {
+        if !self.options().is_on {
+            return Box::pin(next.run(request, extensions));
+        }
         // The extensions are the call's, whatever sends its request again.
         let attempts = extensions.remove().unwrap_or_else(Attempts::counting);
         extensions.insert(attempts.clone());

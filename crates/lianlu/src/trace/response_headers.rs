@@ -14,6 +14,11 @@ pub(super) struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
+    #[cfg(feature = "pipeline")]
+    pub(super) fn is_any(&self) -> bool {
+        self.traceresponse || self.trace_id.is_some()
+    }
+
     pub(super) fn write(&self, span: &SpanContext, headers: &mut HeaderMap) {
         if !span.is_valid() {
             return;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use opentelemetry::Context;
 
-use super::call::Call;
+use super::call::{Call, CallBox};
 use crate::conventions::Failure;
 
 /// A context, and the call if it is traced. Ends the call once, at the latest when it is dropped.
@@ -13,7 +13,7 @@ use crate::conventions::Failure;
 pub(crate) struct Scope {
     context: Context,
     /// Boxed: the scope moves with the future and its response.
-    call: Option<Box<Call>>,
+    call: Option<CallBox>,
     /// Set while the service or the body runs: still set at the drop, it has panicked.
     running: bool,
 }
@@ -28,7 +28,7 @@ impl Scope {
         }
     }
 
-    pub(super) fn traced(context: Context, call: Box<Call>) -> Self {
+    pub(super) fn traced(context: Context, call: CallBox) -> Self {
         Self {
             context,
             call: Some(call),
@@ -41,12 +41,13 @@ impl Scope {
     }
 
     pub(super) fn call(&mut self) -> Option<&mut Call> {
-        self.call.as_deref_mut()
+        self.call.as_mut()?.get_mut()
     }
 
     /// The call with its context.
     pub(super) fn parts(&mut self) -> (&Context, Option<&mut Call>) {
-        (&self.context, self.call.as_deref_mut())
+        let call = self.call.as_mut();
+        (&self.context, call.and_then(CallBox::get_mut))
     }
 
     /// Runs a piece of the call with its context current. A panic in it is seen when the call is
@@ -68,7 +69,7 @@ impl Scope {
 
     /// Begins another slice of a stream, if one is due.
     pub(super) fn slice_if_due(&mut self) {
-        if let Some(call) = &mut self.call
+        if let Some(call) = self.call.as_mut().and_then(CallBox::get_mut)
             && let Some(next) = call.next_slice(&self.context, Instant::now())
         {
             self.context = next;
@@ -78,7 +79,9 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let Some(call) = &self.call else { return };
+        let Some(call) = self.call.as_ref().and_then(CallBox::get) else {
+            return;
+        };
         let failure = if self.running {
             Failure::Panic
         } else if call.is_overdue() {

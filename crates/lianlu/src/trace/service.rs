@@ -13,7 +13,6 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::future::ResponseFuture;
 use super::options::Options;
-use super::request_body;
 use super::side::{ClientSide, ServerSide, Side};
 use super::start::{inject, start};
 use crate::request::RequestHead;
@@ -68,6 +67,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if !self.options.is_on {
+            return ResponseFuture::untraced(self.inner.call(request));
+        }
         let head = RequestHead::new(&request);
         let is_client = K::KIND == SpanKind::Client;
         let may_propagate = is_client && self.options.may_propagate(&head);
@@ -79,8 +81,7 @@ where
         // Also where no span records: what is made in the stream has a parent all the same.
         let (context, call) = scope.parts();
         if let Some(call) = call {
-            let wanted = call.wanted_of_request();
-            call.set_request_meter(request_body::meter(request.body_mut(), context, wanted));
+            call.meter_request(request.body_mut(), context);
         }
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));

@@ -96,7 +96,7 @@ impl Slices {
             .with_attributes(self.attributes.clone())
             .with_links(vec![Link::with_context(last.clone())])
             .with_start_time(start)
-            .start_with_context(&*self.options.tracer.tracer(), &self.parent);
+            .start_with_context(&self.options.tracer.find().tracer, &self.parent);
         self.parent.with_span(span)
     }
 }

@@ -15,6 +15,9 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+use lianlu_wire::otlp::StaticKey;
+use lianlu_wire::otlp_key;
+
 use super::keys::{self, old};
 use super::opt_in::OptIn;
 use place::{NO, SPAN, asked};
@@ -24,7 +27,7 @@ pub(crate) use place::{Place, Surface, When};
 /// An attribute and its places.
 #[derive(Debug)]
 pub(crate) struct Row {
-    pub(crate) key: &'static str,
+    pub(crate) key: StaticKey,
     pub(crate) http_server: Place,
     pub(crate) http_client: Place,
     pub(crate) grpc_server: Place,
@@ -45,7 +48,7 @@ impl Row {
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident = $key:expr; $http_server:expr, $http_client:expr, $grpc_server:expr, $grpc_client:expr;)*) => {
         $($(#[$doc])* pub(crate) static $name: Row = Row {
-            key: $key,
+            key: otlp_key!($key),
             http_server: $http_server,
             http_client: $http_client,
             grpc_server: $grpc_server,

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Failure, OptionError};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
+use lianlu_sdk::{Batch, Export, Failure, OptionError};
 
 use super::warning::{Reader, Warning, say};
 
@@ -81,28 +79,17 @@ fn known(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, S
 }
 
 impl Target {
-    #[cfg_attr(
-        not(any(
-            feature = "otlp-grpc",
-            feature = "otlp-http",
-            feature = "jaeger",
-            feature = "zipkin",
-            feature = "console"
-        )),
-        allow(unused_variables)
-    )]
-    pub(super) fn build(&self, resource: &Resource) -> Box<dyn Export> {
+    pub(super) fn build(&self) -> Box<dyn Export> {
         let built: Result<Box<dyn Export>, OptionError> = match self {
             #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-            Self::Otlp(otlp) => otlp.build(resource).map(boxed),
+            Self::Otlp(otlp) => otlp.build().map(boxed),
             #[cfg(feature = "jaeger")]
-            Self::Jaeger(jaeger) => jaeger.build(resource).map(boxed),
+            Self::Jaeger(jaeger) => jaeger.build().map(boxed),
             #[cfg(feature = "zipkin")]
-            Self::Zipkin(zipkin) => zipkin.build(resource).map(boxed),
+            Self::Zipkin(zipkin) => zipkin.build().map(boxed),
             #[cfg(feature = "console")]
             Self::Console => Ok(boxed(lianlu_sdk::console::Exporter::new(
                 lianlu_sdk::console::Tree::stdout(),
-                resource,
             ))),
             Self::Nowhere => Ok(boxed(Unusable(String::new()))),
         };
@@ -128,7 +115,7 @@ fn boxed(export: impl Export) -> Box<dyn Export> {
 struct Unusable(String);
 
 impl Export for Unusable {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         Err(Failure::new(batch.len(), self.0.clone()))
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use lianlu_sdk::jaeger::Exporter;
 use lianlu_sdk::{OptionError, check_endpoint};
-use opentelemetry_sdk::Resource;
 
 use super::super::jaeger::{
     AGENT_HOST, AGENT_PORT, DEFAULT_COLLECTOR, ENDPOINT, PASSWORD, TIMEOUT, USER,
@@ -57,7 +56,7 @@ fn place(reader: &mut Reader) -> Place {
             }
         }
         let address = format!("{}:{port}", host.as_deref().unwrap_or("localhost"));
-        match Exporter::agent(option, &address, &Resource::builder_empty().build()) {
+        match Exporter::agent(option, &address) {
             Ok(_) => return Place::Agent(option, address),
             Err(error) => reader.refuse(error, instead()),
         }
@@ -70,14 +69,12 @@ fn instead() -> String {
 }
 
 impl Jaeger {
-    pub(super) fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
+    pub(super) fn build(&self) -> Result<Exporter, OptionError> {
         let user = self.user.as_ref();
         let user = user.map(|(user, password)| (user.as_str(), password.as_str()));
         match &self.place {
-            Place::Collector(url) => {
-                Exporter::collector(ENDPOINT, url, user, self.timeout, resource)
-            }
-            Place::Agent(option, address) => Exporter::agent(option, address, resource),
+            Place::Collector(url) => Exporter::collector(ENDPOINT, url, user, self.timeout),
+            Place::Agent(option, address) => Exporter::agent(option, address),
         }
     }
 }

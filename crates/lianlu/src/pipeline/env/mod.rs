@@ -24,11 +24,12 @@
 //! | | of `jaeger_remote`: `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, over HTTP | `http://localhost:5778/sampling`, 60000, 0.001 |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a URL; over HTTP `/v1/traces` is added | `http://localhost:4317`, over HTTP port 4318 |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | a URL, taken as it is | |
-//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc`, `http/protobuf` | `grpc` if it is built in |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc`, `http/protobuf`, `http/json` | `grpc` if it is built in |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,…`, percent-encoded | |
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` | milliseconds a request may take | 10000 |
-//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none`; another is warned about | `none` |
-//! | `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_KEY`, `_CLIENT_CERTIFICATE` | warned about: the system's certificates count | |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none`, `gzip`, `zstd`; the latter two need the feature of their name | `none` |
+//! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a file of certificates in PEM that `https` trusts; needs the feature `tls` | the system's |
+//! | `OTEL_EXPORTER_OTLP_CLIENT_KEY`, `_CLIENT_CERTIFICATE` | warned about: lianlu shows no certificate | |
 //! | `OTEL_EXPORTER_JAEGER_ENDPOINT`, `_USER`, `_PASSWORD`, `_TIMEOUT` | a collector's URL, its user, milliseconds | `http://localhost:14268/api/traces` |
 //! | `OTEL_EXPORTER_JAEGER_AGENT_HOST`, `_PORT` | an agent, if no endpoint is set | |
 //! | `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, `_TIMEOUT` | a URL, milliseconds | `http://localhost:9411/api/v2/spans` |
@@ -48,16 +49,15 @@ mod exporter;
 mod jaeger;
 mod limits;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-mod otlp;
+pub(super) mod otlp;
 mod percent;
 mod resource;
 mod sampler;
-mod warning;
+pub(super) mod warning;
 #[cfg(feature = "zipkin")]
 mod zipkin;
 
 use lianlu_sdk::{Export, OptionError};
-use opentelemetry_sdk::Resource;
 
 use super::{Environment, Output, Pipeline};
 use exporter::Target;
@@ -151,8 +151,8 @@ impl Pipeline<FromEnv> {
 impl super::Exporter for FromEnv {
     type Export = Box<dyn Export>;
 
-    fn build(&self, resource: &Resource) -> Result<Box<dyn Export>, OptionError> {
-        Ok(self.target.build(resource))
+    fn build(&self) -> Result<Box<dyn Export>, OptionError> {
+        Ok(self.target.build())
     }
 
     fn environment(&self, _: bool) -> Result<Environment, OptionError> {

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use lianlu_sdk::otlp::Exporter;
+use lianlu_sdk::otlp::{Builder, Compression, Exporter, Protocol, check_certificates};
 use lianlu_sdk::{OptionError, check_endpoint};
-use opentelemetry_sdk::Resource;
 
-use super::super::otlp::Protocol;
 use super::percent::decode;
 use super::warning::Reader;
 
@@ -30,10 +28,12 @@ const COMPRESSIONS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
     "OTEL_EXPORTER_OTLP_COMPRESSION",
 ];
-/// What the exporters can't be told.
-const CERTIFICATES: [&str; 6] = [
+const CERTIFICATES: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CERTIFICATE",
+];
+/// What the exporters can't be told.
+const CLIENT_CERTIFICATES: [&str; 4] = [
     "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
     "OTEL_EXPORTER_OTLP_CLIENT_KEY",
     "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
@@ -41,43 +41,19 @@ const CERTIFICATES: [&str; 6] = [
 ];
 
 #[derive(Clone)]
-pub(super) struct Otlp {
-    protocol: Protocol,
-    option: &'static str,
-    url: String,
-    timeout: Duration,
-}
+pub(super) struct Otlp(Builder);
 
 pub(super) fn read(reader: &mut Reader, longest: Duration) -> Otlp {
-    let protocol = protocol(reader);
-    let (option, url) = endpoint(reader, protocol);
-    let millis = TIMEOUTS
-        .into_iter()
-        .find_map(|variable| reader.number(variable, 1, "the next one or 10000"));
-    check_headers(reader);
-    let compression = COMPRESSIONS
-        .into_iter()
-        .find_map(|variable| Some((variable, reader.text(variable)?)));
-    if let Some((variable, value)) = compression
-        && !value.eq_ignore_ascii_case("none")
-    {
-        reader.warn(variable, &value, "lianlu does not compress", "none is used");
-    }
-    for variable in CERTIFICATES {
-        if let Some(value) = reader.text(variable) {
-            let problem = "lianlu has the system's certificates only";
-            reader.warn(variable, &value, problem, "it is ignored");
-        }
-    }
-    Otlp {
-        protocol,
-        option,
-        url,
-        timeout: Duration::from_millis(millis.unwrap_or(10_000)).min(longest),
+    Otlp(super::super::otlp::Otlp::default().builder(reader, longest))
+}
+
+impl Otlp {
+    pub(super) fn build(&self) -> Result<Exporter, OptionError> {
+        self.0.clone().build()
     }
 }
 
-fn protocol(reader: &mut Reader) -> Protocol {
+pub(in super::super) fn protocol(reader: &mut Reader) -> Protocol {
     for variable in PROTOCOLS {
         let Some(value) = reader.text(variable) else {
             continue;
@@ -87,87 +63,125 @@ fn protocol(reader: &mut Reader) -> Protocol {
             "grpc" => return Protocol::Grpc,
             #[cfg(feature = "otlp-http")]
             "http/protobuf" => return Protocol::HttpProtobuf,
+            #[cfg(feature = "otlp-json")]
+            "http/json" => return Protocol::HttpJson,
             #[allow(unreachable_patterns)]
-            "grpc" | "http/protobuf" => "this program was built without it",
-            "http/json" => "not in lianlu (grpc, http/protobuf)",
-            _ => "not a protocol (grpc, http/protobuf)",
+            "grpc" | "http/protobuf" | "http/json" => "this program was built without it",
+            _ => "not a protocol (grpc, http/protobuf, http/json)",
         };
-        let instead = match Protocol::default() {
-            #[cfg(feature = "otlp-grpc")]
-            Protocol::Grpc => "the next one or grpc is used",
-            #[cfg(feature = "otlp-http")]
-            Protocol::HttpProtobuf => "the next one or http/protobuf is used",
-        };
+        let instead = format!("the next one or {} is used", Protocol::default());
         reader.warn(variable, &value, problem, instead);
     }
     Protocol::default()
 }
 
-/// The URL, with the path that spans go to.
-fn endpoint(reader: &mut Reader, protocol: Protocol) -> (&'static str, String) {
-    let default = match protocol {
-        #[cfg(feature = "otlp-grpc")]
-        Protocol::Grpc => "http://localhost:4317",
-        #[cfg(feature = "otlp-http")]
-        Protocol::HttpProtobuf => "http://localhost:4318/v1/traces",
-    };
+/// Over HTTP, the endpoint for all signals gets the traces' path; the traces' own is taken as it is.
+pub(in super::super) fn endpoint(
+    reader: &mut Reader,
+    protocol: Protocol,
+    builder: Builder,
+) -> Builder {
     for variable in [TRACES_ENDPOINT, ENDPOINT] {
-        let Some(value) = reader.text(variable) else {
+        let Some(mut url) = reader.text(variable) else {
             continue;
         };
-        match check_endpoint(variable, &value) {
-            Ok(_) => return (variable, with_path(value, variable, protocol)),
-            Err(error) => reader.refuse(error, format!("the next one or {default} is used")),
-        }
-    }
-    (ENDPOINT, default.to_owned())
-}
-
-/// Over HTTP, the endpoint for all signals gets the traces' path; the traces' own is taken as it is.
-#[cfg_attr(not(feature = "otlp-http"), allow(unused_variables))]
-fn with_path(url: String, variable: &str, protocol: Protocol) -> String {
-    match protocol {
-        #[cfg(feature = "otlp-http")]
-        Protocol::HttpProtobuf if variable == ENDPOINT => {
-            format!("{}/v1/traces", url.trim_end_matches('/'))
-        }
-        _ => url,
-    }
-}
-
-/// The exporter reads the headers itself and leaves out without a word what it can't use.
-fn check_headers(reader: &mut Reader) {
-    let headers = HEADERS
-        .into_iter()
-        .find_map(|variable| Some((variable, reader.text(variable)?)));
-    let Some((variable, list)) = headers else {
-        return;
-    };
-    for entry in list.split(',').map(str::trim).filter(|it| !it.is_empty()) {
-        let usable = entry.split_once('=').is_some_and(|(name, value)| {
-            let value = value.trim();
-            let value = decode(value).unwrap_or_else(|| value.to_owned());
-            name.trim().parse::<HeaderName>().is_ok()
-                && !value.is_empty()
-                && HeaderValue::from_str(&value).is_ok()
-        });
-        if !usable {
-            // It may be a secret whose name went missing.
-            let problem = "not name=value with other characters percent-encoded";
-            reader.warn(variable, "***", problem, "this header is left out");
-        }
-    }
-}
-
-impl Otlp {
-    pub(super) fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
-        match self.protocol {
-            #[cfg(feature = "otlp-grpc")]
-            Protocol::Grpc => Exporter::grpc_at(self.option, &self.url, self.timeout, resource),
-            #[cfg(feature = "otlp-http")]
-            Protocol::HttpProtobuf => {
-                Exporter::http_at(self.option, &self.url, self.timeout, resource)
+        match check_endpoint(variable, &url) {
+            Ok(_) => {
+                if variable == ENDPOINT
+                    && let Some(path) = protocol.traces_path()
+                {
+                    url = format!("{}{path}", url.trim_end_matches('/'));
+                }
+                return builder.endpoint_of(variable, url, true);
+            }
+            Err(error) => {
+                let default = protocol.default_endpoint();
+                reader.refuse(error, format!("the next one or {default} is used"));
             }
         }
     }
+    builder
+}
+
+pub(in super::super) fn timeout(reader: &mut Reader) -> Option<Duration> {
+    TIMEOUTS
+        .into_iter()
+        .find_map(|variable| reader.number(variable, 1, "the next one or 10000"))
+        .map(Duration::from_millis)
+}
+
+/// Names and values that can be sent.
+pub(in super::super) fn headers(reader: &mut Reader) -> Vec<(String, String)> {
+    let Some((variable, list)) = first(reader, HEADERS) else {
+        return Vec::new();
+    };
+    let mut headers = Vec::new();
+    for entry in list.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+        match header(entry) {
+            Some(header) => headers.push(header),
+            None => {
+                // It may be a secret whose name went missing.
+                let problem = "not name=value with other characters percent-encoded";
+                reader.warn(variable, "***", problem, "this header is left out");
+            }
+        }
+    }
+    headers
+}
+
+fn header(entry: &str) -> Option<(String, String)> {
+    let (name, value) = entry.split_once('=')?;
+    let (name, value) = (name.trim(), value.trim());
+    let value = decode(value).unwrap_or_else(|| value.to_owned());
+    let is_usable = name.parse::<HeaderName>().is_ok()
+        && !value.is_empty()
+        && HeaderValue::from_str(&value).is_ok();
+    is_usable.then(|| (name.to_owned(), value))
+}
+
+pub(in super::super) fn compression(reader: &mut Reader) -> Option<Compression> {
+    let (variable, value) = first(reader, COMPRESSIONS)?;
+    let compression = match value.to_ascii_lowercase().as_str() {
+        "none" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "zstd" => Compression::Zstd,
+        _ => {
+            let problem = "not a compression (none, gzip, zstd)";
+            reader.warn(variable, &value, problem, "none is used");
+            return None;
+        }
+    };
+    if !compression.is_available() {
+        let problem = format!("this program was built without the feature `{compression}`");
+        reader.warn(variable, &value, problem, "none is used");
+        return None;
+    }
+    Some(compression)
+}
+
+/// A file's content.
+pub(in super::super) fn certificates(reader: &mut Reader) -> Option<Vec<u8>> {
+    for variable in CLIENT_CERTIFICATES {
+        if let Some(value) = reader.text(variable) {
+            let problem = "lianlu shows collectors no certificate";
+            reader.warn(variable, &value, problem, "it is ignored");
+        }
+    }
+    let (variable, path) = first(reader, CERTIFICATES)?;
+    let problem = match std::fs::read(&path) {
+        Ok(pem) => match check_certificates(variable, &pem) {
+            Ok(()) => return Some(pem),
+            Err(error) => error.problem,
+        },
+        Err(error) => error.to_string(),
+    };
+    reader.warn(variable, &path, problem, "the system's are used");
+    None
+}
+
+/// The first of the variables that is set, and its value.
+fn first(reader: &mut Reader, variables: [&'static str; 2]) -> Option<(&'static str, String)> {
+    variables
+        .into_iter()
+        .find_map(|variable| Some((variable, reader.text(variable)?)))
 }

@@ -41,11 +41,28 @@ pub(super) fn say(warning: &Warning) {
 
 /// Reads variables, and keeps what is to be said about them.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(in super::super) struct Reader {
     pub(super) warnings: Vec<Warning>,
 }
 
 impl Reader {
+    /// The first warning as an error, for who wants the one for the other.
+    #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+    pub(in super::super) fn into_result(self) -> Result<(), OptionError> {
+        match self.warnings.into_iter().next() {
+            Some(warning) => {
+                let Warning {
+                    variable,
+                    value,
+                    problem,
+                    ..
+                } = warning;
+                Err(OptionError::new(variable, value, problem))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// A variable that is set to something.
     pub(super) fn text(&mut self, variable: &'static str) -> Option<String> {
         let value = std::env::var_os(variable)?;

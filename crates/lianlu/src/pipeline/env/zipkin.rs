@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use lianlu_sdk::zipkin::Exporter;
 use lianlu_sdk::{OptionError, check_endpoint};
-use opentelemetry_sdk::Resource;
 
 use super::super::zipkin::{DEFAULT_COLLECTOR, ENDPOINT};
 use super::warning::Reader;
@@ -32,7 +31,7 @@ pub(super) fn read(reader: &mut Reader, longest: Duration) -> Zipkin {
 }
 
 impl Zipkin {
-    pub(super) fn build(&self, resource: &Resource) -> Result<Exporter, OptionError> {
-        Exporter::new(ENDPOINT, &self.url, self.timeout, resource)
+    pub(super) fn build(&self) -> Result<Exporter, OptionError> {
+        Exporter::new(ENDPOINT, &self.url, self.timeout)
     }
 }

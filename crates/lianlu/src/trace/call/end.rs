@@ -1,14 +1,17 @@
 //! How a call, or a slice of it, ends.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 
 use super::Call;
+use super::ender::Ender;
+use crate::conventions::description::Description;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
+use crate::trace::options::Options;
 
 impl Call {
     /// Ends the slice that runs if its time is over. Gives the context of the next one.
@@ -97,56 +100,59 @@ impl Call {
     }
 
     /// Says how the call went: to its span, to the hooks, to the metrics.
-    pub(in crate::trace) fn end(mut self: Box<Self>, context: &Context, failure: Option<Failure>) {
+    pub(super) fn end(&mut self, context: &Context, failure: Option<Failure>) {
         let duration = self.began.instant.elapsed();
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
+        let at = self.began.plus(duration);
         let options = Arc::clone(&self.options);
         if !self.recording && self.measured.is_none() && !options.exceptions.are_logged() {
             conventions::learn(&options.settings, &self.carried, &end);
-            context.span().end();
+            context.span().end_with_timestamp(at);
             return;
         }
-        let mut verdict = Verdict::of(&end);
-        if let Some(classify) = &options.hooks.classify {
-            let is_error = classify(&Outcome::new(&end, duration, &verdict));
-            verdict.set_error(is_error, &end);
-        }
-        if verdict.is_error
-            && let Some(error_type) = &options.hooks.error_type
-            && let Some(told) = error_type(&Outcome::new(&end, duration, &verdict))
-        {
-            verdict.error_type = Some(told);
-        }
-        let ended = conventions::end(&options.settings, &mut self.carried, &end, &verdict);
-        let span = context.span();
+        let mut ender = Ender::new(context.span(), at, self.direct.take());
+        let verdict = verdict(&options, &end, duration);
+        let attributes = if self.recording {
+            ender.description(options.hooks.on_end.is_some())
+        } else {
+            Description::Nothing
+        };
+        let ended = conventions::end(
+            &options.settings,
+            &mut self.carried,
+            &end,
+            &verdict,
+            attributes,
+        );
         // The hooks, the logs and the exemplars of the end belong to the call.
         let is_heard =
             self.measured.is_some() || options.hooks.on_end.is_some() || verdict.is_error;
         let _current = is_heard.then(|| context.clone().attach());
         if self.recording {
             if let Some(name) = ended.name.filter(|_| !self.named) {
-                span.update_name(name);
+                ender.rename(name);
             }
-            span.set_attributes(ended.attributes);
+            ender.set_attributes(ended.attributes);
+            ender.set_repeats(ended.repeats);
+            ender.set_status(ended.status);
             if options.request_content > 0 || options.response_content > 0 {
-                span.set_attributes(self.contents());
+                ender.span.set_attributes(self.contents());
             }
             if let Some((name, attributes)) = ended.event {
-                span.add_event(name, attributes);
+                ender.span.add_event(name, attributes);
             }
         }
         if verdict.is_error {
             let with_events = options.settings.dialect == Dialect::OpenTelemetry;
-            options.exceptions.record(&end, &span, with_events);
+            options.exceptions.record(&end, &ender.span, with_events);
         }
-        if self.recording {
-            if let Some(hook) = &options.hooks.on_end {
-                hook(&Outcome::new(&end, duration, &verdict), &span);
-            }
-            span.set_status(ended.status);
+        if self.recording
+            && let Some(hook) = &options.hooks.on_end
+        {
+            hook(&Outcome::new(&end, duration, &verdict), &ender.span);
         }
-        if let Some(measured) = self.measured.take() {
+        if let Some(mut measured) = self.measured.take() {
             let labels = &mut self.carried.labels;
             if let Some(hook) = &options.hooks.metric_attributes {
                 let more = hook(&Outcome::new(&end, duration, &verdict));
@@ -157,10 +163,11 @@ impl Call {
                     labels.current.extend(more);
                 }
             }
-            measured.record(labels, &end, duration);
+            measured.record(&options.meter, labels, &end, duration);
+            measured.is_over();
         }
         // Last: who waits for spans finds the metrics there too.
-        span.end_with_timestamp(self.began.plus(duration));
+        self.direct = ender.finish();
     }
 
     /// What was kept of the bodies.
@@ -175,6 +182,22 @@ impl Call {
         .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
         .collect()
     }
+}
+
+/// What the call's end means, by the conventions and by what the user thinks of it.
+fn verdict(options: &Options, end: &End, duration: Duration) -> Verdict {
+    let mut verdict = Verdict::of(end);
+    if let Some(classify) = &options.hooks.classify {
+        let is_error = classify(&Outcome::new(end, duration, &verdict));
+        verdict.set_error(is_error, end);
+    }
+    if verdict.is_error
+        && let Some(error_type) = &options.hooks.error_type
+        && let Some(told) = error_type(&Outcome::new(end, duration, &verdict))
+    {
+        verdict.error_type = Some(told);
+    }
+    verdict
 }
 
 fn since(now: Totals, before: Totals) -> Totals {

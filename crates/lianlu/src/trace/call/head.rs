@@ -7,8 +7,9 @@ use opentelemetry::trace::{SpanKind, TraceContextExt};
 use super::Call;
 use crate::conventions::Protocol;
 use crate::conventions::headers::{self, Direction};
-use crate::grpc::{CONTENT_TYPE, Status, content_type_begins, is_text};
+use crate::grpc::{CONTENT_TYPE, Status, TEXT_CONTENT_TYPE};
 use crate::route::Route;
+use crate::scan::begins;
 use crate::trace::hooks::ResponseHead;
 use crate::trace::peer::contacted;
 use crate::trace::stream_end::StreamEnd;
@@ -101,7 +102,9 @@ impl Call {
         if let Some(slices) = &mut self.slices {
             slices.add_attributes(&attributes);
         }
-        span.set_attributes(attributes);
+        if !attributes.is_empty() {
+            span.set_attributes(attributes);
+        }
         if let Some(hook) = &self.options.hooks.on_response {
             hook(&ResponseHead::new(head), &span);
         }
@@ -118,11 +121,12 @@ enum ContentType {
 }
 
 fn content(headers: &http::HeaderMap) -> ContentType {
-    if is_text(headers) {
+    let value = headers.get(http::header::CONTENT_TYPE);
+    if value.is_none() {
+        ContentType::Frames
+    } else if begins(value, TEXT_CONTENT_TYPE) {
         ContentType::Text
-    } else if content_type_begins(headers, CONTENT_TYPE)
-        || !headers.contains_key(http::header::CONTENT_TYPE)
-    {
+    } else if begins(value, CONTENT_TYPE) {
         ContentType::Frames
     } else {
         ContentType::Other

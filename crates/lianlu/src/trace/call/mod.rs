@@ -1,49 +1,36 @@
 //! A traced call under way: takes note of how it goes, and says it when it ends.
 
 mod end;
+mod ender;
 mod head;
+mod room;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{StatusCode, Version};
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, StringValue};
 
+use super::clock::Began;
 use super::content::Content;
+use super::direct::Ending;
 use super::message_events::MessageEvents;
 use super::options::Options;
-use super::request_body::{RequestMeter, Wanted};
+use super::request_body::{RequestMeter, Wanted, meter};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
+use room::Lists;
+
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::{Carried, Protocol};
-use crate::grpc::{FrameCounter, Status, is_text, parse_timeout};
+use crate::grpc::{FrameCounter, Status, TEXT_CONTENT_TYPE, parse_timeout};
 use crate::metrics::Measured;
 use crate::request::RequestHead;
-
-/// When a call began, by two clocks: the one that everybody has, and the one that never steps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Began {
-    pub(super) at: SystemTime,
-    instant: Instant,
-}
-
-impl Began {
-    pub(super) fn now() -> Self {
-        Self {
-            at: opentelemetry::time::now(),
-            instant: Instant::now(),
-        }
-    }
-
-    /// A later time by the first clock, as the second one has counted.
-    fn plus(&self, duration: Duration) -> SystemTime {
-        self.at.checked_add(duration).unwrap_or(self.at)
-    }
-}
+use crate::scan::Scan;
+pub(super) use room::{CallBox, Room};
 
 #[derive(Debug)]
 pub(super) struct Call {
@@ -52,6 +39,8 @@ pub(super) struct Call {
     protocol: Protocol,
     began: Began,
     recording: bool,
+    /// What is known of a span that goes the short way.
+    direct: Option<Box<Ending>>,
     carried: Carried,
     measured: Option<Measured>,
     /// Whether the request's method leaves a response without a body, whatever its headers say:
@@ -74,6 +63,8 @@ pub(super) struct Call {
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
     requests: Option<Arc<RequestMeter>>,
+    /// Lists of its room that it does not use.
+    spare: Lists,
     /// The length of a request's body that could not be counted, as its head tells it.
     request_length: Option<u64>,
     responses: FrameCounter,
@@ -90,8 +81,10 @@ pub(super) struct NewCall<'a> {
     pub(super) kind: SpanKind,
     pub(super) protocol: Protocol,
     pub(super) head: RequestHead<'a>,
+    pub(super) scan: &'a Scan<'a>,
     pub(super) began: Began,
     pub(super) recording: bool,
+    pub(super) direct: Option<Box<Ending>>,
     pub(super) carried: Carried,
     pub(super) measured: Option<Measured>,
     pub(super) stream_end: StreamEnd,
@@ -100,10 +93,11 @@ pub(super) struct NewCall<'a> {
 }
 
 impl Call {
-    pub(super) fn new(new: NewCall<'_>) -> Box<Self> {
-        let head = &new.head;
+    #[inline]
+    fn new(new: NewCall<'_>, spare: Lists) -> Self {
+        let (head, scan) = (&new.head, new.scan);
         let timeout = match new.protocol {
-            Protocol::Grpc => head.header("grpc-timeout").and_then(parse_timeout),
+            Protocol::Grpc => scan.grpc_timeout().and_then(parse_timeout),
             Protocol::Http => None,
         };
         let is_client = new.kind == SpanKind::Client;
@@ -116,19 +110,20 @@ impl Call {
         } else {
             0
         };
-        Box::new(Self {
+        Self {
             deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
-            is_text: is_text(head.headers()),
+            is_text: scan.content_type_begins(TEXT_CONTENT_TYPE),
             answers_text: false,
-            request_length: length(head.headers()),
+            request_length: scan.content_length(),
             response_content: Content::new(response_content),
             options: new.options,
             kind: new.kind,
             protocol: new.protocol,
             began: new.began,
             recording: new.recording,
+            direct: new.direct,
             carried: new.carried,
             measured: new.measured,
             stream_end: new.stream_end,
@@ -141,10 +136,11 @@ impl Call {
             grpc_status: None,
             late_route: None,
             requests: None,
+            spare,
             responses,
             response_events: MessageEvents::new(!is_client),
             response_size: Some(0),
-        })
+        }
     }
 
     pub(super) fn protocol(&self) -> Protocol {
@@ -152,7 +148,7 @@ impl Call {
     }
 
     /// What is to be counted of the request's body.
-    pub(super) fn wanted_of_request(&self) -> Wanted {
+    fn wanted_of_request(&self) -> Wanted {
         let options = &self.options;
         let is_http = self.protocol == Protocol::Http;
         Wanted {
@@ -174,8 +170,22 @@ impl Call {
         }
     }
 
-    pub(super) fn set_request_meter(&mut self, meter: Option<Arc<RequestMeter>>) {
-        self.requests = meter;
+    /// Counts what there is to be counted of the request's body.
+    #[inline]
+    pub(super) fn meter_request<B: 'static>(&mut self, body: &mut B, context: &Context) {
+        let wanted = self.wanted_of_request();
+        self.requests = meter(body, context, wanted, &mut self.spare.meter);
+    }
+
+    /// What of its room it has, to be used again.
+    fn take_lists(&mut self) -> Lists {
+        let mut lists = std::mem::take(&mut self.spare);
+        lists.labels = std::mem::take(&mut self.carried.labels);
+        lists.meter = self.requests.take().or(lists.meter);
+        {
+            lists.ending = self.direct.take().or(lists.ending);
+        }
+        lists
     }
 
     #[cfg(feature = "reqwest")]
@@ -231,16 +241,6 @@ impl Call {
             slices.wake(waker);
         }
     }
-}
-
-/// The content length that a head tells.
-pub(super) fn length(headers: &http::HeaderMap) -> Option<u64> {
-    headers
-        .get(http::header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
 }
 
 /// When a call with this time-out is taken to be over time.

@@ -11,7 +11,7 @@ use super::super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::target::Target;
 use crate::forwarded::TrustedProxies;
 use crate::host_list::HostList;
-use crate::propagation::{self, GlobalPropagator};
+use crate::propagation::{self, GlobalPropagator, ServiceName};
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
@@ -24,6 +24,7 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| {
             options.propagator = Arc::new(propagator);
             options.is_global_propagator = false;
+            options.is_default_propagator = false;
         })
     }
 
@@ -38,9 +39,9 @@ impl<K: Side> TraceLayer<K> {
     /// Without it, the `service.name` of the pipeline that was installed last. Replaces a propagator
     /// set before.
     pub fn with_service_name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with_propagator(propagation::default_propagator_for(
-            propagation::ServiceName::new(name),
-        ))
+        let (propagator, is_default) = propagation::choose(ServiceName::new(name));
+        self.with_propagator(propagator)
+            .with(|options| options.is_default_propagator = is_default)
     }
 }
 

@@ -25,7 +25,7 @@ impl<K: Side> TraceLayer<K> {
         T: Tracer<Span = S> + Send + Sync + 'static,
         P: TracerProvider<Tracer = T> + Send + Sync + 'static,
     {
-        self.with(|options| options.tracer.set_provider(Arc::new(provider)))
+        self.with(|options| options.tracer.set_provider(provider))
     }
 
     /// Records metrics with `provider` instead of the global one.

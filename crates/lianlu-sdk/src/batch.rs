@@ -1,0 +1,208 @@
+//! Finished spans on their way out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lianlu_wire::otlp::{self, Envelope, ReadError};
+
+use crate::encode::{EncodedResource, EncodedScope};
+
+/// Finished spans of one resource, as OTLP bytes.
+///
+/// [`write_request`](Self::write_request) gives all that OTLP sends; exporters of other formats read the
+/// spans scope by scope.
+pub struct Batch {
+    resource: Arc<EncodedResource>,
+    scopes: Vec<Scope>,
+    spans: usize,
+}
+
+/// The spans of one instrumentation scope.
+struct Scope {
+    scope: Arc<EncodedScope>,
+    /// Runs of `0x12 len Span`.
+    runs: Vec<Vec<u8>>,
+    spans: usize,
+}
+
+impl Scope {
+    fn bytes(&self) -> usize {
+        self.runs.iter().map(Vec::len).sum()
+    }
+}
+
+impl Batch {
+    pub(crate) fn new(resource: Arc<EncodedResource>) -> Self {
+        Self {
+            resource,
+            scopes: Vec::new(),
+            spans: 0,
+        }
+    }
+
+    /// Adds a run of `spans` spans.
+    pub(crate) fn push(&mut self, scope: &Arc<EncodedScope>, run: Vec<u8>, spans: usize) {
+        self.spans += spans;
+        let same = |known: &&mut Scope| Arc::ptr_eq(&known.scope, scope) || known.scope == *scope;
+        if let Some(known) = self.scopes.iter_mut().find(same) {
+            known.runs.push(run);
+            known.spans += spans;
+        } else {
+            self.scopes.push(Scope {
+                scope: Arc::clone(scope),
+                runs: vec![run],
+                spans,
+            });
+        }
+    }
+
+    /// How many spans there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans == 0
+    }
+
+    /// The resource: an encoded
+    /// [`Resource`](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/resource/v1/resource.proto).
+    #[must_use]
+    pub fn resource(&self) -> &[u8] {
+        &self.resource.bytes
+    }
+
+    /// The resource, read.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as it is what was recorded.
+    pub fn parse_resource(&self) -> Result<otlp::Resource<'_>, ReadError> {
+        otlp::Resource::parse(self.resource())
+    }
+
+    /// The spans, scope by scope.
+    pub fn scopes(&self) -> impl Iterator<Item = ScopeSpans<'_>> {
+        self.scopes.iter().map(ScopeSpans)
+    }
+
+    pub(crate) fn envelope(&self) -> Envelope<'_> {
+        Envelope {
+            resource: &self.resource.bytes,
+            schema_url: &self.resource.schema_url,
+        }
+    }
+
+    /// How many bytes the spans themselves have.
+    pub(crate) fn span_bytes(&self) -> usize {
+        self.scopes.iter().map(Scope::bytes).sum()
+    }
+
+    fn scopes_len(&self) -> usize {
+        let len = |scope: &Scope| {
+            let EncodedScope { bytes, schema_url } = &*scope.scope;
+            Envelope::scope_spans_len(bytes, schema_url, scope.bytes())
+        };
+        self.scopes.iter().map(len).sum()
+    }
+
+    /// How many bytes [`write_request`](Self::write_request) appends.
+    #[must_use]
+    pub fn request_len(&self) -> usize {
+        self.envelope().request_len(self.scopes_len())
+    }
+
+    /// Appends an `ExportTraceServiceRequest`: the spans' bytes as they are, with resource and scopes in
+    /// front of them.
+    pub fn write_request(&self, out: &mut Vec<u8>) {
+        out.reserve(self.request_len());
+        let envelope = self.envelope();
+        envelope.put_start(out, self.scopes_len());
+        for scope in &self.scopes {
+            let EncodedScope { bytes, schema_url } = &*scope.scope;
+            Envelope::put_scope_start(out, bytes, schema_url, scope.bytes());
+            for run in &scope.runs {
+                out.extend_from_slice(run);
+            }
+            Envelope::put_scope_end(out, schema_url);
+        }
+        envelope.put_end(out);
+    }
+
+    /// Gives the buffers back, to be used again.
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
+        self.scopes.into_iter().flat_map(|scope| scope.runs)
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("spans", &self.spans)
+            .field("bytes", &self.request_len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The spans of one instrumentation scope in a [`Batch`].
+#[derive(Clone, Copy)]
+pub struct ScopeSpans<'a>(&'a Scope);
+
+impl<'a> ScopeSpans<'a> {
+    /// The scope: an encoded
+    /// [`InstrumentationScope`](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/common/v1/common.proto).
+    #[must_use]
+    pub fn scope(&self) -> &'a [u8] {
+        &self.0.scope.bytes
+    }
+
+    /// The scope, read.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as it is what was recorded.
+    pub fn parse_scope(&self) -> Result<otlp::Scope<'a>, ReadError> {
+        otlp::Scope::parse(self.scope())
+    }
+
+    /// The scope's schema URL; empty if it has none.
+    #[must_use]
+    pub fn schema_url(&self) -> &'a str {
+        &self.0.scope.schema_url
+    }
+
+    /// How many spans there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.spans
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.spans == 0
+    }
+
+    /// The spans, in runs of finished elements of `ScopeSpans.spans`: `0x12 length Span` again and again.
+    pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.runs.iter().map(Vec::as_slice)
+    }
+
+    /// The spans, read one by one.
+    pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> + use<'a> {
+        self.runs()
+            .flat_map(otlp::Spans::new)
+            .map(|span| span?.parse())
+    }
+}
+
+impl fmt::Debug for ScopeSpans<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeSpans")
+            .field("spans", &self.0.spans)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! OpenTelemetry's types as OTLP bytes.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lianlu_wire::otlp::{
+    AttributeOf, EventHead, LinkHead, SpanHead, StatusCode, put_array, put_bool, put_double,
+    put_dropped, put_event, put_int, put_link, put_scope, put_span, put_status, put_str,
+    span_flags,
+};
+use opentelemetry::trace::{Event, Link, SpanKind, Status, TraceState};
+use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+
+/// A resource, encoded once.
+#[derive(Debug)]
+pub(crate) struct EncodedResource {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) schema_url: String,
+}
+
+impl EncodedResource {
+    pub(crate) fn new(resource: &Resource) -> Arc<Self> {
+        let mut attributes: Vec<_> = resource.iter().collect();
+        attributes.sort_by_key(|(key, _)| *key);
+        let mut bytes = Vec::new();
+        for (key, value) in attributes {
+            attribute(&mut bytes, AttributeOf::Resource, key, value, usize::MAX);
+        }
+        Arc::new(Self {
+            bytes,
+            schema_url: resource.schema_url().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// An instrumentation scope, encoded once.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct EncodedScope {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) schema_url: String,
+}
+
+impl EncodedScope {
+    pub(crate) fn new(scope: &InstrumentationScope) -> Self {
+        let mut bytes = Vec::new();
+        let version = scope.version().unwrap_or_default();
+        put_scope(&mut bytes, scope.name(), version, |out| {
+            for KeyValue { key, value, .. } in scope.attributes() {
+                attribute(out, AttributeOf::Scope, key, value, usize::MAX);
+            }
+        });
+        Self {
+            bytes,
+            schema_url: scope.schema_url().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Nanoseconds since 1970; a time before is 0.
+#[inline]
+pub(crate) fn unix_nanos(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(since.subsec_nanos()))
+}
+
+#[inline]
+pub(crate) fn kind(kind: &SpanKind) -> u8 {
+    match kind {
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
+    }
+}
+
+pub(crate) fn attributes(
+    out: &mut Vec<u8>,
+    of: AttributeOf,
+    attributes: &[KeyValue],
+    longest: usize,
+) {
+    for KeyValue { key, value, .. } in attributes {
+        attribute(out, of, key, value, longest);
+    }
+}
+
+/// Appends an attribute. Of its texts `longest` characters at most are written.
+pub(crate) fn attribute(
+    out: &mut Vec<u8>,
+    of: AttributeOf,
+    key: &Key,
+    value: &Value,
+    longest: usize,
+) {
+    let key = key.as_str();
+    match value {
+        Value::Bool(value) => put_bool(out, of, key, *value),
+        Value::I64(value) => put_int(out, of, key, *value),
+        Value::F64(value) => put_double(out, of, key, *value),
+        Value::String(value) => put_str(out, of, key, cut(value.as_str(), longest)),
+        Value::Array(array) => put_array(out, of, key, |elements| match array {
+            Array::Bool(values) => values.iter().for_each(|value| elements.bool(*value)),
+            Array::I64(values) => values.iter().for_each(|value| elements.int(*value)),
+            Array::F64(values) => values.iter().for_each(|value| elements.double(*value)),
+            Array::String(values) => values
+                .iter()
+                .for_each(|value| elements.str(cut(value.as_str(), longest))),
+            // A kind that this version of the API does not have.
+            _ => {}
+        }),
+        // The same.
+        _ => put_str(out, of, key, cut(&value.as_str(), longest)),
+    }
+}
+
+/// The first `longest` characters.
+#[inline]
+pub(crate) fn cut(text: &str, longest: usize) -> &str {
+    // A character has a byte at least.
+    if text.len() <= longest {
+        return text;
+    }
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+        None => text,
+    }
+}
+
+pub(crate) fn event(out: &mut Vec<u8>, event: &Event, longest: usize) {
+    let head = EventHead {
+        unix_nanos: unix_nanos(event.timestamp),
+        name: &event.name,
+        dropped_attributes: event.dropped_attributes_count,
+    };
+    put_event(out, &head, |out| {
+        attributes(out, AttributeOf::EVENT, &event.attributes, longest);
+    });
+}
+
+pub(crate) fn link(out: &mut Vec<u8>, link: &Link, longest: usize) {
+    let context = &link.span_context;
+    let state = header(context.trace_state());
+    let head = LinkHead {
+        trace_id: context.trace_id().to_bytes(),
+        span_id: context.span_id().to_bytes(),
+        trace_state: &state,
+        flags: span_flags(context.trace_flags().to_u8(), context.is_remote()),
+        dropped_attributes: link.dropped_attributes_count,
+    };
+    put_link(out, &head, |out| {
+        attributes(out, AttributeOf::Link, &link.attributes, longest);
+    });
+}
+
+pub(crate) fn status(out: &mut Vec<u8>, status: &Status) {
+    match status {
+        Status::Unset => {}
+        Status::Ok => put_status(out, StatusCode::Ok, ""),
+        Status::Error { description } => put_status(out, StatusCode::Error, description),
+    }
+}
+
+/// The members of a trace state as the header has them. Nothing is allocated for none.
+#[inline]
+pub(crate) fn header(state: &TraceState) -> String {
+    let members = || state.into_iter();
+    let length = members()
+        .map(|(key, value)| key.len() + value.len() + 2)
+        .sum();
+    let mut text = String::with_capacity(length);
+    for (key, value) in members() {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(key);
+        text.push('=');
+        text.push_str(value);
+    }
+    text
+}
+
+/// Appends a span of `opentelemetry_sdk`'s.
+pub(crate) fn span_data(out: &mut Vec<u8>, span: &SpanData) {
+    let context = &span.span_context;
+    let state = header(context.trace_state());
+    let start = unix_nanos(span.start_time);
+    let head = SpanHead {
+        trace_id: context.trace_id().to_bytes(),
+        span_id: context.span_id().to_bytes(),
+        parent_span_id: span.parent_span_id.to_bytes(),
+        trace_state: &state,
+        flags: span_flags(context.trace_flags().to_u8(), span.parent_span_is_remote),
+        name: &span.name,
+        kind: kind(&span.span_kind),
+        start_unix_nanos: start,
+        end_unix_nanos: unix_nanos(span.end_time).max(start),
+    };
+    put_span(out, &head, |out| {
+        for (at, KeyValue { key, value, .. }) in span.attributes.iter().enumerate() {
+            // OTLP forbids a key twice, and the API wants its last value.
+            let later = span.attributes.iter().skip(at + 1);
+            if !later.into_iter().any(|later| later.key == *key) {
+                attribute(out, AttributeOf::Span, key, value, usize::MAX);
+            }
+        }
+        for it in &span.events.events {
+            event(out, it, usize::MAX);
+        }
+        for it in &span.links.links {
+            link(out, it, usize::MAX);
+        }
+        put_dropped(
+            out,
+            span.dropped_attributes_count,
+            span.events.dropped_count,
+            span.links.dropped_count,
+        );
+        status(out, &span.status);
+    });
+}

@@ -1,0 +1,226 @@
+//! An exporter in the making.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::exporter::Sender;
+use super::{Compression, Exporter, Protocol};
+use crate::endpoint::check_endpoint;
+use crate::error::OptionError;
+use crate::place::Place;
+use crate::roots::Roots;
+
+/// The options of an [`Exporter`].
+#[derive(Clone)]
+#[must_use = "an exporter is made by `build`"]
+pub struct Builder {
+    protocol: Protocol,
+    /// Who said it, for an error's text.
+    option: &'static str,
+    endpoint: String,
+    /// The endpoint is taken as it is.
+    is_exact: bool,
+    timeout: Duration,
+    headers: HeaderMap,
+    compression: Compression,
+    roots: Roots,
+    problem: Option<OptionError>,
+}
+
+/// What a sender needs to know.
+pub(super) struct Settings {
+    pub(super) protocol: Protocol,
+    pub(super) place: Place,
+    pub(super) timeout: Duration,
+    pub(super) headers: HeaderMap,
+    pub(super) compression: Compression,
+    pub(super) roots: Roots,
+}
+
+impl Builder {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            option: "with_endpoint",
+            endpoint: protocol.default_endpoint().to_owned(),
+            is_exact: true,
+            timeout: Duration::from_secs(10),
+            headers: HeaderMap::new(),
+            compression: Compression::None,
+            roots: Roots::default(),
+            problem: None,
+        }
+    }
+
+    /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`. A user and a password in it are
+    /// sent as HTTP Basic authentication.
+    pub fn with_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint_of("with_endpoint", url, false)
+    }
+
+    /// The URL that spans go to, path included.
+    pub fn with_traces_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint_of("with_traces_endpoint", url, true)
+    }
+
+    /// An endpoint that an error calls by another name.
+    #[doc(hidden)]
+    pub fn endpoint_of(
+        mut self,
+        option: &'static str,
+        url: impl Into<String>,
+        is_exact: bool,
+    ) -> Self {
+        self.option = option;
+        self.endpoint = url.into();
+        self.is_exact = is_exact;
+        self
+    }
+
+    /// How long a request may take, with the time to connect; 10 seconds by default.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends a header (over gRPC, metadata) with each request, in place of an earlier one of this name. Its
+    /// value is never shown.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                self.headers.insert(name, value);
+            }
+            // Either may be the secret.
+            _ => {
+                let problem = "not usable as a header's name and value";
+                self.problem = Some(OptionError::new("with_header", "***", problem));
+            }
+        }
+        self
+    }
+
+    /// Compresses requests; by default they are not.
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Trusts the certificates in this PEM text, and not those of the system, where the endpoint is
+    /// `https`. Needs the feature `tls`.
+    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        match Roots::from_pem("with_root_certificates", &pem.into()) {
+            Ok(roots) => self.roots = roots,
+            Err(problem) => self.problem = Some(problem),
+        }
+        self
+    }
+
+    /// The exporter. Nothing is connected to yet: a collector that is not there is no error, until spans
+    /// are lost.
+    ///
+    /// # Errors
+    ///
+    /// Names the option that can't be used.
+    pub fn build(self) -> Result<Exporter, OptionError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if !self.compression.is_available() {
+            let name = self.compression.as_str();
+            let problem = format!("needs this crate's feature `{name}`");
+            return Err(OptionError::new("with_compression", name, problem));
+        }
+        let uri = check_endpoint(self.option, &self.endpoint)?;
+        let place = match self.protocol.traces_path() {
+            Some(path) if !self.is_exact => with_path(uri, path),
+            _ => uri,
+        };
+        let settings = Settings {
+            protocol: self.protocol,
+            place: Place::new(place),
+            timeout: self.timeout,
+            headers: self.headers,
+            compression: self.compression,
+            roots: self.roots,
+        };
+        Ok(Exporter::new(match self.protocol {
+            #[cfg(feature = "otlp-grpc")]
+            Protocol::Grpc => Sender::Grpc(Box::new(super::grpc::Grpc::new(settings)?)),
+            #[cfg(feature = "otlp-http")]
+            _ => Sender::Http(Box::new(super::http::Http::new(settings))),
+        }))
+    }
+}
+
+/// The same with this path, where it has none.
+fn with_path(uri: Uri, path: &str) -> Uri {
+    if !matches!(uri.path(), "" | "/") {
+        return uri;
+    }
+    let mut parts = uri.clone().into_parts();
+    let query = uri.query().map(|query| format!("?{query}"));
+    let path = format!("{path}{}", query.unwrap_or_default());
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Whether [`Builder::with_root_certificates`] takes this text.
+#[doc(hidden)]
+pub fn check_certificates(option: &'static str, pem: &[u8]) -> Result<(), OptionError> {
+    Roots::from_pem(option, pem).map(drop)
+}
+
+// By hand, so that no log shows credentials.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        let place = self.endpoint.parse().map(Place::new);
+        f.debug_struct("Builder")
+            .field("protocol", &self.protocol)
+            .field("endpoint", &place.ok())
+            .field("timeout", &self.timeout)
+            .field("headers", &names)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_traces() {
+        for (endpoint, wanted) in [
+            ("http://h:4318", "http://h:4318/v1/traces"),
+            ("http://h:4318/", "http://h:4318/v1/traces"),
+            ("http://h/?k=v", "http://h/v1/traces?k=v"),
+            ("http://h/mine", "http://h/mine"),
+            ("http://h/mine/", "http://h/mine/"),
+        ] {
+            let uri = with_path(endpoint.parse().unwrap(), "/v1/traces");
+            assert_eq!(uri.to_string(), wanted, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let builder = Builder::new(Protocol::default())
+            .with_endpoint("http://ann:secret@h:1")
+            .with_header("x-key", "secret");
+        let exporter = builder.clone().build().unwrap();
+        for shown in [format!("{builder:?}"), format!("{exporter:?}")] {
+            assert!(shown.contains("http://h:1"), "{shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        for (name, value) in [("x key", "secret"), ("secret\n", "x"), ("x", "secret\n")] {
+            let builder = Builder::new(Protocol::default()).with_header(name, value);
+            let error = builder.build().unwrap_err().to_string();
+            assert!(error.starts_with("with_header: "), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

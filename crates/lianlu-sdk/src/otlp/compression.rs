@@ -1,0 +1,66 @@
+//! How requests are compressed.
+
+use std::fmt;
+
+/// How requests are compressed. Each needs the feature of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip, which every collector takes.
+    Gzip,
+    /// Zstandard: smaller and for less time than gzip, where the collector takes it.
+    Zstd,
+}
+
+impl Compression {
+    /// Its name in `OTEL_EXPORTER_OTLP_COMPRESSION`, and in the headers of a request.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// Whether this program was built with it.
+    #[must_use]
+    pub const fn is_available(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Gzip => cfg!(feature = "gzip"),
+            Self::Zstd => cfg!(feature = "zstd"),
+        }
+    }
+
+    /// Appends the bytes compressed.
+    #[cfg(feature = "otlp-http")]
+    pub(super) fn compress(self, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => {
+                use std::io::Write;
+                // Spans repeat themselves so much that the fastest level gets most of it.
+                let level = flate2::Compression::fast();
+                let mut encoder = flate2::write::GzEncoder::new(out, level);
+                encoder.write_all(bytes)?;
+                encoder.finish().map(drop)
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd => zstd::stream::copy_encode(bytes, out, zstd::DEFAULT_COMPRESSION_LEVEL),
+            _ => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

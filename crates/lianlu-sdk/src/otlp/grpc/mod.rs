@@ -1,0 +1,6 @@
+//! OTLP over gRPC.
+
+mod codec;
+mod connection;
+
+pub(super) use connection::Grpc;

@@ -1,0 +1,135 @@
+//! OTLP over HTTP.
+
+use std::borrow::Cow;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+
+use super::answer::{Taken, status_message};
+use super::builder::Settings;
+use super::{Compression, Protocol};
+use crate::http_client::HttpClient;
+use crate::place::Place;
+use crate::quote::quote;
+
+const PROTOBUF: &str = "application/x-protobuf";
+#[cfg(feature = "otlp-json")]
+const JSON: &str = "application/json";
+
+/// Posts requests.
+pub(super) struct Http {
+    place: Place,
+    client: HttpClient,
+    protocol: Protocol,
+    headers: HeaderMap,
+    compression: Compression,
+    compressed: Vec<u8>,
+}
+
+impl Http {
+    pub(super) fn new(settings: Settings) -> Self {
+        let Settings {
+            protocol,
+            mut headers,
+            compression,
+            ..
+        } = settings;
+        let agent = HeaderValue::from_static(super::USER_AGENT);
+        headers.entry(USER_AGENT).or_insert(agent);
+        let content_type = match protocol {
+            #[cfg(feature = "otlp-json")]
+            Protocol::HttpJson => JSON,
+            _ => PROTOBUF,
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if compression == Compression::None {
+            headers.remove(CONTENT_ENCODING);
+        } else {
+            let name = HeaderValue::from_static(compression.as_str());
+            headers.insert(CONTENT_ENCODING, name);
+        }
+        Self {
+            client: HttpClient::with_roots(settings.timeout, &settings.roots),
+            place: settings.place,
+            protocol,
+            headers,
+            compression,
+            compressed: Vec::new(),
+        }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Taken, String> {
+        let place = &self.place;
+        let mut body = encode(self.protocol, bytes)?;
+        if self.compression != Compression::None {
+            self.compressed.clear();
+            self.compression
+                .compress(&body, &mut self.compressed)
+                .map_err(|error| format!("not compressed: {error}"))?;
+            body = Cow::Borrowed(&self.compressed);
+        }
+        let mut request = Request::post(place.uri())
+            .body(&*body)
+            .map_err(|error| error.to_string())?;
+        *request.headers_mut() = self.headers.clone();
+        let (head, body) = self
+            .client
+            .send(request)
+            .map_err(|error| format!("{place}: {error}"))?
+            .into_parts();
+        let content_type = content_type(&head.headers);
+        match body {
+            Ok(body) if head.status.is_success() => Ok(taken(content_type, &body)),
+            Ok(body) => Err(refusal(place, head.status, content_type, &body)),
+            // Of a success too: spans may have been rejected.
+            Err(error) => Err(format!("{place} answered {}: {error}", head.status)),
+        }
+    }
+}
+
+/// The request as the protocol has it.
+#[cfg_attr(not(feature = "otlp-json"), allow(clippy::unnecessary_wraps))]
+fn encode(protocol: Protocol, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match protocol {
+        #[cfg(feature = "otlp-json")]
+        Protocol::HttpJson => {
+            let request = lianlu_wire::otlp::Request::new(bytes);
+            let json = lianlu_wire::otlp::write_json(&request);
+            json.map(Cow::Owned).map_err(|error| error.to_string())
+        }
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+/// The type without its parameters.
+fn content_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let value = value.unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Many a collector answers success with a text of its own, or with nothing: that says nothing of spans.
+fn taken(content_type: &str, body: &[u8]) -> Taken {
+    match content_type {
+        PROTOBUF => Taken::from_protobuf(body),
+        #[cfg(feature = "otlp-json")]
+        JSON => Taken::from_json(body),
+        _ => Taken::default(),
+    }
+}
+
+fn refusal(place: &Place, status: StatusCode, content_type: &str, body: &[u8]) -> String {
+    let message = match content_type {
+        PROTOBUF => status_message(body),
+        _ => None,
+    };
+    let message = message.unwrap_or_else(|| quote(&String::from_utf8_lossy(body)));
+    match message.is_empty() {
+        true => format!("{place} answered {status}"),
+        false => format!("{place} answered {status}: {message}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! The three ways that OTLP travels.
+
+use std::fmt;
+
+/// How OTLP travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// gRPC; port 4317.
+    #[cfg(feature = "otlp-grpc")]
+    #[default]
+    Grpc,
+    /// Protobuf over HTTP; port 4318, path `/v1/traces`.
+    #[cfg(feature = "otlp-http")]
+    #[cfg_attr(not(feature = "otlp-grpc"), default)]
+    HttpProtobuf,
+    /// JSON over HTTP; port 4318, path `/v1/traces`.
+    #[cfg(feature = "otlp-json")]
+    HttpJson,
+}
+
+impl Protocol {
+    /// Its name in `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc => "grpc",
+            #[cfg(feature = "otlp-http")]
+            Self::HttpProtobuf => "http/protobuf",
+            #[cfg(feature = "otlp-json")]
+            Self::HttpJson => "http/json",
+        }
+    }
+
+    /// Where a collector on the same machine is.
+    #[must_use]
+    pub const fn default_endpoint(self) -> &'static str {
+        match self {
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc => "http://localhost:4317",
+            #[cfg(feature = "otlp-http")]
+            Self::HttpProtobuf => "http://localhost:4318/v1/traces",
+            #[cfg(feature = "otlp-json")]
+            Self::HttpJson => "http://localhost:4318/v1/traces",
+        }
+    }
+
+    /// What a collector's URL is followed by, unless the protocol says it itself.
+    #[must_use]
+    pub const fn traces_path(self) -> Option<&'static str> {
+        match self {
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc => None,
+            #[cfg(feature = "otlp-http")]
+            _ => Some("/v1/traces"),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

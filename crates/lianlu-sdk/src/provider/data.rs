@@ -1,0 +1,232 @@
+//! What users give a span while it runs.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use opentelemetry::trace::{Event, Link, Status};
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_sdk::trace::SpanLimits;
+
+/// Attributes, events, links, a status and a name. Most spans of lianlu's layers have none of them.
+#[derive(Debug, Default)]
+pub(super) struct Data {
+    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) attributes: Vec<KeyValue>,
+    pub(super) dropped_attributes: u32,
+    pub(super) events: Vec<Event>,
+    pub(super) dropped_events: u32,
+    pub(super) links: Vec<Link>,
+    pub(super) dropped_links: u32,
+    pub(super) status: Status,
+}
+
+/// More keys than this are told apart by a hash.
+const FEW: usize = 32;
+
+impl Data {
+    /// Adds an attribute, unless there are too many of them.
+    pub(super) fn push(&mut self, attribute: KeyValue, limits: &SpanLimits) {
+        if count(self.attributes.len()) < limits.max_attributes_per_span {
+            self.attributes.push(attribute);
+        } else {
+            self.push_beyond(attribute);
+        }
+    }
+
+    /// A key that is there takes no room.
+    #[cold]
+    fn push_beyond(&mut self, attribute: KeyValue) {
+        let same = |known: &&mut KeyValue| known.key == attribute.key;
+        match self.attributes.iter_mut().find(same) {
+            Some(known) => *known = attribute,
+            None => self.dropped_attributes = self.dropped_attributes.saturating_add(1),
+        }
+    }
+
+    /// Leaves the last value of each key.
+    pub(super) fn set_once(&mut self) {
+        if self.attributes.len() > FEW {
+            let mut seen: HashSet<Key> = HashSet::with_capacity(self.attributes.len());
+            self.attributes.reverse();
+            self.attributes.retain(|it| seen.insert(it.key.clone()));
+            self.attributes.reverse();
+            return;
+        }
+        let mut at = 0;
+        while let Some(attribute) = self.attributes.get(at) {
+            let rest = self.attributes.get(at + 1..).unwrap_or_default();
+            if rest.iter().any(|later| later.key == attribute.key) {
+                self.attributes.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    pub(super) fn add_event(&mut self, mut event: Event, limits: &SpanLimits) {
+        if count(self.events.len()) >= limits.max_events_per_span {
+            self.dropped_events = self.dropped_events.saturating_add(1);
+            return;
+        }
+        let most = limits.max_attributes_per_event;
+        event.dropped_attributes_count += cut(&mut event.attributes, most);
+        self.events.push(event);
+    }
+
+    pub(super) fn add_link(&mut self, mut link: Link, limits: &SpanLimits) {
+        if count(self.links.len()) >= limits.max_links_per_span {
+            self.dropped_links = self.dropped_links.saturating_add(1);
+            return;
+        }
+        let most = limits.max_attributes_per_link;
+        link.dropped_attributes_count += cut(&mut link.attributes, most);
+        self.links.push(link);
+    }
+
+    /// `Ok` is final; of errors the last one stands, and nothing takes one back.
+    pub(super) fn set_status(&mut self, status: Status) {
+        match (&self.status, &status) {
+            (Status::Ok, _) | (_, Status::Unset) => {}
+            _ => self.status = status,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.name = None;
+        self.attributes.clear();
+        self.dropped_attributes = 0;
+        self.events.clear();
+        self.dropped_events = 0;
+        self.links.clear();
+        self.dropped_links = 0;
+        self.status = Status::Unset;
+    }
+}
+
+pub(super) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Cuts a list, and gives how many it has lost.
+fn cut(attributes: &mut Vec<KeyValue>, most: u32) -> u32 {
+    let dropped = count(attributes.len()).saturating_sub(most);
+    attributes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    dropped
+}
+
+thread_local! {
+    // Boxes, because spans hold them as such.
+    #[allow(clippy::vec_box)]
+    /// Boxes of spans that have ended, with the room that their lists had.
+    static POOL: RefCell<Vec<Box<Data>>> = const { RefCell::new(Vec::new()) };
+}
+
+const POOLED: usize = 32;
+
+/// Longer lists are not kept for the next span.
+const LONG: usize = 64;
+
+/// A box with nothing in it.
+pub(super) fn fresh() -> Box<Data> {
+    let pooled = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop());
+    pooled.ok().flatten().unwrap_or_default()
+}
+
+/// Takes a box back.
+pub(super) fn recycle(mut data: Box<Data>) {
+    // Outside of the borrow: values that are dropped may be anybody's.
+    data.clear();
+    if data.attributes.capacity() > LONG
+        || data.events.capacity() > LONG
+        || data.links.capacity() > LONG
+    {
+        return;
+    }
+    let _ = POOL.try_with(|pool| {
+        if let Ok(mut pool) = pool.try_borrow_mut()
+            && pool.len() < POOLED
+        {
+            pool.push(data);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(most: u32) -> SpanLimits {
+        SpanLimits {
+            max_attributes_per_span: most,
+            ..SpanLimits::default()
+        }
+    }
+
+    fn keys(data: &Data) -> Vec<(&str, String)> {
+        let pair = |it: &'_ KeyValue| it.value.as_str().into_owned();
+        data.attributes
+            .iter()
+            .map(|it| (it.key.as_str(), pair(it)))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_value_stands_and_the_order_stays() {
+        for many in [0, 100] {
+            let mut data = Data::default();
+            for (key, value) in [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("a", 5)] {
+                data.push(KeyValue::new(key, value), &limits(1000));
+            }
+            for at in 0..many {
+                data.push(KeyValue::new(format!("k{at}"), 0), &limits(1000));
+            }
+            data.set_once();
+            let first: Vec<_> = keys(&data).into_iter().take(3).collect();
+            assert_eq!(
+                first,
+                [("b", "2".into()), ("c", "4".into()), ("a", "5".into())]
+            );
+            assert_eq!(data.attributes.len(), 3 + many);
+        }
+    }
+
+    #[test]
+    fn beyond_the_limit_known_keys_change_and_others_are_counted() {
+        let mut data = Data::default();
+        for (key, value) in [("a", 1), ("b", 2), ("c", 3), ("a", 4)] {
+            data.push(KeyValue::new(key, value), &limits(2));
+        }
+        assert_eq!(keys(&data), [("a", "4".into()), ("b", "2".into())]);
+        assert_eq!(data.dropped_attributes, 1);
+    }
+
+    #[test]
+    fn the_order_of_statuses() {
+        let mut data = Data::default();
+        data.set_status(Status::error("a"));
+        data.set_status(Status::Unset);
+        assert_eq!(data.status, Status::error("a"));
+        data.set_status(Status::error("b"));
+        assert_eq!(data.status, Status::error("b"));
+        data.set_status(Status::Ok);
+        data.set_status(Status::error("c"));
+        assert_eq!(data.status, Status::Ok);
+    }
+
+    #[test]
+    fn nothing_is_left_in_a_box_for_the_next_span() {
+        let mut data = fresh();
+        data.push(KeyValue::new("a", 1), &SpanLimits::default());
+        data.name = Some("name".into());
+        data.set_status(Status::Ok);
+        data.dropped_events = 1;
+        recycle(data);
+        let data = fresh();
+        assert!(data.attributes.is_empty() && data.name.is_none());
+        assert_eq!(
+            (data.status.clone(), data.dropped_events),
+            (Status::Unset, 0)
+        );
+    }
+}

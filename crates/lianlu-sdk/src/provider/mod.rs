@@ -1,0 +1,133 @@
+//! A tracer provider that encodes each span once, as OTLP bytes, when it ends.
+//!
+//! ```text
+//! Tracer::build ─► Span ── end ─► 0x12 len Span ─► the thread's lane ─► worker ─► exporter
+//!                   │ ids, start, name; what users set is kept until the end
+//! ```
+//!
+//! [`TracerProvider`], [`Tracer`] and [`Span`] are those of the `opentelemetry` API, so users' own spans, libraries and
+//! `tracing-opentelemetry` feed the same pipeline. [`direct`] is how lianlu's layers hand over a span that they have
+//! described in bytes already.
+
+mod builder;
+mod data;
+pub mod direct;
+mod env;
+mod ids;
+mod inner;
+mod keep;
+mod record;
+mod span;
+mod strategy;
+mod tracer;
+
+pub use builder::TracerProviderBuilder;
+pub use keep::KeepIf;
+pub use span::Span;
+pub use tracer::Tracer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry_sdk::Resource;
+
+use crate::error::FlushError;
+use crate::pipeline::Handle;
+use inner::{Inner, Owner};
+
+/// Makes tracers whose spans go through one pipeline. Cheap to clone.
+///
+/// When the last provider and tracer are gone, the pipeline stops: what has ended is still exported,
+/// but nobody waits for it. [`shutdown`](Self::shutdown) waits.
+///
+/// ```
+/// use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
+/// use opentelemetry::trace::{Tracer, TracerProvider as _};
+///
+/// struct Print;
+///
+/// impl Export for Print {
+///     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+///         println!("{} spans", batch.len());
+///         Ok(())
+///     }
+/// }
+///
+/// let provider = TracerProvider::builder().with_exporter(Print).build()?;
+/// provider.tracer("shop").in_span("order", |_| { /* … */ });
+/// provider.shutdown(std::time::Duration::from_secs(5))?;
+/// assert_eq!(provider.handle().counts().exported, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TracerProvider {
+    owner: Arc<Owner>,
+}
+
+impl TracerProvider {
+    /// A provider in the making.
+    pub fn builder() -> TracerProviderBuilder {
+        TracerProviderBuilder::default()
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            owner: Arc::new(Owner::new(inner)),
+        }
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        self.owner.inner()
+    }
+
+    /// Reaches the pipeline: for flushes and counts.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.inner().handle()
+    }
+
+    /// What the spans are said to come from.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        &self.inner().resource
+    }
+
+    /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
+    /// thread, with or without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over first, or spans were lost meanwhile.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.handle().flush(timeout)
+    }
+
+    /// Flushes and stops the pipeline. Spans that are started later record nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.inner().shut_down();
+        self.handle().shutdown(timeout)
+    }
+}
+
+impl opentelemetry::trace::TracerProvider for TracerProvider {
+    type Tracer = Tracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> Tracer {
+        Tracer::new(&self.owner, &scope)
+    }
+}
+
+impl fmt::Debug for TracerProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TracerProvider")
+            .field("sampler", &self.inner().strategy)
+            .field("counts", &self.handle().counts())
+            .finish_non_exhaustive()
+    }
+}

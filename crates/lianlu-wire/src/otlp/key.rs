@@ -1,0 +1,73 @@
+//! Attribute keys that are encoded when the program is compiled.
+
+use std::fmt;
+
+/// A constant attribute key with its encoding, made by [`otlp_key!`](crate::otlp_key).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StaticKey {
+    name: &'static str,
+    encoded: &'static [u8],
+}
+
+impl StaticKey {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, encoded: &'static [u8]) -> Self {
+        Self { name, encoded }
+    }
+
+    /// The key as text.
+    #[inline]
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        self.name
+    }
+
+    /// Field 1 of a `KeyValue`: tag, length, text.
+    #[inline]
+    pub(super) const fn encoded(&self) -> &'static [u8] {
+        self.encoded
+    }
+}
+
+impl fmt::Debug for StaticKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// Encodes a key as field 1 of a `KeyValue`. Refuses, at compile time, one of more than 100 bytes.
+#[doc(hidden)]
+#[must_use]
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+pub const fn encode_key<const N: usize>(name: &str) -> [u8; N] {
+    let bytes = name.as_bytes();
+    assert!(bytes.len() <= 100, "a constant key has 100 bytes at most");
+    assert!(N == bytes.len() + 2, "two bytes more than the key");
+    let mut encoded = [0; N];
+    encoded[0] = 0x0a;
+    encoded[1] = bytes.len() as u8;
+    let mut at = 0;
+    while at < bytes.len() {
+        encoded[at + 2] = bytes[at];
+        at += 1;
+    }
+    encoded
+}
+
+/// A [`StaticKey`](crate::otlp::StaticKey) of a constant string of 100 bytes at most.
+///
+/// ```
+/// use lianlu_wire::{otlp::StaticKey, otlp_key};
+///
+/// const ROUTE: StaticKey = otlp_key!("http.route");
+/// assert_eq!(ROUTE.as_str(), "http.route");
+/// ```
+#[macro_export]
+macro_rules! otlp_key {
+    ($name:expr) => {{
+        const NAME: &str = $name;
+        const ENCODED: [u8; NAME.len() + 2] = $crate::otlp::encode_key(NAME);
+        $crate::otlp::StaticKey::new(NAME, &ENCODED)
+    }};
+}

@@ -1,0 +1,254 @@
+//! Spans with their events, links and status, and what stands around them.
+
+use super::varint::{put_len_prefixed, put_varint, varint_len};
+
+/// The fields of a span that are not lists.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanHead<'a> {
+    /// Big-endian, as in `traceparent`.
+    pub trace_id: [u8; 16],
+    /// Big-endian.
+    pub span_id: [u8; 8],
+    /// All zero for a root, and then not written.
+    pub parent_span_id: [u8; 8],
+    /// The W3C `tracestate`; empty is not written.
+    pub trace_state: &'a str,
+    /// See [`span_flags`].
+    pub flags: u32,
+    /// The span's name.
+    pub name: &'a str,
+    /// `SpanKind`: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    pub kind: u8,
+    /// Nanoseconds since 1970.
+    pub start_unix_nanos: u64,
+    /// Nanoseconds since 1970.
+    pub end_unix_nanos: u64,
+}
+
+/// The `flags` of a span or a link: the W3C flags, and whether the parent (of a link, the linked span) is remote.
+#[inline]
+#[must_use]
+pub const fn span_flags(w3c: u8, is_remote: bool) -> u32 {
+    const HAS_IS_REMOTE: u32 = 0x100;
+    const IS_REMOTE: u32 = 0x200;
+    w3c as u32 | HAS_IS_REMOTE | if is_remote { IS_REMOTE } else { 0 }
+}
+
+/// `Status.code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum StatusCode {
+    /// The operation was judged to have succeeded.
+    Ok = 1,
+    /// The operation failed.
+    Error = 2,
+}
+
+/// Appends a span as an element of `ScopeSpans.spans`: its head, then the lists that `rest` appends with
+/// [`put_str`](super::put_str) and its likes, [`put_event`], [`put_link`], [`put_dropped`] and [`put_status`].
+#[inline]
+pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut Vec<u8>)) {
+    // Most spans have 128 to 16,383 bytes, whose length has two.
+    put_len_prefixed(out, 0x12, 2, |out| {
+        put_ids(out, &head.trace_id, &head.span_id);
+        put_text(out, 0x1a, head.trace_state);
+        if head.parent_span_id != [0; 8] {
+            out.extend_from_slice(&[0x22, 8]);
+            out.extend_from_slice(&head.parent_span_id);
+        }
+        put_text(out, 0x2a, head.name);
+        out.push(0x30);
+        put_varint(out, head.kind.into());
+        out.push(0x39);
+        out.extend_from_slice(&head.start_unix_nanos.to_le_bytes());
+        out.push(0x41);
+        out.extend_from_slice(&head.end_unix_nanos.to_le_bytes());
+        rest(out);
+        out.extend_from_slice(&[0x85, 0x01]);
+        out.extend_from_slice(&head.flags.to_le_bytes());
+    });
+}
+
+#[inline]
+fn put_ids(out: &mut Vec<u8>, trace_id: &[u8; 16], span_id: &[u8; 8]) {
+    out.extend_from_slice(&[0x0a, 16]);
+    out.extend_from_slice(trace_id);
+    out.extend_from_slice(&[0x12, 8]);
+    out.extend_from_slice(span_id);
+}
+
+/// A string field; an empty one is not written.
+#[inline]
+fn put_text(out: &mut Vec<u8>, tag: u8, text: &str) {
+    if !text.is_empty() {
+        out.push(tag);
+        put_varint(out, text.len() as u64);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// How many attributes, events and links of a span were left out. Zeros are not written.
+pub fn put_dropped(out: &mut Vec<u8>, attributes: u32, events: u32, links: u32) {
+    for (tag, count) in [(0x50, attributes), (0x60, events), (0x70, links)] {
+        if count > 0 {
+            out.push(tag);
+            put_varint(out, count.into());
+        }
+    }
+}
+
+/// Appends a span's status. Only an error has a message.
+#[inline]
+pub fn put_status(out: &mut Vec<u8>, code: StatusCode, message: &str) {
+    put_len_prefixed(out, 0x7a, 1, |out| {
+        put_text(out, 0x12, message);
+        out.extend_from_slice(&[0x18, code as u8]);
+    });
+}
+
+/// An event without its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct EventHead<'a> {
+    /// Nanoseconds since 1970.
+    pub unix_nanos: u64,
+    /// The event's name.
+    pub name: &'a str,
+    /// How many attributes were left out.
+    pub dropped_attributes: u32,
+}
+
+/// Appends an event of a span; `attributes` appends its attributes.
+pub fn put_event(out: &mut Vec<u8>, head: &EventHead<'_>, attributes: impl FnOnce(&mut Vec<u8>)) {
+    put_len_prefixed(out, 0x5a, 1, |out| {
+        out.push(0x09);
+        out.extend_from_slice(&head.unix_nanos.to_le_bytes());
+        put_text(out, 0x12, head.name);
+        attributes(out);
+        if head.dropped_attributes > 0 {
+            out.push(0x20);
+            put_varint(out, head.dropped_attributes.into());
+        }
+    });
+}
+
+/// A link without its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkHead<'a> {
+    /// Big-endian.
+    pub trace_id: [u8; 16],
+    /// Big-endian.
+    pub span_id: [u8; 8],
+    /// The W3C `tracestate`.
+    pub trace_state: &'a str,
+    /// See [`span_flags`].
+    pub flags: u32,
+    /// How many attributes were left out.
+    pub dropped_attributes: u32,
+}
+
+/// Appends a link of a span; `attributes` appends its attributes.
+pub fn put_link(out: &mut Vec<u8>, head: &LinkHead<'_>, attributes: impl FnOnce(&mut Vec<u8>)) {
+    put_len_prefixed(out, 0x6a, 1, |out| {
+        put_ids(out, &head.trace_id, &head.span_id);
+        put_text(out, 0x1a, head.trace_state);
+        attributes(out);
+        if head.dropped_attributes > 0 {
+            out.push(0x28);
+            put_varint(out, head.dropped_attributes.into());
+        }
+        out.push(0x35);
+        out.extend_from_slice(&head.flags.to_le_bytes());
+    });
+}
+
+/// Appends an `InstrumentationScope`: the message alone, without tag and length.
+pub fn put_scope(
+    out: &mut Vec<u8>,
+    name: &str,
+    version: &str,
+    attributes: impl FnOnce(&mut Vec<u8>),
+) {
+    put_text(out, 0x0a, name);
+    put_text(out, 0x12, version);
+    attributes(out);
+}
+
+/// What stands around the spans: a request's own bytes, put together from parts that were encoded before.
+///
+/// ```text
+/// 0x0a len( 0x0a len resource · 0x12 len( 0x0a len scope · spans · 0x1a len schema_url ) · … )
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// A `Resource`, without tag and length.
+    pub resource: &'a [u8],
+    /// `ResourceSpans.schema_url`; empty is not written.
+    pub schema_url: &'a str,
+}
+
+impl Envelope<'_> {
+    /// How long the spans of one scope are with all that is around them in `ResourceSpans`.
+    #[must_use]
+    pub fn scope_spans_len(scope: &[u8], schema_url: &str, spans: usize) -> usize {
+        let inner = Self::scope_spans_inner(scope, schema_url, spans);
+        delimited_len(inner)
+    }
+
+    fn scope_spans_inner(scope: &[u8], schema_url: &str, spans: usize) -> usize {
+        delimited_len(scope.len()) + spans + text_len(schema_url)
+    }
+
+    /// How long the whole request is, of `ResourceSpans` whose `ScopeSpans` have `scopes` bytes together.
+    #[must_use]
+    pub fn request_len(&self, scopes: usize) -> usize {
+        delimited_len(self.inner_len(scopes))
+    }
+
+    fn inner_len(&self, scopes: usize) -> usize {
+        delimited_len(self.resource.len()) + scopes + text_len(self.schema_url)
+    }
+
+    /// Appends what stands before the first `ScopeSpans`.
+    pub fn put_start(&self, out: &mut Vec<u8>, scopes: usize) {
+        out.push(0x0a);
+        put_varint(out, self.inner_len(scopes) as u64);
+        out.push(0x0a);
+        put_varint(out, self.resource.len() as u64);
+        out.extend_from_slice(self.resource);
+    }
+
+    /// Appends what stands before the spans of one scope, which have `spans` bytes.
+    pub fn put_scope_start(out: &mut Vec<u8>, scope: &[u8], schema_url: &str, spans: usize) {
+        out.push(0x12);
+        put_varint(
+            out,
+            Self::scope_spans_inner(scope, schema_url, spans) as u64,
+        );
+        out.push(0x0a);
+        put_varint(out, scope.len() as u64);
+        out.extend_from_slice(scope);
+    }
+
+    /// Appends what stands behind the spans of one scope.
+    pub fn put_scope_end(out: &mut Vec<u8>, schema_url: &str) {
+        put_text(out, 0x1a, schema_url);
+    }
+
+    /// Appends what stands behind the last `ScopeSpans`.
+    pub fn put_end(&self, out: &mut Vec<u8>) {
+        put_text(out, 0x1a, self.schema_url);
+    }
+}
+
+fn delimited_len(inner: usize) -> usize {
+    1 + varint_len(inner as u64) + inner
+}
+
+fn text_len(text: &str) -> usize {
+    if text.is_empty() {
+        0
+    } else {
+        delimited_len(text.len())
+    }
+}

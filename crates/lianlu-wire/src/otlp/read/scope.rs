@@ -1,0 +1,149 @@
+//! The middle level: the spans of one instrumentation.
+
+use super::field::Names;
+use super::input::Input;
+use super::repeated::{Element, Message, Repeated};
+use super::run::RawSpans;
+use super::{KeyValue, ReadError, Span};
+
+/// The spans of one scope.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeSpans<'a> {
+    message: Input<'a>,
+    scope: Option<Scope<'a>>,
+    schema_url: &'a str,
+}
+
+impl<'a> ScopeSpans<'a> {
+    /// Which instrumentation made the spans. One without a name when it is absent.
+    #[inline]
+    #[must_use]
+    pub fn scope(&self) -> Scope<'a> {
+        self.scope.unwrap_or_else(Scope::absent)
+    }
+
+    /// Whether there is a scope, even an empty one.
+    #[inline]
+    #[must_use]
+    pub fn has_scope(&self) -> bool {
+        self.scope.is_some()
+    }
+
+    /// Which version of the conventions the spans follow; empty when unknown.
+    #[inline]
+    #[must_use]
+    pub fn schema_url(&self) -> &'a str {
+        self.schema_url
+    }
+
+    /// Field 2.
+    #[inline]
+    pub fn spans(&self) -> Repeated<'a, Span<'a>> {
+        Repeated::new(self.message, 0x12, FIELDS)
+    }
+
+    /// The same spans as bytes, each with its tag and length as they were received.
+    #[inline]
+    pub fn raw_spans(&self) -> RawSpans<'a> {
+        RawSpans::new(self.message)
+    }
+}
+
+impl<'a> Element<'a> for ScopeSpans<'a> {
+    fn read(Message(message): Message<'a>) -> Result<Self, ReadError> {
+        let mut this = Self {
+            message,
+            scope: None,
+            schema_url: "",
+        };
+        let mut rest = message;
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.scope = Some(Scope::read(rest.delimited()?)?),
+                0x12 => rest.skip(tag)?,
+                0x1a => this.schema_url = rest.text(tag, FIELDS)?,
+                _ => rest.unknown(tag, FIELDS)?,
+            }
+        }
+        Ok(this)
+    }
+}
+
+/// Which instrumentation made spans: an `InstrumentationScope`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Scope<'a> {
+    message: Input<'a>,
+    /// The library's name, by custom that of the crate.
+    pub name: &'a str,
+    /// The library's version; empty when unknown.
+    pub version: &'a str,
+    /// How many attributes were left out.
+    pub dropped_attributes: u32,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads an `InstrumentationScope` that stands alone, without tag and length.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] names the byte where the message breaks. Its attributes are not read yet.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
+        Self::read(Input::new(bytes))
+    }
+
+    fn read(message: Input<'a>) -> Result<Self, ReadError> {
+        let mut this = Self {
+            message,
+            ..Self::absent()
+        };
+        let mut rest = message;
+        while let Some(tag) = rest.tag()? {
+            match tag {
+                0x0a => this.name = rest.text(tag, SCOPE)?,
+                0x12 => this.version = rest.text(tag, SCOPE)?,
+                0x1a => rest.skip(tag)?,
+                0x20 => this.dropped_attributes = rest.uint32()?,
+                _ => rest.unknown(tag, SCOPE)?,
+            }
+        }
+        Ok(this)
+    }
+
+    fn absent() -> Self {
+        Self {
+            message: Input::new(&[]),
+            name: "",
+            version: "",
+            dropped_attributes: 0,
+        }
+    }
+
+    /// The message, without tag and length.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.message.bytes()
+    }
+
+    /// Field 3.
+    #[inline]
+    pub fn attributes(&self) -> Repeated<'a, KeyValue<'a>> {
+        Repeated::new(self.message, 0x1a, SCOPE)
+    }
+}
+
+static FIELDS: Names = &[
+    "",
+    "ScopeSpans.scope",
+    "ScopeSpans.spans",
+    "ScopeSpans.schema_url",
+];
+
+static SCOPE: Names = &[
+    "",
+    "InstrumentationScope.name",
+    "InstrumentationScope.version",
+    "InstrumentationScope.attributes",
+    "InstrumentationScope.dropped_attributes_count",
+];

@@ -1,0 +1,175 @@
+//! Names that come up again and again, kept as constants.
+//!
+//! A label of a metric owns its text, and so does a span's name: without a place to keep them, each call would copy
+//! the same few. Only names that the service has itself come here (methods that it answers to, templates of its
+//! routes), up to a limit; whatever comes beyond it is copied as before.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Texts that are added and never taken away. Nobody waits for anybody when it is read.
+#[derive(Debug)]
+pub(crate) struct Table<const SLOTS: usize> {
+    slots: [OnceLock<Box<str>>; SLOTS],
+    /// How many slots are taken, or about to be. At most half of them, so that a text is found soon.
+    taken: AtomicUsize,
+}
+
+impl<const SLOTS: usize> Table<SLOTS> {
+    pub(crate) const MOST: usize = SLOTS / 2;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: [const { OnceLock::new() }; SLOTS],
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    /// The slots that a text may be in, in the order in which they are looked into.
+    fn slots(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<str>>> {
+        let first = usize::try_from(hash % SLOTS as u64).unwrap_or_default();
+        let (before, after) = self.slots.split_at(first);
+        after.iter().chain(before)
+    }
+
+    /// The text that is kept, if it is.
+    fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+        for slot in self.slots(hash) {
+            match slot.get() {
+                Some(text) if is_it(text) => return Some(text),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether a text is kept.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.find(hash(text), |kept| kept == text).is_some()
+    }
+
+    /// Keeps a text, if there is room for it. Gives the one that is kept.
+    pub(crate) fn keep(&self, text: &str) -> Option<&str> {
+        self.keep_with(hash(text), |kept| kept == text, || text.into())
+    }
+
+    fn keep_with(
+        &self,
+        hash: u64,
+        is_it: impl Fn(&str) -> bool,
+        make: impl FnOnce() -> Box<str>,
+    ) -> Option<&str> {
+        if let Some(kept) = self.find(hash, &is_it) {
+            return Some(kept);
+        }
+        self.add(hash, is_it, make())
+    }
+
+    #[cold]
+    fn add(&self, hash: u64, is_it: impl Fn(&str) -> bool, mut text: Box<str>) -> Option<&str> {
+        let relaxed = Ordering::Relaxed;
+        let one_more = |taken| (taken < Self::MOST).then_some(taken + 1);
+        self.taken.fetch_update(relaxed, relaxed, one_more).ok()?;
+        for slot in self.slots(hash) {
+            match slot.set(text) {
+                Ok(()) => return slot.get().map(|text| &**text),
+                Err(back) => text = back,
+            }
+            // Somebody else may just have put it there.
+            if let Some(kept) = slot.get().filter(|kept| is_it(kept)) {
+                self.taken.fetch_sub(1, relaxed);
+                return Some(kept);
+            }
+        }
+        None
+    }
+}
+
+static TEXTS: Table<2048> = Table::new();
+
+/// `GET /orders/{id}`, and the like.
+static SPAN_NAMES: Table<2048> = Table::new();
+
+/// The text as a constant, while there is room for more of them.
+#[inline]
+pub(crate) fn kept(text: &str) -> Option<&'static str> {
+    TEXTS.keep(text)
+}
+
+/// A span's name made of a method and a template, as a constant while there is room for more of them.
+pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
+    let is_it = |kept: &str| {
+        kept.len() == method.len() + 1 + template.len()
+            && kept.starts_with(method)
+            && kept.ends_with(template)
+    };
+    let both = hash(method).rotate_left(17) ^ hash(template);
+    let make = || format!("{method} {template}").into();
+    SPAN_NAMES.keep_with(both, is_it, make)
+}
+
+/// Not for texts of strangers: these come from the program.
+#[inline]
+fn hash(text: &str) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut hash = text.len() as u64;
+    let mut mix = |word: u64| hash = (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    for word in words {
+        mix(u64::from_le_bytes(*word));
+    }
+    let mut last = 0;
+    for byte in rest {
+        last = last << 8 | u64::from(*byte);
+    }
+    mix(last);
+    hash ^ hash >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_once() {
+        let table = Table::<16>::new();
+        let first = table.keep("a.B/C").unwrap();
+        let again = table.keep(&String::from("a.B/C")).unwrap();
+        assert!(std::ptr::eq(first, again));
+        assert!(table.contains("a.B/C") && !table.contains("a.B/D"));
+    }
+
+    #[test]
+    fn there_is_a_limit_and_what_is_kept_is_found() {
+        let table = Table::<64>::new();
+        let kept: Vec<_> = (0..10_000)
+            .map(|at| format!("name {at}"))
+            .filter(|name| table.keep(name).is_some())
+            .collect();
+        assert_eq!(kept.len(), 32);
+        assert!(kept.iter().all(|name| table.contains(name)));
+    }
+
+    #[test]
+    fn names_of_the_same_letters_differ() {
+        assert_eq!(span_name("GET", "/a b"), Some("GET /a b"));
+        assert_eq!(span_name("GET /a", "b"), Some("GET /a b"));
+        assert_eq!(span_name("GE", "T /a b"), Some("GE T /a b"));
+    }
+
+    #[test]
+    fn threads_agree() {
+        let table = Table::<64>::new();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for at in 0..32 {
+                        assert!(table.keep(&at.to_string()).is_some());
+                    }
+                });
+            }
+        });
+        assert_eq!(table.taken.load(Ordering::Relaxed), 32);
+    }
+}
