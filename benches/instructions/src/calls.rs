@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, Version, header};
-use lianlu_sdk::{Export, Failure, Limits, Processor};
+use lianlu_sdk::{Batch, Export, Failure, Limits, TracerProvider};
 use opentelemetry::metrics::noop::NoopMeterProvider;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower_layer::Layer;
@@ -64,12 +63,7 @@ impl Case {
 /// Makes the calls; says how many heap allocations of this thread they took.
 pub(crate) fn run(case: Case, calls: usize) -> u64 {
     install();
-    let layer = lianlu::server();
-    let layer = if case == Case::Off {
-        layer.with_filter(|_| false)
-    } else {
-        layer
-    };
+    let layer = lianlu::server().with_enabled(case != Case::Off);
     match case {
         Case::Bare => count(Greeter, case, calls, || ()),
         Case::SampledTonicBody => count(layer.layer(Greeter), case, calls, Body::empty),
@@ -146,7 +140,7 @@ fn request<B>(case: Case, number: usize, body: B) -> Request<B> {
 struct Drop;
 
 impl Export for Drop {
-    fn export(&mut self, _: Vec<SpanData>) -> Result<(), Failure> {
+    fn export(&mut self, _: &Batch) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -157,11 +151,10 @@ fn install() {
     limits.queue_size = 1 << 16;
     limits.batch_size = 1 << 16;
     limits.schedule_delay = Duration::from_secs(3600);
-    let processor = Processor::start(Drop, limits).expect("there is a thread");
-    lianlu::set_tracer_provider(
-        SdkTracerProvider::builder()
-            .with_span_processor(processor)
-            .build(),
-    );
+    let provider = TracerProvider::builder()
+        .with_limits(limits)
+        .with_exporter(Drop)
+        .build();
+    lianlu::set_tracer_provider(provider.expect("there is a thread"));
     lianlu::set_meter_provider(NoopMeterProvider::new());
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::{Export, Failure, Handle, Limits, Processor};
+use lianlu_sdk::{Batch, Export, Failure, Limits, TracerProvider};
 use opentelemetry::metrics::noop::NoopMeterProvider;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 
 use super::pipeline::{Destination, Exported, Pipeline, Protocol, resource};
 
@@ -29,17 +28,13 @@ pub(crate) fn layer(variant: Variant, off: bool) -> lianlu::ServerLayer {
         }
         Variant::SdkMetrics => layer.with_meter_provider(super::meters::sdk()),
     };
-    if off {
-        layer.with_filter(|_| false)
-    } else {
-        layer
-    }
+    layer.with_enabled(!off)
 }
 
 struct Drop(Exported);
 
 impl Export for Drop {
-    fn export(&mut self, batch: Vec<SpanData>) -> Result<(), Failure> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.0.add(batch.len());
         Ok(())
     }
@@ -48,17 +43,14 @@ impl Export for Drop {
 pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn Pipeline> {
     match destination {
         Destination::Nowhere => {
-            let limits = Limits::from_env().expect("the environment's limits are numbers");
-            let processor =
-                Processor::start(Drop(exported.clone()), limits).expect("there is a thread");
-            let handle = processor.handle();
-            lianlu::set_tracer_provider(
-                SdkTracerProvider::builder()
-                    .with_resource(resource())
-                    .with_span_processor(processor)
-                    .build(),
-            );
-            Box::new(Nowhere(handle))
+            let provider = TracerProvider::builder()
+                .with_resource(resource())
+                .with_limits(Limits::from_env().expect("the environment's limits are numbers"))
+                .with_exporter(Drop(exported.clone()))
+                .build()
+                .expect("there is a thread");
+            lianlu::set_tracer_provider(provider.clone());
+            Box::new(Nowhere(provider))
         }
         Destination::Otlp(protocol, endpoint) => {
             let protocol = match protocol {
@@ -76,7 +68,7 @@ pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn
     }
 }
 
-struct Nowhere(Handle);
+struct Nowhere(TracerProvider);
 
 impl Pipeline for Nowhere {
     fn flush(&self) {
