@@ -1,0 +1,268 @@
+//! The tables for people.
+
+use std::fmt::Write;
+
+use super::names;
+use crate::calls::requests::Case;
+use crate::drive::Results;
+use crate::drive::servers::Server;
+use crate::drive::statistics::Summary;
+use crate::export::Maker;
+use crate::in_process::{RequestBody, Transport};
+use crate::peers::{Peer, Protocol};
+
+pub(super) fn markdown(results: &Results) -> String {
+    let mut text = String::new();
+    let machine = &results.machine;
+    let _ = writeln!(
+        text,
+        "Measured on {} × {}, {}, {}, {}. Medians, with quartiles in brackets{}.",
+        machine.processors,
+        machine.processor,
+        machine.kernel,
+        machine.rust,
+        machine.go,
+        if results.quick { "; a quick run" } else { "" },
+    );
+    if !results.in_process.is_empty() {
+        in_process(results, &mut text);
+    }
+    if !results.export.is_empty() {
+        export(results, &mut text);
+    }
+    if !results.servers.is_empty() {
+        servers(results, &mut text);
+    }
+    if !results.threads.is_empty() {
+        threads(results, &mut text);
+    }
+    if !results.memory.is_empty() {
+        memory(results, &mut text);
+    }
+    targets(results, &mut text);
+    text
+}
+
+/// A heading and a table's first two lines; all columns but the first are numbers.
+fn head(text: &mut String, title: &str, columns: &[&str]) {
+    let _ = writeln!(text, "\n### {title}\n\n| {} |", columns.join(" | "));
+    let _ = writeln!(text, "|---|{}", "--:|".repeat(columns.len() - 1));
+}
+
+fn nanos(it: Summary) -> String {
+    format!(
+        "{:.0} ns [{:.0}–{:.0}]",
+        it.median, it.lower_quartile, it.upper_quartile
+    )
+}
+
+fn micros(it: Summary) -> String {
+    format!(
+        "{:.2} µs [{:.2}–{:.2}]",
+        it.median, it.lower_quartile, it.upper_quartile
+    )
+}
+
+fn times(it: f64) -> String {
+    if it.is_finite() {
+        format!("× {it:.2}")
+    } else {
+        "–".to_owned()
+    }
+}
+
+fn in_process(results: &Results, text: &mut String) {
+    for (transport, case, title) in [
+        (Transport::Grpc, Case::Sampled, "gRPC, sampled parent"),
+        (Transport::Grpc, Case::Unsampled, "gRPC, parent not sampled"),
+        (Transport::Grpc, Case::Off, "gRPC, switched off"),
+        (
+            Transport::Grpc,
+            Case::Tracestate,
+            "gRPC, tracestate of two members",
+        ),
+        (
+            Transport::Grpc,
+            Case::Baggage,
+            "gRPC, tracestate and baggage of three",
+        ),
+        (
+            Transport::Http,
+            Case::Sampled,
+            "HTTP on axum, sampled parent",
+        ),
+        (
+            Transport::Http,
+            Case::Unsampled,
+            "HTTP on axum, parent not sampled",
+        ),
+    ] {
+        let title = format!("Added to a call in process: {title}");
+        head(
+            text,
+            &title,
+            &["", "time added", "against lianlu", "allocations"],
+        );
+        let rows = results.in_process.iter();
+        for row in rows.filter(|row| (row.transport, row.case) == (transport, case)) {
+            let body = match row.body {
+                RequestBody::Empty => "",
+                RequestBody::Full => ", request body of http-body-util's Full",
+                RequestBody::Tonic => ", request body of tonic's type",
+            };
+            let _ = writeln!(
+                text,
+                "| {}{body} | {} | {} | {:.2} |",
+                names::peer(row.peer, transport == Transport::Grpc),
+                nanos(row.added),
+                times(row.times_lianlu),
+                // No "-0.00".
+                row.allocations + 0.0,
+            );
+        }
+    }
+}
+
+fn export(results: &Results, text: &mut String) {
+    let title = "CPU for a span that has arrived in another process";
+    let columns = [
+        "",
+        "CPU",
+        "against lianlu",
+        "attributes",
+        "bytes",
+        "spans a request",
+    ];
+    head(text, title, &columns);
+    for row in &results.export {
+        let peer = match row.peer {
+            Peer::Fastrace | Peer::FastraceFull => "fastrace + fastrace-opentelemetry",
+            peer => names::peer(peer, true),
+        };
+        let how = match row.maker {
+            Maker::Layer => "gRPC layer",
+            Maker::Api => "API, ten attributes",
+        };
+        let protocol = match row.protocol {
+            Protocol::Grpc => "OTLP/gRPC",
+            Protocol::Http => "OTLP/HTTP",
+        };
+        let _ = writeln!(
+            text,
+            "| {peer}: {how}, {protocol} | {} | {} | {} | {:.0} | {:.0} |",
+            nanos(row.cpu),
+            times(row.times_lianlu),
+            row.attributes,
+            row.bytes_per_span,
+            row.spans_per_request,
+        );
+    }
+}
+
+fn servers(results: &Results, text: &mut String) {
+    let groups: [(&str, fn(Server) -> bool); 3] = [
+        ("A small tonic server", |it| matches!(it, Server::Tonic(_))),
+        ("A small axum server", |it| matches!(it, Server::Axum(_))),
+        ("The same tonic service in Go", |it| {
+            matches!(it, Server::Kratos { .. } | Server::GrpcGo { .. })
+        }),
+    ];
+    for (title, is_in) in groups {
+        let columns = [
+            "",
+            "calls/s",
+            "CPU of a call",
+            "added",
+            "no tracing = 1",
+            "p50 at half load",
+            "p99",
+            "no tracing = 1",
+            "spans arrived",
+        ];
+        head(text, title, &columns);
+        for row in results.servers.iter().filter(|row| is_in(row.server)) {
+            let _ = writeln!(
+                text,
+                "| {} | {:.0} | {} | {} | {} | {:.0} µs | {:.0} µs | {} | {:.1} % |",
+                names::server(row.server, row.unsampled),
+                row.calls_per_second.median,
+                micros(row.cpu),
+                micros(row.cpu_added),
+                times(row.cpu_times_untraced),
+                row.p50.median,
+                row.p99.median,
+                times(row.p99_times_untraced),
+                row.arrived * 100.0,
+            );
+        }
+    }
+}
+
+fn threads(results: &Results, text: &mut String) {
+    let columns = [
+        "",
+        "one thread",
+        "two threads",
+        "gain",
+        "gain by their own CPU time",
+    ];
+    head(
+        text,
+        "Spans a second, ten attributes, exported to nowhere",
+        &columns,
+    );
+    for row in &results.threads {
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {} | {} |",
+            names::pipeline(row.pipeline),
+            row.one.median,
+            row.two.median,
+            times(row.gain),
+            times(row.gain_of_cpu),
+        );
+    }
+}
+
+fn memory(results: &Results, text: &mut String) {
+    let columns = [
+        "",
+        "before",
+        "peak",
+        "after",
+        "spans made a second",
+        "arrived",
+    ];
+    head(text, "Resident memory in a burst, over OTLP/gRPC", &columns);
+    for row in &results.memory {
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} MB | {:.1} MB | {:.1} MB | {:.0} | {:.0} % |",
+            names::pipeline(row.pipeline),
+            row.before.median,
+            row.peak.median,
+            row.after.median,
+            row.spans_per_second.median,
+            row.arrived.median * 100.0,
+        );
+    }
+}
+
+fn targets(results: &Results, text: &mut String) {
+    head(
+        text,
+        "What lianlu has set itself",
+        &["", "wanted", "got", ""],
+    );
+    for it in &results.targets {
+        let _ = writeln!(
+            text,
+            "| {} | {} {:.3} | {:.3} | {} |",
+            it.what,
+            if it.at_least { "≥" } else { "≤" },
+            it.wanted,
+            it.got,
+            if it.reached { "✓" } else { "✗" },
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! What lianlu has set itself, and whether this run reaches it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Results;
+use super::in_process;
+use super::servers::Server;
+use crate::calls::requests::Case;
+use crate::export::Maker;
+use crate::in_process::{RequestBody, Transport};
+use crate::peers::{Kind, Peer, Protocol};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Target {
+    pub(super) what: String,
+    /// At most, or at least.
+    pub(super) wanted: f64,
+    pub(super) at_least: bool,
+    pub(super) got: f64,
+    pub(super) reached: bool,
+}
+
+/// Those of the parts that were run.
+pub(super) fn of(results: &Results) -> Vec<Target> {
+    let mut targets = Vec::new();
+    if !results.in_process.is_empty() {
+        in_process(&results.in_process, &mut targets);
+    }
+    if !results.export.is_empty() {
+        export(results, &mut targets);
+    }
+    if !results.servers.is_empty() {
+        servers(results, &mut targets);
+    }
+    if let Some(row) = results
+        .threads
+        .iter()
+        .find(|row| row.pipeline == Kind::Lianlu)
+    {
+        let what = "spans a second, two threads against one";
+        targets.push(target(what, 1.8, true, row.gain));
+    }
+    targets
+}
+
+fn at_most(what: &str, wanted: f64, got: f64) -> Target {
+    target(what, wanted, false, got)
+}
+
+fn target(what: &str, wanted: f64, at_least: bool, got: f64) -> Target {
+    Target {
+        what: what.to_owned(),
+        wanted,
+        at_least,
+        got,
+        reached: if at_least {
+            got >= wanted
+        } else {
+            got <= wanted
+        },
+    }
+}
+
+fn in_process(rows: &[in_process::Row], targets: &mut Vec<Target>) {
+    let row = |case, peer| {
+        rows.iter()
+            .find(|row| {
+                (row.transport, row.case, row.body, row.peer)
+                    == (Transport::Grpc, case, RequestBody::Empty, peer)
+            })
+            .expect("every target has its row")
+    };
+    for (case, peer, wanted) in [
+        (Case::Sampled, Peer::TowerOtel, 1.0 / 8.0),
+        (Case::Sampled, Peer::FastraceFull, 0.4),
+        (Case::Sampled, Peer::Sdk, 0.5),
+        (Case::Unsampled, Peer::TowerOtel, 1.0 / 12.0),
+        (Case::Tracestate, Peer::TowerOtel, 1.0 / 6.0),
+        (Case::Baggage, Peer::TowerOtel, 1.0 / 4.0),
+    ] {
+        let what = format!("time added in process, {case:?}, against {}", peer.name());
+        let got = row(case, Peer::Lianlu).added.median / row(case, peer).added.median;
+        targets.push(at_most(&what, wanted, got));
+    }
+    for (case, wanted) in [
+        (Case::Sampled, 2.0),
+        (Case::Unsampled, 1.0),
+        (Case::Off, 0.0),
+    ] {
+        let what = format!("heap allocations in process, {case:?}");
+        // Exact, but for what grows once in a thousand calls.
+        let got = row(case, Peer::Lianlu).allocations;
+        targets.push(at_most(&what, wanted, (got * 100.0).round() / 100.0));
+    }
+    let off = row(Case::Off, Peer::Lianlu).added.median;
+    targets.push(at_most("nanoseconds added in process, Off", 100.0, off));
+}
+
+fn export(results: &Results, targets: &mut Vec<Target>) {
+    let cpu = |peer, maker| {
+        let rows = results.export.iter();
+        let mut rows =
+            rows.filter(|row| (row.peer, row.maker, row.protocol) == (peer, maker, Protocol::Grpc));
+        rows.next().expect("every target has its row").cpu.median
+    };
+    for (peer, maker) in [
+        (Peer::Sdk, Maker::Layer),
+        (Peer::FastraceFull, Maker::Layer),
+        (Peer::Sdk, Maker::Api),
+        (Peer::Fastrace, Maker::Api),
+    ] {
+        let what = format!(
+            "CPU for an exported span, made by the {maker:?}, against {}",
+            peer.name()
+        );
+        let got = cpu(Peer::Lianlu, maker) / cpu(peer, maker);
+        targets.push(at_most(&what, 1.0 / 6.0, got));
+    }
+}
+
+fn servers(results: &Results, targets: &mut Vec<Target>) {
+    let row = |server| {
+        let mut rows = results.servers.iter();
+        rows.find(|row| row.server == server && !row.unsampled)
+            .expect("every target has its row")
+    };
+    for server in [Server::Tonic, Server::Axum] as [fn(Peer) -> Server; 2] {
+        let ours = row(server(Peer::Lianlu));
+        let kind = match ours.server {
+            Server::Axum(_) => "axum",
+            _ => "tonic",
+        };
+        for (peer, wanted) in [
+            (Peer::TowerOtel, 1.0 / 4.0),
+            (Peer::FastraceFull, 1.0 / 3.0),
+        ] {
+            let what = format!("CPU added to a call, {kind}, against {}", peer.name());
+            let theirs = row(server(peer)).cpu_added.median;
+            targets.push(at_most(&what, wanted, ours.cpu_added.median / theirs));
+        }
+        let what = format!("p99 at half load, {kind}, against no tracing");
+        targets.push(at_most(&what, 1.05, ours.p99_times_untraced));
+    }
+}
