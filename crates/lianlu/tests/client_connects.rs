@@ -38,8 +38,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 type Resolver = PhaseService<GaiResolver, Dns>;
 
 fn connector(traces: &Traces) -> PhaseService<HttpConnector<Resolver>, Connect> {
-    let dns = lianlu::connection::dns().with_tracer_provider(traces.provider.clone());
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let dns = traces.dns();
+    let connect = traces.connect();
     let mut http = HttpConnector::new_with_resolver(dns.layer(GaiResolver::new()));
     http.enforce_http(false);
     connect.layer(http)
@@ -127,7 +127,7 @@ async fn a_name_that_nobody_has() {
             "no such host",
         ))
     });
-    let dns = lianlu::connection::dns().with_tracer_provider(traces.provider.clone());
+    let dns = traces.dns();
     let mut resolver = dns.layer(resolver);
     let name = "shop.invalid".parse::<Name>().unwrap();
     soon(resolver.ready().await.unwrap().call(name))
@@ -143,7 +143,7 @@ async fn a_name_that_nobody_has() {
 #[tokio::test]
 async fn given_up_before_the_end() {
     let traces = Traces::default();
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let connect = traces.connect();
     let entered = Gate::default();
     let told = entered.clone();
     let mut connector = connect.layer(service_fn(move |_: Uri| {
@@ -185,7 +185,7 @@ async fn a_connection_that_comes_too_late() {
     let (second, go_on) = (Gate::default(), Gate::default());
     let (told, wait) = (second.clone(), go_on.clone());
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let connect = traces.connect();
     let connector = connect.layer(service_fn(move |_: Uri| -> Connecting {
         let is_second = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
         let (told, wait) = (told.clone(), wait.clone());
@@ -226,8 +226,8 @@ async fn a_connection_that_comes_too_late() {
 async fn reqwest_connects_once() {
     let traces = Traces::default();
     let address = serve().await;
-    let dns = lianlu::connection::dns().with_tracer_provider(traces.provider.clone());
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let dns = traces.dns();
+    let connect = traces.connect();
     let http = reqwest::Client::builder()
         .no_proxy()
         .dns_resolver(dns.layer(GaiResolver::new()))
@@ -251,7 +251,7 @@ async fn reqwest_connects_once() {
     assert_eq!(int(&connect, "network.peer.port"), port);
 
     let traces = Traces::default();
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let connect = traces.connect();
     let http = reqwest::Client::builder()
         .no_proxy()
         .connector_layer(connect);

@@ -249,22 +249,17 @@ async fn attempts_without_a_span_count() {
             sampler.should_sample(parent, trace, name, kind, attributes, links)
         }
     }
-    let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
-    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
-        .with_sampler(NotTheFirst(Arc::default()))
-        .with_simple_exporter(exporter.clone())
-        .build();
+    let traces = Traces::with_sampler(NotTheFirst(Arc::default()));
     let (address, _) = flaky(&Traces::default()).await;
     let client = ServiceBuilder::new()
         .layer(lianlu::attempts())
         .layer(RetryLayer::new(Again(5)))
-        .layer(lianlu::client().with_tracer_provider(provider.clone()))
+        .layer(traces.client())
         .service(net::plain(Version::HTTP_11));
     net::read(soon(client.oneshot(get_root(address))).await.unwrap())
         .await
         .unwrap();
-    let spans = exporter.get_finished_spans().unwrap();
-    assert_eq!(counts(&spans), [Some(1), Some(2)]);
+    assert_eq!(counts(&traces.finished()), [Some(1), Some(2)]);
 }
 
 /// A transport that asks somebody else first, with a traced client of its own: not an attempt.

@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 fn connector(traces: &Traces) -> PhaseService<HttpConnector, Connect> {
-    let connect = lianlu::connection::connect().with_tracer_provider(traces.provider.clone());
+    let connect = traces.connect();
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     connect.layer(http)
@@ -87,7 +87,7 @@ async fn shakes_hands(answers: &'static [&'static str]) -> SocketAddr {
 #[tokio::test]
 async fn a_handshake_starts_where_the_connection_was_made() {
     let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
+    let tls = traces.tls();
     let connector = tls.layer(Shaking(connector(&traces)));
     let address = shakes_hands(&["hello!", "go off", ""]).await;
     let uri: Uri = format!("https://{address}/").parse().unwrap();
@@ -130,7 +130,7 @@ async fn a_handshake_starts_where_the_connection_was_made() {
 #[tokio::test]
 async fn no_handshake_without_a_connection_or_in_plain_text() {
     let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
+    let tls = traces.tls();
     let connector = tls.layer(Shaking(connector(&traces)));
     let uri: Uri = format!("https://{}/", nobody().await).parse().unwrap();
     soon(connector.clone().oneshot(uri)).await.unwrap_err();
@@ -145,7 +145,7 @@ async fn no_handshake_without_a_connection_or_in_plain_text() {
 #[tokio::test]
 async fn a_handshake_alone() {
     let traces = Traces::default();
-    let tls = lianlu::connection::tls().with_tracer_provider(traces.provider.clone());
+    let tls = traces.tls();
     let connector = tls.layer(Shaking(service_fn(async |uri: Uri| {
         let address = uri.authority().unwrap().as_str().to_owned();
         TcpStream::connect(address).await.map(TokioIo::new)

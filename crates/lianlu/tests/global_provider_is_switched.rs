@@ -25,7 +25,7 @@ async fn whenever_it_is_set() {
     call(&mut old).await;
 
     let first = Traces::default();
-    lianlu::set_tracer_provider(first.provider.clone());
+    first.provider.make_global();
     call(&mut old).await;
     let spans = first.all(2).await;
     assert_eq!(
@@ -36,7 +36,7 @@ async fn whenever_it_is_set() {
     let second = Traces::default();
     let mut open = old.clone();
     let open = open.server_stream(message("wait to end", 1)).await.unwrap();
-    lianlu::set_tracer_provider(second.provider.clone());
+    second.provider.make_global();
     call(&mut old).await;
     second.all(2).await;
     // Built after it was set.

@@ -298,13 +298,35 @@ impl lianlu_sdk::Export for Exported {
 #[tokio::test]
 async fn once_behind_a_pipeline() {
     let exported = Exported::default();
+    let ours = lianlu_sdk::TracerProvider::builder()
+        .with_exporter(exported.clone())
+        .build()
+        .unwrap();
+    let handle = ours.handle();
+    behind(
+        lianlu::server().with_tracer_provider(ours),
+        &handle,
+        &exported,
+    )
+    .await;
+
+    // Behind the SDK's provider the attribute is there twice until it is encoded.
+    let exported = Exported::default();
     let limits = lianlu_sdk::Limits::from_env().unwrap();
     let processor = lianlu_sdk::Processor::start(exported.clone(), limits).unwrap();
     let handle = processor.handle();
-    let provider = SdkTracerProvider::builder()
+    let sdk = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .build();
-    let layer = lianlu::server().with_tracer_provider(provider.clone());
+    behind(
+        lianlu::server().with_tracer_provider(sdk),
+        &handle,
+        &exported,
+    )
+    .await;
+}
+
+async fn behind(layer: lianlu::ServerLayer, handle: &lianlu_sdk::Handle, exported: &Exported) {
     let address = echo::serve(layer, Echo::default()).await;
     let channel = echo::channel(address).connect().await.unwrap();
     let mut client = CatalogClient::new(channel);

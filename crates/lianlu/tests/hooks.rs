@@ -24,10 +24,7 @@ use common::{Gate, soon};
 use lianlu::{HeaderCapture, KeyValue, Outcome, RequestHead, ResponseHead, ServerLayer};
 use opentelemetry::Context;
 use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt, TraceId, TraceState};
-use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider,
-    ShouldSample,
-};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
 /// What the hooks were called with, in order.
 #[derive(Clone, Default)]
@@ -310,11 +307,8 @@ impl ShouldSample for Nosy {
 }
 
 impl Nosy {
-    fn provider(&self) -> SdkTracerProvider {
-        SdkTracerProvider::builder()
-            .with_sampler(self.clone())
-            .with_simple_exporter(InMemorySpanExporter::default())
-            .build()
+    fn traces(&self) -> Traces {
+        Traces::with_sampler(self.clone())
     }
 
     fn take(&self) -> [Asked; 2] {
@@ -328,12 +322,14 @@ impl Nosy {
 async fn a_sampler_sees_names_and_attributes() {
     let nosy = Nosy::default();
     let captured = HeaderCapture::new().allow("x-tenant");
-    let client = lianlu::client()
-        .with_tracer_provider(nosy.provider())
+    let client = nosy
+        .traces()
+        .client()
         .with_captured_request_headers(captured.clone())
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())]);
-    let server = lianlu::server()
-        .with_tracer_provider(nosy.provider())
+    let server = nosy
+        .traces()
+        .server()
         .with_captured_request_headers(captured)
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())])
         .with_span_name(|head| head.path().starts_with("/lianlu.").then(|| "mine".into()));

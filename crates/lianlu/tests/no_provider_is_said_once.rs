@@ -11,10 +11,14 @@
     unreachable_pub
 )]
 
+mod common;
+
 use std::convert::Infallible;
 use std::process::Command;
 
-use http::{Request, Response};
+use ::http::{Request, Response};
+use common::traces::Traces;
+use opentelemetry_sdk::trace::Sampler;
 use tower::{Layer, ServiceExt, service_fn};
 
 const STARTED: &str = "LIANLU_TEST_STARTED";
@@ -57,15 +61,13 @@ async fn once() {
     match std::env::var(STARTED).as_deref() {
         Err(_) => {}
         Ok("with a provider") => {
-            let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
-            lianlu::set_tracer_provider(provider);
+            Traces::default().provider.make_global();
             return call(false).await;
         }
         Ok("never sampled") => {
-            let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
-                .with_sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff)
-                .build();
-            lianlu::set_tracer_provider(provider);
+            Traces::with_sampler(Sampler::AlwaysOff)
+                .provider
+                .make_global();
             return call(false).await;
         }
         Ok(_) => {

@@ -26,10 +26,7 @@ use opentelemetry::Context;
 use opentelemetry::KeyValue;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
-use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider,
-    ShouldSample, SpanData,
-};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample, SpanData};
 
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -211,11 +208,7 @@ impl ShouldSample for Nosy {
 #[tokio::test]
 async fn the_sampler_sees_a_link_and_no_parent() {
     let nosy = Nosy::default();
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(nosy.clone())
-        .with_simple_exporter(InMemorySpanExporter::default())
-        .build();
-    let layer = lianlu::server().with_tracer_provider(provider);
+    let layer = Traces::with_sampler(nosy.clone()).server();
     let unused = Traces::default();
     let public = serve(&unused, layer.clone().with_public_endpoint()).await;
     let private = serve(&unused, layer).await;

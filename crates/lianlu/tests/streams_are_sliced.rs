@@ -32,10 +32,7 @@ use http_body_util::BodyExt;
 use lianlu::{HeaderCapture, KeyValue, OptIn, Side, StreamEnd, TraceLayer, TraceOptions};
 use opentelemetry::Context;
 use opentelemetry::trace::{Link, SpanKind, Status, TraceId, TraceState};
-use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample,
-    SpanData,
-};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
 use tokio::sync::mpsc::channel;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -380,11 +377,7 @@ impl ShouldSample for Never {
 #[tokio::test]
 async fn a_stream_that_is_not_sampled_has_no_slices() {
     let never = Never::default();
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(never.clone())
-        .with_simple_exporter(InMemorySpanExporter::default())
-        .build();
-    let layer = sliced(lianlu::server().with_tracer_provider(provider));
+    let layer = sliced(Traces::with_sampler(never.clone()).server());
     let unsampled = net::serve(app(quiet).layer(layer)).await;
     let traces = Traces::default();
     let sampled = net::serve(app(quiet).layer(sliced(traces.server()))).await;

@@ -16,14 +16,17 @@ use axum::routing::get;
 use common::echo::{self, message};
 use common::http::{self as net, Step, VERSIONS, response, scripted};
 use common::logs::{Lines, assert_in};
+use common::provider::Provider;
 use common::traces::{Traces, assert_child, assert_root, attr, named};
 use common::{Gate, soon};
-use opentelemetry::trace::{SpanKind, TraceContextExt};
+use opentelemetry::trace::{SpanKind, TraceContextExt, TracerProvider};
 use opentelemetry_sdk::trace::SpanData;
 use tracing::instrument::{Instrument, WithSubscriber};
 use tracing::{info, info_span, instrument};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 
 /// As a service sets it up: spans to where the layers' go, and lines with ids.
 fn set_up(traces: &Traces) -> (Lines, tracing::subscriber::DefaultGuard) {
@@ -34,9 +37,21 @@ fn set_up(traces: &Traces) -> (Lines, tracing::subscriber::DefaultGuard) {
         .map_event_format(lianlu::logs::json);
     let subscriber = tracing_subscriber::registry()
         .with(LevelFilter::INFO)
-        .with(tracing_opentelemetry::layer().with_tracer(traces.tracer()))
+        .with(spans_into(traces))
         .with(format);
     (lines, tracing::subscriber::set_default(subscriber))
+}
+
+/// With the provider's own type of tracer, as a service would hand it over.
+fn spans_into<S>(traces: &Traces) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let layer = tracing_opentelemetry::layer();
+    match &traces.provider {
+        Provider::Ours(ours) => Box::new(layer.with_tracer(ours.tracer("test"))),
+        Provider::Sdk(sdk) => Box::new(layer.with_tracer(sdk.tracer("test"))),
+    }
 }
 
 fn kinds(spans: &[SpanData], kind: SpanKind) -> Vec<&SpanData> {
@@ -254,18 +269,17 @@ async fn in_streams() {
 #[tokio::test]
 async fn with_a_layer_that_carries_contexts() {
     let traces = Traces::default();
-    let tracer = || traces.tracer();
     let subscribers = [
         tracing::Dispatch::new(
             tracing_subscriber::registry()
                 .with(LevelFilter::INFO)
                 .with(lianlu::logs::CarryTrace)
-                .with(tracing_opentelemetry::layer().with_tracer(tracer())),
+                .with(spans_into(&traces)),
         ),
         tracing::Dispatch::new(
             tracing_subscriber::registry()
                 .with(LevelFilter::INFO)
-                .with(tracing_opentelemetry::layer().with_tracer(tracer()))
+                .with(spans_into(&traces))
                 .with(lianlu::logs::CarryTrace),
         ),
     ];

@@ -1,11 +1,13 @@
 //! What the scenarios share: a place that spans go to, servers and clients on loopback sockets.
 #![allow(dead_code)]
 
+pub mod decoded;
 pub mod echo;
 pub mod http;
 pub mod logs;
 pub mod measured;
 pub mod metrics;
+pub mod provider;
 pub mod seen;
 pub mod traces;
 

@@ -1,24 +1,47 @@
 //! Where a scenario's spans go.
+//!
+//! What is compared is `SpanData` over either provider; ours gives it back out of the bytes that an exporter gets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt, TracerProvider};
-use opentelemetry::{Context, Value};
+use lianlu_sdk::{Batch, Export, Failure, KeepIf, Limits};
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Context, InstrumentationScope, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor,
+    InMemorySpanExporter, Sampler, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
 };
 
 use super::PATIENCE;
+use super::decoded::decoded;
+use super::provider::{Provider, Whose, with_provider};
 
 /// A provider of its own for each scenario, so that all of them can run at once.
 #[derive(Debug, Clone)]
 pub struct Traces {
-    pub provider: SdkTracerProvider,
-    exporter: InMemorySpanExporter,
-    counts: Arc<Counts>,
+    pub provider: Provider,
+    spans: Spans,
+}
+
+/// What has ended.
+#[derive(Debug, Clone)]
+enum Spans {
+    Ours(Kept),
+    Sdk(InMemorySpanExporter, Arc<Counts>),
+}
+
+/// What an exporter of ours was given.
+#[derive(Debug, Clone, Default)]
+struct Kept(Arc<Mutex<Vec<SpanData>>>);
+
+impl Export for Kept {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.0.lock().unwrap().extend(decoded(batch));
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +77,27 @@ impl Default for Traces {
     }
 }
 
+/// Only a flush exports.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.schedule_delay = Duration::from_secs(24 * 3600);
+    limits
+}
+
 impl Traces {
-    pub fn with_sampler(sampler: Sampler) -> Self {
+    pub fn with_sampler(sampler: impl ShouldSample + 'static) -> Self {
+        Self::of(Whose::of_this_run(), sampler)
+    }
+
+    /// Over a certain one, whichever run this is.
+    pub fn of(whose: Whose, sampler: impl ShouldSample + 'static) -> Self {
+        match whose {
+            Whose::Ours => Self::keeping(sampler, KeepIf::default()),
+            Whose::Sdk => Self::of_sdk(sampler),
+        }
+    }
+
+    fn of_sdk(sampler: impl ShouldSample + 'static) -> Self {
         let exporter = InMemorySpanExporter::default();
         let counts = Arc::<Counts>::default();
         let provider = SdkTracerProvider::builder()
@@ -65,22 +107,50 @@ impl Traces {
             .with_span_processor(Counter(Arc::clone(&counts)))
             .build();
         Self {
-            provider,
-            exporter,
-            counts,
+            provider: Provider::Sdk(provider),
+            spans: Spans::Sdk(exporter, counts),
+        }
+    }
+
+    /// Over ours, which alone can keep what the sampler left out.
+    pub fn keeping(sampler: impl ShouldSample + 'static, keep: KeepIf) -> Self {
+        let kept = Kept::default();
+        let provider = lianlu_sdk::TracerProvider::builder()
+            .with_exporter(kept.clone())
+            .with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)
+            .with_limits(limits())
+            .with_keep_if(keep)
+            .build()
+            .unwrap();
+        Self {
+            provider: Provider::Ours(provider),
+            spans: Spans::Ours(kept),
         }
     }
 
     pub fn server(&self) -> lianlu::ServerLayer {
-        lianlu::server().with_tracer_provider(self.provider.clone())
+        self.provider.server()
     }
 
     pub fn client(&self) -> lianlu::ClientLayer {
-        lianlu::client().with_tracer_provider(self.provider.clone())
+        self.provider.client()
     }
 
-    pub fn tracer(&self) -> SdkTracer {
-        self.provider.tracer("test")
+    pub fn dns(&self) -> lianlu::connection::DnsLayer {
+        with_provider!(&self.provider, it => lianlu::connection::dns().with_tracer_provider(it.clone()))
+    }
+
+    pub fn connect(&self) -> lianlu::connection::ConnectLayer {
+        with_provider!(&self.provider, it => lianlu::connection::connect().with_tracer_provider(it.clone()))
+    }
+
+    pub fn tls(&self) -> lianlu::connection::TlsLayer {
+        with_provider!(&self.provider, it => lianlu::connection::tls().with_tracer_provider(it.clone()))
+    }
+
+    pub fn tracer(&self) -> BoxedTracer {
+        self.provider
+            .tracer(InstrumentationScope::builder("test").build())
     }
 
     /// Makes a span of no length under the current one.
@@ -97,22 +167,48 @@ impl Traces {
 
     /// Spans that have started and not ended.
     pub fn open(&self) -> usize {
-        self.started() - self.counts.ended.load(Ordering::SeqCst)
+        let (started, ended) = self.counts();
+        started - ended
     }
 
     pub fn started(&self) -> usize {
-        self.counts.started.load(Ordering::SeqCst)
+        self.counts().0
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let number = |count| usize::try_from(count).unwrap();
+        match (&self.provider, &self.spans) {
+            (Provider::Ours(provider), _) => {
+                let counts = provider.handle().counts();
+                (number(counts.started), number(counts.started - counts.open))
+            }
+            (_, Spans::Sdk(_, counts)) => {
+                let ended = counts.ended.load(Ordering::SeqCst);
+                (counts.started.load(Ordering::SeqCst), ended)
+            }
+            _ => unreachable!("made together"),
+        }
     }
 
     /// The spans that have ended, in that order.
     pub fn finished(&self) -> Vec<SpanData> {
-        self.exporter.get_finished_spans().unwrap()
+        match (&self.provider, &self.spans) {
+            (Provider::Ours(provider), Spans::Ours(kept)) => {
+                provider.flush(PATIENCE).unwrap();
+                let mut spans = kept.0.lock().unwrap().clone();
+                // Each thread's come together; those of one are in order.
+                spans.sort_by_key(|span| span.end_time);
+                spans
+            }
+            (_, Spans::Sdk(exporter, _)) => exporter.get_finished_spans().unwrap(),
+            _ => unreachable!("made together"),
+        }
     }
 
     /// Waits until `count` spans have ended. There must be no other, ended or open.
     pub async fn all(&self, count: usize) -> Vec<SpanData> {
         let give_up = Instant::now() + PATIENCE;
-        while self.counts.ended.load(Ordering::SeqCst) < count {
+        while self.counts().1 < count {
             assert!(
                 Instant::now() < give_up,
                 "waited for {count} spans; {} started, these ended: {:#?}",
