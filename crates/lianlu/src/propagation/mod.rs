@@ -39,7 +39,7 @@ pub use xray::XRay;
 
 pub(crate) use carrier::remove_formats;
 pub(crate) use global::GlobalPropagator;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, read as read_incoming};
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
 

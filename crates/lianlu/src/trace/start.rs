@@ -52,7 +52,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     let mut parent = if is_server {
         Parent::of_server(options, &head, &scan)
     } else {
-        Parent::of_client()
+        Parent::new(Context::current())
     };
     let asked = TraceOptions::take(&mut parent.base, &head);
     let told = if is_server {
@@ -98,18 +98,21 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
 
 /// The context that a call begins in.
 struct Parent {
-    /// The current one, with what the caller has sent but for its span.
+    /// The current one, with what the caller has sent but for what stands below.
     base: Context,
-    /// What is read faster than propagators read it, until it is known who wants it.
-    incoming: Option<Incoming>,
+    /// The caller's span, where it was read faster than propagators read it.
+    caller: Option<SpanContext>,
+    /// What came with it, until it is known who wants it.
+    incoming: Option<Box<Incoming>>,
     /// A caller that is linked and not believed.
-    link: Option<Link>,
+    link: Option<Box<Link>>,
 }
 
 impl Parent {
-    fn of_client() -> Self {
+    fn new(base: Context) -> Self {
         Self {
-            base: Context::current(),
+            base,
+            caller: None,
             incoming: None,
             link: None,
         }
@@ -117,43 +120,42 @@ impl Parent {
 
     #[inline]
     fn of_server(options: &Options, head: &RequestHead<'_>, scan: &Scan<'_>) -> Self {
-        let current = Context::current();
+        let mut parent = Self::new(Context::current());
         let is_public = options.public.as_ref();
         let is_public = is_public.is_some_and(|is_public| is_public(head));
         if options.is_default_propagator && !is_public {
-            let incoming = Incoming::read(scan, head.headers());
-            return Self {
-                base: current,
-                incoming: Some(incoming),
-                link: None,
-            };
+            (parent.caller, parent.incoming) = propagation::read_incoming(scan, head.headers());
+            return parent;
         }
         let headers = HeaderExtractor(head.headers());
-        let extracted = options.propagator.extract_with_context(&current, &headers);
+        let extracted = options
+            .propagator
+            .extract_with_context(&parent.base, &headers);
         if !is_public {
-            return Self {
-                base: extracted,
-                incoming: None,
-                link: None,
-            };
+            return Self::new(extracted);
         }
         let caller = extracted.span().span_context().clone();
         let is_remote = caller.is_valid() && caller.is_remote();
-        Self {
-            base: without_trace(&current, &extracted),
-            incoming: None,
-            link: is_remote.then(|| Link::with_context(caller)),
+        parent.base = without_trace(&parent.base, &extracted);
+        parent.link = is_remote.then(|| Box::new(Link::with_context(caller)));
+        parent
+    }
+
+    /// The context but for the caller's span.
+    #[inline]
+    fn base(&mut self, for_sdk: bool) -> Context {
+        let base = std::mem::take(&mut self.base);
+        match self.incoming.take() {
+            Some(incoming) => incoming.values(base, for_sdk),
+            None => base,
         }
     }
 
     /// All of it as a context, for whoever knows nothing but the API.
     fn context(&mut self) -> Context {
-        let base = std::mem::take(&mut self.base);
-        match &mut self.incoming {
-            Some(incoming) => {
-                let context = incoming.values(base, true);
-                incoming.with_span(context)
-            }
+        let base = self.base(true);
+        match self.caller.take() {
+            Some(caller) => base.with_remote_span_context(caller),
             None => base,
         }
     }
@@ -240,10 +242,7 @@ impl<'a> New<'a> {
         if matches!(begun, Begun::Ask) {
             return self.start_by_api(parent);
         }
-        let mut base = std::mem::take(&mut parent.base);
-        if let Some(incoming) = &mut parent.incoming {
-            base = incoming.values(base, false);
-        }
+        let base = parent.base(false);
         match begun {
             Begun::Recording(span) => {
                 let mut room = CallBox::empty();
@@ -343,19 +342,19 @@ impl<'a> New<'a> {
     #[inline]
     fn begin(&self, tracer: &Tracer, parent: &Parent) -> Begun {
         let current = parent.base.span();
-        let caller = parent.incoming.as_ref().and_then(|it| it.span.as_ref());
-        let span = caller.unwrap_or(current.span_context());
+        let span = parent.caller.as_ref().unwrap_or(current.span_context());
         let is_plain = span.is_valid() || !parent.base.has_active_span();
         if !is_plain || parent.base.is_telemetry_suppressed() {
             Begun::Ask
         } else if self.is_never_sampled() {
             Begun::NotRecorded(unsampled_span(span))
         } else {
-            tracer.begin(span, &self.kind, self.began.at, parent.link.as_ref())
+            tracer.begin(span, &self.kind, self.began.at, parent.link.as_deref())
         }
     }
 
     /// Any provider, through the API.
+    #[inline(never)]
     fn start_by_api(&mut self, parent: &mut Parent) -> Scope {
         let mut room = CallBox::empty();
         let link = parent.link.take();
@@ -374,7 +373,7 @@ impl<'a> New<'a> {
                 .with_kind(self.kind.clone())
                 .with_start_time(self.began.at);
             if let Some(link) = link {
-                builder = builder.with_links(vec![link]);
+                builder = builder.with_links(vec![*link]);
             }
             if let StreamEnd::Sliced(every) = self.stream_end {
                 let (parent, attributes) = (parent.clone(), attributes.clone());
