@@ -74,13 +74,7 @@ proptest! {
         let _ = read_all(&bytes);
         // Behind valid heads, so that the messages are reached: the last length is that of what is behind it.
         for head in [&[0x0a][..], &[0x0a, 0x12], &[0x0a, 0x12, 0x12], &[0x0a, 0x12, 0x12, 0x4a]] {
-            let mut message = bytes.clone();
-            for tag in head.iter().rev() {
-                let mut outer = Vec::new();
-                our::put_len_prefixed(&mut outer, *tag, 1, |out| out.extend_from_slice(&message));
-                message = outer;
-            }
-            let _ = read_all(&message);
+            let _ = read_all(&wrap(head, bytes.clone()));
         }
     }
 }
@@ -135,32 +129,27 @@ proptest! {
     }
 }
 
+/// The message in fields of these tags, the outermost first.
+fn wrap(tags: &[u8], mut message: Vec<u8>) -> Vec<u8> {
+    for tag in tags.iter().rev() {
+        let mut outer = vec![*tag];
+        our::put_varint(&mut outer, message.len() as u64);
+        outer.append(&mut message);
+        message = outer;
+    }
+    message
+}
+
 /// A span whose one attribute has a value with `levels` values in one another, in arrays or in lists with keys.
 fn nested(levels: usize, in_lists: bool) -> Vec<u8> {
-    let wrap = |tags: &[u8], mut message: Vec<u8>| {
-        for tag in tags {
-            let mut reversed = message;
-            // Built from the inside: the length in front.
-            let mut out = vec![*tag];
-            our::put_varint(&mut out, reversed.len() as u64);
-            out.append(&mut reversed);
-            message = out;
-        }
-        message
+    // AnyValue in KeyValue in KeyValueList in AnyValue, or AnyValue in ArrayValue in AnyValue.
+    let tags: &[u8] = if in_lists {
+        &[0x32, 0x0a, 0x12]
+    } else {
+        &[0x2a, 0x0a]
     };
-    let mut value = Vec::new();
-    for _ in 1..levels {
-        // AnyValue in KeyValue in KeyValueList in AnyValue, or AnyValue in ArrayValue in AnyValue.
-        value = wrap(
-            if in_lists {
-                &[0x12, 0x0a, 0x32]
-            } else {
-                &[0x0a, 0x2a]
-            },
-            value,
-        );
-    }
-    wrap(&[0x12, 0x4a], value)
+    let value = (1..levels).fold(Vec::new(), |value, _| wrap(tags, value));
+    wrap(&[0x4a, 0x12], value)
 }
 
 #[test]
@@ -323,5 +312,35 @@ fn known_fields_with_another_wire_type() {
             matches!(error, ReadError::WireType { at: found, .. } if found == at),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn known_fields_of_each_message_with_another_wire_type() {
+    for (path, field) in [
+        (&[][..], "ExportTraceServiceRequest.resource_spans"),
+        (&[0x0a], "ResourceSpans.resource"),
+        (&[0x0a, 0x0a], "Resource.attributes"),
+        (&[0x0a, 0x0a, 0x1a], "EntityRef.schema_url"),
+        (&[0x0a, 0x12], "ScopeSpans.scope"),
+        (&[0x0a, 0x12, 0x0a], "InstrumentationScope.name"),
+        (&[0x0a, 0x12, 0x12], "Span.trace_id"),
+        (&[0x0a, 0x12, 0x12, 0x4a], "KeyValue.key"),
+        (&[0x0a, 0x12, 0x12, 0x4a, 0x12], "AnyValue.string_value"),
+        (&[0x0a, 0x12, 0x12, 0x4a, 0x12, 0x2a], "ArrayValue.values"),
+        (&[0x0a, 0x12, 0x12, 0x4a, 0x12, 0x32], "KeyValueList.values"),
+        (&[0x0a, 0x12, 0x12, 0x5a], "Event.time_unix_nano"),
+        (&[0x0a, 0x12, 0x12, 0x6a], "Link.trace_id"),
+    ] {
+        // Field 1, which is no variable-length integer in any of them.
+        let request = wrap(path, vec![0x08, 0x01]);
+        let at = request.len() - 1;
+        let expected = ReadError::WireType {
+            at,
+            field,
+            found: 0,
+        };
+        assert_eq!(Request::new(&request).validate(), Err(expected));
+        assert_eq!(ours::request(&request).unwrap_err(), expected);
     }
 }
