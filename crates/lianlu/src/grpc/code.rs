@@ -163,7 +163,14 @@ impl Status {
             let (_, value) = headers.iter().find(|(name, _)| name.as_str() == wanted)?;
             Some(value)
         };
-        let number = find("grpc-status")?.to_str().ok();
+        let number = find("grpc-status")?;
+        if number.as_bytes() == b"0" {
+            return Some(Self {
+                code: Code::Ok,
+                message: String::new(),
+            });
+        }
+        let number = number.to_str().ok();
         let number = number.and_then(|number| number.trim().parse().ok());
         let code = number.map_or(Code::Unknown, Code::from_number);
         let message = match code {
