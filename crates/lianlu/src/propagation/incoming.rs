@@ -6,8 +6,8 @@
 use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
-use opentelemetry::trace::SpanContext;
 
+use super::caller::CallerSpan;
 use super::level2::Level2;
 use super::service_name::CallerService;
 use super::{baggage, service_name, trace_context};
@@ -26,7 +26,7 @@ pub(crate) struct Incoming {
 pub(crate) fn read(
     scan: &Scan<'_>,
     headers: &HeaderMap,
-) -> (Option<SpanContext>, Option<Box<Incoming>>) {
+) -> (Option<CallerSpan>, Option<Box<Incoming>>) {
     let (span, level2) = trace_context::read(scan, headers);
     if level2.is_none() && scan.baggage.first.is_none() && scan.service_name.is_none() {
         return (span, None);
