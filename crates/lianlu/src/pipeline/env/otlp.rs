@@ -41,15 +41,16 @@ const CLIENT_CERTIFICATES: [&str; 4] = [
 ];
 
 #[derive(Clone)]
-pub(super) struct Otlp(Builder);
+pub(super) struct Otlp(Box<Builder>);
 
 pub(super) fn read(reader: &mut Reader, longest: Duration) -> Otlp {
-    Otlp(super::super::otlp::Otlp::default().builder(reader, longest))
+    let builder = super::super::otlp::Otlp::default().builder(reader, longest);
+    Otlp(Box::new(builder))
 }
 
 impl Otlp {
     pub(super) fn build(&self) -> Result<Exporter, OptionError> {
-        self.0.clone().build()
+        self.0.as_ref().clone().build()
     }
 }
 
