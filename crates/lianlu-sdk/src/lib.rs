@@ -1,22 +1,22 @@
-//! lianlu's span pipeline: from an ended span to a collector.
+//! lianlu's span pipeline: from a span to a collector.
 //!
 //! ```text
-//! span ends ─► Processor ─► bounded queue ─► worker thread ─► Export ─► collector
-//!                 │              │                               │
-//!                 └── Counts: started = open + waiting + exported + dropped ──┘
+//! Tracer ─► Span ── end ─► lane ────────► worker thread ─► Export ─► collector
+//!            │ OTLP bytes,  one for each        │               │
+//!            │ once         thread              │               │
+//!            └── Counts: started = open + waiting + exported + dropped ──┘
 //! ```
 //!
-//! The pipeline has a thread of its own and does its I/O there. It needs no runtime of the caller's,
-//! never blocks a request, and its memory is bounded: what does not fit is dropped and counted.
+//! [`TracerProvider`] is one of the `opentelemetry` API: whatever makes spans through that can use it. A span is
+//! encoded once, as the bytes that OTLP sends, when it ends. The pipeline has a thread of its own and does its I/O there.
+//! It needs no runtime of the caller's, never blocks a request, and its memory is bounded: what does not fit is dropped
+//! and counted.
 //!
-//! Today it stands on `opentelemetry_sdk`'s provider, as a
-//! [`SpanProcessor`](opentelemetry_sdk::trace::SpanProcessor). Services take it through the pipelines
-//! of the `lianlu` crate; a program that builds its own provider can use [`Processor`] and the
-//! exporters directly:
+//! Services take it through the pipelines of the `lianlu` crate; its layers, built with the feature `pipeline`, go a
+//! shorter way to it ([`direct`]). A program may also build its own:
 //!
 //! ```
-//! use lianlu_sdk::{Batch, Export, Failure, Limits, Processor};
-//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
 //!
 //! struct Print;
 //!
@@ -27,14 +27,15 @@
 //!     }
 //! }
 //!
-//! let processor = Processor::start(Print, Limits::from_env()?)?;
-//! let handle = processor.handle();
-//! let provider = SdkTracerProvider::builder().with_span_processor(processor).build();
+//! let provider = TracerProvider::builder().with_exporter(Print).build()?;
+//! opentelemetry::global::set_tracer_provider(provider.clone());
 //! // … spans …
-//! handle.flush(std::time::Duration::from_secs(5))?;
-//! # drop(provider);
+//! provider.shutdown(std::time::Duration::from_secs(5))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Who needs the provider of `opentelemetry_sdk`, for processors that were written for it, puts a [`Processor`] behind
+//! that: the exporters and the pipeline are the same.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "jaeger", feature = "otlp-grpc"))]

@@ -152,7 +152,14 @@ fn an_answer_above_4_mib_is_an_error() {
         exporter(&collector.url()),
         &["message length too large", "4194304"],
     );
-    // The connection is as good as before.
+    // A bomb: a few kilobytes on the wire.
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let exporter = builder(&collector.url()).with_compression(compression);
+        failure(
+            exporter.build().unwrap(),
+            &["4194304", "while decompressing"],
+        );
+    }
     let small = Collector::start(|| partial(0, "x".repeat(3 * 1024 * 1024)));
     assert_eq!(outcome(exporter(&small.url())).unwrap_err().lost, 0);
 }

@@ -23,7 +23,7 @@ fn group() -> impl Strategy<Value = (String, String, Vec<Span>)> {
     (text(), text(), vec(span(), 0..4))
 }
 
-/// How many fields are zero that our writer writes all the same.
+/// How many fields are zero or empty that our writer writes all the same.
 fn zeros(span: &Span) -> usize {
     let own = [
         span.kind == 0,
@@ -33,11 +33,14 @@ fn zeros(span: &Span) -> usize {
     ];
     let events = span.events.iter().map(|event| event.time_unix_nano == 0);
     let links = span.links.iter().map(|link| link.flags == 0);
-    own.into_iter()
-        .chain(events)
-        .chain(links)
-        .filter(|zero| *zero)
-        .count()
+    let attributes = span
+        .attributes
+        .iter()
+        .chain(span.events.iter().flat_map(|event| &event.attributes))
+        .chain(span.links.iter().flat_map(|link| &link.attributes));
+    let keys = attributes.map(|attribute| attribute.key.is_empty());
+    let all = own.into_iter().chain(events).chain(links).chain(keys);
+    all.filter(|zero| *zero).count()
 }
 
 proptest! {

@@ -104,6 +104,7 @@ fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let piece = prop_oneof![
         8 => "[a-z0-9_*/@-]{1,6}=[ -~&&[^%,=]]{0,9}".prop_map(String::into_bytes),
         2 => "[ \t]{0,2}[a-z0-9]{1,3}[ \t]{0,2}=[ \t]{0,2}[a-z]{0,3}[ \t]{0,2}".prop_map(String::into_bytes),
+        2 => "[ \t]{0,4}[a-z](=[a-z]{0,2}){1,4}".prop_map(String::into_bytes),
         1 => "a=b;c(=d)?".prop_map(String::into_bytes),
         1 => (prop::sample::select(vec![255, 256, 257]), prop::sample::select(vec![255, 256, 257]))
             .prop_map(|(key, value)| [&vec![b'k'; key][..], b"=", &vec![b'v'; value]].concat()),

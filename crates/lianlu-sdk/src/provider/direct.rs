@@ -14,12 +14,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use lianlu_wire::otlp::{AnyValue, AttributeOf, Attributes};
-use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanId, SpanKind, SpanRef, Status};
+use opentelemetry::trace::{
+    Link, SpanBuilder, SpanContext, SpanId, SpanKind, SpanRef, Status, TraceFlags, TraceId,
+    TraceState,
+};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 
+use super::data;
 use super::span::{Recording, Span};
 use super::tracer::Tracer;
-use super::{data, span::Fate};
 use crate::encode;
 
 /// What a call's span is at its start.
@@ -29,9 +32,6 @@ pub enum Begun {
     Recording(Span),
     /// It isn't: this is its context, with an id of its own.
     NotRecorded(SpanContext),
-    /// Only the API can tell: the sampler wants to see name and attributes, values are to be cut, or nothing
-    /// is recorded any more.
-    Ask,
 }
 
 /// What a layer has to say of a span.
@@ -75,42 +75,58 @@ impl Ending {
     }
 }
 
+/// A span's parent, as far as its child takes over from it.
+#[derive(Debug, Clone, Copy)]
+pub struct ParentSpan {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The parent itself.
+    pub span_id: SpanId,
+    /// Whether it was sampled, and what else its flags say.
+    pub flags: TraceFlags,
+    /// Whether it is another service's.
+    pub is_remote: bool,
+}
+
 impl Tracer {
-    /// Starts a span that [`end`] will end, if it can be told without more whether it is wanted. `parent` may be
-    /// invalid: then the span is a root.
+    /// Starts a span that [`end`] will end, if it can be told without more whether it is wanted. Without a parent it is
+    /// a root; `state` is the parent's.
     ///
     /// Not for a context in which telemetry is suppressed, or whose active span has no ids.
+    ///
+    /// # Errors
+    ///
+    /// Gives the state back where only the API can tell: the sampler wants to see name and attributes, values are to be
+    /// cut, or nothing is recorded any more.
     #[inline]
     pub fn begin(
         &self,
-        parent: &SpanContext,
+        parent: Option<ParentSpan>,
+        state: TraceState,
         kind: &SpanKind,
         start: SystemTime,
         link: Option<&Link>,
-    ) -> Begun {
+    ) -> Result<Begun, TraceState> {
         let provider = &self.shared.provider;
         if provider.longest_value != usize::MAX || provider.is_shut_down() {
-            return Begun::Ask;
+            return Err(state);
         }
-        let parent = parent.is_valid().then_some(parent);
-        let trace_id = match parent {
-            Some(parent) => parent.trace_id(),
-            None => provider.ids.trace_id(),
+        let (trace_id, flags) = match &parent {
+            Some(parent) => (parent.trace_id, parent.flags),
+            None => (provider.ids.trace_id(), TraceFlags::default()),
         };
-        let Some(sampled) = provider.strategy.decide(parent, trace_id) else {
-            return Begun::Ask;
-        };
-        let (flags, state) = match parent {
-            Some(parent) => (parent.trace_flags(), parent.trace_state().clone()),
-            None => Default::default(),
+        let was_sampled = parent.map(|parent| parent.flags.is_sampled());
+        let Some(sampled) = provider.strategy.decide(was_sampled, trace_id) else {
+            return Err(state);
         };
         let flags = flags.with_sampled(sampled);
         let context = SpanContext::new(trace_id, provider.ids.span_id(), flags, false, state);
         let Some(fate) = self.shared.fate(sampled) else {
-            return Begun::NotRecorded(context);
+            return Ok(Begun::NotRecorded(context));
         };
         let recorder = self.shared.recorder();
         let (kind, start) = (encode::kind(kind), encode::unix_nanos(start));
+        let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
         let name = Cow::Borrowed("");
         let mut recording = Recording::new(recorder, fate, parent, kind, start, name).direct();
         if let Some(link) = link {
@@ -118,8 +134,7 @@ impl Tracer {
             data.add_link(link.clone(), &provider.limits);
             recording.data = Some(data);
         }
-        debug_assert!(fate == Fate::Judge || sampled);
-        Begun::Recording(Span::recording(context, recording))
+        Ok(Begun::Recording(Span::recording(context, recording)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Event, Link, SpanContext, Status};
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status};
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::data::{self, Data};
@@ -51,7 +51,7 @@ impl Recording {
     pub(super) fn new(
         recorder: Arc<Recorder>,
         fate: Fate,
-        parent: Option<&SpanContext>,
+        parent: Option<(SpanId, bool)>,
         kind: u8,
         start: u64,
         name: Cow<'static, str>,
@@ -64,8 +64,8 @@ impl Recording {
         Self {
             recorder,
             fate,
-            parent_span_id: parent.map_or([0; 8], |parent| parent.span_id().to_bytes()),
-            parent_is_remote: parent.is_some_and(SpanContext::is_remote),
+            parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
+            parent_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
             kind,
             start,
             name,

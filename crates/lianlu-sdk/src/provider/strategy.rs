@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use opentelemetry::trace::{SpanContext, TraceId};
+use opentelemetry::trace::TraceId;
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 
 /// A sampler with what is known of it.
@@ -37,12 +37,12 @@ impl Strategy {
         Self { sampler, known }
     }
 
-    /// Whether a span is sampled, where that can be told without its name and attributes. `parent` is `None`
-    /// for a root.
+    /// Whether a span is sampled, where that can be told without its name and attributes. `parent` is whether the
+    /// parent was, and `None` for a root.
     #[inline]
-    pub(super) fn decide(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> Option<bool> {
+    pub(super) fn decide(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
         let root = match (self.known, parent) {
-            (Known::ParentBased(_), Some(parent)) => return Some(parent.is_sampled()),
+            (Known::ParentBased(_), Some(sampled)) => return Some(sampled),
             (Known::Root(root) | Known::ParentBased(root), _) => root,
             (Known::Nothing, _) => return None,
         };
@@ -105,7 +105,7 @@ impl fmt::Debug for Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry::trace::{Link, SpanId, SpanKind, TraceFlags, TraceState};
+    use opentelemetry::trace::{Link, SpanKind, TraceState};
     use opentelemetry::{Context, KeyValue};
     use opentelemetry_sdk::trace::SamplingResult;
 
@@ -131,26 +131,20 @@ mod tests {
         }
     }
 
-    fn parent(sampled: bool) -> SpanContext {
-        let flags = TraceFlags::default().with_sampled(sampled);
-        SpanContext::new(1.into(), SpanId::from(1), flags, true, TraceState::NONE)
-    }
-
     #[test]
     fn the_sdks_own_are_known() {
         let based = |root| Sampler::ParentBased(Box::new(root));
         let id = TraceId::from(u128::MAX);
-        let decide = |sampler: Sampler, parent: Option<&SpanContext>| {
+        let decide = |sampler: Sampler, parent: Option<bool>| {
             Strategy::new(Box::new(sampler)).decide(parent, id)
         };
-        assert_eq!(decide(Sampler::AlwaysOn, Some(&parent(false))), Some(true));
-        assert_eq!(decide(Sampler::AlwaysOff, Some(&parent(true))), Some(false));
+        assert_eq!(decide(Sampler::AlwaysOn, Some(false)), Some(true));
+        assert_eq!(decide(Sampler::AlwaysOff, Some(true)), Some(false));
         assert_eq!(decide(Sampler::TraceIdRatioBased(0.5), None), Some(false));
         assert_eq!(decide(Sampler::TraceIdRatioBased(1.0), None), Some(true));
         for sampled in [true, false] {
-            let parent = parent(sampled);
             assert_eq!(
-                decide(based(Sampler::AlwaysOn), Some(&parent)),
+                decide(based(Sampler::AlwaysOn), Some(sampled)),
                 Some(sampled)
             );
         }
@@ -166,11 +160,11 @@ mod tests {
     fn others_are_asked() {
         let unknown = Strategy::new(Box::new(AlwaysOn));
         assert_eq!(unknown.decide(None, 1.into()), None);
-        assert_eq!(unknown.decide(Some(&parent(true)), 1.into()), None);
+        assert_eq!(unknown.decide(Some(true), 1.into()), None);
         let rules = Sampler::ParentBased(Box::new(crate::sampling::Rules::new()));
         let inside = Strategy::new(Box::new(rules));
         assert_eq!(inside.decide(None, 1.into()), None);
-        assert_eq!(inside.decide(Some(&parent(true)), 1.into()), Some(true));
+        assert_eq!(inside.decide(Some(true), 1.into()), Some(true));
     }
 
     #[test]

@@ -106,7 +106,9 @@ impl Tracer {
         let strategy = &self.shared.provider.strategy;
         // The SDK's samplers take a span without ids for a parent that was not sampled.
         let is_plain = parent.is_some() || !parent_cx.has_active_span();
-        if is_plain && let Some(sampled) = strategy.decide(parent, trace_id) {
+        if is_plain
+            && let Some(sampled) = strategy.decide(parent.map(SpanContext::is_sampled), trace_id)
+        {
             return SamplingResult {
                 decision: if sampled {
                     SamplingDecision::RecordAndSample
@@ -169,7 +171,7 @@ impl opentelemetry::trace::Tracer for Tracer {
         let mut recording = Recording::new(
             self.shared.recorder(),
             fate,
-            parent,
+            parent.map(|parent| (parent.span_id(), parent.is_remote())),
             encode::kind(builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal)),
             encode::unix_nanos(start),
             builder.name,

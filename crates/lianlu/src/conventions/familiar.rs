@@ -56,9 +56,9 @@ thread_local! {
     static CALLS: RefCell<Vec<Option<Box<Entry>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Describes a call as it was described before.
+/// Describes a call as it was described before; without an `ending`, for its metrics alone.
 #[inline]
-pub(crate) fn recall(call: Familiar<'_>, ending: &mut Ending) -> Option<Described> {
+pub(crate) fn recall(call: Familiar<'_>, ending: Option<&mut Ending>) -> Option<Described> {
     let recalled = CALLS.try_with(|calls| {
         let calls = calls.try_borrow().ok()?;
         let entry = calls.get(call.place())?.as_ref()?;
@@ -67,9 +67,13 @@ pub(crate) fn recall(call: Familiar<'_>, ending: &mut Ending) -> Option<Describe
             && entry.style.metrics == call.is_measured
             && entry.path == call.path
             && entry.authority == call.authority;
-        is_it.then(|| {
-            ending.attributes.extend_from_slice(&entry.bytes);
-            ending.count = entry.count;
+        // Calls that nobody recorded have left no bytes.
+        let is_enough = ending.is_none() || entry.count > 0;
+        (is_it && is_enough).then(|| {
+            if let Some(ending) = ending {
+                ending.attributes.extend_from_slice(&entry.bytes);
+                ending.count = entry.count;
+            }
             Described {
                 name: Cow::Borrowed(entry.method),
                 carried: Carried {
@@ -87,7 +91,7 @@ pub(crate) fn recall(call: Familiar<'_>, ending: &mut Ending) -> Option<Describe
 
 /// Keeps a description for the next call of the kind, if its method is one of the service's own.
 #[cold]
-pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: &Ending) {
+pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: Option<&Ending>) {
     let Method::Known(Cow::Borrowed(method)) = described.carried.grpc_method else {
         return;
     };
@@ -102,8 +106,10 @@ pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: &Endin
         peer: call.peer,
         method,
         style: described.carried.style,
-        bytes: ending.attributes.clone(),
-        count: ending.count,
+        bytes: ending
+            .map(|ending| ending.attributes.clone())
+            .unwrap_or_default(),
+        count: ending.map_or(0, |ending| ending.count),
     });
     let _ = CALLS.try_with(|calls| {
         if let Ok(mut calls) = calls.try_borrow_mut() {

@@ -16,6 +16,7 @@
 mod b3;
 mod baggage;
 mod by_name;
+mod caller;
 mod carrier;
 mod global;
 mod incoming;
@@ -37,9 +38,10 @@ pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 pub use xray::XRay;
 
+pub(crate) use caller::CallerSpan;
 pub(crate) use carrier::remove_formats;
 pub(crate) use global::GlobalPropagator;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, read as read_incoming};
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
 

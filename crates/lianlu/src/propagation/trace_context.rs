@@ -7,8 +7,9 @@ use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+use opentelemetry::trace::{TraceContextExt, TraceState};
 
+use super::caller::CallerSpan;
 use super::level2::Level2;
 use crate::scan::Scan;
 
@@ -69,9 +70,9 @@ impl TextMapPropagator for TraceContext {
         };
         let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
         let (span, level2) = caller(&parent, lines.iter().map(|line| line.as_bytes()));
-        let cx = cx.with_remote_span_context(span);
+        let cx = cx.with_remote_span_context(span.into_context());
         match level2 {
-            Some(level2) => cx.with_value(level2),
+            Some(level2) => cx.with_value(*level2),
             None => cx,
         }
     }
@@ -93,32 +94,31 @@ fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
 fn caller<'a>(
     parent: &TraceParent,
     state: impl IntoIterator<Item = &'a [u8]>,
-) -> (SpanContext, Option<Level2>) {
+) -> (CallerSpan, Option<Box<Level2>>) {
     let state = parse_tracestate(state).unwrap_or_default();
     let (state, level2) = Level2::split(parent, &state);
-    let span = SpanContext::new(
-        TraceId::from_bytes(parent.trace_id),
-        SpanId::from_bytes(parent.parent_id),
-        TraceFlags::new(parent.flags),
-        true,
-        state,
-    );
-    (span, level2)
+    (CallerSpan::new(parent, state), level2.map(Box::new))
 }
 
 /// As [`TraceContext`] extracts it.
 #[inline]
-pub(super) fn read(scan: &Scan<'_>, headers: &HeaderMap) -> Option<(SpanContext, Option<Level2>)> {
+pub(super) fn read(
+    scan: &Scan<'_>,
+    headers: &HeaderMap,
+) -> (Option<CallerSpan>, Option<Box<Level2>>) {
     let line = scan
         .traceparent
         .first
-        .filter(|_| !scan.traceparent.has_more)?;
-    let parent = TraceParent::parse(line.as_bytes()).ok()?;
-    Some(match scan.tracestate.first {
-        None => caller(&parent, []),
-        Some(first) if !scan.tracestate.has_more => caller(&parent, [text(first)]),
-        Some(_) => caller(&parent, headers.get_all(TRACESTATE).iter().map(text)),
-    })
+        .filter(|_| !scan.traceparent.has_more);
+    let Some(parent) = line.and_then(|line| TraceParent::parse(line.as_bytes()).ok()) else {
+        return (None, None);
+    };
+    if scan.tracestate.first.is_none() && !parent.is_random() {
+        return (Some(CallerSpan::new(&parent, TraceState::NONE)), None);
+    }
+    let lines = headers.get_all(TRACESTATE).iter().map(text);
+    let (span, level2) = caller(&parent, lines);
+    (Some(span), level2)
 }
 
 /// As [`HeaderExtractor`](super::HeaderExtractor) reads it: what is not visible ASCII is as good as nothing.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapPropagator;
+#[cfg(feature = "pipeline")]
+use opentelemetry::trace::TraceState;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, StringValue, global};
 
@@ -17,7 +19,7 @@ use super::direct::Ending;
 #[cfg(feature = "pipeline")]
 use lianlu_sdk::Tracer;
 #[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::Begun;
+use lianlu_sdk::direct::{Begun, ParentSpan};
 
 use super::call::{CallBox, NewCall};
 use super::clock::Began;
@@ -37,7 +39,9 @@ use crate::forwarded;
 use crate::grpc;
 use crate::ids;
 use crate::metrics::{Measured, Meters};
-use crate::propagation::{self, CallerService, HeaderExtractor, HeaderInjector, Incoming};
+use crate::propagation::{
+    self, CallerService, CallerSpan, HeaderExtractor, HeaderInjector, Incoming,
+};
 use crate::provider;
 use crate::request::RequestHead;
 use crate::route::Route;
@@ -52,7 +56,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     let mut parent = if is_server {
         Parent::of_server(options, &head, &scan)
     } else {
-        Parent::of_client()
+        Parent::new(Context::current())
     };
     let asked = TraceOptions::take(&mut parent.base, &head);
     let told = if is_server {
@@ -98,18 +102,21 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
 
 /// The context that a call begins in.
 struct Parent {
-    /// The current one, with what the caller has sent but for its span.
+    /// The current one, with what the caller has sent but for what stands below.
     base: Context,
-    /// What is read faster than propagators read it, until it is known who wants it.
-    incoming: Option<Incoming>,
+    /// The caller's span, where it was read faster than propagators read it.
+    caller: Option<CallerSpan>,
+    /// What came with it, until it is known who wants it.
+    incoming: Option<Box<Incoming>>,
     /// A caller that is linked and not believed.
-    link: Option<Link>,
+    link: Option<Box<Link>>,
 }
 
 impl Parent {
-    fn of_client() -> Self {
+    fn new(base: Context) -> Self {
         Self {
-            base: Context::current(),
+            base,
+            caller: None,
             incoming: None,
             link: None,
         }
@@ -117,43 +124,54 @@ impl Parent {
 
     #[inline]
     fn of_server(options: &Options, head: &RequestHead<'_>, scan: &Scan<'_>) -> Self {
-        let current = Context::current();
+        let mut parent = Self::new(Context::current());
         let is_public = options.public.as_ref();
         let is_public = is_public.is_some_and(|is_public| is_public(head));
         if options.is_default_propagator && !is_public {
-            let incoming = Incoming::read(scan, head.headers());
-            return Self {
-                base: current,
-                incoming: Some(incoming),
-                link: None,
-            };
+            (parent.caller, parent.incoming) = propagation::read_incoming(scan, head.headers());
+            return parent;
         }
         let headers = HeaderExtractor(head.headers());
-        let extracted = options.propagator.extract_with_context(&current, &headers);
+        let extracted = options
+            .propagator
+            .extract_with_context(&parent.base, &headers);
         if !is_public {
-            return Self {
-                base: extracted,
-                incoming: None,
-                link: None,
-            };
+            return Self::new(extracted);
         }
         let caller = extracted.span().span_context().clone();
         let is_remote = caller.is_valid() && caller.is_remote();
-        Self {
-            base: without_trace(&current, &extracted),
-            incoming: None,
-            link: is_remote.then(|| Link::with_context(caller)),
+        parent.base = without_trace(&parent.base, &extracted);
+        parent.link = is_remote.then(|| Box::new(Link::with_context(caller)));
+        parent
+    }
+
+    /// The context but for the caller's span.
+    #[inline]
+    fn base(&mut self, for_sdk: bool) -> Context {
+        let base = std::mem::take(&mut self.base);
+        match self.incoming.take() {
+            Some(incoming) => incoming.values(base, for_sdk),
+            None => base,
+        }
+    }
+
+    /// The call's parent, if it has one.
+    #[cfg(feature = "pipeline")]
+    fn span(&self) -> SpanContext {
+        match &self.caller {
+            Some(caller) => {
+                let state = caller.state.clone();
+                SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
+            }
+            None => self.base.span().span_context().clone(),
         }
     }
 
     /// All of it as a context, for whoever knows nothing but the API.
     fn context(&mut self) -> Context {
-        let base = std::mem::take(&mut self.base);
-        match &mut self.incoming {
-            Some(incoming) => {
-                let context = incoming.values(base, true);
-                incoming.with_span(context)
-            }
+        let base = self.base(true);
+        match self.caller.take() {
+            Some(caller) => base.with_remote_span_context(caller.into_context()),
             None => base,
         }
     }
@@ -236,14 +254,10 @@ impl<'a> New<'a> {
     #[cfg(feature = "pipeline")]
     #[inline]
     fn start_direct(&mut self, tracer: &Tracer, parent: &mut Parent) -> Scope {
-        let begun = self.begin(tracer, parent);
-        if matches!(begun, Begun::Ask) {
+        let Some(begun) = self.begin(tracer, parent) else {
             return self.start_by_api(parent);
-        }
-        let mut base = std::mem::take(&mut parent.base);
-        if let Some(incoming) = &mut parent.incoming {
-            base = incoming.values(base, false);
-        }
+        };
+        let base = parent.base(false);
         match begun {
             Begun::Recording(span) => {
                 let mut room = CallBox::empty();
@@ -271,7 +285,7 @@ impl<'a> New<'a> {
                 }
                 let mut room = CallBox::empty();
                 let labels = &mut room.lists().labels;
-                let (described, named) = self.describe(&base, Description::Nothing, labels);
+                let (described, named) = self.describe_unrecorded(&base, labels);
                 self.enter(
                     context,
                     described.carried,
@@ -281,8 +295,6 @@ impl<'a> New<'a> {
                     room,
                 )
             }
-            // Not reached: it has gone the other way.
-            Begun::Ask => Scope::untraced(base),
         }
     }
 
@@ -298,11 +310,28 @@ impl<'a> New<'a> {
         let Some(familiar) = self.familiar(base) else {
             return self.describe(base, Description::Bytes(ending), labels);
         };
-        if let Some(described) = familiar::recall(familiar, ending) {
+        if let Some(described) = familiar::recall(familiar, Some(&mut *ending)) {
             return (described, false);
         }
         let described = self.describe(base, Description::Bytes(ending), labels);
-        familiar::remember(familiar, &described.0, ending);
+        familiar::remember(familiar, &described.0, Some(ending));
+        described
+    }
+
+    /// The same for a call that only the metrics know of.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn describe_unrecorded(&mut self, base: &Context, labels: &mut Labels) -> (Described, bool) {
+        let familiar = self.familiar(base);
+        if let Some(familiar) = familiar
+            && let Some(described) = familiar::recall(familiar, None)
+        {
+            return (described, false);
+        }
+        let described = self.describe(base, Description::Nothing, labels);
+        if let Some(familiar) = familiar {
+            familiar::remember(familiar, &described.0, None);
+        }
         described
     }
 
@@ -338,24 +367,56 @@ impl<'a> New<'a> {
         })
     }
 
-    /// Whether the call is recorded.
+    /// Whether the call is recorded. `None` where that is for the API to tell.
     #[cfg(feature = "pipeline")]
     #[inline]
-    fn begin(&self, tracer: &Tracer, parent: &Parent) -> Begun {
-        let current = parent.base.span();
-        let caller = parent.incoming.as_ref().and_then(|it| it.span.as_ref());
-        let span = caller.unwrap_or(current.span_context());
-        let is_plain = span.is_valid() || !parent.base.has_active_span();
-        if !is_plain || parent.base.is_telemetry_suppressed() {
-            Begun::Ask
-        } else if self.is_never_sampled() {
-            Begun::NotRecorded(unsampled_span(span))
-        } else {
-            tracer.begin(span, &self.kind, self.began.at, parent.link.as_ref())
+    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Option<Begun> {
+        if parent.base.is_telemetry_suppressed() {
+            return None;
+        }
+        if self.is_never_sampled() {
+            return Some(Begun::NotRecorded(unsampled_span(&parent.span())));
+        }
+        let (span, state) = match &mut parent.caller {
+            Some(caller) => {
+                let span = ParentSpan {
+                    trace_id: caller.trace_id,
+                    span_id: caller.span_id,
+                    flags: caller.flags,
+                    is_remote: true,
+                };
+                (Some(span), std::mem::take(&mut caller.state))
+            }
+            None if !parent.base.has_active_span() => (None, TraceState::NONE),
+            None => {
+                let span = parent.base.span();
+                let span = span.span_context();
+                if !span.is_valid() {
+                    return None;
+                }
+                let parent = ParentSpan {
+                    trace_id: span.trace_id(),
+                    span_id: span.span_id(),
+                    flags: span.trace_flags(),
+                    is_remote: span.is_remote(),
+                };
+                (Some(parent), span.trace_state().clone())
+            }
+        };
+        let link = parent.link.as_deref();
+        match tracer.begin(span, state, &self.kind, self.began.at, link) {
+            Ok(begun) => Some(begun),
+            Err(state) => {
+                if let Some(caller) = &mut parent.caller {
+                    caller.state = state;
+                }
+                None
+            }
         }
     }
 
     /// Any provider, through the API.
+    #[inline(never)]
     fn start_by_api(&mut self, parent: &mut Parent) -> Scope {
         let mut room = CallBox::empty();
         let link = parent.link.take();
@@ -374,7 +435,7 @@ impl<'a> New<'a> {
                 .with_kind(self.kind.clone())
                 .with_start_time(self.began.at);
             if let Some(link) = link {
-                builder = builder.with_links(vec![link]);
+                builder = builder.with_links(vec![*link]);
             }
             if let StreamEnd::Sliced(every) = self.stream_end {
                 let (parent, attributes) = (parent.clone(), attributes.clone());

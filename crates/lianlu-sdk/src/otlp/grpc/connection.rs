@@ -125,13 +125,18 @@ fn connect(
         let _inside = runtime.enter();
         endpoint.connect_lazy()
     };
-    // Answers are small: none is asked for compressed, and none can be a bomb.
+    // Also of what an answer is when it is decompressed.
     let client = client::Grpc::new(channel).max_decoding_message_size(MAX_RESPONSE);
+    // grpc-go answers as it is asked, whatever the request says that it takes.
     match compression {
         #[cfg(feature = "gzip")]
-        Compression::Gzip => client.send_compressed(CompressionEncoding::Gzip),
+        Compression::Gzip => client
+            .send_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Gzip),
         #[cfg(feature = "zstd")]
-        Compression::Zstd => client.send_compressed(CompressionEncoding::Zstd),
+        Compression::Zstd => client
+            .send_compressed(CompressionEncoding::Zstd)
+            .accept_compressed(CompressionEncoding::Zstd),
         _ => client,
     }
 }

@@ -24,8 +24,8 @@ const fn at_least(word: u64, least: u8) -> u64 {
 pub(super) const fn invalid(word: u64) -> u64 {
     let decimal = at_least(word, b'0') & !at_least(word, b'9' + 1);
     let letter = at_least(word, b'a') & !at_least(word, b'f' + 1);
-    // A byte over 0x7f has its own high bit, so it does not matter what it spoils.
-    (!(decimal | letter) | word) & HIGH_BITS
+    // The lowest byte over 0x7f is in neither range, so it does not matter what it spoils above.
+    !(decimal | letter) & HIGH_BITS
 }
 
 /// The four bytes that eight digits stand for, in the lower half of a word. Anything when they are no digits.

@@ -130,7 +130,11 @@ impl Call {
         #[cfg(feature = "pipeline")]
         if self.went_well(&options, &end) {
             let mut list = Vec::new();
-            let mut attributes = ender.description(false, &mut list);
+            let mut attributes = if self.recording {
+                ender.description(false, &mut list)
+            } else {
+                Description::Nothing
+            };
             let counts = [end.requests, end.responses];
             let (settings, carried) = (&options.settings, &self.carried);
             if conventions::end_well(settings, carried, counts, &mut attributes) {
@@ -212,7 +216,7 @@ impl Call {
     #[inline]
     fn went_well(&self, options: &Options, end: &End) -> bool {
         let is_ok = matches!(&end.grpc_status, Some(status) if status.code == Code::Ok);
-        self.is_direct
+        (self.is_direct || !self.recording)
             && self.protocol == Protocol::Grpc
             && is_ok
             && end.failure.is_none()
