@@ -6,32 +6,17 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use lianlu::{ClientLayer, Guard, Resource, ServerLayer};
+use lianlu::{ClientLayer, ServerLayer};
 use lianlu_protos::helloworld::greeter_client::GreeterClient;
 use lianlu_protos::helloworld::greeter_server::{Greeter, GreeterServer};
 use lianlu_protos::helloworld::{HelloReply, HelloRequest};
-use opentelemetry_sdk::trace::Sampler;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-use crate::jaeger::Jaeger;
-
-/// A pipeline for one of several services in this process.
-///
-/// # Panics
-///
-/// If it can't be started.
-pub fn pipeline(jaeger: &Jaeger, service: &'static str) -> Guard {
-    lianlu::otlp::pipeline()
-        .with_endpoint(jaeger.otlp_grpc())
-        .with_sampler(Sampler::AlwaysOn)
-        .with_resource(Resource::builder_empty().with_service_name(service).build())
-        .build()
-        .expect("a pipeline")
-}
+use crate::pipeline::Pipeline;
 
 /// A service of this name with its layers.
 #[derive(Debug, Clone)]
@@ -49,14 +34,12 @@ pub struct Lianlu {
 impl Lianlu {
     /// A service whose spans go through `pipeline`.
     #[must_use]
-    pub fn new(pipeline: &Guard, name: &'static str, next: Option<&str>) -> Self {
-        let provider = pipeline.tracer_provider();
+    pub fn new(pipeline: &Pipeline, name: &'static str, next: Option<&str>) -> Self {
+        let provider = pipeline.provider();
         Self {
             name,
-            server: lianlu::server().with_tracer_provider(provider.clone()),
-            client: lianlu::client()
-                .with_tracer_provider(provider.clone())
-                .with_service_name(name),
+            server: provider.server(),
+            client: provider.client().with_service_name(name),
             next: next.map(str::to_owned),
         }
     }

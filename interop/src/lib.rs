@@ -13,5 +13,10 @@ pub mod greeter;
 pub mod jaeger;
 pub mod kratos;
 pub mod peers;
+pub mod pipeline;
 pub mod process;
+/// Which provider a run is over, as the layers' own scenarios have it.
+#[path = "../../crates/lianlu/tests/common/provider.rs"]
+#[allow(missing_docs, unreachable_pub, unused_imports)]
+pub mod provider;
 pub mod trace;

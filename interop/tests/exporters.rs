@@ -6,12 +6,18 @@
     clippy::indexing_slicing
 )]
 
+use std::time::Duration;
+
 use lianlu::otlp::{Compression, Protocol};
-use lianlu::{Guard, KeyValue, Resource};
+use lianlu::{KeyValue, Resource};
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::peers::peers;
-use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use lianlu_interop::pipeline::Pipeline;
+use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Array, Context, Value};
+
+/// Only a hang gets there.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn resource(service: &'static str) -> Resource {
     Resource::builder_empty()
@@ -22,8 +28,8 @@ fn resource(service: &'static str) -> Resource {
 }
 
 /// A client's span with all kinds of attributes, and a failed child with an event.
-fn record(guard: &Guard) {
-    let tracer = guard.tracer_provider().tracer("interop");
+fn record(pipeline: &Pipeline) {
+    let tracer = pipeline.tracer("interop");
     let span = tracer
         .span_builder("parent")
         .with_kind(SpanKind::Client)
@@ -41,8 +47,8 @@ fn record(guard: &Guard) {
     child.set_status(Status::error("out of stock"));
     child.end();
     cx.span().end();
-    guard.flush().unwrap();
-    let counts = guard.counts();
+    pipeline.flush();
+    let counts = pipeline.counts();
     assert_eq!(
         (counts.started, counts.exported, counts.dropped.total()),
         (2, 2, 0)
@@ -94,12 +100,26 @@ fn thrift_over_http() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let guard = lianlu::jaeger::pipeline()
-        .with_collector_endpoint(jaeger.collector())
-        .with_resource(resource("thrift-http"))
-        .build()
-        .unwrap();
-    record(&guard);
+    let pipeline = Pipeline::new(
+        resource("thrift-http"),
+        |resource| {
+            lianlu::jaeger::pipeline()
+                .with_collector_endpoint(jaeger.collector())
+                .with_resource(resource)
+                .build()
+                .unwrap()
+        },
+        || {
+            lianlu_sdk::jaeger::Exporter::collector(
+                "a collector",
+                &jaeger.collector(),
+                None,
+                TIMEOUT,
+            )
+            .unwrap()
+        },
+    );
+    record(&pipeline);
     check(&jaeger, "thrift-http", true);
 }
 
@@ -109,12 +129,18 @@ fn thrift_over_udp() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let guard = lianlu::jaeger::pipeline()
-        .with_agent_endpoint(jaeger.agent())
-        .with_resource(resource("thrift-udp"))
-        .build()
-        .unwrap();
-    record(&guard);
+    let pipeline = Pipeline::new(
+        resource("thrift-udp"),
+        |resource| {
+            lianlu::jaeger::pipeline()
+                .with_agent_endpoint(jaeger.agent())
+                .with_resource(resource)
+                .build()
+                .unwrap()
+        },
+        || lianlu_sdk::jaeger::Exporter::agent("an agent", &jaeger.agent()).unwrap(),
+    );
+    record(&pipeline);
     check(&jaeger, "thrift-udp", true);
 }
 
@@ -126,14 +152,26 @@ fn otlp(jaeger: &Jaeger, protocol: Protocol, endpoint: &str) {
         (Compression::Zstd, "zstd"),
     ] {
         let service: &'static str = format!("{protocol}-{name}").leak();
-        let guard = lianlu::otlp::pipeline()
-            .with_protocol(protocol)
-            .with_compression(compression)
-            .with_endpoint(endpoint)
-            .with_resource(resource(service))
-            .build()
-            .unwrap();
-        record(&guard);
+        let pipeline = Pipeline::new(
+            resource(service),
+            |resource| {
+                lianlu::otlp::pipeline()
+                    .with_protocol(protocol)
+                    .with_compression(compression)
+                    .with_endpoint(endpoint)
+                    .with_resource(resource)
+                    .build()
+                    .unwrap()
+            },
+            || {
+                lianlu_sdk::otlp::Exporter::builder(protocol)
+                    .with_compression(compression)
+                    .with_endpoint(endpoint)
+                    .build()
+                    .unwrap()
+            },
+        );
+        record(&pipeline);
         check(jaeger, service, true);
     }
 }
@@ -163,11 +201,17 @@ fn zipkin_json() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let guard = lianlu::zipkin::pipeline()
-        .with_collector_endpoint(jaeger.zipkin())
-        .with_resource(resource("zipkin"))
-        .build()
-        .unwrap();
-    record(&guard);
+    let pipeline = Pipeline::new(
+        resource("zipkin"),
+        |resource| {
+            lianlu::zipkin::pipeline()
+                .with_collector_endpoint(jaeger.zipkin())
+                .with_resource(resource)
+                .build()
+                .unwrap()
+        },
+        || lianlu_sdk::zipkin::Exporter::new("a collector", &jaeger.zipkin(), TIMEOUT).unwrap(),
+    );
+    record(&pipeline);
     check(&jaeger, "zipkin", false);
 }

@@ -1,10 +1,11 @@
 //! One trace through Kratos and lianlu in turn, over gRPC and over HTTP, with its metadata.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use lianlu_interop::greeter::{Lianlu, pipeline};
+use lianlu_interop::greeter::Lianlu;
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::kratos::{Kratos, call};
 use lianlu_interop::peers::peers;
+use lianlu_interop::pipeline::Pipeline;
 
 const CHAIN: [(&str, &str); 6] = [
     ("caller", "client"),
@@ -34,7 +35,10 @@ async fn over_grpc() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let (first, last) = (pipeline(&jaeger, "lianlu-a"), pipeline(&jaeger, "lianlu-c"));
+    let (first, last) = (
+        Pipeline::of_service(&jaeger, "lianlu-a"),
+        Pipeline::of_service(&jaeger, "lianlu-c"),
+    );
     let c = Lianlu::new(&last, "lianlu-c", None)
         .serve_grpc()
         .await
@@ -48,8 +52,8 @@ async fn over_grpc() {
     assert_eq!(ok.message, REPLY, "{ok:?}");
     let boom = call(&peers, &jaeger, "grpc", &a.to_string(), &[], "boom");
     assert_eq!(boom.error, "rpc error: code = Internal desc = boom");
-    first.flush().unwrap();
-    last.flush().unwrap();
+    first.flush();
+    last.flush();
 
     let trace = jaeger.trace(&ok.trace_id, CHAIN.len());
     trace.assert_chain(&CHAIN);
@@ -84,7 +88,10 @@ async fn over_http() {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let (first, last) = (pipeline(&jaeger, "lianlu-a"), pipeline(&jaeger, "lianlu-c"));
+    let (first, last) = (
+        Pipeline::of_service(&jaeger, "lianlu-a"),
+        Pipeline::of_service(&jaeger, "lianlu-c"),
+    );
     let c = Lianlu::new(&last, "lianlu-c", None).serve_http().await;
     let next = format!("http://{c}");
     let b = Kratos::serve(&peers, &jaeger, "kratos-b", Some(["--next-http", &next]));
@@ -96,8 +103,8 @@ async fn over_http() {
     assert_eq!(ok.message, REPLY, "{ok:?}");
     let boom = call(&peers, &jaeger, "http", &a.to_string(), &[], "boom");
     assert!(boom.error.contains("code = 500"), "{boom:?}");
-    first.flush().unwrap();
-    last.flush().unwrap();
+    first.flush();
+    last.flush();
 
     let trace = jaeger.trace(&ok.trace_id, CHAIN.len());
     trace.assert_chain(&CHAIN);

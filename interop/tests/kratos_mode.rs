@@ -5,12 +5,13 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use lianlu::kratos::{Operation, PathTemplate};
-use lianlu_interop::greeter::{Lianlu, pipeline};
+use lianlu_interop::greeter::Lianlu;
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::kratos::{Kratos, call};
 use lianlu_interop::peers::peers;
+use lianlu_interop::pipeline::Pipeline;
 use lianlu_interop::trace::{Span, Tags};
-use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{TraceContextExt, Tracer};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 /// The server of both worlds has one name, so that replies have one length.
@@ -46,7 +47,10 @@ async fn over_grpc() {
     };
     let jaeger = Jaeger::start(&peers);
     let kratos = Kratos::serve(&peers, &jaeger, SERVER, None);
-    let (client, server) = (pipeline(&jaeger, "caller"), pipeline(&jaeger, SERVER));
+    let (client, server) = (
+        Pipeline::of_service(&jaeger, "caller"),
+        Pipeline::of_service(&jaeger, SERVER),
+    );
     let target = Lianlu::new(&server, SERVER, None)
         .kratos()
         .serve_grpc()
@@ -58,7 +62,7 @@ async fn over_grpc() {
         let theirs = call(&peers, &jaeger, "grpc", &kratos.grpc, &[], name);
         let theirs = jaeger.trace(&theirs.trace_id, 2);
 
-        let tracer = client.tracer_provider().tracer("test");
+        let tracer = client.tracer("test");
         let root = opentelemetry::Context::new().with_span(tracer.start("root"));
         let trace_id = root.span().span_context().trace_id().to_string();
         let reply = {
@@ -73,8 +77,8 @@ async fn over_grpc() {
             error
         );
         root.span().end();
-        client.flush().unwrap();
-        server.flush().unwrap();
+        client.flush();
+        server.flush();
         let ours = jaeger.trace(&trace_id, 3);
 
         for (service, kind) in [("caller", "client"), (SERVER, "server")] {
@@ -97,7 +101,10 @@ async fn over_http() {
     };
     let jaeger = Jaeger::start(&peers);
     let kratos = Kratos::serve(&peers, &jaeger, SERVER, None);
-    let (client, server) = (pipeline(&jaeger, "caller"), pipeline(&jaeger, SERVER));
+    let (client, server) = (
+        Pipeline::of_service(&jaeger, "caller"),
+        Pipeline::of_service(&jaeger, SERVER),
+    );
     let target = Lianlu::new(&server, SERVER, None)
         .kratos()
         .serve_http()
@@ -110,8 +117,8 @@ async fn over_http() {
         let theirs = jaeger.trace(&theirs.trace_id, 2);
 
         let trace_id = call_with_operation(&caller, &target, name).await;
-        client.flush().unwrap();
-        server.flush().unwrap();
+        client.flush();
+        server.flush();
         let ours = jaeger.trace(&trace_id, 2);
 
         for (service, kind) in [("caller", "client"), (SERVER, "server")] {

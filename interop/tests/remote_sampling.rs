@@ -1,4 +1,6 @@
 //! The real Jaeger's sampling strategies change what lianlu samples.
+//!
+//! Over lianlu's provider alone: the sampler is an option of its pipelines.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,4 +1,6 @@
 //! The seed page's server and client, as a user runs them, seen by the real Jaeger.
+//!
+//! Over lianlu's provider alone, which is the one that their pipeline has.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

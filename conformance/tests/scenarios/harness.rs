@@ -1,4 +1,7 @@
 //! A collector of OTLP, and a pipeline and a meter provider that send to it.
+//!
+//! The spans are those of lianlu's pipeline, or, with `LIANLU_TEST_PROVIDER=opentelemetry_sdk`, of that crate's
+//! provider with [`lianlu_sdk::Processor`] in front of the same exporter.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,8 +13,10 @@ use lianlu::{
 use lianlu_conformance::{
     Expected, Generation, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
 };
+use lianlu_sdk::{Handle, Limits, Processor, SpanCounts};
+use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanKind, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server as metrics;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -22,10 +27,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+use crate::common::provider::{Provider, Whose};
 use crate::common::{PATIENCE, listen};
 
 /// What has come in.
@@ -68,6 +74,16 @@ impl Collector {
     }
 }
 
+/// Who decides about roots. All of them are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// [`Noting`], which looks at their attributes. The layers start them through the API.
+    #[default]
+    Noting,
+    /// A sampler that is known not to look, so that the layers start roots the short way too.
+    Nobody,
+}
+
 /// Takes every span, and notes what it was told of the roots.
 #[derive(Debug, Clone, Default)]
 struct Noting(Arc<Mutex<Starts>>);
@@ -100,6 +116,7 @@ pub struct Told {
     /// Otherwise they ask the environment.
     pub conventions: Option<Conventions>,
     pub status_key: RpcStatusKey,
+    pub sampler: Asked,
 }
 
 impl Told {
@@ -120,9 +137,61 @@ impl Told {
 pub struct Harness {
     collector: Collector,
     sampler: Noting,
-    guard: Guard,
+    spans: Spans,
     told: Told,
     pub meters: SdkMeterProvider,
+}
+
+/// What sends the spans.
+#[derive(Debug)]
+enum Spans {
+    Ours(Guard),
+    Sdk(SdkTracerProvider, Handle),
+}
+
+impl Spans {
+    fn sending_to(endpoint: &str, roots: Box<dyn ShouldSample>) -> Self {
+        let sampler = Sampler::ParentBased(roots);
+        if Whose::of_this_run() == Whose::Ours {
+            let pipeline = lianlu::otlp::pipeline()
+                .with_endpoint(endpoint)
+                .with_protocol(lianlu::otlp::Protocol::Grpc)
+                .with_sampler(sampler);
+            return Self::Ours(pipeline.build().unwrap());
+        }
+        let exporter = lianlu_sdk::otlp::Exporter::builder(lianlu_sdk::otlp::Protocol::Grpc)
+            .with_endpoint(endpoint)
+            .build()
+            .unwrap();
+        let processor = Processor::start(exporter, Limits::from_env().unwrap()).unwrap();
+        let handle = processor.handle();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_span_processor(processor)
+            .build();
+        Self::Sdk(provider, handle)
+    }
+
+    fn provider(&self) -> Provider {
+        match self {
+            Self::Ours(guard) => Provider::Ours(guard.tracer_provider().clone()),
+            Self::Sdk(provider, _) => Provider::Sdk(provider.clone()),
+        }
+    }
+
+    fn counts(&self) -> SpanCounts {
+        match self {
+            Self::Ours(guard) => guard.counts(),
+            Self::Sdk(_, handle) => handle.counts(),
+        }
+    }
+
+    fn shutdown(self) {
+        match self {
+            Self::Ours(guard) => guard.shutdown().unwrap(),
+            Self::Sdk(provider, _) => provider.shutdown_with_timeout(PATIENCE).unwrap(),
+        }
+    }
 }
 
 impl Harness {
@@ -134,12 +203,11 @@ impl Harness {
         let collector = Collector::default();
         let endpoint = format!("http://{}", collector.serve().await);
         let sampler = Noting::default();
-        let guard = lianlu::otlp::pipeline()
-            .with_endpoint(&endpoint)
-            .with_protocol(lianlu::otlp::Protocol::Grpc)
-            .with_sampler(Sampler::ParentBased(Box::new(sampler.clone())))
-            .build()
-            .unwrap();
+        let roots = match told.sampler {
+            Asked::Noting => Box::new(sampler.clone()) as Box<dyn ShouldSample>,
+            Asked::Nobody => Box::new(Sampler::AlwaysOn),
+        };
+        let spans = Spans::sending_to(&endpoint, roots);
         let exporter = MetricExporter::builder()
             .with_tonic()
             .with_endpoint(endpoint)
@@ -153,7 +221,7 @@ impl Harness {
         Self {
             collector,
             sampler,
-            guard,
+            spans,
             told,
             meters,
         }
@@ -162,28 +230,32 @@ impl Harness {
     /// The layer of a scenario's servers. The one place, with [`client`](Self::client), that turns
     /// their metrics on.
     pub fn server(&self) -> ServerLayer {
-        let layer = lianlu::server()
-            .with_tracer_provider(self.guard.tracer_provider().clone())
+        let layer = self
+            .spans
+            .provider()
+            .server()
             .with_meter_provider(self.meters.clone());
         self.told.tell(layer)
     }
 
     /// The layer of a scenario's clients.
     pub fn client(&self) -> ClientLayer {
-        let layer = lianlu::client()
-            .with_tracer_provider(self.guard.tracer_provider().clone())
+        let layer = self
+            .spans
+            .provider()
+            .client()
             .with_meter_provider(self.meters.clone());
         self.told.tell(layer)
     }
 
-    /// A provider for a scenario's own spans.
-    pub fn tracers(&self) -> &lianlu::TracerProvider {
-        self.guard.tracer_provider()
+    /// A tracer for a scenario's own spans.
+    pub fn tracer(&self, scope: InstrumentationScope) -> BoxedTracer {
+        self.spans.provider().tracer(scope)
     }
 
     /// Waits until so many spans have begun.
     pub async fn begun(&self, spans: u64) {
-        while self.guard.counts().started < spans {
+        while self.spans.counts().started < spans {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -192,7 +264,7 @@ impl Harness {
     pub async fn check(self, model: &Model, calls: &[Expected]) -> Vec<Violation> {
         let waited = std::time::Instant::now();
         loop {
-            let counts = self.guard.counts();
+            let counts = self.spans.counts();
             let is_over = counts.open == 0 && counts.started >= calls.len() as u64;
             // A call without its span is a violation, not a hang.
             if is_over || waited.elapsed() > PATIENCE / 10 {
@@ -200,16 +272,18 @@ impl Harness {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let (guard, meters) = (self.guard, self.meters);
+        let (spans_of, meters) = (self.spans, self.meters);
         let stopped = tokio::task::spawn_blocking(move || {
             meters.shutdown().unwrap();
-            guard.shutdown().unwrap();
+            spans_of.shutdown();
         });
         stopped.await.unwrap();
         let records = spans(&self.collector.traces.lock().unwrap());
         let mut found = check_spans(model, &records, calls);
-        let starts = self.sampler.0.lock().unwrap();
-        found.extend(check_starts(model, &starts, &records, calls));
+        if self.told.sampler == Asked::Noting {
+            let starts = self.sampler.0.lock().unwrap();
+            found.extend(check_starts(model, &starts, &records, calls));
+        }
         let metrics = self.collector.metrics.lock().unwrap();
         let calls = calls.iter().cloned();
         let calls: Vec<_> = calls.map(|call| with_all_metrics(model, call)).collect();

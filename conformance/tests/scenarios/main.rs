@@ -32,8 +32,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use common::provider::Whose;
 use futures_util::{StreamExt, stream};
-use harness::{Harness, Told};
+use harness::{Asked, Harness, Told};
 use known_gaps::KNOWN_GAPS;
 use lianlu::{Conventions, RpcStatusKey};
 use lianlu_conformance::{Expected, Generation, Model, StatusKey};
@@ -78,7 +79,7 @@ fn scenarios() -> Vec<Scenario> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_conventions() {
     let model = Model::of(Generation::Current).unwrap();
-    check_all(&model, scenarios(), Told::default()).await;
+    check_everything(&model, Told::default()).await;
 }
 
 /// The name that a gRPC call's status has after v1.44.0.
@@ -89,7 +90,7 @@ async fn every_scenario_has_the_other_status_key() {
         status_key: RpcStatusKey::StatusCode,
         ..Told::default()
     };
-    check_all(&model, scenarios(), told).await;
+    check_everything(&model, told).await;
 }
 
 /// Layers that are told to follow the old conventions, or both, do so in every scenario.
@@ -108,7 +109,20 @@ async fn check_generation(generation: Generation, conventions: Conventions) {
         conventions: Some(conventions),
         ..Told::default()
     };
-    check_all(&Model::of(generation).unwrap(), scenarios(), told).await;
+    check_everything(&Model::of(generation).unwrap(), told).await;
+}
+
+/// Runs all scenarios with layers that are `told` so: once with a sampler that looks at roots, and once without.
+async fn check_everything(model: &Model, told: Told) {
+    check_all(model, scenarios(), told).await;
+    // To other providers than ours there is but one way.
+    if Whose::of_this_run() == Whose::Ours {
+        let told = Told {
+            sampler: Asked::Nobody,
+            ..told
+        };
+        check_all(model, scenarios(), told).await;
+    }
 }
 
 /// Runs `scenarios` with layers that are `told` so, and fails with all that is wrong but known gaps.

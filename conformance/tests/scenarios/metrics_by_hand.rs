@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use lianlu_conformance::{Expected, Group, Model, Rule};
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry::trace::{Span, SpanKind, Tracer, TracerProvider};
+use opentelemetry::trace::{Span, SpanKind, Tracer};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
 use crate::harness::Harness;
@@ -26,7 +26,7 @@ async fn rules(unit: &'static str, seconds: f64) -> Vec<Rule> {
         KeyValue::new("rpc.response.status_code", "OK"),
     ];
     let start = SystemTime::now();
-    let tracer = harness.tracers().tracer_with_scope(scope.clone());
+    let tracer = harness.tracer(scope.clone());
     let mut span = tracer
         .span_builder("shop.Orders/Get")
         .with_kind(SpanKind::Server)

@@ -22,8 +22,9 @@ mod calls;
 use std::process::ExitCode;
 
 use axum::{Router, routing::post};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use lianlu::propagation::TraceContext;
+use lianlu::{ClientLayer, ServerLayer};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::net::TcpListener;
 
@@ -35,6 +36,48 @@ struct Args {
     /// Where to listen on 127.0.0.1; 0 is any free port. The address is printed
     #[arg(long, value_name = "PORT", default_value_t = 5000)]
     port: u16,
+
+    /// Whose tracer provider is under the layers
+    #[arg(long, value_enum, default_value_t)]
+    provider: Whose,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Whose {
+    #[default]
+    Lianlu,
+    #[value(name = "opentelemetry_sdk")]
+    OpentelemetrySdk,
+}
+
+/// Layers whose spans nobody gets: the suite looks at headers alone. Not the pipeline's global provider, nor its
+/// environment: what is tested must not depend on it.
+fn layers(whose: Whose) -> Result<(ServerLayer, ClientLayer), String> {
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let (server, client) = (lianlu::server(), lianlu::client());
+    let (server, client) = match whose {
+        Whose::Lianlu => {
+            let provider = lianlu_sdk::TracerProvider::builder()
+                .with_sampler(sampler)
+                .build()
+                .map_err(|error| error.to_string())?;
+            (
+                server.with_tracer_provider(provider.clone()),
+                client.with_tracer_provider(provider),
+            )
+        }
+        Whose::OpentelemetrySdk => {
+            let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+            (
+                server.with_tracer_provider(provider.clone()),
+                client.with_tracer_provider(provider),
+            )
+        }
+    };
+    Ok((
+        server.with_propagator(TraceContext::new()),
+        client.with_propagator(TraceContext::new()),
+    ))
 }
 
 #[tokio::main]
@@ -62,16 +105,7 @@ async fn serve(args: &Args) -> Result<(), String> {
         .map_err(explain)?;
     let address = listener.local_addr().map_err(explain)?;
 
-    // Spans that nobody gets: the suite looks at headers alone. Not the pipeline's global provider,
-    // nor its environment: what is tested must not depend on it.
-    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
-    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
-    let server = lianlu::server()
-        .with_tracer_provider(provider.clone())
-        .with_propagator(TraceContext::new());
-    let client = lianlu::client()
-        .with_tracer_provider(provider)
-        .with_propagator(TraceContext::new());
+    let (server, client) = layers(args.provider)?;
     let calls = calls::Calls::new(client).map_err(|error| error.to_string())?;
     let app = Router::new()
         .route("/", post(calls::handle))

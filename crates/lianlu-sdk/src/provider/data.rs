@@ -84,10 +84,12 @@ impl Data {
         self.links.push(link);
     }
 
-    /// `Ok` is final; of errors the last one stands, and nothing takes one back.
+    /// `Ok` is final; of errors the last one that says something stands, and nothing takes one back.
     pub(super) fn set_status(&mut self, status: Status) {
         match (&self.status, &status) {
             (Status::Ok, _) | (_, Status::Unset) => {}
+            // A layer that knows of an answer of 500 alone does not silence a user who knows why.
+            (Status::Error { .. }, Status::Error { description }) if description.is_empty() => {}
             _ => self.status = status,
         }
     }
@@ -208,6 +210,8 @@ mod tests {
         data.set_status(Status::Unset);
         assert_eq!(data.status, Status::error("a"));
         data.set_status(Status::error("b"));
+        assert_eq!(data.status, Status::error("b"));
+        data.set_status(Status::error(""));
         assert_eq!(data.status, Status::error("b"));
         data.set_status(Status::Ok);
         data.set_status(Status::error("c"));

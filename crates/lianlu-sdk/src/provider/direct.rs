@@ -38,10 +38,10 @@ pub enum Begun {
 #[derive(Debug, Default)]
 pub struct Ending {
     span_id: Option<SpanId>,
-    /// The span's name.
+    /// The span's name at its start.
     pub name: Cow<'static, str>,
-    /// Whether the name goes over one that users have set meanwhile.
-    pub is_last_name: bool,
+    /// A better one, known at the end. It goes over one that users have set meanwhile.
+    pub last_name: Option<Cow<'static, str>>,
     /// The attributes: `0x4a len KeyValue` again and again, written with `lianlu_wire::otlp`.
     pub attributes: Vec<u8>,
     /// How many there are.
@@ -51,6 +51,8 @@ pub struct Ending {
     pub start: (usize, u32),
     /// Whether an attribute may be in there twice.
     pub repeats: bool,
+    /// Whether there are some with keys of users' choice.
+    pub has_users: bool,
     pub(super) status: Status,
 }
 
@@ -62,12 +64,13 @@ impl Ending {
     pub fn clear(&mut self) {
         self.span_id = None;
         self.name = Cow::Borrowed("");
-        self.is_last_name = false;
+        self.last_name = None;
         self.attributes.clear();
         self.attributes.shrink_to(LONG);
         self.count = 0;
         self.start = (0, 0);
         self.repeats = false;
+        self.has_users = false;
         self.status = Status::Unset;
     }
 }
@@ -209,7 +212,8 @@ pub(super) fn give_back(ending: Box<Ending>) {
 /// Says the same through the API. The span then ends when it is dropped.
 #[cold]
 fn say(span: &SpanRef<'_>, ending: &Ending) {
-    span.update_name(ending.name.clone());
+    let name = ending.last_name.as_ref().unwrap_or(&ending.name);
+    span.update_name(name.clone());
     span.set_attributes(key_values(&ending.attributes));
     span.set_status(ending.status.clone());
 }

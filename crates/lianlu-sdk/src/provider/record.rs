@@ -92,11 +92,12 @@ fn name<'a>(
     is_early: bool,
 ) -> &'a str {
     let users = data.and_then(|data| data.name.as_deref());
-    match (users, ending) {
-        (_, Some(ending)) if ending.is_last_name && !is_early => &ending.name,
-        (Some(name), _) => name,
-        (None, Some(ending)) => &ending.name,
-        (None, None) => first,
+    let last = ending.and_then(|ending| ending.last_name.as_deref());
+    match (last, users, ending) {
+        (Some(name), _, _) if !is_early => name,
+        (_, Some(name), _) => name,
+        (_, None, Some(ending)) => &ending.name,
+        (_, None, None) => first,
     }
 }
 
@@ -149,8 +150,10 @@ fn merged(
     };
     for raw in Attributes::new(start).map_while(Result::ok) {
         let key = raw.attribute.key;
-        let is_later =
-            users.iter().any(|user| user.key.as_str() == key) || find_attribute(end, key).is_some();
+        let behind = start.get(raw.at + raw.framed.len()..).unwrap_or_default();
+        let is_later = users.iter().any(|user| user.key.as_str() == key)
+            || find_attribute(behind, key).is_some()
+            || find_attribute(end, key).is_some();
         if !is_later && has_room() {
             out.extend_from_slice(raw.framed);
         }

@@ -1,6 +1,7 @@
 //! Spans to export, and a collector that answers as told.
 #![allow(dead_code)]
 
+pub mod decoded;
 pub mod grpc;
 pub mod rich;
 

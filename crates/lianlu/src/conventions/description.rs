@@ -4,7 +4,7 @@
 use lianlu_sdk::direct::{Ending, put_attribute};
 use lianlu_wire::otlp::StaticKey;
 #[cfg(feature = "pipeline")]
-use lianlu_wire::otlp::{AttributeKey, AttributeOf, put_bool, put_int, put_str};
+use lianlu_wire::otlp::{AttributeKey, AttributeOf, find_attribute, put_bool, put_int, put_str};
 use opentelemetry::KeyValue;
 
 use super::datum::Datum;
@@ -45,7 +45,10 @@ impl Description<'_> {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(KeyValue::new(key.as_str(), value.to_value())),
             #[cfg(feature = "pipeline")]
-            Self::Bytes(ending) => put(ending, key, value),
+            Self::Bytes(ending) => {
+                look_for(ending, key.as_str());
+                put(ending, key, value);
+            }
         }
     }
 
@@ -55,11 +58,14 @@ impl Description<'_> {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(KeyValue::new(key, value.to_value())),
             #[cfg(feature = "pipeline")]
-            Self::Bytes(ending) => put(ending, key, value),
+            Self::Bytes(ending) => {
+                look_for(ending, key);
+                put(ending, key, value);
+            }
         }
     }
 
-    /// Adds an attribute that somebody has made.
+    /// Adds an attribute of a header's, whose key nobody else has.
     pub(crate) fn push(&mut self, attribute: KeyValue) {
         match self {
             Self::Nothing => {}
@@ -72,10 +78,25 @@ impl Description<'_> {
         }
     }
 
+    /// Adds attributes of users, whose keys may be those of others.
     pub(crate) fn extend(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
         for attribute in attributes {
+            #[cfg(feature = "pipeline")]
+            if let Self::Bytes(ending) = self {
+                ending.has_users = true;
+                look_for(ending, attribute.key.as_str());
+            }
             self.push(attribute);
         }
+    }
+}
+
+/// Takes note if users have brought a key that is there already.
+#[cfg(feature = "pipeline")]
+#[inline]
+fn look_for(ending: &mut Ending, key: &str) {
+    if ending.has_users && find_attribute(&ending.attributes, key).is_some() {
+        ending.repeats = true;
     }
 }
 

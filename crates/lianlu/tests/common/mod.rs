@@ -1,6 +1,7 @@
 //! What the scenarios share: a place that spans go to, servers and clients on loopback sockets.
 #![allow(dead_code)]
 
+#[path = "../../../lianlu-sdk/tests/common/decoded.rs"]
 pub mod decoded;
 pub mod echo;
 pub mod http;

@@ -2,11 +2,11 @@
 //!
 //! What is compared is `SpanData` over either provider; ours gives it back out of the bytes that an exporter gets.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lianlu_sdk::{Batch, Export, Failure, KeepIf, Limits};
+use lianlu_sdk::{KeepIf, Limits};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, Value};
@@ -16,7 +16,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::PATIENCE;
-use super::decoded::decoded;
+use super::decoded::Kept;
 use super::provider::{Provider, Whose, with_provider};
 
 /// A provider of its own for each scenario, so that all of them can run at once.
@@ -31,17 +31,6 @@ pub struct Traces {
 enum Spans {
     Ours(Kept),
     Sdk(InMemorySpanExporter, Arc<Counts>),
-}
-
-/// What an exporter of ours was given.
-#[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<Vec<SpanData>>>);
-
-impl Export for Kept {
-    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        self.0.lock().unwrap().extend(decoded(batch));
-        Ok(())
-    }
 }
 
 #[derive(Debug, Default)]
@@ -195,7 +184,7 @@ impl Traces {
         match (&self.provider, &self.spans) {
             (Provider::Ours(provider), Spans::Ours(kept)) => {
                 provider.flush(PATIENCE).unwrap();
-                let mut spans = kept.0.lock().unwrap().clone();
+                let mut spans = kept.all();
                 // Each thread's come together; those of one are in order.
                 spans.sort_by_key(|span| span.end_time);
                 spans

@@ -32,8 +32,10 @@ pub struct Message {
 
 impl Suite {
     pub fn start() -> Self {
+        // As the layers' own scenarios: over lianlu's provider, if nothing else is asked for.
+        let provider = std::env::var("LIANLU_TEST_PROVIDER").unwrap_or("lianlu".to_owned());
         let mut service = Command::new(env!("CARGO_BIN_EXE_w3c-harness"))
-            .args(["--port", "0"])
+            .args(["--port", "0", "--provider", &provider])
             // Not of this environment: the traces are the suite's.
             .env("OTEL_PROPAGATORS", "none")
             .env("OTEL_TRACES_SAMPLER", "always_off")

@@ -55,8 +55,7 @@ impl<'a> Ender<'a> {
         match self.ending {
             #[cfg(feature = "pipeline")]
             Some(ending) => {
-                ending.name = name;
-                ending.is_last_name = true;
+                ending.last_name = Some(name);
             }
             _ => self.span.update_name(name),
         }
@@ -70,7 +69,7 @@ impl<'a> Ender<'a> {
     pub(super) fn set_repeats(&mut self, repeats: bool) {
         #[cfg(feature = "pipeline")]
         if let Some(ending) = self.ending {
-            ending.repeats = repeats;
+            ending.repeats |= repeats;
         }
     }
 

@@ -1,8 +1,9 @@
 //! Spans out of OTLP bytes, as `opentelemetry_sdk` has them.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lianlu_sdk::Batch;
+use lianlu_sdk::{Batch, Export, Failure};
 use lianlu_wire::otlp::{self, AnyValue, ReadError};
 use opentelemetry::trace::{
     Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
@@ -10,8 +11,26 @@ use opentelemetry::trace::{
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
+/// An exporter that keeps what it is given.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<Mutex<Vec<SpanData>>>);
+
+impl Kept {
+    /// In the order in which they came.
+    pub fn all(&self) -> Vec<SpanData> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Export for Kept {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.0.lock().unwrap().extend(decoded(batch));
+        Ok(())
+    }
+}
+
 /// All spans of a batch.
-pub fn decoded(batch: &Batch) -> Vec<SpanData> {
+fn decoded(batch: &Batch) -> Vec<SpanData> {
     let scopes = batch.scopes().map(|scope| {
         let of = self::scope(&scope.parse_scope().unwrap(), scope.schema_url());
         let spans = scope
