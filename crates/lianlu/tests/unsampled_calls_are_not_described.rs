@@ -66,8 +66,7 @@ async fn inside(layer: ServerLayer, parent: &str) -> SpanContext {
     let request = Request::get("/").header("traceparent", parent);
     let call = layer.layer(service).oneshot(request.body(()).unwrap());
     net::read(call.await.unwrap()).await.unwrap();
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 #[tokio::test]
