@@ -8,6 +8,7 @@ pub mod http;
 pub mod logs;
 pub mod measured;
 pub mod metrics;
+pub mod plain;
 pub mod provider;
 pub mod seen;
 pub mod traces;

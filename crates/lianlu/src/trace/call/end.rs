@@ -11,6 +11,8 @@ use opentelemetry::{Context, KeyValue};
 use super::ender::Ender;
 use super::{Call, Lists};
 use crate::conventions::description::Description;
+#[cfg(feature = "pipeline")]
+use crate::conventions::opt_in::OptIn;
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
 #[cfg(feature = "pipeline")]
@@ -223,6 +225,8 @@ impl Call {
             && end.slice.is_none()
             && self.kind == SpanKind::Server
             && options.hooks.are_silent_at_the_end()
+            // Whose labels are not those of the method alone.
+            && !options.settings.opt_ins.contains(OptIn::ServerAddressOnMetrics)
             && options.request_content == 0
             && options.response_content == 0
     }

@@ -1,0 +1,256 @@
+//! A thread remembers how it has described calls, and describes others like them by that. Whatever differs between two
+//! calls is told apart: their spans and metrics are those that each has over `opentelemetry_sdk`'s provider, where
+//! nothing is remembered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use common::http as net;
+use common::metrics::Metrics;
+use common::plain::Plain;
+use common::provider::Whose;
+use common::traces::Traces;
+use http_body_util::{BodyExt, Empty, Full};
+use lianlu::{
+    Conventions, HeaderCapture, KeyValue, KnownMethods, OptIn, ServerLayer, Side, TraceLayer,
+    TraceOptions,
+};
+use opentelemetry_sdk::trace::{Sampler, SpanData};
+use tonic::transport::server::TcpConnectInfo;
+use tower::{Layer, ServiceExt, service_fn};
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+/// What a call may differ in.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    path: &'static str,
+    authority: Option<&'static str>,
+    scheme: &'static str,
+    host: Option<&'static str>,
+    peer: Option<&'static str>,
+    /// A gRPC status, or 0.
+    code: u8,
+    caller: Option<&'static str>,
+    tenant: Option<&'static str>,
+    asked: bool,
+    is_http: bool,
+    parent: &'static str,
+}
+
+const PLAIN: Call = Call {
+    path: "/shop.Orders/Get",
+    authority: Some("shop.example:8080"),
+    scheme: "http",
+    host: None,
+    peer: Some("10.0.0.7:51234"),
+    code: 0,
+    caller: None,
+    tenant: None,
+    asked: false,
+    is_http: false,
+    parent: SAMPLED,
+};
+
+/// Each differs from the first, or from its neighbour, in one thing.
+fn calls() -> Vec<Call> {
+    let but = |change: &dyn Fn(&mut Call)| {
+        let mut call = PLAIN;
+        change(&mut call);
+        call
+    };
+    vec![
+        PLAIN,
+        but(&|call| call.path = "/shop.Orders/Put"),
+        but(&|call| call.path = "/shop.Orders/Get/more"),
+        but(&|call| call.path = "/"),
+        but(&|call| call.authority = Some("shop.example:8081")),
+        but(&|call| call.authority = Some("shop.example")),
+        but(&|call| {
+            call.authority = Some("shop.example");
+            call.scheme = "https";
+        }),
+        but(&|call| call.authority = Some("[::1]:8080")),
+        but(&|call| call.authority = None),
+        but(&|call| {
+            call.authority = None;
+            call.host = Some("shop.example:8080");
+        }),
+        but(&|call| call.host = Some("other.example:8080")),
+        but(&|call| call.peer = None),
+        but(&|call| call.peer = Some("10.0.0.7:51235")),
+        but(&|call| call.peer = Some("10.0.0.8:51234")),
+        but(&|call| call.peer = Some("0.0.0.0:0")),
+        but(&|call| call.peer = Some("[::1]:51234")),
+        but(&|call| call.peer = Some("[::2]:51234")),
+        but(&|call| call.code = 5),
+        but(&|call| call.code = 13),
+        but(&|call| call.caller = Some("cart")),
+        but(&|call| call.caller = Some("stock")),
+        but(&|call| call.tenant = Some("acme")),
+        but(&|call| call.tenant = Some("emca")),
+        but(&|call| call.asked = true),
+        but(&|call| call.is_http = true),
+        but(&|call| {
+            call.is_http = true;
+            call.path = "/orders/7?q=1";
+        }),
+        but(&|call| call.parent = UNSAMPLED),
+        but(&|call| call.parent = ""),
+    ]
+}
+
+impl Call {
+    fn request(self) -> Request<Empty<bytes::Bytes>> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        let uri = match self.authority {
+            Some(authority) => format!("{}://{authority}{}", self.scheme, self.path),
+            None => self.path.to_owned(),
+        };
+        *request.uri_mut() = uri.parse().unwrap();
+        let kind = if self.is_http {
+            "application/json"
+        } else {
+            "application/grpc"
+        };
+        let headers = request.headers_mut();
+        for (name, value) in [
+            ("content-type", Some(kind)),
+            ("host", self.host),
+            ("x-md-service-name", self.caller),
+            ("x-tenant", self.tenant),
+            ("traceparent", Some(self.parent).filter(|it| !it.is_empty())),
+        ] {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        let peer: Option<SocketAddr> = self.peer.map(|peer| peer.parse().unwrap());
+        request.extensions_mut().insert(TcpConnectInfo {
+            local_addr: Some(SocketAddr::from(([10, 0, 0, 2], 8080))),
+            remote_addr: peer,
+        });
+        if self.asked {
+            let asked = TraceOptions::new()
+                .with_name("asked")
+                .with_attribute(KeyValue::new("asked", true));
+            request.extensions_mut().insert(asked);
+        }
+        request
+    }
+
+    async fn send<K: Side>(self, layer: &TraceLayer<K>) {
+        let service = service_fn(async |_: Request<Empty<bytes::Bytes>>| {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", HeaderValue::from(u16::from(self.code)));
+            let body = Full::new(bytes::Bytes::from_static(b"\0\0\0\0\x02\n\0"));
+            let body = body.with_trailers(std::future::ready(Some(Ok::<_, Infallible>(trailers))));
+            let mut response = Response::new(body);
+            if self.is_http {
+                *response.status_mut() = StatusCode::NOT_FOUND;
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let response = layer.layer(service).oneshot(self.request()).await.unwrap();
+        net::read(response).await.unwrap();
+    }
+}
+
+/// Spans and series of all calls, each several times and next to each other one.
+async fn seen<K: Side>(
+    whose: Whose,
+    made: impl Fn(&Traces) -> TraceLayer<K>,
+) -> (Vec<Plain>, Vec<String>) {
+    let calls = calls();
+    let traces = Traces::of(whose, Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
+    let metrics = Metrics::default();
+    let layer = made(&traces);
+    // As two routes of a service, or two of its ports, may have: what they know is not each other's.
+    let other = layer
+        .clone()
+        .with_known_methods(KnownMethods::new(["a.B/C"]));
+    let measured = layer
+        .clone()
+        .with_meter_provider(metrics.provider.clone())
+        .with_active_requests();
+    for _ in 0..2 {
+        for (at, call) in calls.iter().enumerate() {
+            for layer in [&layer, &other, &measured] {
+                call.send(layer).await;
+                calls[at * 7 % calls.len()].send(layer).await;
+                PLAIN.send(layer).await;
+                call.send(layer).await;
+            }
+        }
+    }
+    let spans = traces.finished();
+    assert_eq!(traces.open(), 0);
+    let mut spans: Vec<&SpanData> = spans.iter().collect();
+    // Calls come one after the other.
+    spans.sort_by_key(|span| span.start_time);
+    let plain = spans.iter().map(|span| Plain::of(span, &[])).collect();
+    let series = metrics.all().into_iter();
+    let series = series.map(|series| format!("{} {} {}", series.name, series.line(), series.count));
+    (plain, series.collect())
+}
+
+async fn same_of<K: Side>(made: impl Fn(&Traces) -> TraceLayer<K>) {
+    let (ours, our_series) = seen(Whose::Ours, &made).await;
+    let (others, other_series) = seen(Whose::Sdk, &made).await;
+    assert_eq!(ours.len(), others.len());
+    for (at, (ours, others)) in ours.iter().zip(&others).enumerate() {
+        assert_eq!(ours, others, "call {at}");
+    }
+    assert!(!our_series.is_empty());
+    assert_eq!(our_series, other_series);
+}
+
+async fn same(told: impl Fn(ServerLayer) -> ServerLayer) {
+    same_of(|traces| told(traces.server())).await;
+}
+
+#[tokio::test]
+async fn by_a_layer_that_is_told_nothing() {
+    same(|layer| layer).await;
+}
+
+#[tokio::test]
+async fn by_clients() {
+    same_of(Traces::client).await;
+    same_of(|traces| traces.client().with_target("http://shop.example:9000")).await;
+    same_of(|traces| traces.client().with_rpc_conventions(Conventions::Both)).await;
+}
+
+#[tokio::test]
+async fn by_layers_that_are_told_more() {
+    same(|layer| layer.with_known_methods(KnownMethods::new(["shop.Orders/Get"]))).await;
+    same(|layer| layer.with_rpc_conventions(Conventions::Both)).await;
+    same(|layer| layer.with_rpc_conventions(Conventions::Old)).await;
+    same(|layer| {
+        let layer = layer.with_opt_in(OptIn::NetworkLocal);
+        layer.with_opt_in(OptIn::NetworkTransport)
+    })
+    .await;
+    same(|layer| layer.with_opt_in(OptIn::ServerAddressOnMetrics)).await;
+    same(|layer| {
+        let captured = HeaderCapture::new().allow("x-tenant");
+        layer.with_captured_request_headers(captured)
+    })
+    .await;
+    same(|layer| layer.with_attributes(|head| vec![KeyValue::new("path", head.path().to_owned())]))
+        .await;
+}
