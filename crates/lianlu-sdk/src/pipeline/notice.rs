@@ -18,6 +18,12 @@ pub enum Notice {
         /// Spans lost in between.
         lost: u64,
     },
+    /// The collector has taken everything and has something to say all the same; said again when it says
+    /// something else.
+    CollectorWarns {
+        /// Its words.
+        message: String,
+    },
     /// Spans are being lost: more end than the exporter takes.
     QueueFull {
         /// The queue's size.
@@ -41,6 +47,9 @@ impl fmt::Display for Notice {
             ),
             Self::ExportRecovered { lost } => {
                 write!(f, "the exporter works again, {lost} span(s) lost meanwhile")
+            }
+            Self::CollectorWarns { message } => {
+                write!(f, "the collector took the spans and says: {message}")
             }
             Self::QueueFull { queue_size } => write!(
                 f,

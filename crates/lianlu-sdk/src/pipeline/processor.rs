@@ -261,6 +261,30 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_is_said_once_and_loses_nothing() {
+        let mut calls = 0;
+        let (provider, handle, notices) = pipeline(Limits::default(), move |_| {
+            calls += 1;
+            Err(Failure::new(
+                0,
+                if calls < 3 { "slow down" } else { "slower" },
+            ))
+        });
+        for _ in 0..3 {
+            spans(&provider, 1);
+            handle.flush(LONG).unwrap();
+        }
+        assert_eq!(assert_identity(&handle).exported, 3);
+        let said = |message: &str| Notice::CollectorWarns {
+            message: message.to_owned(),
+        };
+        assert_eq!(
+            *notices.lock().unwrap(),
+            [said("slow down"), said("slower")]
+        );
+    }
+
+    #[test]
     fn an_exporter_that_panics_loses_one_batch() {
         let mut calls = 0;
         let (provider, handle, _) = pipeline(Limits::default(), move |_| {

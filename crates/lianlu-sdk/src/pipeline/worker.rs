@@ -32,7 +32,11 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
             shared.taken(&batch);
             let result = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch)));
             let lost = match result {
-                Ok(Ok(()) | Err(Failure { lost: 0, .. })) => None,
+                Ok(Ok(())) => None,
+                Ok(Err(Failure { lost: 0, reason })) => {
+                    losses.warn(shared, reason);
+                    None
+                }
                 Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
                 Err(panic) => Some((batch.len() as u64, panic_text(&*panic), true)),
             };
@@ -58,23 +62,35 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
     quietly(|| drop(exporter));
 }
 
-/// Losses in a row, said when they begin and when they are over.
+/// What the listener is told of an exporter.
 #[derive(Default)]
-struct Losses(u64);
+struct Losses {
+    /// Losses in a row, said when they begin and when they are over.
+    in_a_row: u64,
+    /// What the collector has warned of last.
+    warning: String,
+}
 
 impl Losses {
+    fn warn(&mut self, shared: &Shared, message: String) {
+        if self.warning != message {
+            self.warning.clone_from(&message);
+            shared.announce(&Notice::CollectorWarns { message });
+        }
+    }
+
     fn note(&mut self, shared: &Shared, lost: Option<&(u64, String, bool)>) {
         match lost {
             Some((lost, reason, _)) => {
-                if self.0 == 0 {
+                if self.in_a_row == 0 {
                     shared.announce(&Notice::ExportFailing {
                         reason: reason.clone(),
                     });
                 }
-                self.0 += lost;
+                self.in_a_row += lost;
             }
-            None if self.0 > 0 => {
-                let lost = std::mem::take(&mut self.0);
+            None if self.in_a_row > 0 => {
+                let lost = std::mem::take(&mut self.in_a_row);
                 shared.announce(&Notice::ExportRecovered { lost });
             }
             None => {}

@@ -197,8 +197,6 @@ pub struct Environment {
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
-    // `opentelemetry_sdk` has no such limit.
-    #[allow(dead_code)]
     value_length: Option<usize>,
     output: Output,
 }

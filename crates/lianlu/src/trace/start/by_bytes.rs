@@ -1,0 +1,182 @@
+//! The short way to a span, over a provider of lianlu's own.
+
+use std::net::SocketAddr;
+
+use lianlu_sdk::Tracer;
+use lianlu_sdk::direct::{Begun, ParentSpan};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanKind, TraceContextExt, TraceState};
+
+use super::New;
+use super::parent::{Parent, unsampled_span};
+use crate::conventions::description::Description;
+use crate::conventions::familiar::{self, Familiar};
+use crate::conventions::sink::Labels;
+use crate::conventions::{Described, Protocol};
+use crate::propagation::CallerService;
+use crate::trace::call::{CallBox, Lists};
+use crate::trace::direct::Ending;
+use crate::trace::peer::peer;
+use crate::trace::scope::Scope;
+
+impl<'a> New<'a> {
+    /// The short way: what nobody records is not described, and what is recorded is described in bytes.
+    #[inline]
+    pub(super) fn start_direct(&mut self, tracer: &Tracer, parent: &mut Parent) -> Scope {
+        let Some(begun) = self.begin(tracer, parent) else {
+            return self.start_by_api(parent);
+        };
+        let base = parent.base(false);
+        match begun {
+            Begun::Recording(span) => {
+                let mut room = CallBox::empty();
+                let Lists { labels, ending, .. } = room.lists();
+                let ending = ending.get_or_insert_default();
+                let (described, named) = self.describe_direct(&base, ending, labels);
+                ending.name = described.name;
+                ending.start = (ending.attributes.len(), ending.count);
+                let context = base.with_span(span);
+                if let Some(hook) = &self.options.hooks.on_request {
+                    hook(&self.head, &context.span());
+                }
+                self.enter(context, described.carried, named, (true, true), None, room)
+            }
+            Begun::NotRecorded(span) => {
+                let context = base.with_remote_span_context(span);
+                let options = self.options;
+                // A client's call also keeps the context for the request's body.
+                if self.meters.is_none()
+                    && self.kind == SpanKind::Server
+                    && !options.response_headers.is_any()
+                    && !options.exceptions.are_logged()
+                {
+                    return Scope::untraced(context);
+                }
+                let mut room = CallBox::empty();
+                let labels = &mut room.lists().labels;
+                let (described, named) = self.describe_unrecorded(&base, labels);
+                self.enter(
+                    context,
+                    described.carried,
+                    named,
+                    (false, false),
+                    None,
+                    room,
+                )
+            }
+        }
+    }
+
+    /// As [`describe`](Self::describe), and faster where it was done before.
+    #[inline]
+    fn describe_direct(
+        &mut self,
+        base: &Context,
+        ending: &mut Ending,
+        labels: &mut Labels,
+    ) -> (Described, bool) {
+        let Some(familiar) = self.familiar(base) else {
+            return self.describe(base, Description::Bytes(ending), labels);
+        };
+        if let Some(described) = familiar::recall(familiar, Some(&mut *ending)) {
+            return (described, false);
+        }
+        let described = self.describe(base, Description::Bytes(ending), labels);
+        familiar::remember(familiar, &described.0, Some(ending));
+        described
+    }
+
+    /// The same for a call that only the metrics know of.
+    #[inline]
+    fn describe_unrecorded(&mut self, base: &Context, labels: &mut Labels) -> (Described, bool) {
+        let familiar = self.familiar(base);
+        if let Some(familiar) = familiar
+            && let Some(described) = familiar::recall(familiar, None)
+        {
+            return (described, false);
+        }
+        let described = self.describe(base, Description::Nothing, labels);
+        if let Some(familiar) = familiar {
+            familiar::remember(familiar, &described.0, None);
+        }
+        described
+    }
+
+    /// What tells the call from others, if nothing else does.
+    #[inline]
+    fn familiar(&self, base: &Context) -> Option<Familiar<'a>> {
+        let is_plain = self.protocol == Protocol::Grpc
+            && self.kind == SpanKind::Server
+            && self.asked.is_none()
+            && self.options.are_plain()
+            && base.get::<CallerService>().is_none();
+        if !is_plain {
+            return None;
+        }
+        let peer = match peer(&self.head) {
+            None => 0,
+            Some(SocketAddr::V4(peer)) => {
+                1 << 63 | u64::from(peer.ip().to_bits()) << 16 | u64::from(peer.port())
+            }
+            Some(SocketAddr::V6(_)) => return None,
+        };
+        let authority = self.head.uri().authority();
+        Some(Familiar {
+            layer: self.options.id,
+            path: self.head.path(),
+            authority: match authority {
+                Some(authority) => authority.as_str(),
+                None => self.scan.host().unwrap_or_default(),
+            },
+            peer,
+            is_measured: self.meters.is_some(),
+        })
+    }
+
+    /// Whether the call is recorded. `None` where that is for the API to tell.
+    #[inline]
+    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Option<Begun> {
+        if parent.base.is_telemetry_suppressed() {
+            return None;
+        }
+        if self.is_never_sampled() {
+            return Some(Begun::NotRecorded(unsampled_span(&parent.span())));
+        }
+        let (span, state) = match &mut parent.caller {
+            Some(caller) => {
+                let span = ParentSpan {
+                    trace_id: caller.trace_id,
+                    span_id: caller.span_id,
+                    flags: caller.flags,
+                    is_remote: true,
+                };
+                (Some(span), std::mem::take(&mut caller.state))
+            }
+            None if !parent.base.has_active_span() => (None, TraceState::NONE),
+            None => {
+                let span = parent.base.span();
+                let span = span.span_context();
+                if !span.is_valid() {
+                    return None;
+                }
+                let parent = ParentSpan {
+                    trace_id: span.trace_id(),
+                    span_id: span.span_id(),
+                    flags: span.trace_flags(),
+                    is_remote: span.is_remote(),
+                };
+                (Some(parent), span.trace_state().clone())
+            }
+        };
+        let link = parent.link.as_deref();
+        match tracer.begin(span, state, &self.kind, self.began.at, link) {
+            Ok(begun) => Some(begun),
+            Err(state) => {
+                if let Some(caller) = &mut parent.caller {
+                    caller.state = state;
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How a call begins: its parent, its description, its span.
+
+mod by_api;
+#[cfg(feature = "pipeline")]
+mod by_bytes;
+mod describe;
+mod parent;
+
+use std::sync::Arc;
+
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, StringValue, global};
+
+use super::call::{CallBox, NewCall};
+use super::clock::Began;
+use super::options::Options;
+use super::scope::Scope;
+use super::side::Side;
+use super::slices::Slices;
+use super::stream_end::StreamEnd;
+#[cfg(feature = "pipeline")]
+use crate::conventions::Dialect;
+use crate::conventions::{Carried, Protocol};
+use crate::grpc;
+use crate::metrics::{Measured, Meters};
+use crate::propagation::{self, HeaderInjector};
+use crate::request::RequestHead;
+use crate::scan::Scan;
+use crate::told::Told;
+use crate::trace_options::TraceOptions;
+use describe::route;
+use parent::Parent;
+
+/// Finds the parent, and starts the call unless a filter or the request says no.
+pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> Scope {
+    let is_server = K::KIND == SpanKind::Server;
+    let scan = Scan::of(head.headers());
+    let mut parent = if is_server {
+        Parent::of_server(options, &head, &scan)
+    } else {
+        Parent::new(Context::current())
+    };
+    let asked = TraceOptions::take(&mut parent.base, &head);
+    let told = if is_server {
+        Told::default()
+    } else {
+        Told::take(&mut parent.base, &head)
+    };
+    if asked.as_ref().is_some_and(TraceOptions::is_muted)
+        || options.filter.as_ref().is_some_and(|filter| !filter(&head))
+    {
+        return Scope::untraced(parent.context());
+    }
+    let protocol = if scan.content_type_begins(grpc::CONTENT_TYPE) {
+        Protocol::Grpc
+    } else {
+        Protocol::Http
+    };
+    let route = if is_server { route(&head) } else { None };
+    let stream_end = options.stream_end(&head, route.as_ref().map(StringValue::as_str));
+    let meters = options.meter.meters(&K::KIND);
+    let mut new = New {
+        kind: K::KIND,
+        options,
+        head,
+        scan: &scan,
+        protocol,
+        route,
+        stream_end,
+        meters,
+        asked,
+        told,
+        began: Began::now(),
+    };
+    #[cfg(feature = "pipeline")]
+    if let Some(direct) = options.tracer.find().direct.as_ref()
+        && options.settings.dialect == Dialect::OpenTelemetry
+        && !matches!(stream_end, StreamEnd::Sliced(_))
+    {
+        return new.start_direct(direct, &mut parent);
+    }
+    new.start_by_api(&mut parent)
+}
+
+/// A call that is to be traced.
+struct New<'a> {
+    kind: SpanKind,
+    options: &'a Arc<Options>,
+    head: RequestHead<'a>,
+    scan: &'a Scan<'a>,
+    protocol: Protocol,
+    route: Option<StringValue>,
+    stream_end: StreamEnd,
+    meters: Option<(u64, &'a Arc<Meters>)>,
+    asked: Option<TraceOptions>,
+    told: Told,
+    began: Began,
+}
+
+impl New<'_> {
+    fn is_never_sampled(&self) -> bool {
+        let filter = self.options.sampling_filter.as_ref();
+        filter.is_some_and(|filter| !filter(&self.head))
+    }
+
+    /// The call under way.
+    #[inline]
+    fn enter(
+        &mut self,
+        context: Context,
+        carried: Carried,
+        named: bool,
+        (recording, is_direct): (bool, bool),
+        slices: Option<Box<Slices>>,
+        mut room: CallBox,
+    ) -> Scope {
+        let (options, protocol) = (self.options, self.protocol);
+        let measured = self.meters.map(|meters| {
+            // None where active requests are not asked for, or the conventions have no such metric.
+            let active = std::mem::take(&mut room.lists().labels.active);
+            let active = Some(active).filter(|labels| !labels.is_empty());
+            Measured::start(meters, protocol, active, options.body_sizes)
+        });
+        room.fill(NewCall {
+            options: Arc::clone(options),
+            kind: self.kind.clone(),
+            protocol,
+            head: self.head,
+            scan: self.scan,
+            began: self.began,
+            recording,
+            is_direct,
+            carried,
+            measured,
+            stream_end: self.stream_end,
+            slices,
+            named,
+        });
+        Scope::traced(context, room)
+    }
+}
+
+/// Writes the context into a request's headers, or takes away what is there of one, if it must not
+/// leave.
+pub(super) fn inject(
+    options: &Options,
+    context: &Context,
+    may_propagate: bool,
+    headers: &mut http::HeaderMap,
+) {
+    if may_propagate {
+        options
+            .propagator
+            .inject_context(context, &mut HeaderInjector(headers));
+        return;
+    }
+    let mut remove = |propagator: &dyn TextMapPropagator| {
+        for field in propagator.fields() {
+            headers.remove(field);
+        }
+    };
+    if options.is_global_propagator {
+        // Its fields are those of today.
+        global::get_text_map_propagator(remove);
+    } else {
+        remove(&*options.propagator);
+    }
+    propagation::remove_formats(headers);
+}
