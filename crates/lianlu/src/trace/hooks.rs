@@ -57,6 +57,7 @@ type MetricAttributes = dyn Fn(&Outcome<'_>) -> Vec<KeyValue> + Send + Sync;
 type Classify = dyn Fn(&Outcome<'_>) -> bool + Send + Sync;
 type ErrorType = dyn Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
+#[cfg(feature = "pipeline")]
 impl Hooks {
     /// Whether nobody wants to hear how a call has ended, or to have a say in it.
     pub(super) fn are_silent_at_the_end(&self) -> bool {
