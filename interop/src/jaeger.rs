@@ -49,6 +49,13 @@ impl Jaeger {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with_strategies(peers: &Peers, strategies: Option<&Path>) -> Self {
+        // Between the choice of its ports and Jaeger's start somebody else may take one: then it ends at once.
+        (0..5)
+            .find_map(|_| Self::try_start(peers, strategies))
+            .expect("free ports for Jaeger")
+    }
+
+    fn try_start(peers: &Peers, strategies: Option<&Path>) -> Option<Self> {
         // All are bound at once, so that none is given twice.
         let listeners: Vec<_> = (0..13)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
@@ -105,13 +112,18 @@ impl Jaeger {
             command.env(unused, next().to_string());
         }
         drop((listeners, sockets));
-        let jaeger = Self {
-            _process: Process::start(&mut command),
+        let mut process = Process::start(&mut command);
+        let health = format!("http://127.0.0.1:{}/status", ports.health);
+        let is_ready = poll("Jaeger to be ready", || {
+            if process.has_ended() {
+                return Some(false);
+            }
+            ureq::get(&health).call().ok().map(|_| true)
+        });
+        is_ready.then_some(Self {
+            _process: process,
             ports,
-        };
-        let health = format!("http://127.0.0.1:{}/status", jaeger.ports.health);
-        poll("Jaeger to be ready", || ureq::get(&health).call().ok());
-        jaeger
+        })
     }
 
     /// `http://…` of OTLP over gRPC.

@@ -29,6 +29,11 @@ impl Process {
         Self { child }
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Reads standard output up to a line that begins with `prefix`, and returns the line's rest.
     /// Output beyond that line is read and thrown away.
     ///
