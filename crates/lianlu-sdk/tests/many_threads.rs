@@ -176,6 +176,32 @@ fn handed_from_thread_to_thread() {
     assert_eq!(ids.0.lock().unwrap().len(), THREADS / 2 * SPANS);
 }
 
+/// A thread is gone, and so is its place in the registry, before the spans that it started have ended.
+#[test]
+fn open_when_their_thread_is_gone() {
+    let (provider, ids) = provider();
+    let handle = provider.handle();
+    let tracer = provider.tracer("test");
+    let start = move || -> Vec<_> {
+        let start = |_| tracer.start_with_context("span", &Context::new());
+        (0..10).map(start).collect()
+    };
+    let spans = std::thread::spawn(start).join().unwrap();
+    for _ in 0..2 {
+        handle.flush(PATIENCE).unwrap();
+        let counts = identity(&handle);
+        assert_eq!((counts.started, counts.open), (10, 10), "{counts}");
+    }
+    for mut span in spans {
+        span.set_attribute(KeyValue::new("at", "last"));
+        span.end();
+    }
+    handle.flush(PATIENCE).unwrap();
+    let counts = identity(&handle);
+    assert_eq!((counts.started, counts.open, counts.exported), (10, 0, 10));
+    assert_eq!(ids.0.lock().unwrap().len(), 10);
+}
+
 /// What there is no room for is lost, and counted: the identity holds then, too.
 #[test]
 fn when_there_is_no_room() {

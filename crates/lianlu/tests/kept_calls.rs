@@ -252,6 +252,25 @@ async fn they_are_whole_and_leave_no_trace_elsewhere() {
     assert_eq!(described[0], described[1]);
 }
 
+/// Calls that are sampled are counted from their start on, and kept ones from their end.
+#[tokio::test]
+async fn beside_calls_that_are_sampled() {
+    let based = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let traces = Traces::keeping(based, keep());
+    let address = shop(traces.server()).await;
+    let open = traces.root("open");
+    assert!(open.span().span_context().is_sampled());
+    for kept in 1..=3 {
+        ask(address, "/no", Some(UNSAMPLED)).await;
+        ask(address, "/orders/7", Some(UNSAMPLED)).await;
+        let counts = counts(&traces);
+        assert_eq!((counts.started, counts.open), (1 + kept, 1), "{counts}");
+    }
+    open.span().end();
+    traces.all(4).await;
+    assert_eq!((counts(&traces).started, counts(&traces).exported), (4, 4));
+}
+
 /// In the context of a caller's span that nobody samples, a client's call is judged by itself.
 #[tokio::test]
 async fn clients_alone() {
