@@ -228,6 +228,51 @@ async fn by_a_layer_that_is_told_nothing() {
     same(|layer| layer).await;
 }
 
+/// More methods, and more layers, than there are places to remember them in.
+#[tokio::test]
+async fn by_more_than_are_remembered() {
+    const MANY: usize = 300;
+    let paths: Vec<&'static str> = (0..MANY)
+        .map(|at| &*format!("/shop.Orders/Get{at}").leak())
+        .collect();
+    let mut seen = Vec::new();
+    for whose in Whose::BOTH {
+        let traces = Traces::of(whose, Sampler::AlwaysOn);
+        let all = KnownMethods::new(paths.iter().map(|path| path.trim_start_matches('/')));
+        let layer = traces.server().with_known_methods(all);
+        for _ in 0..3 {
+            for path in &paths {
+                Call { path, ..PLAIN }.send(&layer).await;
+            }
+        }
+        // They know the method, or don't.
+        let layers: Vec<_> = (0..MANY)
+            .map(|at| {
+                let known = if at % 2 == 0 {
+                    "shop.Orders/Get"
+                } else {
+                    "a.B/C"
+                };
+                traces
+                    .server()
+                    .with_known_methods(KnownMethods::new([known]))
+            })
+            .collect();
+        for _ in 0..3 {
+            for layer in &layers {
+                PLAIN.send(layer).await;
+            }
+        }
+        let mut spans = traces.all(6 * MANY).await;
+        spans.sort_by_key(|span| span.start_time);
+        let plain = spans.iter().map(|span| Plain::of(span, &[]));
+        seen.push(plain.collect::<Vec<_>>());
+    }
+    for (at, (ours, others)) in seen[0].iter().zip(&seen[1]).enumerate() {
+        assert_eq!(ours, others, "call {at}");
+    }
+}
+
 #[tokio::test]
 async fn by_clients() {
     same_of(Traces::client).await;
