@@ -228,12 +228,15 @@ async fn by_a_layer_that_is_told_nothing() {
     same(|layer| layer).await;
 }
 
-/// More methods, and more layers, than there are places to remember them in.
+/// More methods, peers and layers than there are places to remember them in.
 #[tokio::test]
 async fn by_more_than_are_remembered() {
     const MANY: usize = 300;
     let paths: Vec<&'static str> = (0..MANY)
         .map(|at| &*format!("/shop.Orders/Get{at}").leak())
+        .collect();
+    let peers: Vec<&'static str> = (0..MANY)
+        .map(|at| &*format!("10.0.{}.{}:{}", at / 100, at % 100, 1000 + at).leak())
         .collect();
     let mut seen = Vec::new();
     for whose in Whose::BOTH {
@@ -243,6 +246,12 @@ async fn by_more_than_are_remembered() {
         for _ in 0..3 {
             for path in &paths {
                 Call { path, ..PLAIN }.send(&layer).await;
+            }
+        }
+        for _ in 0..3 {
+            for peer in &peers {
+                let peer = Some(*peer);
+                Call { peer, ..PLAIN }.send(&layer).await;
             }
         }
         // They know the method, or don't.
@@ -263,7 +272,7 @@ async fn by_more_than_are_remembered() {
                 PLAIN.send(layer).await;
             }
         }
-        let mut spans = traces.all(6 * MANY).await;
+        let mut spans = traces.all(9 * MANY).await;
         spans.sort_by_key(|span| span.start_time);
         let plain = spans.iter().map(|span| Plain::of(span, &[]));
         seen.push(plain.collect::<Vec<_>>());
