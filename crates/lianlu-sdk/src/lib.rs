@@ -77,6 +77,7 @@ mod quote;
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod roots;
 pub mod sampling;
+mod scopes;
 #[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
 mod value;
 #[cfg(feature = "zipkin")]

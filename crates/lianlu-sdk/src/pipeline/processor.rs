@@ -1,11 +1,11 @@
 //! The pipeline's end towards the SDK.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry::trace::Span as _;
-use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -15,9 +15,10 @@ use super::limits::Limits;
 use super::notice::{Listener, Notice, to_stderr};
 use super::shared::Shared;
 use super::worker;
-use crate::encode::{self, EncodedScope};
+use crate::encode;
 use crate::error::FlushError;
 use crate::export::Export;
+use crate::scopes::Scopes;
 
 /// How long [`SpanProcessor::force_flush`] waits, which has no time-out of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,12 +27,10 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_SCOPES: usize = 64;
 
 /// A span processor with a bounded queue and a thread of its own.
-///
 #[derive(Debug)]
 pub struct Processor {
     handle: Handle,
-    /// The scopes that were seen. They are few, and live as long as the program.
-    scopes: Mutex<Vec<(InstrumentationScope, Arc<EncodedScope>)>>,
+    scopes: Scopes<MOST_SCOPES>,
 }
 
 impl Processor {
@@ -41,10 +40,7 @@ impl Processor {
     ///
     /// When the system gives no thread.
     pub fn start<E: Export>(exporter: E, limits: Limits) -> io::Result<Self> {
-        Ok(Self {
-            handle: launch(exporter, limits, to_stderr())?,
-            scopes: Mutex::default(),
-        })
+        Self::announcing(exporter, limits, to_stderr())
     }
 
     /// As [`start`](Self::start), and losses are announced to `listener`, from whichever thread
@@ -58,22 +54,14 @@ impl Processor {
         limits: Limits,
         listener: impl Fn(&Notice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Ok(Self {
-            handle: launch(exporter, limits, Arc::new(listener))?,
-            scopes: Mutex::default(),
-        })
+        Self::announcing(exporter, limits, Arc::new(listener))
     }
 
-    fn scope(&self, scope: &InstrumentationScope) -> Arc<EncodedScope> {
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, encoded)) = scopes.iter().find(|(known, _)| known == scope) {
-            return Arc::clone(encoded);
-        }
-        let encoded = Arc::new(EncodedScope::new(scope));
-        if scopes.len() < MOST_SCOPES {
-            scopes.push((scope.clone(), Arc::clone(&encoded)));
-        }
-        encoded
+    fn announcing<E: Export>(exporter: E, limits: Limits, listener: Listener) -> io::Result<Self> {
+        Ok(Self {
+            handle: launch(exporter, limits, listener)?,
+            scopes: Scopes::default(),
+        })
     }
 
     /// Reaches this pipeline after the provider has taken the processor.
@@ -117,7 +105,7 @@ impl SpanProcessor for Processor {
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            let scope = self.scope(&span.instrumentation_scope);
+            let scope = self.scopes.encoded(&span.instrumentation_scope);
             let write = |out: &mut Vec<u8>| encode::span_data(out, &span);
             self.handle.shared.record(&scope, write);
         }
@@ -149,7 +137,7 @@ mod tests {
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
 
     const LONG: Duration = Duration::from_secs(20);
 

@@ -83,13 +83,6 @@ pub(super) struct Work {
     pub(super) stop: bool,
 }
 
-/// What became of a span that has ended.
-enum Taken {
-    Kept,
-    NoRoom,
-    Late,
-}
-
 impl Shared {
     pub(super) fn new(limits: Limits, listener: Listener) -> Self {
         let limits = limits.usable();
@@ -134,51 +127,50 @@ impl Shared {
     /// Takes a sampled span that has ended: `write` appends it as `0x12 len Span`.
     #[inline]
     pub(crate) fn record(&self, scope: &Arc<EncodedScope>, write: impl FnOnce(&mut Vec<u8>)) {
-        let taken = self.lanes.with(|lane| {
+        let is_full = self.lanes.with(|lane| {
             let mut state = lane.lock();
             state.totals.ended += 1;
             // Under the lock: the worker's last visit comes after the flag.
             if self.stopping.load(Ordering::Acquire) {
                 state.totals.after_shutdown += 1;
-                return Taken::Late;
+                return false;
             }
             if state.credit == 0 {
                 state.credit = self.ask_for_room();
                 if state.credit == 0 {
                     state.totals.queue_full += 1;
-                    return Taken::NoRoom;
+                    return true;
                 }
             }
             state.credit -= 1;
             let length = state.append(scope, write);
             if state.spans >= self.limits.batch_size || length >= LONGEST_RUN {
-                self.hand_over(&mut state)
-            } else {
-                Taken::Kept
+                return !self.hand_over(&mut state);
             }
+            false
         });
-        if let Taken::NoRoom = taken {
+        if is_full {
             self.say_full();
         }
     }
 
-    /// Gives a thread's runs to the worker. Its lane is locked, see [`next`](Self::next).
+    /// Gives a thread's runs to the worker, if there is room. The lane is locked, see [`next`](Self::next).
     #[cold]
-    fn hand_over(&self, state: &mut LaneState) -> Taken {
+    fn hand_over(&self, state: &mut LaneState) -> bool {
         let bytes: usize = state.runs.iter().map(|run| run.bytes.len()).sum();
         let before = self.ready_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes <= self.limits.queue_bytes {
             let runs = state.take(|| self.spare_buffer());
             self.lock().ready.extend(runs);
             self.work.notify_one();
-            return Taken::Kept;
+            return true;
         }
         self.ready_bytes.fetch_sub(bytes, Ordering::Relaxed);
         // Few spans, but large ones: these are the newest, and nobody may hold more.
         state.totals.queue_full += state.spans as u64;
         state.credit += state.spans;
         state.clear();
-        Taken::NoRoom
+        false
     }
 
     /// A portion of the room that is left; 0 if there is none.

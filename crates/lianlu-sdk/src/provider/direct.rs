@@ -46,9 +46,9 @@ pub struct Ending {
     pub attributes: Vec<u8>,
     /// How many there are.
     pub count: u32,
-    /// How many bytes and attributes of them stem from the call's start: what users set meanwhile stands
-    /// over those, and the others over it.
-    pub start: (usize, u32),
+    /// How many bytes of them stem from the call's start: what users set meanwhile stands over those, and the
+    /// others over it.
+    pub start_bytes: usize,
     /// Whether an attribute may be in there twice.
     pub repeats: bool,
     /// Whether there are some with keys of users' choice.
@@ -68,7 +68,7 @@ impl Ending {
         self.attributes.clear();
         self.attributes.shrink_to(LONG);
         self.count = 0;
-        self.start = (0, 0);
+        self.start_bytes = 0;
         self.repeats = false;
         self.has_users = false;
         self.status = Status::Unset;

@@ -1,19 +1,18 @@
 //! What a provider's tracers and spans share.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::ids::Ids;
 use super::keep::KeepIf;
 use super::strategy::Strategy;
-use crate::encode::EncodedScope;
 use crate::pipeline::{Handle, Shared};
+use crate::scopes::Scopes;
 
 /// Scopes that are encoded once; beyond, each tracer has its own.
 const MOST_SCOPES: usize = 256;
@@ -29,7 +28,7 @@ pub(crate) struct Inner {
     /// `None` where spans are made and go nowhere.
     pub(super) pipeline: Option<Arc<Shared>>,
     is_shut_down: AtomicBool,
-    scopes: Mutex<Vec<(InstrumentationScope, Arc<EncodedScope>)>>,
+    pub(super) scopes: Scopes<MOST_SCOPES>,
 }
 
 impl Inner {
@@ -51,21 +50,8 @@ impl Inner {
             keep,
             pipeline,
             is_shut_down: AtomicBool::new(false),
-            scopes: Mutex::default(),
+            scopes: Scopes::default(),
         }
-    }
-
-    /// The encoding of a scope. Tracers of equal scopes have the same one.
-    pub(super) fn scope(&self, scope: &InstrumentationScope) -> Arc<EncodedScope> {
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, encoded)) = scopes.iter().find(|(known, _)| known == scope) {
-            return Arc::clone(encoded);
-        }
-        let encoded = Arc::new(EncodedScope::new(scope));
-        if scopes.len() < MOST_SCOPES {
-            scopes.push((scope.clone(), Arc::clone(&encoded)));
-        }
-        encoded
     }
 
     pub(super) fn handle(&self) -> Handle {

@@ -135,7 +135,7 @@ fn merged(
 ) -> u32 {
     let (start, end) = ending
         .attributes
-        .split_at_checked(ending.start.0)
+        .split_at_checked(ending.start_bytes)
         .unwrap_or((&ending.attributes, &[]));
     let end = if is_early { &[] } else { end };
     let mut left = most;

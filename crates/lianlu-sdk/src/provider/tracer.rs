@@ -88,7 +88,7 @@ impl Tracer {
         Self {
             shared: Arc::new(TracerInner {
                 id: TRACERS.fetch_add(1, Ordering::Relaxed),
-                scope: provider.scope(scope),
+                scope: provider.scopes.encoded(scope),
                 provider,
             }),
             _owner: Arc::clone(owner),

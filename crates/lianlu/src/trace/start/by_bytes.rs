@@ -34,7 +34,7 @@ impl<'a> New<'a> {
                 let ending = ending.get_or_insert_default();
                 let (described, named) = self.describe_direct(&base, ending, labels);
                 ending.name = described.name;
-                ending.start = (ending.attributes.len(), ending.count);
+                ending.start_bytes = ending.attributes.len();
                 let context = base.with_span(span);
                 if let Some(hook) = &self.options.hooks.on_request {
                     hook(&self.head, &context.span());
