@@ -1,16 +1,19 @@
 //! What an exporter is to the pipeline.
 
+use std::time::Duration;
+
 use crate::batch::Batch;
 
 /// Takes finished spans out of the process. Runs on the pipeline's own thread, one call at a time,
 /// and may block there for as long as its own time-out allows.
 pub trait Export: Send + 'static {
-    /// Delivers a batch. What could not be delivered is given up and counted.
+    /// Delivers a batch, in one attempt.
     ///
     /// # Errors
     ///
-    /// How many of the batch's spans were lost, and why. None lost is a warning: what the collector has to
-    /// say about spans that it took.
+    /// [`Failure::temporary`] where nothing was taken and the same batch may be sent again: the pipeline does that,
+    /// with growing delays. [`Failure::new`] otherwise: how many of the batch's spans are lost, and why. None lost is
+    /// a warning: what the collector has to say about spans that it took.
     fn export(&mut self, batch: &Batch) -> Result<(), Failure>;
 
     /// Called when nothing waits, at intervals of the schedule delay: for exporters that hold
@@ -35,22 +38,50 @@ impl Export for Box<dyn Export> {
     }
 }
 
-/// Spans lost in one call of an exporter.
+/// How one call of an exporter failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{lost} span(s) lost: {reason}")]
+#[error("{reason}")]
+#[non_exhaustive]
 pub struct Failure {
-    /// How many of the batch.
+    /// How many spans of the batch are lost; 0 where it may be sent again.
     pub lost: usize,
     /// Why, for people.
     pub reason: String,
+    /// Set where the collector has taken nothing and the same batch may be sent again.
+    pub retry: Option<Retry>,
+}
+
+/// When a batch may be sent again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// Not before this time has passed, says the collector. The pipeline caps it.
+    pub after: Option<Duration>,
 }
 
 impl Failure {
-    /// `lost` spans of a batch are gone, for this reason.
+    /// `lost` spans of a batch are gone, for this reason. None lost is a warning.
     pub fn new(lost: usize, reason: impl Into<String>) -> Self {
         Self {
             lost,
             reason: reason.into(),
+            retry: None,
         }
+    }
+
+    /// Nothing was taken, for a reason that may pass: the pipeline keeps the batch and sends it again.
+    pub fn temporary(reason: impl Into<String>) -> Self {
+        Self {
+            lost: 0,
+            reason: reason.into(),
+            retry: Some(Retry::default()),
+        }
+    }
+
+    /// The collector has said when to come back.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.retry = Some(Retry { after: Some(delay) });
+        self
     }
 }

@@ -87,6 +87,6 @@ pub mod zipkin;
 pub use batch::{Batch, ScopeSpans};
 pub use endpoint::check_endpoint;
 pub use error::{FlushError, OptionError};
-pub use export::{Export, Failure};
+pub use export::{Export, Failure, Retry};
 pub use pipeline::{Drops, Handle, Limits, Notice, Processor, SpanCounts};
 pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

@@ -33,11 +33,18 @@ pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
             let result = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch)));
             let lost = match result {
                 Ok(Ok(())) => None,
-                Ok(Err(Failure { lost: 0, reason })) => {
+                Ok(Err(Failure {
+                    reason,
+                    retry: Some(_),
+                    ..
+                })) => Some((batch.len() as u64, reason, false)),
+                Ok(Err(Failure {
+                    lost: 0, reason, ..
+                })) => {
                     losses.warn(shared, reason);
                     None
                 }
-                Ok(Err(Failure { lost, reason })) => Some((lost as u64, reason, false)),
+                Ok(Err(Failure { lost, reason, .. })) => Some((lost as u64, reason, false)),
                 Err(panic) => Some((batch.len() as u64, panic_text(&*panic), true)),
             };
             losses.note(shared, lost.as_ref());
