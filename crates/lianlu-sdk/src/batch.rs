@@ -1,6 +1,7 @@
 //! Finished spans on their way out.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lianlu_wire::otlp::{self, Envelope, ReadError};
@@ -21,13 +22,29 @@ pub struct Batch {
 struct Scope {
     scope: Arc<EncodedScope>,
     /// Runs of `0x12 len Span`.
-    runs: Vec<Vec<u8>>,
+    runs: Vec<Slice>,
     spans: usize,
 }
 
 impl Scope {
     fn bytes(&self) -> usize {
-        self.runs.iter().map(Vec::len).sum()
+        self.runs.iter().map(|run| run.bytes().len()).sum()
+    }
+}
+
+/// A part of a buffer that several destinations may share.
+pub(crate) struct Slice {
+    buffer: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Slice {
+    pub(crate) fn new(buffer: Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        Self { buffer, range }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -41,9 +58,10 @@ impl Batch {
     }
 
     /// Adds a run of `spans` spans.
-    pub(crate) fn push(&mut self, scope: &Arc<EncodedScope>, run: Vec<u8>, spans: usize) {
+    pub(crate) fn push(&mut self, scope: &Arc<EncodedScope>, run: Slice, spans: usize) {
         self.spans += spans;
-        let same = |known: &&mut Scope| Arc::ptr_eq(&known.scope, scope) || known.scope == *scope;
+        let same =
+            |known: &&mut Scope| Arc::ptr_eq(&known.scope, scope) || known.scope.is_same(scope);
         if let Some(known) = self.scopes.iter_mut().find(same) {
             known.runs.push(run);
             known.spans += spans;
@@ -96,14 +114,11 @@ impl Batch {
         }
     }
 
-    /// How many bytes the spans themselves have.
-    pub(crate) fn span_bytes(&self) -> usize {
-        self.scopes.iter().map(Scope::bytes).sum()
-    }
-
     fn scopes_len(&self) -> usize {
         let len = |scope: &Scope| {
-            let EncodedScope { bytes, schema_url } = &*scope.scope;
+            let EncodedScope {
+                bytes, schema_url, ..
+            } = &*scope.scope;
             Envelope::scope_spans_len(bytes, schema_url, scope.bytes())
         };
         self.scopes.iter().map(len).sum()
@@ -122,10 +137,12 @@ impl Batch {
         let envelope = self.envelope();
         envelope.put_start(out, self.scopes_len());
         for scope in &self.scopes {
-            let EncodedScope { bytes, schema_url } = &*scope.scope;
+            let EncodedScope {
+                bytes, schema_url, ..
+            } = &*scope.scope;
             Envelope::put_scope_start(out, bytes, schema_url, scope.bytes());
             for run in &scope.runs {
-                out.extend_from_slice(run);
+                out.extend_from_slice(run.bytes());
             }
             Envelope::put_scope_end(out, schema_url);
         }
@@ -133,8 +150,14 @@ impl Batch {
     }
 
     /// Gives the buffers back, to be used again.
-    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
-        self.scopes.into_iter().flat_map(|scope| scope.runs)
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Arc<Vec<u8>>> {
+        let runs = self.scopes.into_iter().flat_map(|scope| scope.runs);
+        runs.map(|run| run.buffer)
+    }
+
+    /// Whether its spans come from there.
+    pub(crate) fn is_of(&self, resource: &Arc<EncodedResource>) -> bool {
+        Arc::ptr_eq(&self.resource, resource)
     }
 }
 
@@ -188,7 +211,7 @@ impl<'a> ScopeSpans<'a> {
 
     /// The spans, in runs of finished elements of `ScopeSpans.spans`: `0x12 length Span` again and again.
     pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.0.runs.iter().map(Vec::as_slice)
+        self.0.runs.iter().map(Slice::bytes)
     }
 
     /// The spans, read one by one.

@@ -1,6 +1,6 @@
 //! OpenTelemetry's types as OTLP bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lianlu_wire::otlp::{
@@ -14,7 +14,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
 /// A resource, encoded once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct EncodedResource {
     pub(crate) bytes: Vec<u8>,
     pub(crate) schema_url: String,
@@ -36,13 +36,28 @@ impl EncodedResource {
 }
 
 /// An instrumentation scope, encoded once.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct EncodedScope {
     pub(crate) bytes: Vec<u8>,
     pub(crate) schema_url: String,
+    /// Its number in the flight recorder's files, once it has one.
+    pub(crate) number: OnceLock<u16>,
 }
 
 impl EncodedScope {
+    /// One that was encoded elsewhere.
+    pub(crate) fn of(bytes: Vec<u8>, schema_url: String) -> Self {
+        Self {
+            bytes,
+            schema_url,
+            number: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.schema_url == other.schema_url
+    }
+
     pub(crate) fn new(scope: &InstrumentationScope) -> Self {
         let mut bytes = Vec::new();
         let version = scope.version().unwrap_or_default();
@@ -51,10 +66,7 @@ impl EncodedScope {
                 attribute(out, AttributeOf::Scope, key, value, usize::MAX);
             }
         });
-        Self {
-            bytes,
-            schema_url: scope.schema_url().unwrap_or_default().to_owned(),
-        }
+        Self::of(bytes, scope.schema_url().unwrap_or_default().to_owned())
     }
 }
 

@@ -54,11 +54,14 @@ mod tests {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The time was over first. What waits is still delivered later, unless the process ends.
-    #[error("not flushed in time, {waiting} span(s) still wait for the exporter")]
+    /// The time was over first. What waits is still delivered later, unless the process ends, and with a flight
+    /// recorder even then. After a shutdown only the recorder keeps it.
+    #[error("not flushed in time, {waiting} span(s) still wait for the exporter{}", because(reason.as_deref()))]
     Timeout {
         /// Spans that had ended and were not exported yet.
         waiting: u64,
+        /// Why the last attempt has failed, if one has.
+        reason: Option<String>,
     },
     /// The exporter gave up spans meanwhile.
     #[error("{lost} span(s) lost while flushing: {reason}")]
@@ -68,4 +71,20 @@ pub enum FlushError {
         /// The last reason.
         reason: String,
     },
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
+/// Why a [`TracerProvider`](crate::TracerProvider) was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The system gave no thread.
+    #[error("no thread for the exporter: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The flight recorder can't be used.
+    #[error(transparent)]
+    Recorder(#[from] crate::flight_recorder::RecorderError),
 }

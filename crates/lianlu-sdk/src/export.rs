@@ -16,6 +16,12 @@ pub trait Export: Send + 'static {
     /// a warning: what the collector has to say about spans that it took.
     fn export(&mut self, batch: &Batch) -> Result<(), Failure>;
 
+    /// Names the destination, without secrets: in counts, and for the flight recorder, which knows by it after a restart
+    /// what this destination has got already.
+    fn destination(&self) -> String {
+        String::new()
+    }
+
     /// Called when nothing waits, at intervals of the schedule delay: for exporters that hold
     /// something back themselves.
     fn idle(&mut self) {}
@@ -27,6 +33,10 @@ pub trait Export: Send + 'static {
 impl Export for Box<dyn Export> {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         (**self).export(batch)
+    }
+
+    fn destination(&self) -> String {
+        (**self).destination()
     }
 
     fn idle(&mut self) {

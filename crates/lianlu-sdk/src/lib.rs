@@ -48,6 +48,7 @@ mod encode;
 mod endpoint;
 mod error;
 mod export;
+mod flight_recorder;
 #[cfg(feature = "http-client")]
 mod http_client;
 #[cfg(feature = "jaeger")]
@@ -86,7 +87,10 @@ pub mod zipkin;
 
 pub use batch::{Batch, ScopeSpans};
 pub use endpoint::check_endpoint;
-pub use error::{FlushError, OptionError};
+pub use error::{BuildError, FlushError, OptionError};
 pub use export::{Export, Failure, Retry};
-pub use pipeline::{Drops, Handle, Limits, Notice, Processor, SpanCounts};
+pub use flight_recorder::{Durability, FlightRecorder, Found, RecorderError, WhenFull};
+pub use pipeline::{
+    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, SpanCounts,
+};
 pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

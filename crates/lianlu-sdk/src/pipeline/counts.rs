@@ -4,19 +4,40 @@ use std::fmt;
 
 /// Every sampled span that the pipeline has seen, by where it is now:
 /// `started = open + waiting + exported + dropped`.
+///
+/// With several destinations these are the counts of the one that is furthest behind; each has counts of its own, see
+/// [`Handle::destinations`](crate::Handle::destinations).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanCounts {
-    /// Started since the pipeline was installed.
+    /// Started since the pipeline was installed, and those that an earlier run has left in the flight recorder.
     pub started: u64,
     /// Started and not ended yet.
     pub open: u64,
-    /// Ended, and waiting for the exporter or on their way.
+    /// Ended, and waiting for the exporter or on their way. After a shutdown: left in the flight recorder, for the
+    /// next start.
     pub waiting: u64,
     /// Taken by the collector.
     pub exported: u64,
     /// Lost, by reason.
     pub dropped: Drops,
+    /// How many of the started ones come from an earlier run.
+    pub recovered: u64,
+    /// How many of the ended ones have been as safe as the flight recorder's
+    /// [`Durability`](crate::Durability) promises, those that have arrived among them. 0 without a recorder.
+    pub durable: u64,
+}
+
+/// Where the spans for one destination are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DestinationCounts {
+    /// What the exporter calls it.
+    pub name: String,
+    /// Where the spans are, seen from there.
+    pub counts: SpanCounts,
+    /// Why the last attempt has failed, if it has.
+    pub failing: Option<String>,
 }
 
 /// Lost spans, by reason.
@@ -28,8 +49,14 @@ pub struct Drops {
     /// The collector was not there, refused them (all, or those that it rejects in OTLP's partial success),
     /// or could not take them (a span too large for a UDP packet).
     pub export_failed: u64,
+    /// The collector did not take them until the shutdown's time was over, and there was no flight recorder to keep them.
+    pub given_up: u64,
     /// The exporter panicked.
     pub exporter_panicked: u64,
+    /// The flight recorder was full, and was told to drop the oldest.
+    pub recorder_full: u64,
+    /// The flight recorder's disk did not give them back.
+    pub recorder_failed: u64,
     /// They were open at the shutdown, or came after it.
     pub after_shutdown: u64,
 }
@@ -38,7 +65,21 @@ impl Drops {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.queue_full + self.export_failed + self.exporter_panicked + self.after_shutdown
+        self.by_reason().into_iter().map(|(_, count)| count).sum()
+    }
+
+    /// Each reason, as metrics and logs call it, with its count.
+    #[must_use]
+    pub fn by_reason(&self) -> [(&'static str, u64); 7] {
+        [
+            ("queue_full", self.queue_full),
+            ("export_failed", self.export_failed),
+            ("given_up", self.given_up),
+            ("exporter_panicked", self.exporter_panicked),
+            ("recorder_full", self.recorder_full),
+            ("recorder_failed", self.recorder_failed),
+            ("after_shutdown", self.after_shutdown),
+        ]
     }
 }
 
@@ -53,13 +94,9 @@ impl fmt::Display for SpanCounts {
             self.open,
             self.dropped.total()
         )?;
-        let reasons = [
-            ("queue full", self.dropped.queue_full),
-            ("export failed", self.dropped.export_failed),
-            ("exporter panicked", self.dropped.exporter_panicked),
-            ("after shutdown", self.dropped.after_shutdown),
-        ];
-        for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
+        let reasons = self.dropped.by_reason().into_iter();
+        for (reason, count) in reasons.filter(|(_, count)| *count > 0) {
+            let reason = reason.replace('_', " ");
             write!(f, "; {reason}: {count}")?;
         }
         Ok(())

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 
-use super::counts::SpanCounts;
+use super::counts::{DestinationCounts, SpanCounts};
+use super::health::Health;
 use super::limits::Limits;
 use super::shared::Shared;
+use crate::encode::EncodedResource;
 use crate::error::FlushError;
+use crate::flight_recorder::Found;
 
 /// Reaches a running pipeline. Cheap to clone.
 #[derive(Clone)]
@@ -21,8 +24,8 @@ impl Handle {
     /// The handle of a pipeline that never ran: nothing to flush, nothing counted.
     #[must_use]
     pub fn stopped() -> Self {
-        let shared = Shared::new(Limits::default(), Arc::new(|_| {}));
-        shared.stopped();
+        let shared = Shared::new(Limits::default(), Arc::new(|_| {}), &[]);
+        shared.stopped(0);
         Self {
             shared: Arc::new(shared),
         }
@@ -39,7 +42,7 @@ impl Handle {
     }
 
     pub(crate) fn set_resource(&self, resource: &Resource) {
-        self.shared.set_resource(resource);
+        self.shared.set_resource(EncodedResource::new(resource));
     }
 
     /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
@@ -52,8 +55,9 @@ impl Handle {
         self.shared.flush(timeout)
     }
 
-    /// Flushes, and stops the pipeline's thread. Spans that end later are dropped and counted. A
-    /// second call does nothing.
+    /// Flushes, and stops the pipeline's threads. What the collector has not taken when `timeout` is over is tried once
+    /// more, and then dropped and counted, or left in the flight recorder for the next start. So are spans that end
+    /// later dropped and counted. A second call does nothing.
     ///
     /// # Errors
     ///
@@ -66,6 +70,31 @@ impl Handle {
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
         self.shared.counts()
+    }
+
+    /// The same for each destination, in the order in which they were added.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<DestinationCounts> {
+        self.shared.destination_counts()
+    }
+
+    /// Whether spans arrive, for a readiness probe. Takes a lock or two and asks nobody.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::of(&self.shared)
+    }
+
+    /// What an earlier run had left in the flight recorder when this one began.
+    #[must_use]
+    pub fn found(&self) -> Found {
+        self.shared.found()
+    }
+
+    /// Calls that started while the flight recorder had no place for another open one: if the process had died, nobody
+    /// would have known of them.
+    #[must_use]
+    pub fn unnoted_calls(&self) -> u64 {
+        self.shared.unnoted()
     }
 }
 

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::run::Run;
 use crate::encode::EncodedScope;
+use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Writer};
+
+/// One large span is no reason to keep its memory.
+const LARGEST_SCRATCH: usize = 16 * 1024;
 
 /// A thread's own buffers. Nobody else touches them but the worker, now and then, so its lock is free.
 #[derive(Debug, Default)]
@@ -19,12 +22,36 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
     /// One for each scope that the thread has recorded in.
-    pub(super) runs: Vec<Run>,
+    runs: Vec<Growing>,
     /// How many spans the runs hold.
-    pub(super) spans: usize,
-    /// How many more the thread may add before it asks for room again.
+    in_memory: usize,
+    /// How many more the thread may add to them before it asks for room again.
     pub(super) credit: usize,
+    /// With a flight recorder: the segment that the thread writes to, what it has written to others, and how many
+    /// spans both are.
+    writer: Option<Writer>,
+    parts: Vec<Part>,
+    on_disk: usize,
+    /// Places for calls that start.
+    pub(super) slots: FreeSlots,
+    /// A span on its way to the segment.
+    scratch: Vec<u8>,
     pub(super) totals: LaneTotals,
+}
+
+/// A run that grows: spans of one scope, each as `0x12 len Span`.
+#[derive(Debug)]
+pub(super) struct Growing {
+    pub(super) scope: Arc<EncodedScope>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) spans: usize,
+}
+
+/// What a thread hands over.
+#[derive(Debug, Default)]
+pub(super) struct Handed {
+    pub(super) runs: Vec<Growing>,
+    pub(super) parts: Vec<Part>,
 }
 
 /// What only grows.
@@ -33,6 +60,8 @@ pub(super) struct LaneTotals {
     pub(super) ended: u64,
     pub(super) queue_full: u64,
     pub(super) after_shutdown: u64,
+    /// Written to a segment.
+    pub(super) recorded: u64,
 }
 
 impl LaneTotals {
@@ -40,6 +69,7 @@ impl LaneTotals {
         self.ended += other.ended;
         self.queue_full += other.queue_full;
         self.after_shutdown += other.after_shutdown;
+        self.recorded += other.recorded;
     }
 }
 
@@ -75,6 +105,11 @@ impl Lane {
 }
 
 impl LaneState {
+    /// How many spans wait here.
+    pub(super) fn spans(&self) -> usize {
+        self.in_memory + self.on_disk
+    }
+
     /// Appends a span to the run of its scope, and gives how many bytes that has then.
     #[inline]
     pub(super) fn append(
@@ -82,9 +117,9 @@ impl LaneState {
         scope: &Arc<EncodedScope>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        self.spans += 1;
+        self.in_memory += 1;
         // Few scopes, and mostly the same ones.
-        let same = |run: &&mut Run| Arc::ptr_eq(&run.scope, scope);
+        let same = |run: &&mut Growing| Arc::ptr_eq(&run.scope, scope);
         if let Some(run) = self.runs.iter_mut().find(same) {
             write(&mut run.bytes);
             run.spans += 1;
@@ -93,7 +128,7 @@ impl LaneState {
         let mut bytes = Vec::new();
         write(&mut bytes);
         let length = bytes.len();
-        self.runs.push(Run {
+        self.runs.push(Growing {
             scope: Arc::clone(scope),
             bytes,
             spans: 1,
@@ -101,24 +136,96 @@ impl LaneState {
         length
     }
 
-    /// Forgets all that waits.
-    pub(super) fn clear(&mut self) {
-        self.spans = 0;
+    /// Appends a span to the thread's segment, and gives how many bytes wait there; or the span, where there is no
+    /// segment for it.
+    pub(super) fn record(
+        &mut self,
+        recorder: &Recorder,
+        scope: &Arc<EncodedScope>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<usize, Vec<u8>> {
+        let mut span = std::mem::take(&mut self.scratch);
+        span.clear();
+        write(&mut span);
+        let number = recorder.scope(scope);
+        if number == NO_SCOPE || !self.write(recorder, number, &span) {
+            return Err(span);
+        }
+        self.keep_scratch(span);
+        self.on_disk += 1;
+        self.totals.recorded += 1;
+        Ok(self.writer.as_ref().map_or(0, Writer::bytes))
+    }
+
+    pub(super) fn keep_scratch(&mut self, mut scratch: Vec<u8>) {
+        scratch.clear();
+        scratch.shrink_to(LARGEST_SCRATCH);
+        self.scratch = scratch;
+    }
+
+    #[inline]
+    fn write(&mut self, recorder: &Recorder, scope: u16, span: &[u8]) -> bool {
+        if let Some(writer) = &mut self.writer
+            && writer.append(scope, span)
+        {
+            return true;
+        }
+        self.put_writer_back(recorder);
+        let writer = self.writer.insert(match recorder.take() {
+            Some(writer) => writer,
+            None => return false,
+        });
+        writer.append(scope, span)
+    }
+
+    /// Gives the segment away; what is in it is handed over with the rest.
+    #[cold]
+    fn put_writer_back(&mut self, recorder: &Recorder) {
+        if let Some(mut writer) = self.writer.take() {
+            self.parts.extend(writer.take());
+            recorder.give_back(writer);
+        }
+    }
+
+    /// The thread is gone, or has no need of its segment and its places for calls at the moment.
+    pub(super) fn rest(&mut self, recorder: &Recorder, is_gone: bool) {
+        let is_idle = self.writer.as_mut().is_some_and(Writer::was_idle);
+        if is_gone || is_idle {
+            self.put_writer_back(recorder);
+            recorder.take_back(&mut self.slots);
+        }
+    }
+
+    /// Forgets what waits in memory.
+    pub(super) fn clear(&mut self) -> usize {
         self.runs.clear();
+        std::mem::take(&mut self.in_memory)
+    }
+
+    pub(super) fn bytes_in_memory(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes.len()).sum()
     }
 
     /// Takes all that waits, and leaves buffers for what comes.
-    pub(super) fn take(&mut self, mut buffer: impl FnMut() -> Vec<u8>) -> Vec<Run> {
-        self.spans = 0;
-        // A scope that was not used since the last time is forgotten.
-        self.runs.retain(|run| run.spans > 0);
-        self.runs
-            .iter_mut()
-            .map(|run| Run {
+    pub(super) fn take(&mut self, mut buffer: impl FnMut() -> Vec<u8>) -> Handed {
+        if std::mem::take(&mut self.on_disk) > 0 {
+            let last = self.writer.as_mut().and_then(Writer::take);
+            self.parts.extend(last);
+        }
+        let mut handed = Handed {
+            parts: std::mem::take(&mut self.parts),
+            ..Handed::default()
+        };
+        if std::mem::take(&mut self.in_memory) > 0 {
+            // A scope that was not used since the last time is forgotten.
+            self.runs.retain(|run| run.spans > 0);
+            let take = |run: &mut Growing| Growing {
                 scope: Arc::clone(&run.scope),
                 bytes: std::mem::replace(&mut run.bytes, buffer()),
                 spans: std::mem::take(&mut run.spans),
-            })
-            .collect()
+            };
+            handed.runs = self.runs.iter_mut().map(take).collect();
+        }
+        handed
     }
 }

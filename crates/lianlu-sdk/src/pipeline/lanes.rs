@@ -91,15 +91,15 @@ impl Lanes {
         mine.len() - 1
     }
 
-    /// Visits every lane, and strikes off those whose threads have ended.
-    pub(super) fn visit(&self, mut each: impl FnMut(&Lane)) {
+    /// Visits every lane, and strikes off those whose threads have ended: `each` is told.
+    pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
         let mut retired_started = 0;
         registry.lanes.retain(|lane| {
             // Before the visit: what the thread has left is visited then.
             let is_left = Arc::strong_count(lane) == 1;
-            each(lane);
+            each(lane, is_left);
             if is_left {
                 retired.add(lane.lock().totals);
                 retired_started += lane.started();

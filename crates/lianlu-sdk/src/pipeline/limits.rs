@@ -17,6 +17,11 @@ pub struct Limits {
     pub batch_size: usize,
     /// Longest time that a span waits for its batch to fill.
     pub schedule_delay: Duration,
+    /// How long the pipeline waits before it sends a batch again that a collector has not taken. Each time half as
+    /// long again, up to [`retry_max`](Self::retry_max), and each a random time between half of that and one and a half.
+    pub retry_initial: Duration,
+    /// The longest of these times.
+    pub retry_max: Duration,
 }
 
 impl Default for Limits {
@@ -26,6 +31,8 @@ impl Default for Limits {
             queue_bytes: 64 * 1024 * 1024,
             batch_size: 512,
             schedule_delay: Duration::from_secs(1),
+            retry_initial: Duration::from_secs(1),
+            retry_max: Duration::from_secs(30),
         }
     }
 }
@@ -64,6 +71,8 @@ impl Limits {
             queue_bytes: self.queue_bytes,
             batch_size: self.batch_size.clamp(1, queue_size),
             schedule_delay: self.schedule_delay.clamp(SHORTEST, LONGEST),
+            retry_initial: self.retry_initial.clamp(SHORTEST, LONGEST),
+            retry_max: self.retry_max.clamp(SHORTEST, LONGEST),
         }
     }
 }

@@ -1,21 +1,28 @@
-//! The way of a finished span from the request's path to the exporter, and the thread that exports.
+//! The way of a finished span from the request's path to the exporters, and the threads that export.
 
+mod backoff;
 mod counts;
+mod destination;
 mod handle;
+mod health;
+mod item;
 mod lane;
 mod lanes;
+mod launch;
 mod limits;
 mod notice;
 mod processor;
+mod room;
 mod run;
 mod shared;
 mod worker;
 
-pub use counts::{Drops, SpanCounts};
+pub use counts::{DestinationCounts, Drops, SpanCounts};
 pub use handle::Handle;
+pub use health::Health;
+pub(crate) use launch::Launch;
 pub use limits::Limits;
 pub use notice::Notice;
 pub(crate) use notice::{Listener, to_stderr};
 pub use processor::Processor;
-pub(crate) use processor::launch;
 pub(crate) use shared::Shared;

@@ -4,12 +4,19 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::flight_recorder::Found;
+
 /// Something an operator should know, said once when it begins and once when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
     /// Spans are being lost: the exporter fails.
     ExportFailing {
+        /// The exporter's words.
+        reason: String,
+    },
+    /// The collector does not take spans. They wait, and nothing is lost yet.
+    ExportRetrying {
         /// The exporter's words.
         reason: String,
     },
@@ -29,6 +36,15 @@ pub enum Notice {
         /// The queue's size.
         queue_size: usize,
     },
+    /// The flight recorder can't write to the disk: spans wait in memory, and do not survive the process.
+    RecorderFailing {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The flight recorder writes again.
+    RecorderRecovered,
+    /// An earlier run of the service has left something in the flight recorder; it is exported now.
+    RecorderFound(Found),
     /// A remote sampler gets no strategy, and keeps the one it has.
     SamplingFailing {
         /// What went wrong.
@@ -45,6 +61,14 @@ impl fmt::Display for Notice {
                 f,
                 "spans are being lost, the exporter fails (said once, the guard has the count): {reason}"
             ),
+            Self::ExportRetrying { reason } => write!(
+                f,
+                "spans wait, the collector does not take them; nothing is lost as long as there is room (said once): \
+                 {reason}"
+            ),
+            Self::ExportRecovered { lost: 0 } => {
+                f.write_str("the exporter works again, nothing was lost")
+            }
             Self::ExportRecovered { lost } => {
                 write!(f, "the exporter works again, {lost} span(s) lost meanwhile")
             }
@@ -56,12 +80,48 @@ impl fmt::Display for Notice {
                 "spans are being lost, the queue of {queue_size} is full (said once, the guard has \
                  the count; OTEL_BSP_MAX_QUEUE_SIZE makes it larger)"
             ),
+            Self::RecorderFailing { reason } => write!(
+                f,
+                "the flight recorder is out of order, spans wait in memory (said once): {reason}"
+            ),
+            Self::RecorderRecovered => f.write_str("the flight recorder works again"),
+            Self::RecorderFound(found) => write!(
+                f,
+                "an earlier run has left {} span(s), {} of them of calls that were open when it ended{}",
+                found.spans,
+                found.unfinished,
+                Rest(found)
+            ),
             Self::SamplingFailing { reason } => write!(
                 f,
                 "no sampling strategy, the last one stays in use (said once): {reason}"
             ),
             Self::SamplingRecovered => f.write_str("sampling strategies arrive again"),
         }
+    }
+}
+
+/// What of a find is no good news.
+struct Rest<'a>(&'a Found);
+
+impl fmt::Display for Rest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Found {
+            damaged,
+            torn,
+            refused,
+            ..
+        } = self.0;
+        if damaged + torn > 0 {
+            write!(
+                f,
+                "; {damaged} damaged place(s) and {torn} torn file(s) passed over"
+            )?;
+        }
+        for reason in refused {
+            write!(f, "; left as it is: {reason}")?;
+        }
+        Ok(())
     }
 }
 

@@ -11,12 +11,11 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::handle::Handle;
+use super::launch::Launch;
 use super::limits::Limits;
 use super::notice::{Listener, Notice, to_stderr};
-use super::shared::Shared;
-use super::worker;
 use crate::encode;
-use crate::error::FlushError;
+use crate::error::{BuildError, FlushError};
 use crate::export::Export;
 use crate::scopes::Scopes;
 
@@ -58,8 +57,19 @@ impl Processor {
     }
 
     fn announcing<E: Export>(exporter: E, limits: Limits, listener: Listener) -> io::Result<Self> {
+        let launch = Launch {
+            exporters: vec![Box::new(exporter)],
+            limits,
+            listener,
+            resource: Arc::default(),
+            recorder: None,
+        };
+        let handle = launch.start().map_err(|error| match error {
+            BuildError::Thread(error) => error,
+            BuildError::Recorder(error) => io::Error::other(error),
+        })?;
         Ok(Self {
-            handle: launch(exporter, limits, listener)?,
+            handle,
             scopes: Scopes::default(),
         })
     }
@@ -69,22 +79,6 @@ impl Processor {
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
-}
-
-/// Starts a pipeline's thread.
-pub(crate) fn launch<E: Export>(
-    exporter: E,
-    limits: Limits,
-    listener: Listener,
-) -> io::Result<Handle> {
-    let shared = Arc::new(Shared::new(limits, listener));
-    let handle = Handle {
-        shared: Arc::clone(&shared),
-    };
-    std::thread::Builder::new()
-        .name("lianlu-export".to_owned())
-        .spawn(move || worker::run(&shared, exporter))?;
-    Ok(handle)
 }
 
 /// A processor that no provider has taken, or whose provider is gone, leaves no thread behind.
@@ -107,7 +101,7 @@ impl SpanProcessor for Processor {
         if span.span_context.is_sampled() {
             let scope = self.scopes.encoded(&span.instrumentation_scope);
             let write = |out: &mut Vec<u8>| encode::span_data(out, &span);
-            self.handle.shared.record(&scope, write);
+            self.handle.shared.record(&scope, None, write);
         }
     }
 
@@ -120,7 +114,7 @@ impl SpanProcessor for Processor {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.handle.shared.set_resource(resource);
+        self.handle.set_resource(resource);
     }
 }
 
@@ -307,7 +301,7 @@ mod tests {
         assert!(counts.dropped.queue_full >= 989, "{counts}");
         assert!(matches!(
             handle.flush(Duration::from_millis(50)),
-            Err(FlushError::Timeout { waiting }) if waiting > 0
+            Err(FlushError::Timeout { waiting, .. }) if waiting > 0
         ));
         drop(release);
         handle.flush(LONG).unwrap();

@@ -1,30 +1,57 @@
 //! Runs of finished spans, and the batches that they make.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lianlu_wire::otlp::Spans;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Slice};
 use crate::encode::{EncodedResource, EncodedScope};
 
-/// Finished spans of one scope, one after the other as `0x12 len Span`.
-#[derive(Debug)]
+/// Finished spans of one scope, one after the other as `0x12 len Span`. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Run {
-    pub(super) scope: Arc<EncodedScope>,
-    pub(super) bytes: Vec<u8>,
+    resource: Arc<EncodedResource>,
+    scope: Arc<EncodedScope>,
+    bytes: Arc<Vec<u8>>,
+    range: Range<usize>,
     pub(super) spans: usize,
 }
 
 impl Run {
+    pub(super) fn new(
+        resource: &Arc<EncodedResource>,
+        scope: Arc<EncodedScope>,
+        bytes: Vec<u8>,
+        spans: usize,
+    ) -> Self {
+        Self {
+            resource: Arc::clone(resource),
+            scope,
+            range: 0..bytes.len(),
+            bytes: Arc::new(bytes),
+            spans,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    pub(super) fn into_buffer(self) -> Arc<Vec<u8>> {
+        self.bytes
+    }
+
     /// Keeps the first `spans` and gives the others.
     fn split_off(&mut self, spans: usize) -> Self {
-        let at = self.lengths().take(spans).sum();
+        let at = self.range.start + self.lengths().take(spans).sum::<usize>();
         let rest = Self {
-            scope: Arc::clone(&self.scope),
-            bytes: self.bytes.split_off(at),
+            range: at..self.range.end,
             spans: self.spans - spans,
+            ..self.clone()
         };
+        self.range.end = at;
         self.spans = spans;
         rest
     }
@@ -41,23 +68,27 @@ impl Run {
 
     /// How many bytes each span has.
     fn lengths(&self) -> impl Iterator<Item = usize> {
-        Spans::new(&self.bytes).map_while(|span| Some(span.ok()?.framed.len()))
+        let bytes = self.bytes.get(self.range.clone()).unwrap_or_default();
+        Spans::new(bytes).map_while(|span| Some(span.ok()?.framed.len()))
     }
 }
 
-/// Takes from `runs` what fits into one batch of `most` spans and `most_bytes` bytes. A span that is larger
-/// goes alone.
+/// Takes from `runs` what fits into one batch of `most` spans and `most_bytes` bytes, of one resource. A span that is
+/// larger goes alone.
 pub(super) fn next_batch(
     runs: &mut VecDeque<Run>,
-    resource: &Arc<EncodedResource>,
     most: usize,
     most_bytes: usize,
 ) -> Option<Batch> {
-    let mut batch = Batch::new(Arc::clone(resource));
+    let mut batch = Batch::new(Arc::clone(&runs.front()?.resource));
     let mut bytes = 0;
     while let Some(mut run) = runs.pop_front() {
+        if !batch.is_of(&run.resource) {
+            runs.push_front(run);
+            break;
+        }
         let mut fits = run.spans.min(most - batch.len());
-        if bytes + run.bytes.len() > most_bytes {
+        if bytes + run.len() > most_bytes {
             fits = fits.min(run.spans_within(most_bytes - bytes));
             if batch.is_empty() {
                 fits = fits.max(1);
@@ -70,8 +101,9 @@ pub(super) fn next_batch(
         if fits == 0 {
             break;
         }
-        bytes += run.bytes.len();
-        batch.push(&run.scope, run.bytes, run.spans);
+        bytes += run.len();
+        let slice = Slice::new(run.bytes, run.range);
+        batch.push(&run.scope, slice, run.spans);
         if batch.len() >= most || bytes >= most_bytes {
             break;
         }
@@ -83,27 +115,21 @@ pub(super) fn next_batch(
 mod tests {
     use super::*;
     use opentelemetry::InstrumentationScope;
-    use opentelemetry_sdk::Resource;
 
-    fn run(scope: &Arc<EncodedScope>, sizes: &[usize]) -> Run {
+    fn run(scope: &Arc<EncodedScope>, resource: &Arc<EncodedResource>, sizes: &[usize]) -> Run {
         let mut bytes = Vec::new();
         for &size in sizes {
             bytes.push(0x12);
             lianlu_wire::otlp::put_varint(&mut bytes, size as u64);
             bytes.resize(bytes.len() + size, 0xff);
         }
-        Run {
-            scope: Arc::clone(scope),
-            bytes,
-            spans: sizes.len(),
-        }
+        Run::new(resource, Arc::clone(scope), bytes, sizes.len())
     }
 
     fn batches(runs: Vec<Run>, most: usize, most_bytes: usize) -> Vec<usize> {
-        let resource = EncodedResource::new(&Resource::builder_empty().build());
         let mut runs = VecDeque::from(runs);
         let mut lengths = Vec::new();
-        while let Some(batch) = next_batch(&mut runs, &resource, most, most_bytes) {
+        while let Some(batch) = next_batch(&mut runs, most, most_bytes) {
             let bytes: usize = batch
                 .scopes()
                 .flat_map(|scope| scope.runs().map(<[u8]>::len))
@@ -118,15 +144,32 @@ mod tests {
     #[test]
     fn runs_are_cut_where_a_batch_is_full() {
         let scope = Arc::new(EncodedScope::new(&InstrumentationScope::default()));
-        let runs = || vec![run(&scope, &[200; 5]), run(&scope, &[10; 4])];
+        let resource = Arc::default();
+        let run = |sizes: &[usize]| run(&scope, &resource, sizes);
+        let runs = || vec![run(&[200; 5]), run(&[10; 4])];
         assert_eq!(batches(runs(), 3, usize::MAX), [3, 3, 3]);
         assert_eq!(batches(runs(), 100, usize::MAX), [9]);
         // 203 bytes each, then 12.
         assert_eq!(batches(runs(), 100, 410), [2, 2, 5]);
         assert_eq!(
-            batches(vec![run(&scope, &[20_000, 5, 20_000])], 100, 100),
+            batches(vec![run(&[20_000, 5, 20_000])], 100, 100),
             [1, 1, 1]
         );
         assert_eq!(batches(Vec::new(), 10, 10), [0; 0]);
+    }
+
+    #[test]
+    fn a_batch_is_of_one_resource() {
+        let scope = Arc::new(EncodedScope::new(&InstrumentationScope::default()));
+        let other = Arc::new(EncodedResource {
+            schema_url: "other".to_owned(),
+            ..EncodedResource::default()
+        });
+        let (one, other) = (
+            run(&scope, &Arc::default(), &[10; 2]),
+            run(&scope, &other, &[10]),
+        );
+        let runs = vec![one.clone(), one.clone(), other.clone(), other, one];
+        assert_eq!(batches(runs, 100, usize::MAX), [4, 2, 2]);
     }
 }

@@ -1,116 +1,144 @@
-//! The state that the request's path, the worker and the handles share.
+//! The state that the request's path, the workers and the handles share.
 //!
 //! ```text
-//! thread ─► lane ──full──► ready ─► worker
-//! thread ─► lane ──time, flush, stop: the worker takes all ──┘
+//! thread ─► lane ──full──────────────────────────────► queue of each destination ─► its worker
+//! thread ─► lane ──time, flush, stop: a worker takes all ──┘
 //! ```
 //!
-//! A thread appends to its own [`Lane`](super::lane::Lane) and meets nobody. It hands a full batch over, which
-//! wakes the worker; what fills no batch the worker fetches itself, in time. Room is given out in portions, so that a
-//! thread asks for it once in many spans.
+//! A thread appends to its own [`Lane`](super::lane::Lane), which is in memory or, with a flight recorder, a file; it
+//! meets nobody. It hands a full batch over, which wakes the workers; what fills no batch a worker fetches itself, in
+//! time. Room in memory is given out in portions, so that a thread asks for it once in many spans.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use opentelemetry_sdk::Resource;
-
-use super::counts::{Drops, SpanCounts};
-use super::lane::LaneState;
+use super::counts::SpanCounts;
+use super::destination::Destination;
+use super::item::Item;
+use super::lane::{Handed, LaneState};
 use super::lanes::Lanes;
 use super::limits::Limits;
 use super::notice::{Listener, Notice};
+use super::room::Room;
 use super::run::Run;
-use crate::batch::Batch;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::error::FlushError;
+use crate::flight_recorder::{Found, Home, OldPart, Part, Recorder, Slot};
 
 /// A run that is longer is handed over, however few spans it has.
 const LONGEST_RUN: usize = 512 * 1024;
 
-/// Most spans that a thread gets room for at once.
-const LARGEST_PORTION: usize = 64;
+/// How long the last worker waits for the recorder's thread, which may be waiting for a disk.
+const RECORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Buffers that are kept to be used again, and the largest that is.
-const SPARE_BUFFERS: usize = 32;
-const LARGEST_SPARE: usize = 1024 * 1024;
+/// A time that does not come.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 pub(crate) struct Shared {
     pub(super) limits: Limits,
     pub(super) listener: Listener,
+    home: Home,
     resource: Mutex<Arc<EncodedResource>>,
     lanes: Lanes,
-    /// How many spans may wait besides those that do, or that a thread has room for.
-    room: AtomicUsize,
-    /// Bytes that were handed over and are not exported.
-    ready_bytes: AtomicUsize,
+    pub(super) room: Arc<Room>,
+    recorder: OnceLock<Arc<Recorder>>,
+    found: OnceLock<Found>,
     stopping: AtomicBool,
-    /// Whether the worker was told that room is getting scarce.
+    /// Whether a worker was told that room is getting scarce.
     pressed: AtomicBool,
     queue_full_said: AtomicBool,
-    spare: Mutex<Vec<Vec<u8>>>,
+    /// Spans of an earlier run.
+    recovered: AtomicU64,
     state: Mutex<State>,
-    /// The worker waits here for work.
+    /// The workers wait here for work.
     work: Condvar,
-    /// Flushes wait here for the worker.
+    /// Flushes wait here for the workers.
     done: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    ready: VecDeque<Run>,
+pub(super) struct State {
+    pub(super) destinations: Vec<Destination>,
     /// Set by `pressed`.
     is_pressed: bool,
-    /// Spans that the exporter has right now.
-    in_flight: u64,
     flush_asked: u64,
-    flush_done: u64,
-    exported: u64,
-    dropped: Drops,
-    last_failure: String,
-    stopping: bool,
+    /// The pipeline stops; at this time whatever still waits is given up.
+    stop_at: Option<Instant>,
     stopped: bool,
 }
 
-/// What the worker does next.
-pub(super) struct Work {
-    /// What is to be exported now.
-    pub(super) runs: VecDeque<Run>,
-    /// The flush that is done then.
+/// What a worker waits for.
+pub(super) struct Wait {
+    /// It then fetches what the lanes have.
+    pub(super) deadline: Instant,
+    /// The collector is left alone until then.
+    pub(super) retry_at: Option<Instant>,
+    /// It has something to send already.
+    pub(super) has_more: bool,
+    flush_seen: u64,
+    stop_seen: bool,
+}
+
+impl Wait {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            deadline: Instant::now() + limits.schedule_delay,
+            retry_at: None,
+            has_more: false,
+            flush_seen: 0,
+            stop_seen: false,
+        }
+    }
+}
+
+/// What it is woken for.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The queue has nothing.
+    pub(super) is_empty: bool,
+    /// The flush that is done when all is sent.
     pub(super) flush: Option<u64>,
-    pub(super) stop: bool,
+    /// Whether somebody has begun to wait for it.
+    pub(super) is_urgent: bool,
+    pub(super) stop_at: Option<Instant>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, listener: Listener) -> Self {
+    /// For these destinations, by name.
+    pub(super) fn new(limits: Limits, listener: Listener, destinations: &[String]) -> Self {
         let limits = limits.usable();
+        let destinations = destinations.iter().map(|name| Destination::new(name));
         Self {
             limits,
             listener,
-            resource: Mutex::new(EncodedResource::new(&Resource::builder_empty().build())),
+            home: Home::here(),
+            resource: Mutex::default(),
             lanes: Lanes::default(),
-            room: AtomicUsize::new(limits.queue_size),
-            ready_bytes: AtomicUsize::new(0),
+            room: Arc::new(Room::new(limits)),
+            recorder: OnceLock::new(),
+            found: OnceLock::new(),
             stopping: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
             queue_full_said: AtomicBool::new(false),
-            spare: Mutex::default(),
-            state: Mutex::default(),
+            recovered: AtomicU64::new(0),
+            state: Mutex::new(State {
+                destinations: destinations.collect(),
+                ..State::default()
+            }),
             work: Condvar::new(),
             done: Condvar::new(),
         }
     }
 
     /// Nothing that holds this lock can panic half-way, so a poisoned one is as good.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_resource(&self, resource: &Resource) {
-        let encoded = EncodedResource::new(resource);
-        *self.resource.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+    pub(super) fn set_resource(&self, resource: Arc<EncodedResource>) {
+        *self.resource.lock().unwrap_or_else(PoisonError::into_inner) = resource;
     }
 
     pub(super) fn resource(&self) -> Arc<EncodedResource> {
@@ -118,76 +146,187 @@ impl Shared {
         Arc::clone(&resource.unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Spans go to the disk from here on, and what an earlier run has left there goes out.
+    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, parts: Vec<OldPart>, found: Found) {
+        let _ = self.found.set(found);
+        let spans: usize = parts.iter().map(OldPart::spans).sum();
+        self.recovered.store(spans as u64, Ordering::Relaxed);
+        let _ = self.recorder.set(recorder);
+        let items = parts.into_iter().map(|part| Item::old(part, &self.room));
+        self.push(items);
+    }
+
     /// Counts a sampled span that starts.
     #[inline]
     pub(crate) fn count_started(&self) {
-        self.lanes.with(|lane| lane.count_started());
+        if !self.home.is_left() {
+            self.lanes.with(|lane| lane.count_started());
+        }
+    }
+
+    /// Notes a call that starts, for the case that the process does not live to see its end: the fields of a `Span`, and
+    /// its attributes.
+    pub(crate) fn note(
+        &self,
+        scope: &Arc<EncodedScope>,
+        head: &[u8],
+        attributes: &[u8],
+    ) -> Option<Slot> {
+        let recorder = self.recorder.get()?;
+        if self.home.is_left() || self.stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.lanes
+            .with(|lane| recorder.note(&mut lane.lock().slots, scope, head, attributes))
+    }
+
+    /// Whether calls are noted at all.
+    #[inline]
+    pub(crate) fn takes_notes(&self) -> bool {
+        self.recorder.get().is_some()
+    }
+
+    /// Adds a field to a call's note.
+    pub(crate) fn note_more(&self, slot: Slot, field: &[u8]) {
+        if let Some(recorder) = self.recorder.get()
+            && !self.home.is_left()
+        {
+            recorder.note_more(slot, field);
+        }
     }
 
     /// Takes a sampled span that has ended: `write` appends it as `0x12 len Span`.
     #[inline]
-    pub(crate) fn record(&self, scope: &Arc<EncodedScope>, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn record(
+        &self,
+        scope: &Arc<EncodedScope>,
+        slot: Option<Slot>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        // The locks of a child process may be held by threads that it does not have.
+        if self.home.is_left() {
+            return;
+        }
         let is_full = self.lanes.with(|lane| {
             let mut state = lane.lock();
             state.totals.ended += 1;
-            // Under the lock: the worker's last visit comes after the flag.
-            if self.stopping.load(Ordering::Acquire) {
-                state.totals.after_shutdown += 1;
-                return false;
+            let is_full = self.take(&mut state, scope, write);
+            // Afterwards: a process that dies in between leaves the span and its note, and readers take the span.
+            if let (Some(slot), Some(recorder)) = (slot, self.recorder.get()) {
+                recorder.release(&mut state.slots, slot);
             }
-            if state.credit == 0 {
-                state.credit = self.ask_for_room();
-                if state.credit == 0 {
-                    state.totals.queue_full += 1;
-                    return true;
-                }
-            }
-            state.credit -= 1;
-            let length = state.append(scope, write);
-            if state.spans >= self.limits.batch_size || length >= LONGEST_RUN {
-                return !self.hand_over(&mut state);
-            }
-            false
+            is_full
         });
         if is_full {
             self.say_full();
         }
     }
 
-    /// Gives a thread's runs to the worker, if there is room. The lane is locked, see [`next`](Self::next).
+    /// Whether there was no room for the span.
+    #[inline]
+    fn take(
+        &self,
+        state: &mut LaneState,
+        scope: &Arc<EncodedScope>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        // Under the lock: the last visit of a worker comes after the flag.
+        if self.stopping.load(Ordering::Acquire) {
+            state.totals.after_shutdown += 1;
+            return false;
+        }
+        let length = match self.recorder.get() {
+            None => self.keep(state, scope, write),
+            Some(recorder) => match state.record(recorder, scope, write) {
+                Ok(length) => Some(length),
+                Err(span) => {
+                    let length = self.keep(state, scope, |out| out.extend_from_slice(&span));
+                    state.keep_scratch(span);
+                    length
+                }
+            },
+        };
+        match length {
+            None => true,
+            Some(length) if state.spans() >= self.limits.batch_size || length >= LONGEST_RUN => {
+                !self.hand_over(state)
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Keeps a span in memory, and gives how long its run is then. `None` if there is no room.
+    #[inline]
+    fn keep(
+        &self,
+        state: &mut LaneState,
+        scope: &Arc<EncodedScope>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<usize> {
+        if state.credit == 0 {
+            state.credit = self.ask_for_room();
+            if state.credit == 0 {
+                state.totals.queue_full += 1;
+                return None;
+            }
+        }
+        state.credit -= 1;
+        Some(state.append(scope, write))
+    }
+
+    /// Gives a thread's spans to the workers, if there is room. The lane is locked, see [`next`](Self::next).
     #[cold]
     fn hand_over(&self, state: &mut LaneState) -> bool {
-        let bytes: usize = state.runs.iter().map(|run| run.bytes.len()).sum();
-        let before = self.ready_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes <= self.limits.queue_bytes {
-            let runs = state.take(|| self.spare_buffer());
-            self.lock().ready.extend(runs);
-            self.work.notify_one();
-            return true;
+        let has_room = self.room.admit(state.bytes_in_memory());
+        if !has_room {
+            // Few spans, but large ones: these are the newest, and nobody may hold more.
+            let spans = state.clear();
+            state.totals.queue_full += spans as u64;
+            state.credit += spans;
         }
-        self.ready_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        // Few spans, but large ones: these are the newest, and nobody may hold more.
-        state.totals.queue_full += state.spans as u64;
-        state.credit += state.spans;
-        state.clear();
-        false
+        let handed = state.take(|| self.room.buffer());
+        self.push(self.items(handed));
+        has_room
+    }
+
+    /// What a lane has handed over, as the destinations have it.
+    fn items(&self, handed: Handed) -> Vec<Item> {
+        let Handed { runs, parts } = handed;
+        let mut items = Vec::with_capacity(parts.len() + 1);
+        if let Some(recorder) = self.recorder.get() {
+            let part = |part| Item::part(part, recorder, &self.room);
+            items.extend(parts.into_iter().map(part));
+        }
+        if !runs.is_empty() {
+            let resource = self.resource();
+            let runs = runs
+                .into_iter()
+                .map(|run| Run::new(&resource, run.scope, run.bytes, run.spans));
+            items.push(Item::memory(runs.collect(), &self.room));
+        }
+        items
+    }
+
+    fn push(&self, items: impl IntoIterator<Item = Item>) {
+        let mut state = self.lock();
+        for item in items {
+            let item = Arc::new(item);
+            for (number, destination) in state.destinations.iter_mut().enumerate() {
+                destination.push(number, &item);
+            }
+        }
+        self.work.notify_all();
     }
 
     /// A portion of the room that is left; 0 if there is none.
     #[cold]
     fn ask_for_room(&self) -> usize {
-        let portion = (self.limits.queue_size / 64).clamp(1, LARGEST_PORTION);
-        let taken = self
-            .room
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
-                (room > 0).then(|| room - room.min(portion))
-            });
-        let room = taken.unwrap_or_default();
-        if room <= self.limits.queue_size / 2 && !self.pressed.swap(true, Ordering::Relaxed) {
+        let (portion, is_scarce) = self.room.ask();
+        if is_scarce && !self.pressed.swap(true, Ordering::Relaxed) {
             self.lock().is_pressed = true;
-            self.work.notify_one();
+            self.work.notify_all();
         }
-        room.min(portion)
+        portion
     }
 
     #[cold]
@@ -199,123 +338,127 @@ impl Shared {
         }
     }
 
-    fn spare_buffer(&self) -> Vec<u8> {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_default()
+    /// Whether spans are dropped for want of room.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue_full_said.load(Ordering::Relaxed)
     }
 
-    /// Takes the buffers of a batch that has been exported.
-    pub(super) fn recycle(&self, batch: Batch) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        for mut buffer in batch.into_buffers() {
-            if spare.len() < SPARE_BUFFERS && (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
-                buffer.clear();
-                spare.push(buffer);
-            }
-        }
-    }
-
-    /// Blocks the worker until there is something to do, or until `deadline`: then, at a flush and at the
-    /// stop it gets all that waits.
-    pub(super) fn next(&self, deadline: Instant) -> Work {
+    /// Blocks a worker until there is something to do, or until its deadline: then, at a flush and at the stop it
+    /// fetches all that waits.
+    pub(super) fn next(&self, number: usize, wait: &mut Wait) -> Turn {
         let mut state = self.lock();
         loop {
-            let flush = (state.flush_asked > state.flush_done).then_some(state.flush_asked);
-            let left = deadline.saturating_duration_since(Instant::now());
-            let all = flush.is_some() || state.stopping || state.is_pressed || left.is_zero();
-            if all || !state.ready.is_empty() {
-                let stop = state.stopping;
-                if all {
+            let now = Instant::now();
+            let is_asked = state.flush_asked > wait.flush_seen;
+            let is_stopped = state.stop_at.is_some() && !wait.stop_seen;
+            let is_due = wait.deadline <= now;
+            let may_send = wait.retry_at.is_none_or(|at| at <= now);
+            // Under pressure a worker that can't send has nothing to give.
+            let is_pressed = state.is_pressed && wait.retry_at.is_none();
+            let is_over = state.stop_at.is_some_and(|at| at <= now);
+            let fetches = is_asked || is_stopped || is_due || is_pressed;
+            let has_work = wait.has_more || state.has_queue(number);
+            // What was asked for has been sent, and somebody waits to hear of it.
+            let is_through =
+                !has_work && (state.stop_at.is_some() || state.flush_of(number).is_some());
+            if fetches || may_send && has_work || is_through || is_over {
+                wait.flush_seen = state.flush_asked;
+                wait.stop_seen = state.stop_at.is_some();
+                if fetches {
+                    if is_due {
+                        wait.deadline = now + self.limits.schedule_delay;
+                    }
                     state.is_pressed = false;
                     drop(state);
                     self.pressed.store(false, Ordering::Relaxed);
                     let fetched = self.fetch();
                     // Last: a lane hands over under its lock, so what it had is here or was fetched.
+                    self.push(fetched);
                     state = self.lock();
-                    state.ready.extend(fetched);
                 }
-                let runs = std::mem::take(&mut state.ready);
-                return Work { runs, flush, stop };
+                return Turn {
+                    is_empty: !state.has_queue(number),
+                    flush: state.flush_of(number),
+                    is_urgent: is_asked || is_stopped,
+                    stop_at: state.stop_at,
+                };
+            }
+            let mut until = wait.deadline;
+            for at in wait.retry_at.into_iter().chain(state.stop_at) {
+                until = until.min(at);
             }
             state = self
                 .work
-                .wait_timeout(state, left)
+                .wait_timeout(state, until.saturating_duration_since(now))
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
     }
 
     /// Empties every lane, and takes back the room that threads have and don't use.
-    fn fetch(&self) -> Vec<Run> {
-        let mut runs = Vec::new();
+    fn fetch(&self) -> Vec<Item> {
+        let mut items = Vec::new();
         let mut room = 0;
-        let mut bytes = 0;
-        self.lanes.visit(|lane| {
+        self.lanes.visit(|lane, is_left| {
             let mut state = lane.lock();
             room += std::mem::take(&mut state.credit);
-            if state.spans > 0 {
-                let taken = state.take(|| self.spare_buffer());
-                bytes += taken.iter().map(|run| run.bytes.len()).sum::<usize>();
-                runs.extend(taken);
+            if let Some(recorder) = self.recorder.get() {
+                state.rest(recorder, is_left);
+            }
+            if state.spans() > 0 {
+                self.room.take_in(state.bytes_in_memory());
+                let handed = state.take(|| self.room.buffer());
+                items.extend(self.items(handed));
             }
         });
-        self.room.fetch_add(room, Ordering::Relaxed);
-        self.ready_bytes.fetch_add(bytes, Ordering::Relaxed);
-        runs
+        self.room.give_back(room, 0);
+        items
     }
 
-    /// A batch leaves the queue: its room is free again.
-    pub(super) fn taken(&self, batch: &Batch) {
-        self.room.fetch_add(batch.len(), Ordering::Relaxed);
-        self.lock().in_flight = batch.len() as u64;
-    }
-
-    /// Notes how a batch went: `lost` of its spans are gone.
-    pub(super) fn exported(&self, batch: &Batch, lost: Option<(u64, String, bool)>) {
-        let count = batch.len() as u64;
-        let bytes = batch.span_bytes();
-        self.ready_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        let mut state = self.lock();
-        state.in_flight = 0;
-        let gone = match lost {
-            Some((lost, reason, panicked)) => {
-                let lost = lost.min(count);
-                if panicked {
-                    state.dropped.exporter_panicked += lost;
-                } else {
-                    state.dropped.export_failed += lost;
-                }
-                state.last_failure = reason;
-                lost
-            }
-            None => 0,
-        };
-        state.exported += count - gone;
-    }
-
-    /// The worker has exported all that it had.
+    /// A worker has sent all that it had.
     pub(super) fn drained(&self) {
-        if self.room.load(Ordering::Relaxed) > self.limits.queue_size / 2 {
+        if self.room.is_wide() {
             self.queue_full_said.store(false, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn flushed(&self, asked: u64) {
+    pub(super) fn flushed(&self, number: usize, asked: u64) {
         let mut state = self.lock();
-        state.flush_done = state.flush_done.max(asked);
+        if let Some(destination) = state.destinations.get_mut(number) {
+            destination.flush_done = destination.flush_done.max(asked);
+        }
         self.done.notify_all();
     }
 
-    /// The worker is gone. After an orderly stop nothing waits; else what waits is lost.
-    pub(super) fn stopped(&self) {
-        self.stopping.store(true, Ordering::Release);
-        let left = self.fetch();
+    /// Drops parts of a segment from every queue, and gives how many spans are lost by that at the most.
+    pub(super) fn evict(&self, pick: &dyn Fn(&Part) -> bool) -> u64 {
         let mut state = self.lock();
-        state.ready.extend(left);
-        let waiting: usize = state.ready.drain(..).map(|run| run.spans).sum();
-        state.dropped.export_failed += waiting as u64 + std::mem::take(&mut state.in_flight);
-        state.stopping = true;
-        state.stopped = true;
+        let destinations = state.destinations.iter_mut().enumerate();
+        destinations
+            .map(|(number, destination)| destination.evict(number, pick))
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// A worker is gone. The last one takes what has come since it went, and closes the recorder.
+    pub(super) fn stopped(&self, number: usize) {
+        self.stopping.store(true, Ordering::Release);
+        let fetched = self.fetch();
+        self.push(fetched);
+        let mut state = self.lock();
+        state.stop_at.get_or_insert_with(Instant::now);
+        if let Some(destination) = state.destinations.get_mut(number) {
+            destination.stop();
+        }
+        let is_last = state.destinations.iter().all(Destination::is_stopped);
+        drop(state);
+        if is_last {
+            if let Some(recorder) = self.recorder.get() {
+                let counts = self.counts();
+                recorder.close(counts.waiting == 0, RECORDER_TIMEOUT);
+            }
+            self.lock().stopped = true;
+        }
         self.done.notify_all();
     }
 
@@ -325,34 +468,43 @@ impl Shared {
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        if self.home.is_left() {
+            return Ok(());
+        }
         let mut state = self.lock();
         if state.stopped {
             return Ok(());
         }
-        let lost_before = state.lost_by_exporter();
+        let lost_before = state.lost();
         state.flush_asked += 1;
         let asked = state.flush_asked;
-        self.work.notify_one();
+        self.work.notify_all();
         let state = self.wait(state, timeout, |state| {
-            state.flush_done >= asked || state.stopped
+            let mut destinations = state.destinations.iter();
+            destinations.all(|it| it.flush_done >= asked) || state.stopped
         })?;
-        state.outcome(lost_before)
+        state.outcome(&lost_before)
     }
 
     pub(crate) fn shut_down(&self, timeout: Duration) -> Result<(), FlushError> {
+        if self.home.is_left() {
+            return Ok(());
+        }
         let mut state = self.lock();
         if state.stopped {
             return Ok(());
         }
-        let lost_before = state.lost_by_exporter();
-        if !std::mem::replace(&mut state.stopping, true) {
+        let lost_before = state.lost();
+        if state.stop_at.is_none() {
+            let now = Instant::now();
+            state.stop_at = Some(now.checked_add(timeout).unwrap_or(now + NEVER));
             state.flush_asked += 1;
-            // What ends from here on is late; what has ended is fetched by the worker's last visit.
+            // What ends from here on is late; what has ended is fetched by a worker's last visit.
             self.stopping.store(true, Ordering::Release);
         }
-        self.work.notify_one();
+        self.work.notify_all();
         let state = self.wait(state, timeout, |state| state.stopped)?;
-        state.outcome(lost_before)
+        state.outcome(&lost_before)
     }
 
     fn wait<'a>(
@@ -368,50 +520,104 @@ impl Shared {
         if is_done(&state) {
             return Ok(state);
         }
+        let mut destinations = state.destinations.iter();
+        let reason = destinations.find_map(|destination| destination.failing.clone());
         drop(state);
         Err(FlushError::Timeout {
             waiting: self.counts().waiting,
+            reason,
         })
     }
 
+    /// Those of the destination that is furthest behind.
     pub(crate) fn counts(&self) -> SpanCounts {
+        let counts = self.destination_counts().into_iter().map(|it| it.counts);
+        counts
+            .max_by_key(|counts| counts.waiting + counts.dropped.total())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn destination_counts(&self) -> Vec<super::DestinationCounts> {
+        if self.home.is_left() {
+            return Vec::new();
+        }
         // In the order in which spans go backwards: none is counted further on than where it has been.
-        let (exported, mut dropped, stopped) = {
-            let state = self.lock();
-            (state.exported, state.dropped, state.stopped)
-        };
+        let state = self.lock();
+        let seen: Vec<_> = state.destinations.iter().map(Destination::seen).collect();
+        let stopped = state.stopped;
+        drop(state);
         let (totals, started) = self.lanes.totals();
-        dropped.queue_full += totals.queue_full;
-        dropped.after_shutdown += totals.after_shutdown;
-        let waiting = totals.ended.saturating_sub(exported + dropped.total());
-        let started = started.max(totals.ended);
-        let mut open = started - totals.ended;
-        if stopped {
-            // Nobody takes them any more.
-            dropped.after_shutdown += std::mem::take(&mut open);
-        }
-        SpanCounts {
-            started,
-            open,
-            waiting,
-            exported,
-            dropped,
-        }
+        let recovered = self.recovered.load(Ordering::Relaxed);
+        let durable = match self.recorder.get() {
+            Some(recorder) => recorder.durable(totals.recorded) + recovered,
+            None => 0,
+        };
+        let destinations = seen.into_iter().map(|mut seen| {
+            let counts = &mut seen.counts;
+            counts.dropped.queue_full += totals.queue_full;
+            counts.dropped.after_shutdown += totals.after_shutdown;
+            counts.recovered = recovered;
+            counts.durable = durable;
+            let ended = totals.ended + recovered;
+            let gone = counts.exported + counts.dropped.total();
+            counts.waiting = ended.saturating_sub(gone);
+            counts.started = (started + recovered).max(ended);
+            counts.open = counts.started - ended;
+            if stopped {
+                // Nobody takes them any more.
+                counts.dropped.after_shutdown += std::mem::take(&mut counts.open);
+            }
+            seen
+        });
+        destinations.collect()
+    }
+
+    /// Why the recorder can't write, if it can't.
+    pub(super) fn recorder_failing(&self) -> Option<String> {
+        self.recorder.get()?.failing()
+    }
+
+    pub(super) fn found(&self) -> Found {
+        self.found.get().cloned().unwrap_or_default()
+    }
+
+    /// Calls that the recorder had no place for.
+    pub(crate) fn unnoted(&self) -> u64 {
+        self.recorder.get().map_or(0, |recorder| recorder.unnoted())
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.home.is_left() || self.lock().stopped
     }
 }
 
 impl State {
-    fn lost_by_exporter(&self) -> u64 {
-        self.dropped.export_failed + self.dropped.exporter_panicked
+    fn has_queue(&self, number: usize) -> bool {
+        let destination = self.destinations.get(number);
+        destination.is_some_and(|destination| !destination.queue.is_empty())
     }
 
-    fn outcome(&self, lost_before: u64) -> Result<(), FlushError> {
-        match self.lost_by_exporter() - lost_before {
-            0 => Ok(()),
-            lost => Err(FlushError::Lost {
-                lost,
-                reason: self.last_failure.clone(),
-            }),
+    /// The flush that this destination has still to do.
+    fn flush_of(&self, number: usize) -> Option<u64> {
+        let done = self.destinations.get(number)?.flush_done;
+        (self.flush_asked > done).then_some(self.flush_asked)
+    }
+
+    /// What each destination has lost.
+    fn lost(&self) -> Vec<u64> {
+        self.destinations.iter().map(Destination::lost).collect()
+    }
+
+    fn outcome(&self, before: &[u64]) -> Result<(), FlushError> {
+        for (destination, before) in self.destinations.iter().zip(before) {
+            let lost = destination.lost() - before;
+            if lost > 0 {
+                return Err(FlushError::Lost {
+                    lost,
+                    reason: destination.last_failure.clone(),
+                });
+            }
         }
+        Ok(())
     }
 }

@@ -1,116 +1,356 @@
-//! The thread that exports.
+//! The thread that exports to one destination.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use opentelemetry::Context;
 
+use super::backoff::Backoff;
+use super::destination::Destination;
+use super::item::Item;
 use super::notice::Notice;
-use super::run::next_batch;
-use super::shared::Shared;
-use crate::export::{Export, Failure};
+use super::run::{Run, next_batch};
+use super::shared::{Shared, Wait};
+use crate::batch::Batch;
+use crate::export::{Export, Failure, Retry};
+use crate::flight_recorder::Rejected;
 
 /// The most bytes of one batch: a gRPC server takes requests of 4 MiB by default.
 const MOST_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
-/// Runs until the shutdown. An exporter that panics loses its batch and goes on with the next.
-pub(super) fn run<E: Export>(shared: &Arc<Shared>, mut exporter: E) {
-    let _farewell = Farewell(shared);
+/// Runs until the shutdown. A batch that the collector does not take is kept, and sent again until it does, in growing
+/// intervals. An exporter that panics loses its batch and goes on with the next.
+pub(super) fn run(
+    shared: &Arc<Shared>,
+    number: usize,
+    exporter: Box<dyn Export>,
+    rejected: Option<Arc<Rejected>>,
+) {
+    let _farewell = Farewell(shared, number);
     // What the exporter's own libraries record would be exported in turn, without end.
     let _silent = Context::enter_telemetry_suppressed_scope();
-    let mut losses = Losses::default();
-    let limits = shared.limits;
-    let mut deadline = Instant::now() + limits.schedule_delay;
+    let mut sender = Sender::new(shared, number, exporter, rejected);
+    let mut wait = Wait::new(&shared.limits);
     loop {
-        let mut work = shared.next(deadline);
-        let is_idle = work.runs.is_empty() && work.flush.is_none() && !work.stop;
-        let resource = shared.resource();
-        while let Some(batch) = next_batch(&mut work.runs, &resource, limits.batch_size, MOST_BYTES)
-        {
-            shared.taken(&batch);
-            let result = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch)));
-            let lost = match result {
-                Ok(Ok(())) => None,
-                Ok(Err(Failure {
-                    reason,
-                    retry: Some(_),
-                    ..
-                })) => Some((batch.len() as u64, reason, false)),
-                Ok(Err(Failure {
-                    lost: 0, reason, ..
-                })) => {
-                    losses.warn(shared, reason);
-                    None
-                }
-                Ok(Err(Failure { lost, reason, .. })) => Some((lost as u64, reason, false)),
-                Err(panic) => Some((batch.len() as u64, panic_text(&*panic), true)),
-            };
-            losses.note(shared, lost.as_ref());
-            shared.exported(&batch, lost);
-            shared.recycle(batch);
+        wait.has_more = sender.has_more();
+        let turn = shared.next(number, &mut wait);
+        if turn.is_empty && !sender.has_more() {
+            shared.drained();
+            if let Some(asked) = turn.flush {
+                quietly(|| sender.exporter.flush());
+                shared.flushed(number, asked);
+            }
+            if turn.stop_at.is_some() {
+                break;
+            }
+            if turn.flush.is_none() {
+                quietly(|| sender.exporter.idle());
+            }
+            continue;
         }
-        shared.drained();
-        if let Some(asked) = work.flush {
-            quietly(|| exporter.flush());
-            shared.flushed(asked);
+        let now = Instant::now();
+        let is_over = turn.stop_at.is_some_and(|at| at <= now);
+        if turn.is_urgent && !sender.backoff.is_asked() {
+            wait.retry_at = None;
         }
-        if is_idle {
-            quietly(|| exporter.idle());
+        if wait.retry_at.is_some_and(|at| at > now) {
+            if is_over {
+                break;
+            }
+            continue;
         }
-        if work.stop {
+        wait.retry_at = sender.step();
+        // After its time a batch that is taken is followed by the next one, and one that isn't by the end.
+        if is_over && wait.retry_at.is_some() {
             break;
         }
-        if deadline <= Instant::now() {
-            deadline = Instant::now() + limits.schedule_delay;
-        }
     }
-    quietly(|| drop(exporter));
+    quietly(|| drop(sender));
 }
 
-/// What the listener is told of an exporter.
-#[derive(Default)]
-struct Losses {
-    /// Losses in a row, said when they begin and when they are over.
-    in_a_row: u64,
+/// What one worker has in hand.
+struct Sender<'a> {
+    shared: &'a Arc<Shared>,
+    number: usize,
+    exporter: Box<dyn Export>,
+    /// What was taken out of the queue, with how many of its spans are not settled.
+    ledger: VecDeque<(Arc<Item>, usize)>,
+    /// The same as runs, but for those that are in the batch.
+    runs: VecDeque<Run>,
+    /// Sent, and not taken.
+    kept: Option<Batch>,
+    backoff: Backoff,
+    buffer: Vec<u8>,
+    rejected: Option<Arc<Rejected>>,
+    /// Losses in a row, and whether the collector does not take what it is given: said when that begins and when it
+    /// is over.
+    lost_in_a_row: u64,
+    is_retrying: bool,
     /// What the collector has warned of last.
     warning: String,
 }
 
-impl Losses {
-    fn warn(&mut self, shared: &Shared, message: String) {
-        if self.warning != message {
-            self.warning.clone_from(&message);
-            shared.announce(&Notice::CollectorWarns { message });
+/// How an attempt went.
+enum Outcome {
+    Taken,
+    Lost {
+        spans: usize,
+        reason: String,
+        panicked: bool,
+    },
+    Later(Retry, String),
+}
+
+impl<'a> Sender<'a> {
+    fn new(
+        shared: &'a Arc<Shared>,
+        number: usize,
+        exporter: Box<dyn Export>,
+        rejected: Option<Arc<Rejected>>,
+    ) -> Self {
+        Self {
+            shared,
+            number,
+            exporter,
+            ledger: VecDeque::new(),
+            runs: VecDeque::new(),
+            kept: None,
+            backoff: Backoff::new(&shared.limits),
+            buffer: Vec::new(),
+            rejected,
+            lost_in_a_row: 0,
+            is_retrying: false,
+            warning: String::new(),
         }
     }
 
-    fn note(&mut self, shared: &Shared, lost: Option<&(u64, String, bool)>) {
-        match lost {
-            Some((lost, reason, _)) => {
-                if self.in_a_row == 0 {
-                    shared.announce(&Notice::ExportFailing {
+    fn has_more(&self) -> bool {
+        self.kept.is_some() || !self.runs.is_empty()
+    }
+
+    fn with_counts(&self, change: impl FnOnce(&mut Destination)) {
+        let mut state = self.shared.lock();
+        if let Some(destination) = state.destinations.get_mut(self.number) {
+            change(destination);
+        }
+    }
+
+    /// Sends a batch, and gives when to try it again if it was not taken.
+    fn step(&mut self) -> Option<Instant> {
+        let batch = self.kept.take().or_else(|| self.cut())?;
+        match self.attempt(&batch) {
+            Outcome::Taken => {
+                self.settle(batch, 0, String::new(), false);
+                None
+            }
+            Outcome::Lost {
+                spans,
+                reason,
+                panicked,
+            } => {
+                self.settle(batch, spans, reason, panicked);
+                None
+            }
+            Outcome::Later(retry, reason) => {
+                if !self.is_retrying {
+                    self.is_retrying = true;
+                    self.say(Notice::ExportRetrying {
                         reason: reason.clone(),
                     });
                 }
-                self.in_a_row += lost;
+                self.with_counts(|it| it.failing = Some(reason));
+                self.kept = Some(batch);
+                Some(self.backoff.retry_at(retry))
             }
-            None if self.in_a_row > 0 => {
-                let lost = std::mem::take(&mut self.in_a_row);
-                shared.announce(&Notice::ExportRecovered { lost });
-            }
-            None => {}
         }
+    }
+
+    fn attempt(&mut self, batch: &Batch) -> Outcome {
+        let exporter = &mut self.exporter;
+        let lost = match catch_unwind(AssertUnwindSafe(|| exporter.export(batch))) {
+            Ok(Ok(())) => return Outcome::Taken,
+            Ok(Err(Failure {
+                retry: Some(retry),
+                reason,
+                ..
+            })) => return Outcome::Later(retry, reason),
+            Ok(Err(Failure { lost, reason, .. })) => (lost, reason, false),
+            Err(panic) => (batch.len(), panic_text(&*panic), true),
+        };
+        match lost {
+            (0, warning, _) => {
+                self.warn(warning);
+                Outcome::Taken
+            }
+            (lost, reason, panicked) => Outcome::Lost {
+                spans: lost.min(batch.len()),
+                reason: self.set_aside(batch, lost, reason),
+                panicked,
+            },
+        }
+    }
+
+    /// Keeps a batch that was refused as a whole where people can look at it.
+    fn set_aside(&self, batch: &Batch, lost: usize, reason: String) -> String {
+        match &self.rejected {
+            Some(rejected) if lost >= batch.len() => {
+                let mut request = Vec::new();
+                batch.write_request(&mut request);
+                match rejected.put(&request) {
+                    Ok(Some(path)) => format!("{reason} (kept as {})", path.display()),
+                    Ok(None) => reason,
+                    Err(error) => format!("{reason} (not kept: {error})"),
+                }
+            }
+            _ => reason,
+        }
+    }
+
+    /// A batch is done with: `lost` of its spans are gone.
+    fn settle(&mut self, batch: Batch, lost: usize, reason: String, panicked: bool) {
+        self.backoff.reset();
+        let count = batch.len();
+        for buffer in batch.into_buffers() {
+            self.shared.room.recycle(buffer);
+        }
+        self.note(lost as u64, &reason);
+        self.with_counts(|it| {
+            it.exported += (count - lost) as u64;
+            it.failing = None;
+            if lost > 0 {
+                match panicked {
+                    true => it.dropped.exporter_panicked += lost as u64,
+                    false => it.dropped.export_failed += lost as u64,
+                }
+                it.last_failure.clone_from(&reason);
+                it.failing = Some(reason);
+            }
+        });
+        self.pass(count);
+    }
+
+    /// So many spans are settled: what has none left is acknowledged.
+    fn pass(&mut self, mut spans: usize) {
+        while let Some((item, left)) = self.ledger.front_mut() {
+            let settled = spans.min(*left);
+            spans -= settled;
+            *left -= settled;
+            if *left > 0 {
+                break;
+            }
+            item.ack(self.number);
+            item.leave();
+            self.ledger.pop_front();
+        }
+    }
+
+    /// The next batch, out of what is in hand and what waits.
+    fn cut(&mut self) -> Option<Batch> {
+        let most = self.shared.limits.batch_size;
+        let mut spans: usize = self.runs.iter().map(|run| run.spans).sum();
+        while spans < most {
+            let next = {
+                let mut state = self.shared.lock();
+                let destination = state.destinations.get_mut(self.number)?;
+                let next = destination.queue.pop_front();
+                if let Some(item) = &next {
+                    item.begin();
+                }
+                next
+            };
+            let Some(item) = next else { break };
+            spans += self.take(item);
+        }
+        next_batch(&mut self.runs, most, MOST_BYTES)
+    }
+
+    /// Takes an item in hand, and gives how many spans it has.
+    fn take(&mut self, item: Arc<Item>) -> usize {
+        let resource = self.shared.resource();
+        let (runs, problem) = match item.runs(&resource, &mut self.buffer) {
+            Ok(runs) => (runs, "records in its file were damaged".to_owned()),
+            Err(error) => (Vec::new(), error.to_string()),
+        };
+        let spans: usize = runs.iter().map(|run| run.spans).sum();
+        let missing = item.spans().saturating_sub(spans);
+        if missing > 0 {
+            let reason = format!("the flight recorder did not give spans back: {problem}");
+            self.note(missing as u64, &reason);
+            self.with_counts(|it| {
+                it.dropped.recorder_failed += missing as u64;
+                it.last_failure = reason;
+            });
+        }
+        self.runs.extend(runs);
+        self.ledger.push_back((item, spans));
+        // Of one without spans nothing will be settled.
+        self.pass(0);
+        spans
+    }
+
+    fn warn(&mut self, message: String) {
+        if self.warning != message {
+            self.warning.clone_from(&message);
+            self.say(Notice::CollectorWarns { message });
+        }
+    }
+
+    fn note(&mut self, lost: u64, reason: &str) {
+        if lost > 0 {
+            if self.lost_in_a_row == 0 {
+                self.say(Notice::ExportFailing {
+                    reason: reason.to_owned(),
+                });
+            }
+            self.lost_in_a_row += lost;
+        } else if self.lost_in_a_row > 0 || self.is_retrying {
+            let lost = std::mem::take(&mut self.lost_in_a_row);
+            self.is_retrying = false;
+            self.say(Notice::ExportRecovered { lost });
+        }
+    }
+
+    fn say(&self, notice: Notice) {
+        self.shared.announce(&notice);
     }
 }
 
-/// Says that the worker is gone, however it went.
-struct Farewell<'a>(&'a Shared);
+/// What it has in hand waits on the disk, or is lost.
+impl Drop for Sender<'_> {
+    fn drop(&mut self) {
+        let ledger = std::mem::take(&mut self.ledger);
+        let unsaid = ledger
+            .iter()
+            .any(|(item, left)| *left > 0 && !item.is_on_disk());
+        if unsaid && self.lost_in_a_row == 0 {
+            let state = self.shared.lock();
+            let destination = state.destinations.get(self.number);
+            let reason = destination.and_then(|destination| destination.failing.clone());
+            drop(state);
+            let reason = reason.unwrap_or_default();
+            self.say(Notice::ExportFailing { reason });
+        }
+        self.with_counts(|it| {
+            if let Some(reason) = &it.failing {
+                it.last_failure.clone_from(reason);
+            }
+            for (item, left) in ledger {
+                it.give_up(&item, left);
+                item.leave();
+            }
+        });
+    }
+}
+
+/// Says that a worker is gone, however it went.
+struct Farewell<'a>(&'a Shared, usize);
 
 impl Drop for Farewell<'_> {
     fn drop(&mut self) {
-        self.0.stopped();
+        self.0.stopped(self.1);
     }
 }
 

@@ -1,7 +1,6 @@
 //! A provider in the making.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use opentelemetry_sdk::Resource;
@@ -13,14 +12,18 @@ use super::inner::Inner;
 use super::keep::KeepIf;
 use super::strategy::Strategy;
 use super::{env, ids};
+use crate::encode::EncodedResource;
+use crate::error::BuildError;
 use crate::export::Export;
-use crate::pipeline::{Limits, Listener, Notice, launch, to_stderr};
+use crate::flight_recorder::FlightRecorder;
+use crate::pipeline::{Launch, Limits, Listener, Notice, to_stderr};
 
 /// Makes a [`TracerProvider`].
 #[derive(Default)]
 #[must_use = "nothing is made until it is built"]
 pub struct TracerProviderBuilder {
-    exporter: Option<Box<dyn Export>>,
+    exporters: Vec<Box<dyn Export>>,
+    recorder: Option<FlightRecorder>,
     sampler: Option<Box<dyn ShouldSample>>,
     resource: Option<Resource>,
     limits: Limits,
@@ -32,9 +35,20 @@ pub struct TracerProviderBuilder {
 }
 
 impl TracerProviderBuilder {
-    /// Where spans go. Without, they are made and go nowhere.
+    /// Where spans go. Each call adds a destination, with a thread of its own: none waits for another, and all share the
+    /// same bytes. Without any, spans are made and go nowhere.
     pub fn with_exporter(mut self, exporter: impl Export) -> Self {
-        self.exporter = Some(Box::new(exporter));
+        self.exporters.push(Box::new(exporter));
+        self
+    }
+
+    /// Keeps spans in files until every destination has them, so that they outlive the process. By default, if
+    /// `LIANLU_FLIGHT_RECORDER_DIR` names a folder, there.
+    ///
+    /// What an earlier run has left in the folder is exported too, and calls that were open when it died: as spans with
+    /// the attribute `lianlu.unfinished`.
+    pub fn with_flight_recorder(mut self, recorder: impl Into<FlightRecorder>) -> Self {
+        self.recorder = Some(recorder.into());
         self
     }
 
@@ -96,22 +110,24 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Starts the pipeline's thread.
+    /// Starts the pipeline's threads.
     ///
     /// # Errors
     ///
-    /// When the system gives no thread.
-    pub fn build(self) -> io::Result<TracerProvider> {
+    /// When the system gives no thread, or the flight recorder's folder can't be used.
+    pub fn build(self) -> Result<TracerProvider, BuildError> {
         let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
-        let pipeline = match self.exporter {
-            Some(exporter) => {
-                let listener = self.listener.unwrap_or_else(to_stderr);
-                let handle = launch(exporter, self.limits, listener)?;
-                handle.set_resource(&resource);
-                Some(handle.into_shared())
-            }
-            None => None,
-        };
+        let mut pipeline = None;
+        if !self.exporters.is_empty() {
+            let launch = Launch {
+                exporters: self.exporters,
+                limits: self.limits,
+                listener: self.listener.unwrap_or_else(to_stderr),
+                resource: EncodedResource::new(&resource),
+                recorder: self.recorder.or_else(FlightRecorder::from_env),
+            };
+            pipeline = Some(launch.start()?.into_shared());
+        }
         Ok(TracerProvider::new(Inner::new(
             Strategy::new(self.sampler.unwrap_or_else(env::sampler)),
             self.span_limits.unwrap_or_else(env::limits),

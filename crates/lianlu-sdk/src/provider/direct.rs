@@ -160,6 +160,13 @@ thread_local! {
     static HANDED: Cell<Option<Box<Ending>>> = const { Cell::new(None) };
 }
 
+/// Has the flight recorder, if there is one, note a span that [`Tracer::begin`](super::Tracer::begin) has started, with
+/// what is known of it.
+#[inline]
+pub fn note(span: &mut Span, ending: &Ending) {
+    span.note(&ending.name, &ending.attributes);
+}
+
 /// Ends a span that [`Tracer::begin`](super::Tracer::begin) has started. Gives the box back, with what was in it.
 ///
 /// `status` is what the layer thinks of the call; it counts as one more call of `set_status`.

@@ -58,7 +58,7 @@ pub(super) fn record(
             };
             let most = provider.limits.max_attributes_per_span;
             let longest = provider.longest_value;
-            pipeline.record(&recording.recorder.tracer.scope, |out| {
+            pipeline.record(&recording.recorder.tracer.scope, recording.slot, |out| {
                 put_span(out, &head, |out| {
                     let user = data.as_deref();
                     let dropped = attributes(out, user, ending, is_early, (most, longest));

@@ -14,6 +14,7 @@ use super::direct;
 use super::record::record;
 use super::tracer::Recorder;
 use crate::encode;
+use crate::flight_recorder::Slot;
 
 /// A span of a [`Tracer`](super::Tracer). It ends when it is told to, or when it is dropped.
 pub struct Span {
@@ -44,6 +45,8 @@ pub(super) struct Recording {
     /// Whether a layer will hand over the rest of the span, and how it was ended before that.
     is_direct: bool,
     pub(super) ended: Option<u64>,
+    /// Where the flight recorder has noted it.
+    pub(super) slot: Option<Slot>,
 }
 
 impl Recording {
@@ -72,6 +75,7 @@ impl Recording {
             data: None,
             is_direct: false,
             ended: None,
+            slot: None,
         }
     }
 
@@ -96,6 +100,14 @@ impl Span {
         Self {
             context,
             recording: Some(recording),
+        }
+    }
+
+    /// Has the flight recorder note the span, if there is one.
+    #[inline]
+    pub(super) fn note(&mut self, name: &str, attributes: &[u8]) {
+        if let Some(recording) = self.recording.as_mut().filter(|it| it.is_noted()) {
+            recording.note(&self.context, name, attributes);
         }
     }
 
@@ -142,6 +154,9 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
+        if let Some(recording) = self.recording.as_ref().filter(|it| it.ended.is_none()) {
+            recording.note_attribute(&attribute);
+        }
         self.with_data(|data, limits| data.push(attribute, limits));
     }
 
@@ -155,7 +170,11 @@ impl opentelemetry::trace::Span for Span {
     where
         T: Into<Cow<'static, str>>,
     {
-        self.with_data(|data, _| data.name = Some(new_name.into()));
+        let name = new_name.into();
+        if let Some(recording) = self.recording.as_ref().filter(|it| it.ended.is_none()) {
+            recording.note_name(&name);
+        }
+        self.with_data(|data, _| data.name = Some(name));
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {

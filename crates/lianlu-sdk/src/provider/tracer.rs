@@ -181,6 +181,9 @@ impl opentelemetry::trace::Tracer for Tracer {
         if has_lists {
             recording.data = Some(self.data(lists, result.attributes));
         }
+        if recording.is_noted() {
+            recording.note_described(&context);
+        }
         Span::recording(context, recording)
     }
 }

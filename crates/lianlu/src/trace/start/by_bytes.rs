@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use lianlu_sdk::Tracer;
-use lianlu_sdk::direct::{Begun, ParentSpan};
+use lianlu_sdk::direct::{self, Begun, ParentSpan};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt, TraceState};
 
@@ -28,13 +28,14 @@ impl<'a> New<'a> {
         };
         let base = parent.base(false);
         match begun {
-            Begun::Recording(span) => {
+            Begun::Recording(mut span) => {
                 let mut room = CallBox::empty();
                 let Lists { labels, ending, .. } = room.lists();
                 let ending = ending.get_or_insert_default();
                 let (described, named) = self.describe_direct(&base, ending, labels);
                 ending.name = described.name;
                 ending.start_bytes = ending.attributes.len();
+                direct::note(&mut span, ending);
                 let context = base.with_span(span);
                 if let Some(hook) = &self.options.hooks.on_request {
                     hook(&self.head, &context.span());

@@ -1,0 +1,177 @@
+//! Spans on the disk until every destination has them, so that they outlive their process.
+//!
+//! ```text
+//!                 ┌─ calls: a slot for each call that has started ── crash ─► span with `lianlu.unfinished`
+//! span ── end ─►  │
+//!                 └─ NNNNNN.spans: a segment for each thread ─► worker ─► exporter ─► cursor in the segment
+//!                                              └── crash ─► the next start, or `lianlu recover DIR`
+//! ```
+//!
+//! # Constraints
+//!
+//! - **No system call on a request's path.** Files are mapped. What a process has stored in a mapped page is in the file,
+//!   whatever becomes of the process; only the machine's death takes what was not synced.
+//! - **No hole in a file.** Files are made of zeros that were written: a full disk is an error when a file is made, and
+//!   never a signal when it is used.
+//! - **Nothing global on a request's path.** A segment is written to by one thread at a time. A thread that finds none
+//!   prepared keeps its spans in memory.
+//! - **Never overwritten before it has arrived.** A segment is used again when every destination has all of it.
+//! - **Readers believe nothing.** Every record has a checksum. What is damaged is passed over and counted, and what comes
+//!   after it is read. A file of another version is refused and left as it is.
+//!
+//! # A file
+//!
+//! Little-endian. A file is made as zeros, with its final size.
+//!
+//! ```text
+//! 0        8         12     16     24           28      32          40      64
+//! ├ magic ─┼ version ┼ kind ┼ size ┼ generation ┼ check ┼ heartbeat ┼ 0 … ──┼ cursors: 8 × (name, offset, check) ┄ 256
+//!  lianluFR  u32 = 1   u32    u64    u32          u32     u64                 u64 u32 u32
+//! 256
+//! ├ record ─┼ record ─┼ record ─┼ 0 …
+//! ```
+//!
+//! | kind | file | records |
+//! |--:|---|---|
+//! | 1 | `meta` | the resource and the scopes of this life of the process |
+//! | 2 | `NNNNNN.spans`, `unfinished.spans` | spans that have ended |
+//! | 3 | `calls` | none; slots, see `calls.rs` |
+//!
+//! The check of the generation is a CRC-32C of version, kind, size and generation; that of a cursor is one of name,
+//! generation and offset. A cursor whose check is wrong is none: spans are then sent twice and not lost. A cursor is for one
+//! destination, whose name is hashed: it has all that stands before the offset.
+//!
+//! # A record
+//!
+//! ```text
+//! 0        4            8            12     13    14       16
+//! ├ length ┼ generation ┼ CRC-32C ───┼ kind ┼ 0 ─┼ scope ─┼ payload ┄ 0 to the next multiple of 8
+//!   u32      u32          u32          u8     u8    u16
+//! ```
+//!
+//! The first eight bytes are one store and come last (`Release`), so a record is there as a whole or not at all. The CRC
+//! is of the record's other bytes. The records end where the first word is zero or has another generation: a segment
+//! that is used again begins with the next generation, which is one store, and what it had is gone.
+//!
+//! | kind | payload |
+//! |--:|---|
+//! | 1 | a resource: length of the schema URL (u32), that URL, OTLP's `Resource` |
+//! | 2 | the scope with this number: the same, and OTLP's `InstrumentationScope` |
+//! | 3 | a span of that scope: `0x12 length Span`, an element of OTLP's `ScopeSpans.spans` |
+//!
+//! The reader goes on behind a damaged record at the next multiple of 8 where a record of this generation with a right
+//! checksum begins.
+//!
+//! # Who may delete what
+//!
+//! The process that holds the lock of the folder. A segment goes when every destination's cursor is at its end; an earlier
+//! run's folder when all of its spans have arrived. The cursor comes first and the deletion second, so a crash in between
+//! costs nothing, and a file that is missing has been dealt with.
+
+mod calls;
+mod format;
+mod leftover;
+mod map;
+mod options;
+mod owner;
+mod recorder;
+mod rejected;
+mod segment;
+mod storage;
+mod unfinished;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub(crate) use calls::{FreeSlots, Slot};
+pub(crate) use format::CURSORS;
+pub use leftover::Found;
+pub(crate) use leftover::OldPart;
+pub(crate) use map::Home;
+pub use options::{Durability, FlightRecorder, WhenFull};
+pub use owner::RecorderError;
+pub(crate) use recorder::{Evict, NO_SCOPE, Recorder};
+pub(crate) use rejected::Rejected;
+pub(crate) use segment::{Part, Writer};
+
+use crate::encode::{EncodedResource, EncodedScope};
+use crate::pipeline::{Listener, Notice};
+use format::{Kind, Records};
+use leftover::Leftovers;
+use owner::Owner;
+use storage::Folder;
+
+/// A recorder that has its folder.
+pub(crate) struct Opened {
+    pub(crate) recorder: Recorder,
+    pub(crate) parts: Vec<OldPart>,
+    pub(crate) found: Found,
+    pub(crate) rejected: Rejected,
+}
+
+/// Takes the folder, reads what is there, and makes the files of this run.
+pub(crate) fn open(
+    options: &FlightRecorder,
+    resource: &Arc<EncodedResource>,
+    destinations: &[u64],
+    listener: &Listener,
+) -> Result<Opened, RecorderError> {
+    let unusable = |cause| RecorderError::Unusable {
+        dir: options.dir.clone(),
+        cause,
+    };
+    let owner = Owner::take(&options.dir)?;
+    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(unusable)?;
+    let folder = Folder::create(owner.new_run()).map_err(unusable)?;
+    let recorder = Recorder::new(
+        Box::new(folder),
+        options.clone(),
+        resource,
+        destinations.to_vec(),
+        leftovers.bytes,
+        Arc::clone(listener),
+        Some(owner),
+    );
+    Ok(Opened {
+        recorder: recorder.map_err(unusable)?,
+        parts: leftovers.parts,
+        found: leftovers.found,
+        rejected: Rejected::new(&options.dir),
+    })
+}
+
+/// How a destination is called in files: by its name, and by which of those of this name it is.
+pub(crate) fn destination_hash(names: &[String], number: usize) -> u64 {
+    let name = names.get(number).map(String::as_str).unwrap_or_default();
+    let before = names
+        .iter()
+        .take(number)
+        .filter(|other| *other == name)
+        .count();
+    let crc = |seed: u32| crc32c::crc32c_append(seed, name.as_bytes());
+    // Not 0, which is no name.
+    u64::from(crc(before as u32)) << 32 | u64::from(crc(!0)) | 1
+}
+
+/// The spans among these records, each as `0x12 len Span`.
+fn spans_of(
+    bytes: &[u8],
+    generation: u32,
+    scope: impl Fn(u16) -> Option<Arc<EncodedScope>>,
+    mut each: impl FnMut(Option<Arc<EncodedScope>>, &[u8]),
+) {
+    let mut known = (NO_SCOPE, None);
+    for record in Records::new(bytes, 0, generation) {
+        if record.kind == Kind::Span {
+            if known.0 != record.scope || known.1.is_none() {
+                known = (record.scope, scope(record.scope));
+            }
+            each(known.1.clone(), record.payload);
+        }
+    }
+}
+
+/// Tells the listener, who may do as he likes but not bring anyone down.
+fn announce(listener: &Listener, notice: &Notice) {
+    let _ = catch_unwind(AssertUnwindSafe(|| listener(notice)));
+}
