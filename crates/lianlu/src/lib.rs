@@ -96,8 +96,9 @@ pub use ids::{span_id, trace_attrs, trace_id};
 pub use lianlu_sdk::sampling;
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{
-    Drops, FlushError, Handle, KeepIf, Notice, OptionError, Span, SpanCounts, Tracer,
-    TracerProvider,
+    BuildError, DestinationCounts, Drops, Durability, FlightRecorder, FlushError, Found, Handle,
+    Health, KeepIf, Notice, OptionError, RecorderError, Span, SpanCounts, Tracer, TracerProvider,
+    WhenFull,
 };
 pub use metrics::set_meter_provider;
 #[cfg(feature = "console")]

@@ -20,7 +20,11 @@ fn a_shutdown_ends_with_its_time_out() {
     let error = guard
         .shutdown_timeout(Duration::from_millis(100))
         .unwrap_err();
-    assert_eq!(error, FlushError::Timeout { waiting: 1 });
+    let timeout = FlushError::Timeout {
+        waiting: 1,
+        reason: None,
+    };
+    assert_eq!(error, timeout);
     // The pipeline's own time-out is 10 s: waited for, it would show.
     assert!(
         begin.elapsed() < Duration::from_secs(8),

@@ -184,7 +184,8 @@ fn record_crc(first: u64, tail: u32, payload: &[u8]) -> u32 {
 pub(super) fn put_bytes(words: &[AtomicU64], bytes: &[u8]) {
     let (whole, rest) = bytes.as_chunks::<WORD>();
     let mut words = words.iter();
-    for (word, chunk) in (&mut words).zip(whole) {
+    // In this order: the iterator that ends first must not cost the other an element.
+    for (chunk, word) in whole.iter().zip(&mut words) {
         word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
     }
     if !rest.is_empty()

@@ -59,7 +59,8 @@ pub(crate) struct Recorder {
     unnoted: AtomicU64,
     /// Bytes of earlier runs on the disk.
     leftover_bytes: Arc<AtomicU64>,
-    _owner: Option<Owner>,
+    /// Let go when the recorder is closed.
+    owner: Mutex<Option<Owner>>,
 }
 
 struct ListenerBox(Listener);
@@ -131,7 +132,7 @@ impl Recorder {
             listener: ListenerBox(listener),
             destinations,
             leftover_bytes,
-            _owner: owner,
+            owner: Mutex::new(owner),
             state: Mutex::default(),
             work: Condvar::new(),
             done: Condvar::new(),
@@ -468,6 +469,8 @@ impl Recorder {
             true => self.storage.remove_all(),
             false => self.storage.remove("calls"),
         };
+        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(owner.take());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::{FlushError, Handle, SpanCounts, TracerProvider};
+use lianlu_sdk::{FlushError, Handle, Health, SpanCounts, TracerProvider};
 
 /// How long [`Guard::flush`], [`Guard::shutdown`] and the drop wait.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,6 +88,12 @@ impl Guard {
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
         self.provider.handle().counts()
+    }
+
+    /// Whether spans arrive, for a readiness probe.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.provider.handle().health()
     }
 
     /// Reaches the pipeline from elsewhere, and after the guard is gone: for the last counts.

@@ -18,7 +18,9 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lianlu_sdk::{Export, KeepIf, Limits, Notice, OptionError, TracerProvider};
+use lianlu_sdk::{
+    BuildError, Export, FlightRecorder, KeepIf, Limits, Notice, OptionError, TracerProvider,
+};
 use opentelemetry::Key;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
@@ -45,6 +47,7 @@ pub struct Pipeline<E> {
     resource: Option<Resource>,
     schedule_delay: Option<Duration>,
     keep: KeepIf,
+    recorder: Option<FlightRecorder>,
     listener: Option<Listener>,
 }
 
@@ -55,9 +58,9 @@ pub enum PipelineError {
     /// An option has a value that can't be used; the message names the option.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The system gave no thread for the exporter.
-    #[error("no thread for the exporter: {0}")]
-    Thread(#[from] std::io::Error),
+    /// The system gave no thread for the exporter, or the flight recorder's folder can't be used.
+    #[error(transparent)]
+    Build(#[from] BuildError),
 }
 
 impl<E> Pipeline<E> {
@@ -70,6 +73,7 @@ impl<E> Pipeline<E> {
             resource: None,
             schedule_delay: None,
             keep: KeepIf::default(),
+            recorder: None,
             listener: None,
         }
     }
@@ -153,6 +157,28 @@ impl<E> Pipeline<E> {
     /// ```
     pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Keeps spans in files in this folder until the collector has them, so that they outlive the process: what had
+    /// ended is exported by the next start of the service, and a call that had not, as a span with
+    /// `lianlu.unfinished`. Nothing of that is a system call on a request's path. By default, if
+    /// `LIANLU_FLIGHT_RECORDER_DIR` names a folder, there. Each process needs a folder of its own.
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::{Durability, FlightRecorder};
+    ///
+    /// let pipeline = lianlu::console::pipeline().with_flight_recorder("/var/lib/shop/traces");
+    /// // Or, with more to say:
+    /// let pipeline = pipeline.with_flight_recorder(
+    ///     FlightRecorder::new("/var/lib/shop/traces").with_durability(Durability::PowerLoss),
+    /// );
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_flight_recorder(mut self, recorder: impl Into<FlightRecorder>) -> Self {
+        self.recorder = Some(recorder.into());
         self
     }
 
@@ -279,6 +305,9 @@ impl<E: Exporter> Pipeline<E> {
                 limits.schedule_delay = delay;
             }
             provider = provider.with_exporter(exporter).with_limits(limits);
+            if let Some(recorder) = self.recorder {
+                provider = provider.with_flight_recorder(recorder);
+            }
             if let Some(listener) = self.listener.clone() {
                 provider = provider.with_loss_listener(move |notice| listener(notice));
             }
@@ -320,6 +349,7 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("resource", &self.resource)
             .field("schedule_delay", &self.schedule_delay)
             .field("keep", &self.keep)
+            .field("recorder", &self.recorder)
             .field("listener", &self.listener.is_some())
             .finish()
     }

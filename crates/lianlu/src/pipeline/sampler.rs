@@ -75,8 +75,10 @@ impl Choice {
                 };
                 let remote = started.map_err(|error| match error {
                     RemoteSamplerError::Option(error) => PipelineError::Option(error),
-                    RemoteSamplerError::Thread(error) => PipelineError::Thread(error),
-                    error => PipelineError::Thread(std::io::Error::other(error)),
+                    RemoteSamplerError::Thread(error) => {
+                        lianlu_sdk::BuildError::Thread(error).into()
+                    }
+                    error => lianlu_sdk::BuildError::Thread(std::io::Error::other(error)).into(),
                 })?;
                 Ok(Started {
                     sampler: if parent_based {
