@@ -69,6 +69,8 @@
 //! costs nothing, and a file that is missing has been dealt with.
 
 mod calls;
+#[cfg(test)]
+mod faulty;
 mod format;
 mod leftover;
 mod map;
@@ -78,6 +80,8 @@ mod recorder;
 mod rejected;
 mod segment;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -146,6 +146,11 @@ impl Recorder {
         Ok(recorder)
     }
 
+    #[cfg(test)]
+    pub(super) fn set_when_full(&mut self, when_full: WhenFull) {
+        self.options.when_full = when_full;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,11 +215,8 @@ impl Recorder {
 
     /// A destination has this part, or will never have it.
     pub(crate) fn ack(&self, destination: usize, part: &super::Part) {
-        if part.generation != part.segment.generation() {
-            return;
-        }
         let name = self.destinations.get(destination).copied().unwrap_or(0);
-        part.segment.ack(destination, name, part.to);
+        part.ack(destination, name);
         if part.segment.is_done(self.destinations.len()) {
             self.lock().is_asked = true;
             self.work.notify_one();
