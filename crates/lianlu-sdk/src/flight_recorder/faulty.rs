@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::map::WORD;
+use lianlu_wire::segment::WORD;
+
 use super::storage::{Region, Storage};
 
 const PAGE: usize = 4096;

@@ -16,9 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use lianlu_wire::segment::{
+    FileKind, HEADER, RecordKind, WORD, put_header, put_record, record_len,
+};
+
 use super::calls::{Calls, FreeSlots, Slot};
-use super::format::{self, FileKind, HEADER, Kind, record_len};
-use super::map::WORD;
 use super::options::{Durability, FlightRecorder, WhenFull};
 use super::owner::Owner;
 use super::segment::{Segment, Writer};
@@ -110,20 +112,20 @@ impl Recorder {
         owner: Option<Owner>,
     ) -> io::Result<Self> {
         let region = storage.create("meta", META_BYTES)?;
-        format::put_header(region.words(), FileKind::Meta, 1);
+        put_header(region.words(), FileKind::Meta, 1);
         let mut meta = Meta {
             region,
             at: HEADER,
             scopes: Vec::new(),
         };
         if !meta.put(
-            (Kind::Resource, NO_SCOPE),
+            (RecordKind::Resource, NO_SCOPE),
             &resource.schema_url,
             &resource.bytes,
         ) {
             return Err(io::Error::other("the resource is larger than 256 KiB"));
         }
-        let calls = storage.create("calls", HEADER + options.slots() * super::calls::SLOT)?;
+        let calls = storage.create("calls", Calls::bytes(options.slots()))?;
         let recorder = Self {
             calls: Calls::new(calls),
             storage,
@@ -481,7 +483,7 @@ impl Meta {
         let Ok(number) = u16::try_from(self.scopes.len() + 1) else {
             return NO_SCOPE;
         };
-        if !self.put((Kind::Scope, number), &scope.schema_url, &scope.bytes) {
+        if !self.put((RecordKind::Scope, number), &scope.schema_url, &scope.bytes) {
             return NO_SCOPE;
         }
         self.scopes.push(Arc::clone(scope));
@@ -489,7 +491,7 @@ impl Meta {
     }
 
     /// `length u32 | schema URL | message`
-    fn put(&mut self, kind: (Kind, u16), schema_url: &str, message: &[u8]) -> bool {
+    fn put(&mut self, kind: (RecordKind, u16), schema_url: &str, message: &[u8]) -> bool {
         let Ok(length) = u32::try_from(schema_url.len()) else {
             return false;
         };
@@ -498,7 +500,7 @@ impl Meta {
         if end > self.region.words().len() * WORD {
             return false;
         }
-        format::put_record(self.region.words(), self.at, 1, kind, &payload);
+        put_record(self.region.words(), self.at, 1, kind, &payload);
         self.at = end;
         true
     }

@@ -4,8 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::format::{self, CURSORS, FileKind, HEADER, Kind, record_len};
-use super::map::WORD;
+use lianlu_wire::segment::{
+    CURSORS, FileKind, HEADER, RecordKind, WORD, put_cursor, put_generation, put_header,
+    put_record, record_len,
+};
+
 use super::recorder::Recorder;
 use super::storage::Region;
 use crate::encode::EncodedScope;
@@ -64,7 +67,7 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn new(name: String, region: Box<dyn Region>) -> Self {
-        format::put_header(region.words(), FileKind::Spans, 1);
+        put_header(region.words(), FileKind::Spans, 1);
         Self {
             name,
             region,
@@ -118,7 +121,7 @@ impl Segment {
             && let Some(cursor) = progress.add(from, to)
         {
             let words = self.region.words();
-            format::put_cursor(words, destination, self.generation(), name, cursor);
+            put_cursor(words, destination, self.generation(), name, cursor);
         }
     }
 
@@ -146,7 +149,7 @@ impl Segment {
     /// Starts over. The caller knows that nobody writes or sends it.
     pub(super) fn start_over(&self) {
         let generation = self.generation().wrapping_add(1).max(1);
-        format::put_generation(self.region.words(), generation);
+        put_generation(self.region.words(), generation);
         self.generation.store(generation, Ordering::Relaxed);
         *self.acked() = Default::default();
         self.end.store(HEADER, Ordering::Relaxed);
@@ -209,7 +212,7 @@ impl Writer {
         }
         let words = segment.region.words();
         let generation = segment.generation();
-        format::put_record(words, self.at, generation, (Kind::Span, scope), span);
+        put_record(words, self.at, generation, (RecordKind::Span, scope), span);
         self.at = end;
         self.spans += 1;
         self.is_fresh = true;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use lianlu_wire::segment::CURSORS;
+
 use super::handle::Handle;
 use super::limits::Limits;
 use super::notice::{Listener, Notice};
@@ -11,7 +13,7 @@ use crate::encode::EncodedResource;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::{
-    CURSORS, Evict, FlightRecorder, RecorderError, Rejected, destination_hash, open,
+    Evict, FlightRecorder, RecorderError, Rejected, destination_hash, open,
 };
 
 /// What a pipeline is made of.
