@@ -52,6 +52,8 @@ mod error;
 mod export;
 #[cfg(feature = "http-client")]
 mod http_client;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod identity;
 #[cfg(feature = "jaeger")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
 pub mod jaeger;
@@ -94,6 +96,8 @@ mod retry_after;
 mod roots;
 pub mod sampling;
 mod scopes;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+mod tls;
 #[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
 mod value;
 #[cfg(feature = "zipkin")]
