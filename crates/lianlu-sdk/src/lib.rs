@@ -44,6 +44,8 @@ mod batch;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub mod console;
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+mod deliver;
 mod encode;
 mod endpoint;
 mod error;
@@ -51,6 +53,8 @@ mod export;
 mod flight_recorder;
 #[cfg(feature = "http-client")]
 mod http_client;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod identity;
 #[cfg(feature = "jaeger")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
 pub mod jaeger;
@@ -75,10 +79,26 @@ mod provider;
     feature = "zipkin"
 ))]
 mod quote;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod refusal;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod retry_after;
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod roots;
 pub mod sampling;
 mod scopes;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+mod tls;
 #[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
 mod value;
 #[cfg(feature = "zipkin")]

@@ -44,11 +44,16 @@ impl Exporter {
 }
 
 impl Export for Exporter {
+    fn destination(&self) -> String {
+        self.place.to_string()
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
         let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
-        post(&self.client, &self.place, "application/json", None, &body).map_err(lost)
+        let (client, place) = (&self.client, &self.place);
+        post(client, place, "application/json", None, &body, spans.len())
     }
 }
 

@@ -456,6 +456,8 @@ impl Recorder {
                 }
             }
         }
+        // Of calls nothing is promised: what the disk has of them it has.
+        let _ = self.calls.sync();
     }
 
     /// Stops the thread. With nothing left to send the run leaves nothing behind; else its files are for the next
