@@ -111,6 +111,7 @@ pub use error::{BuildError, FlushError, OptionError};
 pub use export::{Export, Failure, Retry};
 pub use flight_recorder::{Durability, FlightRecorder, Found, RecorderError, WhenFull};
 pub use pipeline::{
-    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, SpanCounts,
+    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, Recovery, SpanCounts,
+    recover,
 };
 pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

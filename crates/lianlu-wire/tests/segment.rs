@@ -39,8 +39,11 @@ fn file(payloads: &[Vec<u8>], room: usize) -> Vec<u8> {
     bytes(&words)
 }
 
-/// The payloads, each with its scope, and the damage.
-fn read(file: &[u8]) -> Result<(Vec<(u16, Vec<u8>)>, u64), HeaderError> {
+/// A payload with its scope.
+type Payload = (u16, Vec<u8>);
+
+/// The payloads, and the damage.
+fn read(file: &[u8]) -> Result<(Vec<Payload>, u64), HeaderError> {
     let header = Header::read(file, FileKind::Spans)?;
     let mut records = Records::new(file, HEADER, header.generation);
     let found = records
@@ -50,7 +53,7 @@ fn read(file: &[u8]) -> Result<(Vec<(u16, Vec<u8>)>, u64), HeaderError> {
     Ok((found, records.damaged()))
 }
 
-fn numbered(payloads: &[Vec<u8>]) -> Vec<(u16, Vec<u8>)> {
+fn numbered(payloads: &[Vec<u8>]) -> Vec<Payload> {
     let payloads = payloads.iter().enumerate();
     payloads
         .map(|(number, payload)| (number as u16, payload.clone()))

@@ -42,7 +42,9 @@ mod storage;
 mod tests;
 mod unfinished;
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use calls::{FreeSlots, Slot};
@@ -60,10 +62,10 @@ use lianlu_wire::segment::{RecordKind, Records};
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::pipeline::{Listener, Notice};
 use leftover::Leftovers;
-use owner::Owner;
+pub(crate) use owner::Owner;
 use storage::Folder;
 
-/// A recorder that has its folder.
+/// A recorder that has its folder, and what was in it.
 pub(crate) struct Opened {
     pub(crate) recorder: Recorder,
     pub(crate) parts: Vec<OldPart>,
@@ -74,17 +76,14 @@ pub(crate) struct Opened {
 /// Takes the folder, reads what is there, and makes the files of this run.
 pub(crate) fn open(
     options: &FlightRecorder,
-    resource: &Arc<EncodedResource>,
+    resource: &EncodedResource,
     destinations: &[u64],
     listener: &Listener,
 ) -> Result<Opened, RecorderError> {
-    let unusable = |cause| RecorderError::Unusable {
-        dir: options.dir.clone(),
-        cause,
-    };
+    let unusable = unusable(&options.dir);
     let owner = Owner::take(&options.dir)?;
-    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(unusable)?;
-    let folder = Folder::create(owner.new_run()).map_err(unusable)?;
+    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(&unusable)?;
+    let folder = Folder::create(owner.new_run()).map_err(&unusable)?;
     let recorder = Recorder::new(
         Box::new(folder),
         options.clone(),
@@ -100,6 +99,36 @@ pub(crate) fn open(
         found: leftovers.found,
         rejected: Rejected::new(&options.dir),
     })
+}
+
+/// What somebody else has left. The folder is ours as long as this lives.
+pub(crate) struct Taken {
+    pub(crate) parts: Vec<OldPart>,
+    pub(crate) found: Found,
+    pub(crate) rejected: Rejected,
+    pub(crate) owner: Owner,
+}
+
+/// Takes a folder that is there, and reads what is in it.
+pub(crate) fn find(dir: &Path, destinations: &[u64]) -> Result<Taken, RecorderError> {
+    let unusable = unusable(dir);
+    std::fs::read_dir(dir).map_err(&unusable)?;
+    let owner = Owner::take(dir)?;
+    let leftovers = Leftovers::find(dir, destinations).map_err(&unusable)?;
+    Ok(Taken {
+        parts: leftovers.parts,
+        found: leftovers.found,
+        rejected: Rejected::new(dir),
+        owner,
+    })
+}
+
+fn unusable(dir: &Path) -> impl Fn(io::Error) -> RecorderError {
+    let dir = dir.to_owned();
+    move |cause| RecorderError::Unusable {
+        dir: dir.clone(),
+        cause,
+    }
 }
 
 /// How a destination is called in files: by its name, and by which of those of this name it is.
