@@ -1,8 +1,11 @@
 //! Header maps.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::LazyLock;
+use std::task::{self, Poll};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use lianlu::propagation::{
     B3, Baggage, CallerService, HeaderExtractor, HeaderInjector, Jaeger, ServiceName, TraceContext,
     XRay,
@@ -11,6 +14,8 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
+use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::memory::within;
 
@@ -23,6 +28,7 @@ const MOST: usize = 256 * 1024;
 ///
 /// - What a propagator reads and writes on is read by the next service the same, and written by it to the letter.
 ///   Baggage may lose members on the way, because a `%` that stood for itself has become longer.
+/// - The server's layer, which reads the three defaults in one pass of its own, reads what they read.
 /// - Memory is bounded, but for a reference to each line.
 pub fn propagation(data: &[u8]) {
     static ONE_BY_ONE: LazyLock<[Propagator; 7]> = LazyLock::new(|| {
@@ -55,6 +61,61 @@ pub fn propagation(data: &[u8]) {
     }
     if let Some(caller) = all.get::<CallerService>() {
         assert!((1..=255).contains(&caller.as_str().len()));
+    }
+    is_the_same_in_the_layer(headers);
+}
+
+fn is_the_same_in_the_layer(headers: HeaderMap) {
+    let three: [Propagator; 3] = [
+        Box::new(ServiceName::new("fuzz")),
+        Box::new(Baggage::new()),
+        Box::new(TraceContext::new()),
+    ];
+    let expected = three.iter().fold(Context::new(), |cx, propagator| {
+        extract(propagator, &cx, &headers)
+    });
+    let seen = in_the_layer(headers);
+    assert_eq!(span(&seen), span(&expected));
+    assert_eq!(seen.baggage().len(), expected.baggage().len());
+    assert!(
+        seen.baggage()
+            .iter()
+            .all(|(key, value)| expected.baggage().get_with_metadata(key) == Some(value))
+    );
+    assert_eq!(seen.get::<CallerService>(), expected.get::<CallerService>());
+    // What has no room in a span's context comes out as a header.
+    for propagator in &three {
+        assert_eq!(inject(propagator, &seen), inject(propagator, &expected));
+    }
+}
+
+/// The context in which a service is called.
+fn in_the_layer(headers: HeaderMap) -> Context {
+    let mut seen = Seen::default();
+    // Without a span, the context is what was received.
+    let mut service = lianlu::server().with_filter(|_| false).layer(&mut seen);
+    let mut request = Request::new(String::new());
+    *request.headers_mut() = headers;
+    drop(service.call(request));
+    seen.0.expect("the service was called")
+}
+
+/// Keeps the context that it was called in.
+#[derive(Default)]
+struct Seen(Option<Context>);
+
+impl Service<Request<String>> for &mut Seen {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        self.0 = Some(Context::current());
+        ready(Ok(Response::new(String::new())))
     }
 }
 
