@@ -55,6 +55,7 @@ pub(super) fn values() -> Vec<Seed> {
             "tracestate-33-members",
             members(33, "\n", |at| format!("k{at}=v")),
         ),
+        Seed::new("tracestate-long-not-utf8", b"a=1,b=\xff,".repeat(400)),
         Seed::new("baggage", BAGGAGE),
         Seed::new(
             "baggage-65-members",
@@ -109,6 +110,10 @@ pub(super) fn maps() -> Vec<Seed> {
         Seed::new(
             "tracestate-that-the-api-refuses",
             "traceparent: cc-12345678901234567890123456789012-1234567890123456-03-future\ntracestate: a@b@c=1,d=2",
+        ),
+        Seed::new(
+            "traceparent-later-not-ascii",
+            b"traceparent: cc-12345678901234567890123456789012-1234567890123456-03-\xeb",
         ),
         Seed::new("b3-lines", b3_lines.join("\n")),
         Seed::new(

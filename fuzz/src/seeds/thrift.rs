@@ -186,6 +186,7 @@ pub(super) fn compact() -> Vec<Seed> {
                 .concat(),
             ),
         ),
+        Seed::new("lists-that-claim-the-same-bytes", args(&same_bytes())),
         Seed::new("every-kind-unknown", args(&every_kind_compact())),
         Seed::new("structs-10k-deep", args(&[0x1c].repeat(10_000))),
         Seed::new(
@@ -197,6 +198,14 @@ pub(super) fn compact() -> Vec<Seed> {
             args(&[0x08, 0xfe, 0xff, 0x03, 0, 0x18, 0]),
         ),
     ]
+}
+
+/// 100 spans, in the first of them 330 logs, in the first of those 320 tags, and bytes enough for each list alone.
+fn same_bytes() -> Vec<u8> {
+    let spans = [0x1c, 0x18, 0, 0, 0x19, 0xfc, 100];
+    let logs = [0xb9, 0xfc, 0xca, 0x02];
+    let tags = [0x16, 0, 0x19, 0xfc, 0xc0, 0x02];
+    [&spans[..], &logs, &tags, &[0; 1_700]].concat()
 }
 
 fn every_kind_compact() -> Vec<u8> {
