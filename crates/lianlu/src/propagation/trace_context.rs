@@ -110,6 +110,8 @@ pub(super) fn read(
         .traceparent
         .first
         .filter(|_| !scan.traceparent.has_more);
+    // One of the exact length is parsed to its last byte, and only what a later version adds could be other than text.
+    let line = line.filter(|line| line.len() <= TRACEPARENT_BYTES || line.to_str().is_ok());
     let Some(parent) = line.and_then(|line| TraceParent::parse(line.as_bytes()).ok()) else {
         return (None, None);
     };
@@ -171,6 +173,28 @@ mod tests {
         }
         let twice = context_of(&[(TRACEPARENT, VALID), (TRACEPARENT, VALID)]);
         assert!(!twice.span().span_context().is_valid());
+    }
+
+    #[test]
+    fn in_one_pass_as_by_the_propagator() {
+        for (value, is_taken) in [
+            (VALID.as_bytes().to_vec(), true),
+            (format!(" {VALID}\t").into_bytes(), true),
+            (format!("cc{}-future", &VALID[2..]).into_bytes(), true),
+            (
+                [b"cc", &VALID.as_bytes()[2..], b"-future\xeb"].concat(),
+                false,
+            ),
+            ([&VALID.as_bytes()[..54], b"\xeb"].concat(), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
+            let (caller, _) = read(&Scan::of(&headers), &headers);
+            let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
+            let value = value.escape_ascii();
+            assert_eq!(caller.is_some(), is_taken, "{value}");
+            assert_eq!(cx.span().span_context().is_valid(), is_taken, "{value}");
+        }
     }
 
     #[test]
