@@ -33,6 +33,9 @@ const LONGEST_RUN: usize = 512 * 1024;
 /// How long the last worker waits for the recorder's thread, which may be waiting for a disk.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What giving up takes.
+const GIVING_UP: Duration = Duration::from_millis(250);
+
 /// A time that does not come.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
@@ -500,6 +503,8 @@ impl Shared {
         }
         let lost_before = state.lost();
         if state.stop_at.is_none() {
+            // A little earlier, so that what is given up then is counted when the caller goes on.
+            let timeout = timeout - (timeout / 10).min(GIVING_UP);
             let now = Instant::now();
             state.stop_at = Some(now.checked_add(timeout).unwrap_or(now + NEVER));
             state.flush_asked += 1;
