@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::lane::{Lane, LaneTotals};
+use crate::sync::{self, Mutex, MutexGuard, thread_local};
 
 thread_local! {
     /// This thread's lanes, one for each pipeline that it has recorded in.
@@ -98,7 +99,7 @@ impl Lanes {
         let mut retired_started = 0;
         registry.lanes.retain(|lane| {
             // Before the visit: what the thread has left is visited then.
-            let is_left = Arc::strong_count(lane) == 1;
+            let is_left = sync::holders(lane) == 1;
             each(lane, is_left);
             if is_left {
                 retired.add(lane.lock().totals);

@@ -10,6 +10,8 @@ mod lane;
 mod lanes;
 mod launch;
 mod limits;
+#[cfg(all(test, lianlu_shuttle))]
+mod model;
 mod notice;
 mod processor;
 mod room;

@@ -10,8 +10,7 @@
 //! time. Room in memory is given out in portions, so that a thread asks for it once in many spans.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::counts::SpanCounts;
@@ -26,6 +25,8 @@ use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::error::FlushError;
 use crate::flight_recorder::{Found, Home, OldPart, Part, Recorder, Slot};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A run that is longer is handed over, however few spans it has.
 const LONGEST_RUN: usize = 512 * 1024;
