@@ -27,7 +27,7 @@ pub(super) struct Lanes {
 }
 
 #[derive(Debug, Default)]
-struct Registry {
+pub(super) struct Registry {
     lanes: Vec<Arc<Lane>>,
     /// The counts of threads that have ended.
     retired: LaneTotals,
@@ -92,8 +92,10 @@ impl Lanes {
         mine.len() - 1
     }
 
-    /// Visits every lane, and strikes off those whose threads have ended: `each` is told.
-    pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) {
+    /// Visits every lane, and strikes off those whose threads have ended: `each` is told. Nobody else visits them until
+    /// the caller lets go of what this gives.
+    #[must_use]
+    pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) -> MutexGuard<'_, Registry> {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
         let mut retired_started = 0;
@@ -109,6 +111,7 @@ impl Lanes {
         });
         registry.retired.add(retired);
         registry.retired_started += retired_started;
+        registry
     }
 
     /// What all threads together have counted: ended and dropped first, then started.

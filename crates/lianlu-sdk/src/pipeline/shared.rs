@@ -372,9 +372,8 @@ impl Shared {
                     state.is_pressed = false;
                     drop(state);
                     self.pressed.store(false, Ordering::Relaxed);
-                    let fetched = self.fetch();
-                    // Last: a lane hands over under its lock, so what it had is here or was fetched.
-                    self.push(fetched);
+                    // Before the queue is looked at: a lane hands over under its lock, so what it had is in the queue.
+                    self.fetch();
                     state = self.lock();
                 }
                 return Turn {
@@ -396,11 +395,11 @@ impl Shared {
         }
     }
 
-    /// Empties every lane, and takes back the room that threads have and don't use.
-    fn fetch(&self) -> Vec<Item> {
+    /// Empties every lane into the queues, and takes back the room that threads have and don't use.
+    fn fetch(&self) {
         let mut items = Vec::new();
         let mut room = 0;
-        self.lanes.visit(|lane, is_left| {
+        let visit = self.lanes.visit(|lane, is_left| {
             let mut state = lane.lock();
             room += std::mem::take(&mut state.credit);
             if let Some(recorder) = self.recorder.get() {
@@ -413,7 +412,9 @@ impl Shared {
             }
         });
         self.room.give_back(room, 0);
-        items
+        self.push(items);
+        // Not before: another worker would find the lanes empty, and take it for all sent.
+        drop(visit);
     }
 
     /// A worker has sent all that it had.
@@ -444,8 +445,7 @@ impl Shared {
     /// A worker is gone. The last one takes what has come since it went, and closes the recorder.
     pub(super) fn stopped(&self, number: usize) {
         self.stopping.store(true, Ordering::Release);
-        let fetched = self.fetch();
-        self.push(fetched);
+        self.fetch();
         let mut state = self.lock();
         state.stop_at.get_or_insert_with(Instant::now);
         if let Some(destination) = state.destinations.get_mut(number) {
