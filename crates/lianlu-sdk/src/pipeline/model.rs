@@ -227,6 +227,35 @@ fn a_flush_races_with_two_stops() {
     });
 }
 
+/// A flush that finds nothing to send does not speak for one that comes while it looks.
+#[test]
+fn a_flush_of_nothing_races_with_another() {
+    check(|| {
+        let world = World::new(limits(1000, 2), true);
+        let nothing = world.spawn(|world| world.shared.flush(LONG).unwrap());
+        world.record(1);
+        world.shared.flush(LONG).unwrap();
+        world.assert_arrived([1]);
+        join([nothing]);
+        world.shared.shut_down(LONG).unwrap();
+        assert_eq!(world.end(), [0; 3]);
+    });
+}
+
+/// Nor does it take a stop that comes then for one that it has looked for.
+#[test]
+fn a_flush_of_nothing_races_with_a_stop() {
+    check(|| {
+        let world = World::new(limits(1000, 2), true);
+        let nothing = world.spawn(|world| world.shared.flush(LONG).unwrap());
+        world.record(1);
+        world.shared.shut_down(LONG).unwrap();
+        world.assert_arrived([1]);
+        join([nothing]);
+        assert_eq!(world.end(), [0; 3]);
+    });
+}
+
 /// Threads that end leave what they have recorded and counted, though a worker may be visiting.
 #[test]
 fn threads_end_while_a_worker_visits() {

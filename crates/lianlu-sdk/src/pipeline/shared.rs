@@ -360,8 +360,8 @@ impl Shared {
             let fetches = is_asked || is_stopped || is_due || is_pressed;
             let has_work = wait.has_more || state.has_queue(number);
             // What was asked for has been sent, and somebody waits to hear of it.
-            let is_through =
-                !has_work && (state.stop_at.is_some() || state.flush_of(number).is_some());
+            let is_through = !has_work
+                && (state.stop_at.is_some() || state.flush_of(number, wait.flush_seen).is_some());
             if fetches || may_send && has_work || is_through || is_over {
                 wait.flush_seen = state.flush_asked;
                 wait.stop_seen = state.stop_at.is_some();
@@ -378,9 +378,10 @@ impl Shared {
                 }
                 return Turn {
                     is_empty: !state.has_queue(number),
-                    flush: state.flush_of(number),
+                    // One that has come since the lanes were looked at is for the next turn, and so is a stop.
+                    flush: state.flush_of(number, wait.flush_seen),
                     is_urgent: is_asked || is_stopped,
-                    stop_at: state.stop_at,
+                    stop_at: state.stop_at.filter(|_| wait.stop_seen),
                 };
             }
             let mut until = wait.deadline;
@@ -598,10 +599,10 @@ impl State {
         destination.is_some_and(|destination| !destination.queue.is_empty())
     }
 
-    /// The flush that this destination has still to do.
-    fn flush_of(&self, number: usize) -> Option<u64> {
+    /// The flush that this destination has still to do, of those up to this one.
+    fn flush_of(&self, number: usize, asked: u64) -> Option<u64> {
         let done = self.destinations.get(number)?.flush_done;
-        (self.flush_asked > done).then_some(self.flush_asked)
+        (asked > done).then_some(asked)
     }
 
     /// What each destination has lost.
