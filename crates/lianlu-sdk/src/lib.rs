@@ -44,6 +44,8 @@ mod batch;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub mod console;
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+mod deliver;
 mod encode;
 mod endpoint;
 mod error;
@@ -75,6 +77,20 @@ mod provider;
     feature = "zipkin"
 ))]
 mod quote;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod refusal;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+mod retry_after;
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod roots;
 pub mod sampling;

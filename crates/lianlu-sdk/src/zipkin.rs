@@ -48,7 +48,8 @@ impl Export for Exporter {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
         let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
-        post(&self.client, &self.place, "application/json", None, &body).map_err(lost)
+        let (client, place) = (&self.client, &self.place);
+        post(client, place, "application/json", None, &body, spans.len())
     }
 }
 

@@ -32,3 +32,7 @@ pub mod w3c;
 pub mod xray;
 #[cfg(feature = "zipkin")]
 pub mod zipkin;
+
+// For `grpc-message`.
+#[doc(hidden)]
+pub use text::percent::decode as percent_decode;

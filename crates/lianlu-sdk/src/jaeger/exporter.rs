@@ -90,7 +90,9 @@ impl Export for Exporter {
                 let batch = lianlu_wire::jaeger::Batch { process, spans };
                 let mut body = Vec::new();
                 encode_batch_binary(&batch, &mut body).map_err(|error| lost(error.to_string()))?;
-                post(client, place, CONTENT_TYPE, authorization.as_ref(), &body).map_err(lost)
+                let user = authorization.as_ref();
+                let spans = batch.spans.len();
+                post(client, place, CONTENT_TYPE, user, &body, spans)
             }
             Route::Agent(agent) => agent.send(&process, &spans),
         }

@@ -6,7 +6,11 @@
 //! google.rpc.Status          = 0x08 code           · 0x12 len message       · 0x1a len details …
 //! ```
 
+use super::protobuf::{Value, fields};
 use crate::quote::quote;
+
+/// What is wrong with an answer that is something else.
+pub(super) const NO_RESPONSE: &str = "is no ExportTraceServiceResponse";
 
 /// What became of a request that was taken: nothing to say, or a partial success.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,7 +25,7 @@ impl Taken {
     /// Of an `ExportTraceServiceResponse`. What can't be read says so: the spans are with the collector all
     /// the same.
     pub(super) fn from_protobuf(response: &[u8]) -> Self {
-        Self::read(response).unwrap_or_else(Self::unreadable)
+        Self::read(response).unwrap_or_else(|| Self::unread(NO_RESPONSE))
     }
 
     fn read(response: &[u8]) -> Option<Self> {
@@ -57,7 +61,7 @@ impl Taken {
         use serde_json::Value;
 
         let Ok(Value::Object(response)) = serde_json::from_slice(response) else {
-            return Self::unreadable();
+            return Self::unread(NO_RESPONSE);
         };
         let partial = response.get("partialSuccess");
         let field = |name| partial.and_then(|partial| partial.get(name));
@@ -72,10 +76,11 @@ impl Taken {
         }
     }
 
-    fn unreadable() -> Self {
+    /// Of a success whose answer can't be read, for this reason.
+    pub(super) fn unread(problem: &str) -> Self {
         Self {
             rejected: 0,
-            message: "the answer is no ExportTraceServiceResponse".to_owned(),
+            message: format!("the answer {problem}"),
         }
     }
 }
@@ -91,51 +96,6 @@ pub(super) fn status_message(status: &[u8]) -> Option<String> {
         Some(())
     })?;
     message
-}
-
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-/// Calls `each` with the fields that are numbers or bytes. `None` where the bytes are no message.
-fn fields<'a>(
-    mut bytes: &'a [u8],
-    mut each: impl FnMut(u64, Value<'a>) -> Option<()>,
-) -> Option<()> {
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        match tag & 7 {
-            0 => each(tag >> 3, Value::Number(varint(&mut bytes)?))?,
-            1 => drop(take(&mut bytes, 8)?),
-            2 => {
-                let length = varint(&mut bytes)?;
-                each(tag >> 3, Value::Bytes(take(&mut bytes, length)?))?;
-            }
-            5 => drop(take(&mut bytes, 4)?),
-            _ => return None,
-        }
-    }
-    Some(())
-}
-
-fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
-    let (front, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
-    *bytes = rest;
-    Some(front)
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -183,7 +143,7 @@ mod tests {
         let whole = response(5, "why");
         for end in 1..whole.len() {
             let taken = Taken::from_protobuf(&whole[..end]);
-            assert_eq!(taken, Taken::unreadable(), "{end}");
+            assert_eq!(taken, Taken::unread(NO_RESPONSE), "{end}");
         }
         for bytes in [
             &b"<html>"[..],
@@ -193,7 +153,7 @@ mod tests {
             &[0xff; 64],
             &[0x0b, 0x0c],
         ] {
-            assert_eq!(Taken::from_protobuf(bytes), Taken::unreadable());
+            assert_eq!(Taken::from_protobuf(bytes), Taken::unread(NO_RESPONSE));
         }
     }
 
@@ -224,7 +184,7 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         for bad in ["", "[]", "<html>", deep.as_str()] {
-            assert_eq!(Taken::from_json(bad.as_bytes()), Taken::unreadable());
+            assert_eq!(Taken::from_json(bad.as_bytes()), Taken::unread(NO_RESPONSE));
         }
     }
 

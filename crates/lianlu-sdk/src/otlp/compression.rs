@@ -36,8 +36,42 @@ impl Compression {
         }
     }
 
+    /// The one of this name, where this program was built with it.
+    #[cfg(feature = "otlp-grpc")]
+    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::Gzip, Self::Zstd]
+            .into_iter()
+            .find(|it| it.is_available() && it.as_str().as_bytes() == name)
+    }
+
+    /// The bytes as they were, of which there are more than `limit` if one more is returned.
+    #[cfg(feature = "otlp-grpc")]
+    pub(super) fn decompress(self, bytes: &[u8], limit: usize) -> std::io::Result<Vec<u8>> {
+        use std::io::Read;
+
+        let mut out = Vec::new();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => {
+                let decoder = flate2::read::GzDecoder::new(bytes);
+                decoder.take(limit).read_to_end(&mut out)?;
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
+                // Memory that a few bytes of input can ask for: 8 MiB.
+                decoder.window_log_max(23)?;
+                decoder.take(limit).read_to_end(&mut out)?;
+            }
+            _ => {
+                bytes.take(limit).read_to_end(&mut out)?;
+            }
+        }
+        Ok(out)
+    }
+
     /// Appends the bytes compressed.
-    #[cfg(feature = "otlp-http")]
     pub(super) fn compress(self, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
         match self {
             #[cfg(feature = "gzip")]

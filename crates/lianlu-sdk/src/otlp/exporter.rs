@@ -58,7 +58,7 @@ impl Exporter {
         }
     }
 
-    fn send(&mut self, batch: &Batch) -> Result<Taken, String> {
+    fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
         // Whoever gave a request up may still hold its bytes.
         if Arc::get_mut(&mut self.request).is_none() {
             self.request = Arc::default();
@@ -68,18 +68,17 @@ impl Exporter {
         // One large span is no reason to keep its memory.
         bytes.shrink_to(MAX_KEPT);
         batch.write_request(bytes);
-        self.sender.send(&self.request)
+        self.sender.send(&self.request, batch.len())
     }
 }
 
 impl Sender {
-    /// `Err` is for people: every span of the request is lost.
-    fn send(&mut self, request: &Arc<Vec<u8>>) -> Result<Taken, String> {
+    fn send(&mut self, request: &Arc<Vec<u8>>, spans: usize) -> Result<Taken, Failure> {
         match self {
             #[cfg(feature = "otlp-grpc")]
-            Self::Grpc(grpc) => grpc.send(request),
+            Self::Grpc(grpc) => grpc.send(request, spans),
             #[cfg(feature = "otlp-http")]
-            Self::Http(http) => http.send(request),
+            Self::Http(http) => http.send(request, spans),
         }
     }
 
@@ -95,9 +94,7 @@ impl Sender {
 
 impl Export for Exporter {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let Taken { rejected, message } = self
-            .send(batch)
-            .map_err(|reason| Failure::new(batch.len(), reason))?;
+        let Taken { rejected, message } = self.send(batch)?;
         let place = self.sender.place();
         let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
         let reason = match (lost, message.is_empty()) {

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request};
 
 use super::answer::{Taken, status_message};
 use super::builder::Settings;
 use super::{Compression, Protocol};
+use crate::deliver::deliver;
+use crate::export::Failure;
 use crate::http_client::HttpClient;
 use crate::place::Place;
 use crate::quote::quote;
@@ -62,32 +65,27 @@ impl Http {
         &self.place
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<Taken, String> {
+    /// Sends a request of `spans` spans.
+    pub(super) fn send(&mut self, bytes: &[u8], spans: usize) -> Result<Taken, Failure> {
+        let lost = |reason: String| Failure::new(spans, reason);
         let place = &self.place;
-        let mut body = encode(self.protocol, bytes)?;
+        let mut body = encode(self.protocol, bytes).map_err(lost)?;
         if self.compression != Compression::None {
             self.compressed.clear();
             self.compression
                 .compress(&body, &mut self.compressed)
-                .map_err(|error| format!("not compressed: {error}"))?;
+                .map_err(|error| lost(format!("not compressed: {error}")))?;
             body = Cow::Borrowed(&self.compressed);
         }
         let mut request = Request::post(place.uri())
             .body(&*body)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| lost(error.to_string()))?;
         *request.headers_mut() = self.headers.clone();
-        let (head, body) = self
-            .client
-            .send(request)
-            .map_err(|error| format!("{place}: {error}"))?
-            .into_parts();
-        let content_type = content_type(&head.headers);
-        match body {
-            Ok(body) if head.status.is_success() => Ok(taken(content_type, &body)),
-            Ok(body) => Err(refusal(place, head.status, content_type, &body)),
-            // Of a success too: spans may have been rejected.
-            Err(error) => Err(format!("{place} answered {}: {error}", head.status)),
-        }
+        let (head, body) = deliver(&self.client, place, request, spans, said)?.into_parts();
+        Ok(match body {
+            Ok(body) => taken(content_type(&head.headers), &body),
+            Err(error) => Taken::unread(&format!("can't be read: {error}")),
+        })
     }
 }
 
@@ -122,14 +120,11 @@ fn taken(content_type: &str, body: &[u8]) -> Taken {
     }
 }
 
-fn refusal(place: &Place, status: StatusCode, content_type: &str, body: &[u8]) -> String {
-    let message = match content_type {
+/// What a collector that refuses has to say.
+fn said(head: &Parts, body: &[u8]) -> String {
+    let message = match content_type(&head.headers) {
         PROTOBUF => status_message(body),
         _ => None,
     };
-    let message = message.unwrap_or_else(|| quote(&String::from_utf8_lossy(body)));
-    match message.is_empty() {
-        true => format!("{place} answered {status}"),
-        false => format!("{place} answered {status}: {message}"),
-    }
+    message.unwrap_or_else(|| quote(&String::from_utf8_lossy(body)))
 }

@@ -11,10 +11,19 @@
 //! takes, of less than 4 MiB. It runs on the pipeline's own thread, gRPC with a
 //! runtime of its own there, HTTP without any.
 //!
-//! What an answer means is [the specification](https://opentelemetry.io/docs/specs/otlp/)'s: rejected spans
-//! of a partial success are lost with the collector's reason, and one that rejects nothing is a warning, a
-//! [`Failure`](crate::Failure) that lost no span. Of an answer 4 MiB are read at most. A request that fails
-//! is not sent again.
+//! What an answer means is [the specification](https://opentelemetry.io/docs/specs/otlp/)'s:
+//!
+//! | the collector | over HTTP | over gRPC | the batch |
+//! |---|---|---|---|
+//! | takes it | 2xx | `OK` | is exported |
+//! | takes it, and its answer can't be read | 2xx | `OK`, or an answer above 4 MiB | is exported, with a warning |
+//! | takes a part of it | partial success | partial success | the rejected spans are lost; none rejected is a warning |
+//! | can't take it now | 429, 502, 503, 504 | `CANCELLED`, `DEADLINE_EXCEEDED`, `ABORTED`, `OUT_OF_RANGE`, `UNAVAILABLE`, `DATA_LOSS`, `RESOURCE_EXHAUSTED` with `RetryInfo` | may be sent again, not before `Retry-After` or `RetryInfo` say |
+//! | does not answer | not connected, TLS fails, reset, time-out | the same | may be sent again |
+//! | refuses it | any other | any other | is lost |
+//!
+//! [`Failure`](crate::Failure) is where that is told. Of an answer 4 MiB are read at most, decompressed or not, and no
+//! redirect is followed.
 
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 mod answer;
@@ -25,6 +34,7 @@ mod exporter;
 mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
+mod protobuf;
 mod protocol;
 
 pub use builder::Builder;
@@ -37,6 +47,10 @@ pub use protocol::Protocol;
 /// An answer is read to this size, and no further.
 #[cfg(feature = "otlp-grpc")]
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// Batches are smaller than this, but for one of a single span. It is what gRPC servers take by default.
+#[cfg(feature = "otlp-grpc")]
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 /// In the form that OTLP
 /// [wants](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent).

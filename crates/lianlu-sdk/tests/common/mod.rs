@@ -3,6 +3,7 @@
 
 pub mod decoded;
 pub mod grpc;
+pub mod http2;
 pub mod rich;
 
 use std::io::{Read, Write};
@@ -80,6 +81,91 @@ impl Pipeline {
     }
 }
 
+/// What `run` makes of a batch of one span. Whatever an exporter says of it there, the pipeline behind it does nothing
+/// about.
+pub fn with_batch<T: Send + 'static>(run: impl FnOnce(&Batch) -> T + Send + 'static) -> T {
+    let (sent, result) = channel();
+    let pipeline = pipeline(Once(Some(move |batch: &Batch| {
+        let _ = sent.send(run(batch));
+    })));
+    pipeline.span("one", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    result.recv_timeout(PATIENCE).unwrap()
+}
+
+/// How one attempt to export one span goes.
+pub fn attempt(mut exporter: impl Export) -> Result<(), Failure> {
+    with_batch(move |batch| exporter.export(batch))
+}
+
+struct Once<F>(Option<F>);
+
+impl<F: FnOnce(&Batch) + Send + 'static> Export for Once<F> {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.0.take().unwrap()(batch);
+        Ok(())
+    }
+}
+
+/// Asserts that nothing was taken and the batch may be sent again, and returns for how long not.
+#[track_caller]
+pub fn may_be_sent_again(result: Result<(), Failure>, reason: &str) -> Option<Duration> {
+    let failure = result.unwrap_err();
+    assert!(failure.reason.contains(reason), "no {reason:?}: {failure}");
+    assert_eq!(failure.lost, 0, "{failure}");
+    assert!(failure.retry.is_some(), "{failure}");
+    failure.retry.unwrap().after
+}
+
+/// Asserts that the batch's only span is lost for good.
+#[track_caller]
+pub fn is_lost(result: Result<(), Failure>, reason: &str) {
+    let failure = result.unwrap_err();
+    assert!(failure.reason.contains(reason), "no {reason:?}: {failure}");
+    assert_eq!((failure.lost, failure.retry), (1, None), "{failure}");
+}
+
+/// Asserts that the batch is taken, with a warning.
+#[track_caller]
+pub fn is_taken_with(result: Result<(), Failure>, warning: &str) {
+    let failure = result.unwrap_err();
+    assert!(
+        failure.reason.contains(warning),
+        "no {warning:?}: {failure}"
+    );
+    assert_eq!((failure.lost, failure.retry), (0, None), "{failure}");
+}
+
+/// An exporter of each protocol over HTTP, to this address.
+pub fn http_exporters(address: SocketAddr, timeout: Duration) -> Vec<Box<dyn Export>> {
+    use lianlu_sdk::otlp::{Exporter, Protocol};
+    use lianlu_sdk::{jaeger, zipkin};
+
+    let url = format!("http://ann:secret@{address}/path");
+    let otlp = |protocol| {
+        let builder = Exporter::builder(protocol).with_endpoint(&url);
+        let builder = builder.with_header("x-key", "secret");
+        builder.with_timeout(timeout).build().unwrap()
+    };
+    let user = Some(("ann", "secret"));
+    vec![
+        Box::new(otlp(Protocol::HttpProtobuf)),
+        Box::new(otlp(Protocol::HttpJson)),
+        Box::new(jaeger::Exporter::collector("endpoint", &url, user, timeout).unwrap()),
+        Box::new(zipkin::Exporter::new("endpoint", &url, timeout).unwrap()),
+    ]
+}
+
+/// An exporter over gRPC, to this address.
+pub fn grpc_exporter(address: SocketAddr, timeout: Duration) -> lianlu_sdk::otlp::Exporter {
+    lianlu_sdk::otlp::Exporter::builder(lianlu_sdk::otlp::Protocol::Grpc)
+        .with_endpoint(format!("http://ann:secret@{address}"))
+        .with_header("x-key", "secret")
+        .with_timeout(timeout)
+        .build()
+        .unwrap()
+}
+
 /// An exporter that tells how each batch went.
 pub struct Watched<E> {
     inner: E,
@@ -117,6 +203,15 @@ impl Request {
 
 /// Takes one request per connection and answers with `answer`, raw.
 pub fn collector(answer: &'static [u8]) -> (SocketAddr, Receiver<Request>) {
+    collector_that(move |mut stream| {
+        let _ = stream.write_all(answer);
+    })
+}
+
+/// Takes one request per connection, and leaves the rest to `answer`.
+pub fn collector_that(
+    answer: impl Fn(TcpStream) + Send + 'static,
+) -> (SocketAddr, Receiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sent, requests) = channel();
@@ -128,7 +223,7 @@ pub fn collector(answer: &'static [u8]) -> (SocketAddr, Receiver<Request>) {
             };
             // First: who has the answer may look for the request.
             let is_wanted = sent.send(request).is_ok();
-            let _ = stream.write_all(answer);
+            answer(stream);
             if !is_wanted {
                 return;
             }

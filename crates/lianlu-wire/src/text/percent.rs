@@ -11,7 +11,7 @@ pub(crate) static BAGGAGE_OCTET: Class = Class::ranges(b"!~").without(b"\",;\\")
 /// Decodes `%XX`, in either case. A `%` without two hex digits behind it stands for itself. Bytes that are not UTF-8
 /// after decoding become U+FFFD. Borrows when there is nothing to decode.
 #[inline]
-pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(text);
     }

@@ -1,31 +1,35 @@
 //! The connection to a collector.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use http::uri::{Authority, PathAndQuery, Uri};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
+use http::uri::{Authority, Uri};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use tokio::runtime::{Builder, Runtime};
-use tonic::client;
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-use tonic::codec::CompressionEncoding;
-use tonic::metadata::MetadataMap;
+use tonic::body::Body;
+use tonic::client::GrpcService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
 
 use super::super::answer::Taken;
 use super::super::builder::Settings;
-use super::super::{Compression, MAX_RESPONSE, USER_AGENT};
-use super::codec::AsItIs;
+use super::super::{Compression, USER_AGENT};
+use super::answer::Answer;
+use super::message::Message;
 use crate::basic_auth::basic_auth;
 use crate::error::OptionError;
+use crate::export::Failure;
 use crate::place::Place;
-use crate::quote::{quote, with_causes};
+use crate::quote::with_causes;
 
-const EXPORT: PathAndQuery =
-    PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+/// The connection puts scheme and host before it.
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// The system asks this often whether an idle connection's other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -34,9 +38,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 pub(in super::super) struct Grpc {
     place: Place,
     endpoint: Endpoint,
-    client: client::Grpc<Channel>,
+    channel: Channel,
     compression: Compression,
-    metadata: MetadataMap,
+    headers: HeaderMap,
     timeout: Duration,
     /// The connection lives on it, and moves only while a request is sent. `None` is left behind by the
     /// drop.
@@ -68,11 +72,11 @@ impl Grpc {
             .build()
             .map_err(|cause| error(format!("no runtime: {cause}")))?;
         Ok(Self {
-            client: connect(&endpoint, settings.compression, &runtime),
+            channel: connect(&endpoint, &runtime),
             place: settings.place,
             endpoint,
             compression: settings.compression,
-            metadata: MetadataMap::from_headers(headers),
+            headers: with_grpcs(headers, settings.compression),
             timeout: settings.timeout,
             runtime: Some(runtime),
         })
@@ -82,25 +86,37 @@ impl Grpc {
         &self.place
     }
 
-    pub(in super::super) fn send(&mut self, bytes: &Arc<Vec<u8>>) -> Result<Taken, String> {
+    /// Sends a request of `spans` spans.
+    pub(in super::super) fn send(
+        &mut self,
+        bytes: &Arc<Vec<u8>>,
+        spans: usize,
+    ) -> Result<Taken, Failure> {
         let Some(runtime) = &self.runtime else {
-            return Err("the exporter is gone".to_owned());
+            return Err(Failure::new(spans, "the exporter is gone"));
         };
-        let mut request = Request::new(Arc::clone(bytes));
-        *request.metadata_mut() = self.metadata.clone();
-        let (client, timeout) = (&mut self.client, self.timeout);
+        let message = Message::new(bytes, self.compression)
+            .map_err(|error| Failure::new(spans, format!("not compressed: {error}")))?;
+        let mut request = Request::post(EXPORT)
+            .version(Version::HTTP_2)
+            .body(Body::new(message))
+            .map_err(|error| Failure::new(spans, error.to_string()))?;
+        request.headers_mut().clone_from(&self.headers);
+        let (channel, timeout) = (&mut self.channel, self.timeout);
         let answer = runtime.block_on(async {
             catch_up().await;
             // The whole of it: tonic's own time-out ends with the answer's head.
-            tokio::time::timeout(timeout, export(client, request)).await
+            tokio::time::timeout(timeout, exchange(channel, request)).await
         });
+        let place = &self.place;
         match answer {
-            Ok(Ok(taken)) => Ok(taken),
-            Ok(Err(status)) => Err(reason(&self.place, &status)),
+            Ok(Ok(answer)) => answer.judge(place, spans, bytes.len()),
+            Ok(Err(reason)) => Err(Failure::temporary(format!("{place}: {reason}"))),
             Err(_) => {
                 // It may be a connection whose other end is gone without a word.
-                self.client = connect(&self.endpoint, self.compression, runtime);
-                Err(format!("{}: no answer within {timeout:?}", self.place))
+                self.channel = connect(&self.endpoint, runtime);
+                let reason = format!("{place}: no answer within {timeout:?}");
+                Err(Failure::temporary(reason))
             }
         }
     }
@@ -115,30 +131,24 @@ impl Drop for Grpc {
     }
 }
 
-/// A client that connects when it is first used.
-fn connect(
-    endpoint: &Endpoint,
-    compression: Compression,
-    runtime: &Runtime,
-) -> client::Grpc<Channel> {
-    let channel = {
-        let _inside = runtime.enter();
-        endpoint.connect_lazy()
-    };
-    // Also of what an answer is when it is decompressed.
-    let client = client::Grpc::new(channel).max_decoding_message_size(MAX_RESPONSE);
-    // grpc-go answers as it is asked, whatever the request says that it takes.
-    match compression {
-        #[cfg(feature = "gzip")]
-        Compression::Gzip => client
-            .send_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Gzip),
-        #[cfg(feature = "zstd")]
-        Compression::Zstd => client
-            .send_compressed(CompressionEncoding::Zstd)
-            .accept_compressed(CompressionEncoding::Zstd),
-        _ => client,
+/// A connection that is made when it is first used.
+fn connect(endpoint: &Endpoint, runtime: &Runtime) -> Channel {
+    let _inside = runtime.enter();
+    endpoint.connect_lazy()
+}
+
+/// What gRPC wants to have in a request's head, in place of the user's.
+fn with_grpcs(mut headers: HeaderMap, compression: Compression) -> HeaderMap {
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    for name in [ENCODING, ACCEPT_ENCODING] {
+        // grpc-go answers as it is asked, whatever the request says that it takes.
+        match compression {
+            Compression::None => drop(headers.remove(name)),
+            _ => drop(headers.insert(name, HeaderValue::from_static(compression.as_str()))),
+        }
     }
+    headers
 }
 
 /// Lets the connection hear what came while nobody drove it, most of all that the other end has closed it:
@@ -150,39 +160,29 @@ async fn catch_up() {
     }
 }
 
-async fn export(
-    client: &mut client::Grpc<Channel>,
-    request: Request<Arc<Vec<u8>>>,
-) -> Result<Taken, Status> {
-    client
-        .ready()
+/// One request and its answer. `Err` is why there is none.
+async fn exchange(channel: &mut Channel, request: Request<Body>) -> Result<Answer, String> {
+    poll_fn(|cx| GrpcService::poll_ready(channel, cx))
         .await
-        .map_err(|error| Status::from_error(error.into()))?;
-    let answer = client.unary(request, EXPORT, AsItIs).await?;
-    Ok(answer.into_inner())
+        .map_err(|error| unanswered(&error))?;
+    let response = GrpcService::call(channel, request)
+        .await
+        .map_err(|error| unanswered(&error))?;
+    Answer::read(response).await
 }
 
-/// What a person needs to know of a failure.
-fn reason(place: &Place, status: &Status) -> String {
-    match status.source() {
-        Some(cause) => format!("{place}: {}", with_causes(cause)),
-        None => {
-            let said = quote(status.message());
-            format!("{place} answered {}: {said}", code_name(status.code()))
-        }
+/// Nobody there, a connection that broke, TLS that fails, or somebody who doesn't speak HTTP/2.
+fn unanswered(error: &tonic::transport::Error) -> String {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    // What the TLS library makes of a handshake; its texts seldom have the word in them.
+    let is_tls = causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
+    });
+    match is_tls {
+        true => format!("TLS failed: {}", with_causes(error)),
+        false => with_causes(error),
     }
-}
-
-/// `NotFound` as `NOT_FOUND`.
-fn code_name(code: Code) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
 }
 
 /// The URL without a user in it, who goes into a header as HTTP's clients do it: HTTP/2 forbids users in
@@ -206,13 +206,6 @@ fn without_user(uri: &Uri, headers: &mut HeaderMap) -> Uri {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_codes() {
-        assert_eq!(code_name(Code::Unavailable), "UNAVAILABLE");
-        assert_eq!(code_name(Code::ResourceExhausted), "RESOURCE_EXHAUSTED");
-        assert_eq!(code_name(Code::Ok), "OK");
-    }
 
     #[test]
     fn a_user_goes_into_a_header() {

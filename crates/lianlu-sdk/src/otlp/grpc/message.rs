@@ -1,0 +1,174 @@
+//! Messages of gRPC: `flag length message`, the flag 1 if the message is compressed, the length in 4 bytes.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+use super::super::{Compression, MAX_RESPONSE};
+
+/// Flag and length.
+pub(super) const PREFIX: usize = 5;
+
+/// The body of a request.
+pub(super) struct Message {
+    prefix: Option<Bytes>,
+    message: Option<Bytes>,
+}
+
+/// Lets a body have the bytes without a copy of them.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Message {
+    pub(super) fn new(bytes: &Arc<Vec<u8>>, compression: Compression) -> std::io::Result<Self> {
+        let is_compressed = compression != Compression::None;
+        let message = if is_compressed {
+            let mut compressed = Vec::new();
+            compression.compress(bytes, &mut compressed)?;
+            Bytes::from(compressed)
+        } else {
+            Bytes::from_owner(Shared(Arc::clone(bytes)))
+        };
+        let mut prefix = BytesMut::with_capacity(PREFIX);
+        prefix.put_u8(is_compressed.into());
+        prefix.put_u32(u32::try_from(message.len()).map_err(std::io::Error::other)?);
+        Ok(Self {
+            prefix: Some(prefix.freeze()),
+            message: Some(message),
+        })
+    }
+}
+
+impl Body for Message {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.prefix.take().or_else(|| self.message.take());
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.message.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let parts = [&self.prefix, &self.message].into_iter().flatten();
+        SizeHint::with_exact(parts.map(|part| part.len() as u64).sum())
+    }
+}
+
+/// What a message that has come is like.
+pub(super) enum Read {
+    /// Longer than is read.
+    TooLong,
+    /// Cut off, or it can't be decompressed.
+    Broken,
+    /// As it was before it was compressed.
+    Whole(Vec<u8>),
+}
+
+/// How long a message is that begins like this, as it is sent.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let (_, rest) = bytes.split_first()?;
+    let length = rest.first_chunk()?;
+    // What memory can't hold is as long as can be.
+    Some(usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX))
+}
+
+/// Reads a message, compressed as `encoding` says if it is.
+pub(super) fn read(bytes: &[u8], encoding: Option<Compression>) -> Read {
+    let (Some(length), Some((flag, _))) = (length(bytes), bytes.split_first()) else {
+        return Read::Broken;
+    };
+    if length > MAX_RESPONSE {
+        return Read::TooLong;
+    }
+    let message = bytes.get(PREFIX..).and_then(|rest| rest.get(..length));
+    match (message, flag, encoding) {
+        (Some(message), 0, _) => Read::Whole(message.to_vec()),
+        (Some(message), 1, Some(compression)) => {
+            match compression.decompress(message, MAX_RESPONSE) {
+                Ok(message) if message.len() > MAX_RESPONSE => Read::TooLong,
+                Ok(message) => Read::Whole(message),
+                Err(_) => Read::Broken,
+            }
+        }
+        _ => Read::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(flag: u8, length: usize, bytes: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(length).unwrap().to_be_bytes();
+        [&[flag][..], &length, bytes].concat()
+    }
+
+    fn whole(bytes: &[u8], encoding: Option<Compression>) -> Option<Vec<u8>> {
+        match read(bytes, encoding) {
+            Read::Whole(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn messages() {
+        assert_eq!(whole(&message(0, 2, b"ab"), None).unwrap(), b"ab");
+        assert_eq!(whole(&message(0, 0, b""), None).unwrap(), b"");
+        // A second one is not looked at.
+        assert_eq!(whole(&message(0, 2, b"ab\0\0\0"), None).unwrap(), b"ab");
+        for (flag, length, bytes) in [(0, 3, &b"ab"[..]), (1, 2, b"ab"), (2, 2, b"ab")] {
+            assert!(matches!(
+                read(&message(flag, length, bytes), None),
+                Read::Broken
+            ));
+        }
+        for end in 0..PREFIX {
+            assert!(matches!(read(&[0; PREFIX][..end], None), Read::Broken));
+        }
+        let long = message(0, MAX_RESPONSE + 1, b"");
+        assert!(matches!(read(&long, None), Read::TooLong));
+        assert_eq!(length(&long), Some(MAX_RESPONSE + 1));
+        assert_eq!(length(&long[..4]), None);
+    }
+
+    #[cfg(all(feature = "gzip", feature = "zstd"))]
+    #[test]
+    fn compressed_messages() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let packed = |bytes: &[u8]| {
+                let mut out = Vec::new();
+                compression.compress(bytes, &mut out).unwrap();
+                message(1, out.len(), &out)
+            };
+            let read = |bytes: &[u8]| read(bytes, Some(compression));
+            assert!(matches!(read(&packed(b"abc")), Read::Whole(it) if it == b"abc"));
+            let most = vec![0; MAX_RESPONSE];
+            assert!(matches!(read(&packed(&most)), Read::Whole(it) if it == most));
+            assert!(matches!(
+                read(&packed(&[0; MAX_RESPONSE + 1])),
+                Read::TooLong
+            ));
+            assert!(matches!(read(&message(1, 5, b"hello")), Read::Broken));
+            let mut cut_off = packed(b"abc");
+            cut_off.truncate(cut_off.len() - 2);
+            cut_off[4] -= 2;
+            assert!(matches!(read(&cut_off), Read::Broken));
+        }
+    }
+}

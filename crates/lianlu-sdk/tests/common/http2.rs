@@ -1,0 +1,71 @@
+//! A server that speaks HTTP/2 and leaves gRPC to the scenario.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use http::{HeaderMap, HeaderValue, Response};
+
+/// Reads each request to its end, then lets `answer` do as it likes. It runs as long as the test.
+pub fn server(answer: impl Fn(SendResponse<Bytes>) + Send + 'static) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, &answer).await;
+            }
+        });
+    });
+    address
+}
+
+async fn serve(stream: tokio::net::TcpStream, answer: &impl Fn(SendResponse<Bytes>)) {
+    let Ok(mut connection) = h2::server::handshake(stream).await else {
+        return;
+    };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let mut body = request.into_body();
+        let mut read = std::pin::pin!(async {
+            while let Some(Ok(data)) = body.data().await {
+                let _ = body.flow_control().release_capacity(data.len());
+            }
+        });
+        // The connection moves only while it is polled.
+        std::future::poll_fn(|cx| match read.as_mut().poll(cx) {
+            std::task::Poll::Ready(()) => std::task::Poll::Ready(()),
+            std::task::Poll::Pending => connection.poll_closed(cx).map(drop),
+        })
+        .await;
+        answer(respond);
+    }
+}
+
+/// The head of an answer that is gRPC so far.
+pub fn head() -> Response<()> {
+    Response::builder()
+        .header("content-type", "application/grpc")
+        .body(())
+        .unwrap()
+}
+
+/// Trailers, or the headers of a refusal.
+pub fn headers(pairs: &[(&'static str, &'static [u8])]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &'static [u8])| {
+        let name = http::HeaderName::from_static(name);
+        (name, HeaderValue::from_bytes(value).unwrap())
+    };
+    pairs.iter().map(pair).collect()
+}
+
+/// A message behind its flag and its length.
+pub fn message(flag: u8, bytes: &[u8]) -> Bytes {
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&[flag], &length[..], bytes].concat().into()
+}
