@@ -143,6 +143,11 @@ impl Recorder {
         recorder.sync_names()?;
         let first = recorder.make()?;
         recorder.lock().prepared.push(first);
+        // And one each for the threads that begin at the same time. The disk may be full by now.
+        while recorder.lock().prepared.len() < MOST_PREPARED && recorder.has_room() {
+            let Ok(more) = recorder.make() else { break };
+            recorder.lock().prepared.push(more);
+        }
         Ok(recorder)
     }
 
