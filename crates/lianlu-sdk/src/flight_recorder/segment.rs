@@ -235,6 +235,11 @@ impl Part {
         self.spans
     }
 
+    /// Whether its segment was taken away for newer spans before anyone had it to send.
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.generation != self.segment.generation()
+    }
+
     /// A destination sends it: its segment is not taken away meanwhile.
     pub(crate) fn begin_flight(&self) {
         self.segment.begin_flight();
