@@ -198,7 +198,7 @@ impl Recorder {
         writer
     }
 
-    /// A writer whose segment is full, or whose thread needs it no more. Everything in it was handed over.
+    /// A writer whose segment is full, or whose thread needs it no more. What was in it the thread has as parts.
     #[cold]
     pub(crate) fn give_back(&self, writer: Writer) {
         let mut state = self.lock();
@@ -215,7 +215,7 @@ impl Recorder {
 
     /// A destination has this part, or will never have it.
     pub(crate) fn ack(&self, destination: usize, part: &super::Part) {
-        if part.generation != part.segment.generation() {
+        if part.is_evicted() {
             return;
         }
         let name = self.destinations.get(destination).copied().unwrap_or(0);
@@ -400,7 +400,7 @@ impl Recorder {
         if is_wanted && !segment.is_poisoned() {
             segment.start_over();
             if !self.is_synced() || segment.sync_header().is_ok() {
-                self.lock().prepared.push(segment);
+                self.made(Some(segment), String::new());
                 return;
             }
         }
