@@ -459,8 +459,13 @@ impl Recorder {
         }
     }
 
+    /// The process ends as it wants to: there is no crash that open calls would have to tell of.
+    pub(crate) fn forget_calls(&self) {
+        let _ = self.storage.remove("calls");
+    }
+
     /// Stops the thread. With nothing left to send the run leaves nothing behind; else its files are for the next
-    /// start, but for the calls, which have no crash to be told of.
+    /// start, but for the calls.
     pub(crate) fn close(&self, is_empty: bool, timeout: Duration) {
         let mut state = self.lock();
         state.stopping = true;
@@ -470,10 +475,10 @@ impl Recorder {
             .wait_timeout_while(state, timeout, |state| !state.stopped)
             .unwrap_or_else(PoisonError::into_inner);
         drop(state);
-        let _ = match is_empty {
-            true => self.storage.remove_all(),
-            false => self.storage.remove("calls"),
-        };
+        match is_empty {
+            true => drop(self.storage.remove_all()),
+            false => self.forget_calls(),
+        }
         let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
         drop(owner.take());
     }
