@@ -27,8 +27,12 @@ impl Service {
     pub fn new(url: &str) -> Self {
         // `target/debug/deps/test-…` and `target/debug/service`.
         let test = env::current_exe().unwrap();
-        let command = Command::new(test.ancestors().nth(2).unwrap().join("service"));
-        Self(command).set("endpoint", url)
+        Self::at(&test.ancestors().nth(2).unwrap().join("service"), url)
+    }
+
+    /// The same by a copy of the program.
+    pub fn at(program: &Path, url: &str) -> Self {
+        Self(Command::new(program)).set("endpoint", url)
     }
 
     /// Sets an option.
@@ -167,6 +171,24 @@ impl Child {
     #[track_caller]
     pub fn counts(&mut self) -> Counts {
         Counts::parse(&self.ask("counts"))
+    }
+
+    /// Waits until its health says this: the recorder looks at itself once a second.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn wait_for_health(&mut self, wanted: &str) {
+        let mut health = String::new();
+        for _ in 0..100 {
+            health = self.ask("health");
+            if health.contains(wanted) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{health}");
     }
 
     /// What has ended so far.

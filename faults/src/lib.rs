@@ -25,6 +25,7 @@ mod collector;
 mod counts;
 mod files;
 mod random;
+mod recovered;
 mod row;
 mod undisturbed;
 
@@ -34,8 +35,9 @@ pub use collector::grpc::{self, Grpc};
 pub use collector::http::{Answer, Http};
 pub use collector::{Inbox, Request, id};
 pub use counts::Counts;
-pub use files::{file_named, files_in, run_folders};
+pub use files::{copy_folder, files_in, record_file, run_folders};
 pub use random::{Random, seeds};
+pub use recovered::recovered;
 pub use row::Row;
 pub use undisturbed::undisturbed;
 

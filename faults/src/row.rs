@@ -71,14 +71,24 @@ impl Row {
         }
     }
 
+    /// A folder of `started` spans, of which so many arrived, and the others were passed over for this reason and counted.
+    pub fn recovered(&mut self, started: usize, arrived: usize, reason: &str) {
+        self.runs += 1;
+        self.started += started as u64;
+        self.exported += arrived as u64;
+        if arrived < started {
+            self.drop(reason, (started - arrived) as u64);
+        }
+    }
+
+    /// A start that was refused, as it should be.
+    pub fn refused(&mut self) {
+        self.runs += 1;
+    }
+
     /// Spans that ended, and neither arrived, nor wait, nor were counted.
     pub fn lost(&mut self, spans: usize) {
         self.lost += spans;
-    }
-
-    /// Spans that ended and are known to wait.
-    pub fn waits(&mut self, spans: usize) {
-        self.waiting += spans as u64;
     }
 
     /// How much slower requests were: the 99th percentile under the fault by that without.

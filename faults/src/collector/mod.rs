@@ -1,7 +1,7 @@
 //! Collectors that answer as told, and remember what they got.
 
 pub mod grpc;
-pub mod http;
+pub(crate) mod http;
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use std::io::{BufRead, stdin};
 use std::process;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lianlu_sdk::{Span, TracerProvider};
 
@@ -41,6 +41,10 @@ impl Child {
             // Spans.
             ["spans", count] => maker.make(number(count)),
             ["spans", count, threads] => maker.make_on(number(threads), number(count)),
+            ["spans-in", count, place] => {
+                let (maker, count) = (maker.clone(), number(count));
+                within::run(place, move || maker.make(count));
+            }
             ["run", threads, at_once, rest_micros] => {
                 let rest = Duration::from_micros(number(rest_micros));
                 maker.run(number(threads), number(at_once), rest);
@@ -68,6 +72,10 @@ impl Child {
                     .provider
                     .shutdown(Duration::from_millis(number(millis)));
                 return result.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+            }
+            ["clock"] => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                return now.unwrap().as_nanos().to_string();
             }
             // The end.
             ["fork"] => return fork::fork(&self.provider, maker),
