@@ -69,7 +69,21 @@ impl Service {
     /// # Errors
     ///
     /// What it says of why its pipeline does not start.
-    pub fn try_start(mut self) -> Result<Child, String> {
+    pub fn try_start(self) -> Result<Child, String> {
+        let mut child = self.spawn();
+        match child.answer("start") {
+            first if first == "ready" => Ok(child),
+            first => Err(first),
+        }
+    }
+
+    /// Starts it, and does not wait until its pipeline has begun.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no process for it.
+    #[must_use]
+    pub fn spawn(mut self) -> Child {
         let mut process = self
             .0
             .stdin(Stdio::piped())
@@ -99,17 +113,13 @@ impl Service {
                 noted.lock().unwrap().push_str(&text);
             }
         });
-        let mut child = Child {
+        Child {
             stdin: process.stdin.take(),
             process,
             answers,
             claims,
             said,
             threads: vec![reader, listener],
-        };
-        match child.answer("start") {
-            first if first == "ready" => Ok(child),
-            first => Err(first),
         }
     }
 }

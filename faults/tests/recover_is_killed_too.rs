@@ -1,4 +1,4 @@
-//! A service dies while it delivers what an earlier life has left, several times: all of it arrives, and of each death no
+//! A service dies while it reads or delivers what an earlier life has left, several times: all of it arrives, and of each death no
 //! more than a batch twice.
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use lianlu_faults::{Answer, BATCH, Http, Random, Row, Service, seeds};
 
 const SPANS: u64 = 6000;
-const DEATHS: usize = 4;
+const DEATHS: usize = 6;
 
 #[test]
 fn several_times() {
@@ -29,8 +29,12 @@ fn several_times() {
                 _ => Answer::Slow(pause),
             });
             let service = Service::new(&collector.url()).recorder(dir.path());
-            let child = service.start();
-            sleep(Duration::from_millis(random.below(100)));
+            // While it reads them, and while it sends them.
+            let (child, most) = match random.below(2) {
+                0 => (service.spawn(), 30),
+                _ => (service.start(), 100),
+            };
+            sleep(Duration::from_millis(random.below(most)));
             drop(child.kill());
         }
         collector.always(Answer::Taken);
