@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use crate::roots::Roots;
+use crate::tls::Tls;
 
 /// A collector's answer is read to this size, and no further.
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
@@ -24,15 +24,15 @@ impl HttpClient {
         feature = "zipkin"
     ))]
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self::with_roots(timeout, &Roots::default())
+        Self::with_tls(timeout, &Tls::default())
     }
 
-    /// The same, and `https` trusts these certificates.
+    /// The same, and this is what `https` is made with.
     #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
-    pub(crate) fn with_roots(timeout: Duration, roots: &Roots) -> Self {
+    pub(crate) fn with_tls(timeout: Duration, tls: &Tls) -> Self {
         let config = Agent::config_builder();
         #[cfg(feature = "tls")]
-        let config = config.tls_config(roots.for_ureq());
+        let config = config.tls_config(tls.for_ureq());
         let config = config
             .timeout_global(Some(timeout))
             .max_redirects(0)

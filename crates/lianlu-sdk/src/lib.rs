@@ -53,6 +53,8 @@ mod export;
 mod flight_recorder;
 #[cfg(feature = "http-client")]
 mod http_client;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod identity;
 #[cfg(feature = "jaeger")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
 pub mod jaeger;
@@ -95,6 +97,8 @@ mod retry_after;
 mod roots;
 pub mod sampling;
 mod scopes;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+mod tls;
 #[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
 mod value;
 #[cfg(feature = "zipkin")]
@@ -107,6 +111,7 @@ pub use error::{BuildError, FlushError, OptionError};
 pub use export::{Export, Failure, Retry};
 pub use flight_recorder::{Durability, FlightRecorder, Found, RecorderError, WhenFull};
 pub use pipeline::{
-    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, SpanCounts,
+    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, Recovery, SpanCounts,
+    recover,
 };
 pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

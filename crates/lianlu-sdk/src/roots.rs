@@ -33,21 +33,12 @@ impl Roots {
     }
 
     #[cfg(all(feature = "tls", feature = "http-client"))]
-    pub(crate) fn for_ureq(&self) -> ureq::tls::TlsConfig {
-        use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-
-        let roots = match &self.pem {
-            Some(pem) => parse_pem(pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect::<Vec<_>>()
-                .into(),
+    pub(crate) fn for_ureq(&self) -> ureq::tls::RootCerts {
+        match &self.pem {
+            Some(pem) => certificates_for_ureq(pem).into(),
             // The system's, so that a collector may have a company's own.
-            None => RootCerts::PlatformVerifier,
-        };
-        TlsConfig::builder().root_certs(roots).build()
+            None => ureq::tls::RootCerts::PlatformVerifier,
+        }
     }
 
     #[cfg(all(feature = "tls", feature = "otlp-grpc"))]
@@ -59,6 +50,18 @@ impl Roots {
             None => ClientTlsConfig::new().with_enabled_roots(),
         }
     }
+}
+
+#[cfg(all(feature = "tls", feature = "http-client"))]
+pub(crate) fn certificates_for_ureq(pem: &[u8]) -> Vec<ureq::tls::Certificate<'static>> {
+    use ureq::tls::{PemItem, parse_pem};
+
+    parse_pem(pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect()
 }
 
 impl fmt::Debug for Roots {

@@ -44,6 +44,10 @@ impl Exporter {
 }
 
 impl Export for Exporter {
+    fn destination(&self) -> String {
+        self.place.to_string()
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;

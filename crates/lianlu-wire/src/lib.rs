@@ -8,6 +8,7 @@
 //! | [`xray`] | `x-amzn-trace-id` header | AWS X-Ray and AWS's load balancers |
 //! | [`otlp`] | OTLP protobuf | OpenTelemetry's collectors and SDKs, Jaeger (ports 4317 and 4318) |
 //! | [`jaeger`] | Jaeger thrift, compact and binary | Jaeger's agent ports (UDP 6831, 6832) and collector port (14268) |
+//! | `segment` | files that outlive their process, with the feature `segment` | the flight recorder's folder |
 //! | `zipkin` | Zipkin v2 JSON, with the feature `zipkin` | Zipkin's collector port (9411) |
 //!
 //! Everything here takes bytes that a stranger sent. So each decoder holds to three rules:
@@ -19,13 +20,15 @@
 //!
 //! # Features
 //!
-//! Both off by default, and each brings `serde` and `serde_json`: `zipkin` adds the module `zipkin`, `otlp-json` adds
-//! OTLP/JSON to [`otlp`].
+//! All off by default. `zipkin` adds the module `zipkin` and `otlp-json` adds OTLP/JSON to [`otlp`]; each brings `serde`
+//! and `serde_json`. `segment` adds the module `segment` and brings `crc32c`.
 
 pub mod b3;
 pub mod jaeger;
 pub mod jaeger_header;
 pub mod otlp;
+#[cfg(feature = "segment")]
+pub mod segment;
 mod text;
 mod thrift;
 pub mod w3c;

@@ -163,7 +163,7 @@ fn otlp_is_the_default() {
         (
             "OTEL_EXPORTER_OTLP_CLIENT_KEY",
             "/key",
-            "\"/key\": lianlu shows collectors no certificate",
+            "\"/key\": OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set; no certificate is shown",
         ),
         (
             "OTEL_BSP_EXPORT_TIMEOUT",
@@ -175,6 +175,25 @@ fn otlp_is_the_default() {
             .warns(&format!("{variable}={said}"))
             .has("exported=1");
         assert!(collector.request().has("test-span"), "{variable}");
+    }
+    let certificate = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/dev/null");
+    run(&[http, all, certificate])
+        .warns("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=\"/dev/null\": OTEL_EXPORTER_OTLP_CLIENT_KEY is not set")
+        .has("exported=1");
+    for (key, said) in [
+        (
+            "/no/such.key",
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=\"/no/such.key\": No such file",
+        ),
+        (
+            "/dev/null",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=\"/dev/null\": certificates need this crate's feature",
+        ),
+    ] {
+        let key = ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", key);
+        run(&[http, all, certificate, key])
+            .warns(said)
+            .has("exported=1");
     }
     run(&[http, all, ("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).is_silent();
 }

@@ -88,6 +88,10 @@ fn headers_and_certificates() {
         .with_root_certificates("nonsense")
         .install();
     assert!(message(otlp).starts_with("with_root_certificates: "));
+    let otlp = lianlu::otlp::pipeline().with_client_certificate("nonsense", "secret");
+    assert!(!format!("{otlp:?}").contains("secret"));
+    let otlp = message(otlp.build());
+    assert!(otlp.starts_with("with_client_certificate: "), "{otlp}");
 }
 
 #[test]

@@ -59,6 +59,10 @@ fn nodes(batch: &Batch) -> Result<Vec<(TraceId, Node)>, ReadError> {
 }
 
 impl Export for Exporter {
+    fn destination(&self) -> String {
+        "console".to_owned()
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let nodes = nodes(batch).map_err(|error| Failure::new(batch.len(), error.to_string()))?;
         self.tree.add(nodes.into_iter());

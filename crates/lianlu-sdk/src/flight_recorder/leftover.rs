@@ -8,11 +8,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lianlu_wire::otlp::Spans;
+use lianlu_wire::segment::{
+    FileKind, HEADER, Header, HeaderError, Record, RecordKind, Records, cursor_bytes,
+};
 
-use super::format::{self, FileKind, FormatError, Header, Kind, LARGEST, Record, Records};
 use super::unfinished;
 use crate::encode::{EncodedResource, EncodedScope};
 
+/// The largest file that is read.
+const LARGEST: u64 = 64 * 1024 * 1024;
 /// Spans in one part.
 const MOST_SPANS: usize = 512;
 /// Bytes in one part.
@@ -121,7 +125,7 @@ impl OldPart {
     pub(crate) fn ack(&self, destination: usize) {
         let (run, piece) = (&self.run, &self.piece);
         let name = run.destinations.get(destination).copied().unwrap_or(0);
-        let (at, bytes) = format::cursor_bytes(destination, piece.generation, name, piece.to);
+        let (at, bytes) = cursor_bytes(destination, piece.generation, name, piece.to);
         // If this fails it is sent once more after the next start.
         let _ = self.with_file(|file| {
             file.seek(SeekFrom::Start(at))?;
@@ -219,21 +223,21 @@ impl Leftovers {
         if path.exists() {
             let (content, header) = read_file(&path, FileKind::Meta)?;
             self.found.torn += u64::from(is_torn(&content, &header));
-            let mut records = Records::new(&content, format::HEADER, header.generation);
+            let mut records = Records::new(&content, HEADER, header.generation);
             for record in &mut records {
                 let Some((schema_url, bytes)) = described(&record) else {
                     continue;
                 };
                 match record.kind {
-                    Kind::Resource => resource = EncodedResource { bytes, schema_url },
-                    Kind::Scope => {
+                    RecordKind::Resource => resource = EncodedResource { bytes, schema_url },
+                    RecordKind::Scope => {
                         let scope = EncodedScope::of(bytes, schema_url);
                         scopes.insert(record.scope, Arc::new(scope));
                     }
-                    Kind::Span => {}
+                    _ => {}
                 }
             }
-            self.found.damaged += records.damaged;
+            self.found.damaged += records.damaged();
         }
         Ok((Arc::new(resource), scopes))
     }
@@ -251,10 +255,10 @@ impl Leftovers {
             .map(|name| header.cursor(*name))
             .collect();
         let mut pieces: Vec<Piece> = Vec::new();
-        let mut records = Records::new(content, format::HEADER, header.generation);
+        let mut records = Records::new(content, HEADER, header.generation);
         let mut odd = 0;
         for record in &mut records {
-            if record.kind != Kind::Span || !is_one_span(record.payload) {
+            if record.kind != RecordKind::Span || !is_one_span(record.payload) {
                 odd += 1;
                 continue;
             }
@@ -281,7 +285,7 @@ impl Leftovers {
                 missing,
             });
         }
-        self.found.damaged += records.damaged + odd;
+        self.found.damaged += records.damaged() + odd;
         pieces
     }
 }
@@ -325,7 +329,7 @@ pub(super) fn read_file(path: &Path, kind: FileKind) -> Result<(Vec<u8>, Header)
     match Header::read(&content, kind) {
         Ok(header) => Ok((content, header)),
         // The process died while it made the file, or the disk lost it: nothing was in it.
-        Err(FormatError::Magic([0, 0, 0, 0, 0, 0, 0, 0]) | FormatError::Short(_)) => {
+        Err(HeaderError::Magic([0, 0, 0, 0, 0, 0, 0, 0]) | HeaderError::Short(_)) => {
             Ok((Vec::new(), Header::default()))
         }
         Err(error) => Err(said(&error)),
@@ -343,7 +347,7 @@ pub(super) fn ended(dir: &Path) -> HashSet<[u8; 8]> {
         let Ok((content, header)) = read_file(&dir.join(file), FileKind::Spans) else {
             continue;
         };
-        for record in Records::new(&content, format::HEADER, header.generation) {
+        for record in Records::new(&content, HEADER, header.generation) {
             let spans = Spans::new(record.payload).filter_map(|span| span.ok()?.parse().ok());
             ids.extend(spans.map(|span| span.span_id));
         }

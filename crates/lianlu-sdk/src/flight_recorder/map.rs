@@ -8,10 +8,8 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lianlu_wire::segment::WORD;
 use memmap2::{MmapOptions, MmapRaw};
-
-/// A word.
-pub(super) const WORD: usize = size_of::<u64>();
 
 /// A page, or a part of one where pages are larger.
 const PAGE: usize = 4096;

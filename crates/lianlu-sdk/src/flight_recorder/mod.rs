@@ -19,48 +19,7 @@
 //! - **Readers believe nothing.** Every record has a checksum. What is damaged is passed over and counted, and what comes
 //!   after it is read. A file of another version is refused and left as it is.
 //!
-//! # A file
-//!
-//! Little-endian. A file is made as zeros, with its final size.
-//!
-//! ```text
-//! 0        8         12     16     24           28      32          40      64
-//! ├ magic ─┼ version ┼ kind ┼ size ┼ generation ┼ check ┼ heartbeat ┼ 0 … ──┼ cursors: 8 × (name, offset, check) ┄ 256
-//!  lianluFR  u32 = 1   u32    u64    u32          u32     u64                 u64 u32 u32
-//! 256
-//! ├ record ─┼ record ─┼ record ─┼ 0 …
-//! ```
-//!
-//! | kind | file | records |
-//! |--:|---|---|
-//! | 1 | `meta` | the resource and the scopes of this life of the process |
-//! | 2 | `NNNNNN.spans`, `unfinished.spans` | spans that have ended |
-//! | 3 | `calls` | none; slots, see `calls.rs` |
-//!
-//! The check of the generation is a CRC-32C of version, kind, size and generation; that of a cursor is one of name,
-//! generation and offset. A cursor whose check is wrong is none: spans are then sent twice and not lost. A cursor is for one
-//! destination, whose name is hashed: it has all that stands before the offset.
-//!
-//! # A record
-//!
-//! ```text
-//! 0        4            8            12     13    14       16
-//! ├ length ┼ generation ┼ CRC-32C ───┼ kind ┼ 0 ─┼ scope ─┼ payload ┄ 0 to the next multiple of 8
-//!   u32      u32          u32          u8     u8    u16
-//! ```
-//!
-//! The first eight bytes are one store and come last (`Release`), so a record is there as a whole or not at all. The CRC
-//! is of the record's other bytes. The records end where the first word is zero or has another generation: a segment
-//! that is used again begins with the next generation, which is one store, and what it had is gone.
-//!
-//! | kind | payload |
-//! |--:|---|
-//! | 1 | a resource: length of the schema URL (u32), that URL, OTLP's `Resource` |
-//! | 2 | the scope with this number: the same, and OTLP's `InstrumentationScope` |
-//! | 3 | a span of that scope: `0x12 length Span`, an element of OTLP's `ScopeSpans.spans` |
-//!
-//! The reader goes on behind a damaged record at the next multiple of 8 where a record of this generation with a right
-//! checksum begins.
+//! The bytes of a file are drawn in [`lianlu_wire::segment`].
 //!
 //! # Who may delete what
 //!
@@ -69,7 +28,8 @@
 //! costs nothing, and a file that is missing has been dealt with.
 
 mod calls;
-mod format;
+#[cfg(test)]
+mod faulty;
 mod leftover;
 mod map;
 mod options;
@@ -78,13 +38,16 @@ mod recorder;
 mod rejected;
 mod segment;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use calls::{FreeSlots, Slot};
-pub(crate) use format::CURSORS;
 pub use leftover::Found;
 pub(crate) use leftover::OldPart;
 pub(crate) use map::Home;
@@ -94,14 +57,15 @@ pub(crate) use recorder::{Evict, NO_SCOPE, Recorder};
 pub(crate) use rejected::Rejected;
 pub(crate) use segment::{Part, Writer};
 
+use lianlu_wire::segment::{RecordKind, Records};
+
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::pipeline::{Listener, Notice};
-use format::{Kind, Records};
 use leftover::Leftovers;
-use owner::Owner;
+pub(crate) use owner::Owner;
 use storage::Folder;
 
-/// A recorder that has its folder.
+/// A recorder that has its folder, and what was in it.
 pub(crate) struct Opened {
     pub(crate) recorder: Recorder,
     pub(crate) parts: Vec<OldPart>,
@@ -112,17 +76,14 @@ pub(crate) struct Opened {
 /// Takes the folder, reads what is there, and makes the files of this run.
 pub(crate) fn open(
     options: &FlightRecorder,
-    resource: &Arc<EncodedResource>,
+    resource: &EncodedResource,
     destinations: &[u64],
     listener: &Listener,
 ) -> Result<Opened, RecorderError> {
-    let unusable = |cause| RecorderError::Unusable {
-        dir: options.dir.clone(),
-        cause,
-    };
+    let unusable = unusable(&options.dir);
     let owner = Owner::take(&options.dir)?;
-    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(unusable)?;
-    let folder = Folder::create(owner.new_run()).map_err(unusable)?;
+    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(&unusable)?;
+    let folder = Folder::create(owner.new_run()).map_err(&unusable)?;
     let recorder = Recorder::new(
         Box::new(folder),
         options.clone(),
@@ -138,6 +99,36 @@ pub(crate) fn open(
         found: leftovers.found,
         rejected: Rejected::new(&options.dir),
     })
+}
+
+/// What somebody else has left. The folder is ours as long as this lives.
+pub(crate) struct Taken {
+    pub(crate) parts: Vec<OldPart>,
+    pub(crate) found: Found,
+    pub(crate) rejected: Rejected,
+    pub(crate) owner: Owner,
+}
+
+/// Takes a folder that is there, and reads what is in it.
+pub(crate) fn find(dir: &Path, destinations: &[u64]) -> Result<Taken, RecorderError> {
+    let unusable = unusable(dir);
+    std::fs::read_dir(dir).map_err(&unusable)?;
+    let owner = Owner::take(dir)?;
+    let leftovers = Leftovers::find(dir, destinations).map_err(&unusable)?;
+    Ok(Taken {
+        parts: leftovers.parts,
+        found: leftovers.found,
+        rejected: Rejected::new(dir),
+        owner,
+    })
+}
+
+fn unusable(dir: &Path) -> impl Fn(io::Error) -> RecorderError {
+    let dir = dir.to_owned();
+    move |cause| RecorderError::Unusable {
+        dir: dir.clone(),
+        cause,
+    }
 }
 
 /// How a destination is called in files: by its name, and by which of those of this name it is.
@@ -162,7 +153,7 @@ fn spans_of(
 ) {
     let mut known = (NO_SCOPE, None);
     for record in Records::new(bytes, 0, generation) {
-        if record.kind == Kind::Span {
+        if record.kind == RecordKind::Span {
             if known.0 != record.scope || known.1.is_none() {
                 known = (record.scope, scope(record.scope));
             }

@@ -49,7 +49,7 @@ pub enum RecorderError {
 
 /// Owns a folder as long as it lives.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     pub(super) dir: PathBuf,
     _lock: File,
 }

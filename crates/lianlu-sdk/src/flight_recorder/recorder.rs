@@ -16,9 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use lianlu_wire::segment::{
+    FileKind, HEADER, RecordKind, WORD, put_header, put_record, record_len,
+};
+
 use super::calls::{Calls, FreeSlots, Slot};
-use super::format::{self, FileKind, HEADER, Kind, record_len};
-use super::map::WORD;
 use super::options::{Durability, FlightRecorder, WhenFull};
 use super::owner::Owner;
 use super::segment::{Segment, Writer};
@@ -110,20 +112,20 @@ impl Recorder {
         owner: Option<Owner>,
     ) -> io::Result<Self> {
         let region = storage.create("meta", META_BYTES)?;
-        format::put_header(region.words(), FileKind::Meta, 1);
+        put_header(region.words(), FileKind::Meta, 1);
         let mut meta = Meta {
             region,
             at: HEADER,
             scopes: Vec::new(),
         };
         if !meta.put(
-            (Kind::Resource, NO_SCOPE),
+            (RecordKind::Resource, NO_SCOPE),
             &resource.schema_url,
             &resource.bytes,
         ) {
             return Err(io::Error::other("the resource is larger than 256 KiB"));
         }
-        let calls = storage.create("calls", HEADER + options.slots() * super::calls::SLOT)?;
+        let calls = storage.create("calls", Calls::bytes(options.slots()))?;
         let recorder = Self {
             calls: Calls::new(calls),
             storage,
@@ -149,6 +151,11 @@ impl Recorder {
             recorder.lock().prepared.push(more);
         }
         Ok(recorder)
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_when_full(&mut self, when_full: WhenFull) {
+        self.options.when_full = when_full;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -215,11 +222,8 @@ impl Recorder {
 
     /// A destination has this part, or will never have it.
     pub(crate) fn ack(&self, destination: usize, part: &super::Part) {
-        if part.is_evicted() {
-            return;
-        }
         let name = self.destinations.get(destination).copied().unwrap_or(0);
-        part.segment.ack(destination, name, part.to);
+        part.ack(destination, name);
         if part.segment.is_done(self.destinations.len()) {
             self.lock().is_asked = true;
             self.work.notify_one();
@@ -457,6 +461,8 @@ impl Recorder {
                 }
             }
         }
+        // Of calls nothing is promised: what the disk has of them it has.
+        let _ = self.calls.sync();
     }
 
     /// The process ends as it wants to: there is no crash that open calls would have to tell of.
@@ -489,7 +495,7 @@ impl Meta {
         let Ok(number) = u16::try_from(self.scopes.len() + 1) else {
             return NO_SCOPE;
         };
-        if !self.put((Kind::Scope, number), &scope.schema_url, &scope.bytes) {
+        if !self.put((RecordKind::Scope, number), &scope.schema_url, &scope.bytes) {
             return NO_SCOPE;
         }
         self.scopes.push(Arc::clone(scope));
@@ -497,7 +503,7 @@ impl Meta {
     }
 
     /// `length u32 | schema URL | message`
-    fn put(&mut self, kind: (Kind, u16), schema_url: &str, message: &[u8]) -> bool {
+    fn put(&mut self, kind: (RecordKind, u16), schema_url: &str, message: &[u8]) -> bool {
         let Ok(length) = u32::try_from(schema_url.len()) else {
             return false;
         };
@@ -506,7 +512,7 @@ impl Meta {
         if end > self.region.words().len() * WORD {
             return false;
         }
-        format::put_record(self.region.words(), self.at, 1, kind, &payload);
+        put_record(self.region.words(), self.at, 1, kind, &payload);
         self.at = end;
         true
     }

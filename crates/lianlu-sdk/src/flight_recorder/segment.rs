@@ -1,14 +1,47 @@
 //! One file of spans while the process lives.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::format::{self, CURSORS, FileKind, HEADER, Kind, record_len};
-use super::map::WORD;
+use lianlu_wire::segment::{
+    CURSORS, FileKind, HEADER, RecordKind, WORD, put_cursor, put_generation, put_header,
+    put_record, record_len,
+};
+
 use super::recorder::Recorder;
 use super::storage::Region;
 use crate::encode::EncodedScope;
+
+/// How far a destination has got with a segment. Threads that take turns with it may hand their parts over in another
+/// order than they wrote them.
+#[derive(Debug, Clone)]
+struct Progress {
+    cursor: usize,
+    /// Parts behind that, with something missing before them.
+    ahead: Vec<(usize, usize)>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            cursor: HEADER,
+            ahead: Vec::new(),
+        }
+    }
+}
+
+impl Progress {
+    /// Adds a part, and gives the cursor if it has moved.
+    fn add(&mut self, from: usize, to: usize) -> Option<usize> {
+        let before = self.cursor;
+        self.ahead.push((from, to));
+        while let Some(at) = self.ahead.iter().position(|(from, _)| *from == self.cursor) {
+            (_, self.cursor) = self.ahead.swap_remove(at);
+        }
+        (self.cursor > before).then_some(self.cursor)
+    }
+}
 
 /// A file that one thread at a time writes to, and that is used again once every destination has all of it.
 #[derive(Debug)]
@@ -27,14 +60,14 @@ pub(super) struct Segment {
     /// The disk has failed: nothing is written here any more.
     is_poisoned: AtomicBool,
     /// How far each destination has got.
-    acked: [AtomicUsize; CURSORS],
+    acked: Mutex<[Progress; CURSORS]>,
     /// Parts that a destination is sending right now.
     in_flight: AtomicUsize,
 }
 
 impl Segment {
     pub(super) fn new(name: String, region: Box<dyn Region>) -> Self {
-        format::put_header(region.words(), FileKind::Spans, 1);
+        put_header(region.words(), FileKind::Spans, 1);
         Self {
             name,
             region,
@@ -44,7 +77,7 @@ impl Segment {
             appended: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             is_poisoned: AtomicBool::new(false),
-            acked: [const { AtomicUsize::new(HEADER) }; CURSORS],
+            acked: Mutex::default(),
             in_flight: AtomicUsize::new(0),
         }
     }
@@ -76,23 +109,29 @@ impl Segment {
         self.region.read(from, out)
     }
 
-    /// A destination has all that stands before `to`. In the file, too: it is not sent again after a crash.
-    pub(super) fn ack(&self, destination: usize, name: u64, to: usize) {
-        let Some(acked) = self.acked.get(destination) else {
-            return;
-        };
-        if to > acked.fetch_max(to, Ordering::AcqRel) {
+    fn acked(&self) -> MutexGuard<'_, [Progress; CURSORS]> {
+        self.acked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A destination has what stands between two places. Once it has all before that too, the file says so, and it is
+    /// not sent again after a crash.
+    fn ack(&self, destination: usize, name: u64, (from, to): (usize, usize)) {
+        let mut acked = self.acked();
+        if let Some(progress) = acked.get_mut(destination)
+            && let Some(cursor) = progress.add(from, to)
+        {
             let words = self.region.words();
-            format::put_cursor(words, destination, self.generation(), name, to);
+            put_cursor(words, destination, self.generation(), name, cursor);
         }
     }
 
     /// Whether so many destinations have all that it ever will have.
     pub(super) fn is_done(&self, destinations: usize) -> bool {
+        let is_sealed = self.is_sealed.load(Ordering::Acquire);
         let end = self.end.load(Ordering::Acquire);
-        let mut acked = self.acked.iter().take(destinations);
-        self.is_sealed.load(Ordering::Acquire)
-            && acked.all(|acked| acked.load(Ordering::Acquire) >= end)
+        let acked = self.acked();
+        let mut acked = acked.iter().take(destinations);
+        is_sealed && acked.all(|progress| progress.cursor >= end)
     }
 
     pub(super) fn begin_flight(&self) {
@@ -110,11 +149,9 @@ impl Segment {
     /// Starts over. The caller knows that nobody writes or sends it.
     pub(super) fn start_over(&self) {
         let generation = self.generation().wrapping_add(1).max(1);
-        format::put_generation(self.region.words(), generation);
+        put_generation(self.region.words(), generation);
         self.generation.store(generation, Ordering::Relaxed);
-        for acked in &self.acked {
-            acked.store(HEADER, Ordering::Relaxed);
-        }
+        *self.acked() = Default::default();
         self.end.store(HEADER, Ordering::Relaxed);
         self.is_sealed.store(false, Ordering::Release);
         self.region.touch();
@@ -175,7 +212,7 @@ impl Writer {
         }
         let words = segment.region.words();
         let generation = segment.generation();
-        format::put_record(words, self.at, generation, (Kind::Span, scope), span);
+        put_record(words, self.at, generation, (RecordKind::Span, scope), span);
         self.at = end;
         self.spans += 1;
         self.is_fresh = true;
@@ -224,9 +261,9 @@ impl Writer {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(super) segment: Arc<Segment>,
-    pub(super) generation: u32,
+    generation: u32,
     from: usize,
-    pub(super) to: usize,
+    to: usize,
     spans: usize,
 }
 
@@ -249,6 +286,13 @@ impl Part {
         self.segment.end_flight();
     }
 
+    /// A destination, by its number and its name in files, has it or will never have it.
+    pub(super) fn ack(&self, destination: usize, name: u64) {
+        if self.generation == self.segment.generation() {
+            self.segment.ack(destination, name, (self.from, self.to));
+        }
+    }
+
     /// Reads its spans.
     pub(crate) fn read(
         &self,
@@ -260,5 +304,20 @@ impl Part {
         let scope = |number| recorder.scope_numbered(number);
         super::spans_of(buffer, self.generation, scope, each);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_waits_for_what_is_missing() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.add(500, 600), None);
+        assert_eq!(progress.add(HEADER, 400), Some(400));
+        assert_eq!(progress.add(600, 700), None);
+        assert_eq!(progress.add(400, 500), Some(700));
+        assert!(progress.ahead.is_empty());
     }
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lianlu_wire::otlp::{AttributeOf, Spans, StatusCode, put_bool, put_len_prefixed, put_status};
 use lianlu_wire::otlp_key;
+use lianlu_wire::segment::{
+    FileKind, HEADER, RecordKind, WORD, open_calls, put_header, put_record, record_len,
+};
 
-use super::calls;
-use super::format::{self, FileKind, HEADER, Kind, record_len};
 use super::leftover::{Found, ended, is_torn, read_file};
-use super::map::WORD;
 use super::storage::{create_file, sync_folder};
 
 /// The file that they are put into.
@@ -25,7 +25,7 @@ pub(super) fn end_calls(dir: &Path, found: &mut Found) -> Result<(), String> {
     }
     if !dir.join(FILE).exists() {
         let (content, header) = read_file(&path, FileKind::Calls)?;
-        let (calls, damaged) = calls::read(&content);
+        let (calls, damaged) = open_calls(&content);
         found.damaged += damaged;
         found.torn += u64::from(is_torn(&content, &header));
         let ended = match calls.is_empty() {
@@ -79,10 +79,10 @@ fn write(dir: &Path, spans: &[(u16, Vec<u8>)]) -> io::Result<()> {
     let words: Vec<AtomicU64> = (0..(HEADER + bytes) / WORD)
         .map(|_| AtomicU64::new(0))
         .collect();
-    format::put_header(&words, FileKind::Spans, 1);
+    put_header(&words, FileKind::Spans, 1);
     let mut at = HEADER;
     for (scope, span) in spans {
-        format::put_record(&words, at, 1, (Kind::Span, *scope), span);
+        put_record(&words, at, 1, (RecordKind::Span, *scope), span);
         at += record_len(span.len());
     }
     let content: Vec<u8> = words

@@ -41,6 +41,10 @@ impl Agent {
         })
     }
 
+    pub(super) fn destination(&self) -> String {
+        format!("udp://{}", self.endpoint)
+    }
+
     /// Sends as many packets as it takes. Lost are spans that fit in none, and those of packets that
     /// the system refused.
     pub(super) fn send(&self, process: &Process<'_>, spans: &[Span<'_>]) -> Result<(), Failure> {

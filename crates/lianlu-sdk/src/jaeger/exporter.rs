@@ -77,6 +77,13 @@ impl Exporter {
 }
 
 impl Export for Exporter {
+    fn destination(&self) -> String {
+        match &self.route {
+            Route::Collector { place, .. } => place.to_string(),
+            Route::Agent(agent) => agent.destination(),
+        }
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let process = process(batch).map_err(|error| lost(error.to_string()))?;

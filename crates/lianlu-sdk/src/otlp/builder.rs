@@ -9,8 +9,10 @@ use super::exporter::Sender;
 use super::{Compression, Exporter, Protocol};
 use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
+use crate::identity::Identity;
 use crate::place::Place;
 use crate::roots::Roots;
+use crate::tls::Tls;
 
 /// The options of an [`Exporter`].
 #[derive(Clone)]
@@ -25,7 +27,7 @@ pub struct Builder {
     timeout: Duration,
     headers: HeaderMap,
     compression: Compression,
-    roots: Roots,
+    tls: Tls,
     problem: Option<OptionError>,
 }
 
@@ -38,7 +40,7 @@ pub(super) struct Settings {
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
     #[cfg_attr(not(any(feature = "otlp-http", feature = "tls")), allow(dead_code))]
-    pub(super) roots: Roots,
+    pub(super) tls: Tls,
 }
 
 impl Builder {
@@ -51,7 +53,7 @@ impl Builder {
             timeout: Duration::from_secs(10),
             headers: HeaderMap::new(),
             compression: Compression::None,
-            roots: Roots::default(),
+            tls: Tls::default(),
             problem: None,
         }
     }
@@ -114,7 +116,24 @@ impl Builder {
     /// `https`. Needs the feature `tls`.
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         match Roots::from_pem("with_root_certificates", &pem.into()) {
-            Ok(roots) => self.roots = roots,
+            Ok(roots) => self.tls.roots = roots,
+            Err(problem) => self.problem = Some(problem),
+        }
+        self
+    }
+
+    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
+    /// one, with its key (PEM, not encrypted), where the endpoint is `https`. Needs the feature `tls`. The key is never
+    /// shown.
+    pub fn with_client_certificate(
+        mut self,
+        certificate_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        const OPTION: &str = "with_client_certificate";
+        let (certificate, key) = (certificate_pem.into(), key_pem.into());
+        match Identity::from_pem([OPTION; 2], &certificate, &key) {
+            Ok(identity) => self.tls.identity = Some(identity),
             Err(problem) => self.problem = Some(problem),
         }
         self
@@ -147,7 +166,7 @@ impl Builder {
             timeout: self.timeout,
             headers: self.headers,
             compression: self.compression,
-            roots: self.roots,
+            tls: self.tls,
         };
         Ok(Exporter::new(match self.protocol {
             #[cfg(feature = "otlp-grpc")]
@@ -174,6 +193,16 @@ fn with_path(uri: Uri, path: &str) -> Uri {
 #[doc(hidden)]
 pub fn check_certificates(option: &'static str, pem: &[u8]) -> Result<(), OptionError> {
     Roots::from_pem(option, pem).map(drop)
+}
+
+/// Whether [`Builder::with_client_certificate`] takes these texts, each called by its option's name.
+#[doc(hidden)]
+pub fn check_client_certificate(
+    options: [&'static str; 2],
+    certificate_pem: &[u8],
+    key_pem: &[u8],
+) -> Result<(), OptionError> {
+    Identity::from_pem(options, certificate_pem, key_pem).map(drop)
 }
 
 // By hand, so that no log shows credentials.

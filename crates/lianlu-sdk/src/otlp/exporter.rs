@@ -93,6 +93,10 @@ impl Sender {
 }
 
 impl Export for Exporter {
+    fn destination(&self) -> String {
+        self.sender.place().to_string()
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let Taken { rejected, message } = self.send(batch)?;
         let place = self.sender.place();

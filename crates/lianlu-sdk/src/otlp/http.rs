@@ -52,7 +52,7 @@ impl Http {
             headers.insert(CONTENT_ENCODING, name);
         }
         Self {
-            client: HttpClient::with_roots(settings.timeout, &settings.roots),
+            client: HttpClient::with_tls(settings.timeout, &settings.tls),
             place: settings.place,
             protocol,
             headers,

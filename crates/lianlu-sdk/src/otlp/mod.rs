@@ -39,7 +39,7 @@ mod protocol;
 
 pub use builder::Builder;
 #[doc(hidden)]
-pub use builder::check_certificates;
+pub use builder::{check_certificates, check_client_certificate};
 pub use compression::Compression;
 pub use exporter::Exporter;
 pub use protocol::Protocol;

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::metrics::Meter;
 use opentelemetry_sdk::Resource;
 
 use super::counts::{DestinationCounts, SpanCounts};
 use super::health::Health;
 use super::limits::Limits;
+use super::metrics;
 use super::shared::Shared;
 use crate::encode::EncodedResource;
 use crate::error::FlushError;
@@ -82,6 +84,15 @@ impl Handle {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.shared)
+    }
+
+    /// Makes instruments of all these numbers, by the
+    /// [conventions for SDKs](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/):
+    /// `otel.sdk.span.started` = `otel.sdk.span.live` + `otel.sdk.processor.span.queue.size` +
+    /// `otel.sdk.processor.span.processed`, which has an `error.type` for what is lost. They last as long as the meter's
+    /// provider, and do not keep the pipeline alive.
+    pub fn register_metrics(&self, meter: &Meter) {
+        metrics::register(&self.shared, meter);
     }
 
     /// What an earlier run had left in the flight recorder when this one began.

@@ -1,6 +1,9 @@
 //! Starts a pipeline: its threads, and its flight recorder.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use lianlu_wire::segment::CURSORS;
 
 use super::handle::Handle;
 use super::limits::Limits;
@@ -11,7 +14,7 @@ use crate::encode::EncodedResource;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::{
-    CURSORS, Evict, FlightRecorder, RecorderError, Rejected, destination_hash, open,
+    Evict, FlightRecorder, OldPart, RecorderError, Rejected, destination_hash, open,
 };
 
 /// What a pipeline is made of.
@@ -26,59 +29,91 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts it.
     pub(crate) fn start(self) -> Result<Handle, BuildError> {
-        let names: Vec<_> = self.exporters.iter().map(|it| it.destination()).collect();
-        let listener = Arc::clone(&self.listener);
-        let shared = Arc::new(Shared::new(self.limits, self.listener, &names));
-        shared.set_resource(Arc::clone(&self.resource));
+        let shared = self.shared();
         let mut rejected = None;
-        if let Some(options) = self.recorder.filter(FlightRecorder::is_on) {
-            let put = record(&shared, &options, &self.resource, &names, &listener)?;
-            rejected = Some(Arc::new(put));
+        if let Some(options) = self.recorder.as_ref().filter(|options| options.is_on()) {
+            rejected = Some(self.record(&shared, options)?);
         }
+        self.work(shared, rejected)
+    }
+
+    /// Starts it for these spans and no others.
+    pub(super) fn start_with(
+        self,
+        parts: Vec<OldPart>,
+        rejected: Rejected,
+    ) -> Result<Handle, BuildError> {
+        let shared = self.shared();
+        shared.push_old(parts);
+        self.work(shared, Some(rejected))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.exporters.iter().map(|it| it.destination()).collect()
+    }
+
+    /// How the destinations are called in files.
+    pub(super) fn destinations(&self) -> Vec<u64> {
+        let names = self.names();
+        let numbers = 0..names.len();
+        numbers
+            .map(|number| destination_hash(&names, number))
+            .collect()
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        let listener = Arc::clone(&self.listener);
+        let shared = Shared::new(self.limits, listener, &self.names());
+        shared.set_resource(Arc::clone(&self.resource));
+        Arc::new(shared)
+    }
+
+    /// Starts a thread for each destination.
+    fn work(self, shared: Arc<Shared>, rejected: Option<Rejected>) -> Result<Handle, BuildError> {
+        let rejected = rejected.map(Arc::new);
+        let destinations = self.exporters.len();
         for (number, exporter) in self.exporters.into_iter().enumerate() {
             let (worker, rejected) = (Arc::clone(&shared), rejected.clone());
             let spawned = std::thread::Builder::new()
                 .name("lianlu-export".to_owned())
                 .spawn(move || worker::run(&worker, number, exporter, rejected));
             if let Err(error) = spawned {
-                // Those that are there already go again.
-                let _ = shared.shut_down(std::time::Duration::ZERO);
+                // Those that are there already go again, and the last of all closes the recorder.
+                let _ = shared.shut_down(Duration::ZERO);
+                (number..destinations).for_each(|number| shared.stopped(number));
                 return Err(error.into());
             }
         }
         Ok(Handle { shared })
     }
-}
 
-/// Opens the recorder, and starts its thread.
-fn record(
-    shared: &Arc<Shared>,
-    options: &FlightRecorder,
-    resource: &Arc<EncodedResource>,
-    names: &[String],
-    listener: &Listener,
-) -> Result<Rejected, RecorderError> {
-    if names.len() > CURSORS {
-        return Err(RecorderError::Destinations(names.len()));
+    /// Opens the recorder, and starts its thread.
+    fn record(
+        &self,
+        shared: &Arc<Shared>,
+        options: &FlightRecorder,
+    ) -> Result<Rejected, RecorderError> {
+        let destinations = self.destinations();
+        if destinations.len() > CURSORS {
+            return Err(RecorderError::Destinations(destinations.len()));
+        }
+        let opened = open(options, &self.resource, &destinations, &self.listener)?;
+        let recorder = Arc::new(opened.recorder);
+        let thread = Arc::clone(&recorder);
+        let pipeline = Arc::downgrade(shared);
+        let evict: Evict = Box::new(move |pick| {
+            let pipeline = pipeline.upgrade();
+            pipeline.map_or(0, |pipeline| pipeline.evict(pick))
+        });
+        std::thread::Builder::new()
+            .name("lianlu-recorder".to_owned())
+            .spawn(move || thread.run(&evict))
+            .map_err(RecorderError::Thread)?;
+        if !opened.found.is_empty() {
+            shared.announce(&Notice::RecorderFound(opened.found.clone()));
+        }
+        shared.set_recorder(recorder, opened.found);
+        shared.push_old(opened.parts);
+        Ok(opened.rejected)
     }
-    let destinations: Vec<_> = (0..names.len())
-        .map(|number| destination_hash(names, number))
-        .collect();
-    let opened = open(options, resource, &destinations, listener)?;
-    let recorder = Arc::new(opened.recorder);
-    let thread = Arc::clone(&recorder);
-    let pipeline = Arc::downgrade(shared);
-    let evict: Evict = Box::new(move |pick| {
-        let pipeline = pipeline.upgrade();
-        pipeline.map_or(0, |pipeline| pipeline.evict(pick))
-    });
-    std::thread::Builder::new()
-        .name("lianlu-recorder".to_owned())
-        .spawn(move || thread.run(&evict))
-        .map_err(RecorderError::Thread)?;
-    if !opened.found.is_empty() {
-        shared.announce(&Notice::RecorderFound(opened.found.clone()));
-    }
-    shared.set_recorder(recorder, opened.parts, opened.found);
-    Ok(opened.rejected)
 }

@@ -146,12 +146,16 @@ impl Shared {
         Arc::clone(&resource.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Spans go to the disk from here on, and what an earlier run has left there goes out.
-    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, parts: Vec<OldPart>, found: Found) {
+    /// Spans go to the disk from here on.
+    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, found: Found) {
         let _ = self.found.set(found);
-        let spans: usize = parts.iter().map(OldPart::spans).sum();
-        self.recovered.store(spans as u64, Ordering::Relaxed);
         let _ = self.recorder.set(recorder);
+    }
+
+    /// What an earlier run has left goes out.
+    pub(super) fn push_old(&self, parts: Vec<OldPart>) {
+        let spans: usize = parts.iter().map(OldPart::spans).sum();
+        self.recovered.fetch_add(spans as u64, Ordering::Relaxed);
         let items = parts.into_iter().map(|part| Item::old(part, &self.room));
         self.push(items);
     }
@@ -510,7 +514,15 @@ impl Shared {
             // Nobody waits for the workers any more, so this may be the last thing that this process does.
             recorder.forget_calls();
         }
-        stopped?.outcome(&lost_before)
+        let state = stopped?;
+        state.outcome(&lost_before)?;
+        // With a flight recorder, what has not arrived is not lost either.
+        let reason = state.failing();
+        drop(state);
+        match self.counts().waiting {
+            0 => Ok(()),
+            waiting => Err(FlushError::Timeout { waiting, reason }),
+        }
     }
 
     fn wait<'a>(
@@ -526,8 +538,7 @@ impl Shared {
         if is_done(&state) {
             return Ok(state);
         }
-        let mut destinations = state.destinations.iter();
-        let reason = destinations.find_map(|destination| destination.failing.clone());
+        let reason = state.failing();
         drop(state);
         Err(FlushError::Timeout {
             waiting: self.counts().waiting,
@@ -607,6 +618,12 @@ impl State {
     fn flush_of(&self, number: usize) -> Option<u64> {
         let done = self.destinations.get(number)?.flush_done;
         (self.flush_asked > done).then_some(self.flush_asked)
+    }
+
+    /// Why an attempt has failed, if a destination's last one has.
+    fn failing(&self) -> Option<String> {
+        let mut destinations = self.destinations.iter();
+        destinations.find_map(|destination| destination.failing.clone())
     }
 
     /// What each destination has lost.

@@ -242,6 +242,9 @@ impl<E: Exporter> Pipeline<E> {
     /// Starts the pipeline and makes it the global one: its provider becomes the global tracer
     /// provider, its `service.name` the name that clients send.
     ///
+    /// Its counts become metrics of the global meter provider, if that is set before
+    /// ([`Handle::register_metrics`](crate::Handle::register_metrics)).
+    ///
     /// Keep the guard until the end of the program: dropping it flushes and stops the pipeline.
     ///
     /// A second `install` takes over as the global one. The first keeps running behind its own guard,
@@ -253,6 +256,8 @@ impl<E: Exporter> Pipeline<E> {
     /// the service runs on, the loss is announced once and counted in [`Guard::counts`].
     pub fn install(self) -> Result<Guard, PipelineError> {
         let (guard, output) = self.start()?;
+        let meter = opentelemetry::global::meter("lianlu");
+        guard.handle().register_metrics(&meter);
         if output == Output::Disabled {
             // Spans of this one pass their parent's context on, as if the service weren't there.
             crate::provider::set_tracer_provider(NoopTracerProvider::new());

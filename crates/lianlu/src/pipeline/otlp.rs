@@ -23,6 +23,7 @@
 //! | `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT` | [`with_timeout`](Pipeline::with_timeout) (milliseconds) |
 //! | `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | [`with_compression`](Pipeline::with_compression) (`none`, `gzip`, `zstd`) |
 //! | `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | [`with_root_certificates`](Pipeline::with_root_certificates) (a PEM file) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` | [`with_client_certificate`](Pipeline::with_client_certificate) (two PEM files) |
 
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub struct Otlp {
     timeout: Option<Duration>,
     compression: Option<Compression>,
     roots: Option<Vec<u8>>,
+    client_certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Pipeline<Otlp> {
@@ -105,6 +107,19 @@ impl Pipeline<Otlp> {
         self.exporter.roots = Some(pem.into());
         self
     }
+
+    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
+    /// one, with its key (PEM, not encrypted), where the endpoint is `https`, with the feature `tls`. By default those
+    /// of the files that `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY` name, else none.
+    /// The key is never shown.
+    pub fn with_client_certificate(
+        mut self,
+        certificate_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.exporter.client_certificate = Some((certificate_pem.into(), key_pem.into()));
+        self
+    }
 }
 
 impl Otlp {
@@ -126,8 +141,12 @@ impl Otlp {
         let compression = self.compression.or_else(|| env::compression(reader));
         builder = builder.with_compression(compression.unwrap_or_default());
         let roots = self.roots.clone().or_else(|| env::certificates(reader));
-        match roots {
-            Some(pem) => builder.with_root_certificates(pem),
+        if let Some(pem) = roots {
+            builder = builder.with_root_certificates(pem);
+        }
+        let shown = self.client_certificate.clone();
+        match shown.or_else(|| env::client_certificate(reader)) {
+            Some((certificate, key)) => builder.with_client_certificate(certificate, key),
             None => builder,
         }
     }

@@ -59,7 +59,7 @@ impl Grpc {
             .map_err(|cause| error(with_causes(&cause)))?;
         #[cfg(feature = "tls")]
         let endpoint = if is_https {
-            let tls = settings.roots.for_tonic();
+            let tls = settings.tls.for_tonic();
             let tls = endpoint.tls_config(tls);
             tls.map_err(|cause| error(with_causes(&cause)))?
         } else {

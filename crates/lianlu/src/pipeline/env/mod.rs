@@ -29,7 +29,7 @@
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` | milliseconds a request may take | 10000 |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none`, `gzip`, `zstd`; the latter two need the feature of their name | `none` |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a file of certificates in PEM that `https` trusts; needs the feature `tls` | the system's |
-//! | `OTEL_EXPORTER_OTLP_CLIENT_KEY`, `_CLIENT_CERTIFICATE` | warned about: lianlu shows no certificate | |
+//! | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `_CLIENT_KEY` | files in PEM: a certificate that is shown to the collector, and its key | none is shown |
 //! | `OTEL_EXPORTER_JAEGER_ENDPOINT`, `_USER`, `_PASSWORD`, `_TIMEOUT` | a collector's URL, its user, milliseconds | `http://localhost:14268/api/traces` |
 //! | `OTEL_EXPORTER_JAEGER_AGENT_HOST`, `_PORT` | an agent, if no endpoint is set | |
 //! | `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, `_TIMEOUT` | a URL, milliseconds | `http://localhost:9411/api/v2/spans` |

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use lianlu_sdk::otlp::{Builder, Compression, Exporter, Protocol, check_certificates};
+use lianlu_sdk::otlp::{
+    Builder, Compression, Exporter, Protocol, check_certificates, check_client_certificate,
+};
 use lianlu_sdk::{OptionError, check_endpoint};
 
 use super::percent::decode;
@@ -32,12 +34,13 @@ const CERTIFICATES: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CERTIFICATE",
 ];
-/// What the exporters can't be told.
-const CLIENT_CERTIFICATES: [&str; 4] = [
-    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+const CLIENT_CERTIFICATES: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+];
+const CLIENT_KEYS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
 ];
 
 #[derive(Clone)]
@@ -160,24 +163,64 @@ pub(in super::super) fn compression(reader: &mut Reader) -> Option<Compression> 
     Some(compression)
 }
 
-/// A file's content.
+/// The content of a file of certificates.
 pub(in super::super) fn certificates(reader: &mut Reader) -> Option<Vec<u8>> {
-    for variable in CLIENT_CERTIFICATES {
-        if let Some(value) = reader.text(variable) {
-            let problem = "lianlu shows collectors no certificate";
-            reader.warn(variable, &value, problem, "it is ignored");
+    const INSTEAD: &str = "the system's are used";
+    let (variable, path) = first(reader, CERTIFICATES)?;
+    let pem = file(reader, variable, &path, INSTEAD)?;
+    match check_certificates(variable, &pem) {
+        Ok(()) => Some(pem),
+        Err(error) => {
+            reader.warn(variable, &path, error.problem, INSTEAD);
+            None
         }
     }
-    let (variable, path) = first(reader, CERTIFICATES)?;
-    let problem = match std::fs::read(&path) {
-        Ok(pem) => match check_certificates(variable, &pem) {
-            Ok(()) => return Some(pem),
-            Err(error) => error.problem,
-        },
-        Err(error) => error.to_string(),
+}
+
+/// The content of two files: a certificate, and its key.
+pub(in super::super) fn client_certificate(reader: &mut Reader) -> Option<(Vec<u8>, Vec<u8>)> {
+    const INSTEAD: &str = "no certificate is shown";
+    let certificate = first(reader, CLIENT_CERTIFICATES);
+    let key = first(reader, CLIENT_KEYS);
+    let (certificate, key) = match (certificate, key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return None,
+        (Some((variable, path)), None) => {
+            let problem = "OTEL_EXPORTER_OTLP_CLIENT_KEY is not set";
+            reader.warn(variable, &path, problem, INSTEAD);
+            return None;
+        }
+        (None, Some((variable, path))) => {
+            let problem = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set";
+            reader.warn(variable, &path, problem, INSTEAD);
+            return None;
+        }
     };
-    reader.warn(variable, &path, problem, "the system's are used");
-    None
+    let certificate_pem = file(reader, certificate.0, &certificate.1, INSTEAD)?;
+    let key_pem = file(reader, key.0, &key.1, INSTEAD)?;
+    let checked = check_client_certificate([certificate.0, key.0], &certificate_pem, &key_pem);
+    if let Err(error) = checked {
+        let is_key = error.option == key.0;
+        let (variable, path) = if is_key { key } else { certificate };
+        reader.warn(variable, &path, error.problem, INSTEAD);
+        return None;
+    }
+    Some((certificate_pem, key_pem))
+}
+
+fn file(
+    reader: &mut Reader,
+    variable: &'static str,
+    path: &str,
+    instead: &'static str,
+) -> Option<Vec<u8>> {
+    match std::fs::read(path) {
+        Ok(content) => Some(content),
+        Err(error) => {
+            reader.warn(variable, path, error.to_string(), instead);
+            None
+        }
+    }
 }
 
 /// The first of the variables that is set, and its value.

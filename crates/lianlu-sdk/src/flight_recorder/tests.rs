@@ -1,0 +1,413 @@
+//! The recorder on disks that fail, and on such whose power goes.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use lianlu_wire::otlp::{SpanHead, put_span};
+use opentelemetry::InstrumentationScope;
+use opentelemetry_sdk::Resource;
+use proptest::prelude::*;
+
+use super::calls::FreeSlots;
+use super::faulty::{Disk, Op};
+use super::leftover::Leftovers;
+use super::options::{Durability, FlightRecorder, WhenFull};
+use super::recorder::{Evict, Recorder};
+use super::segment::{Part, Writer};
+use crate::encode::{EncodedResource, EncodedScope};
+use crate::pipeline::Notice;
+
+/// The smallest there are: four segments of 64 KiB.
+const SMALL: u64 = 4 * 64 * 1024;
+const DESTINATION: u64 = 77;
+
+fn span(number: u64) -> Vec<u8> {
+    let head = SpanHead {
+        trace_id: [1; 16],
+        span_id: (number + 1).to_be_bytes(),
+        parent_span_id: [0; 8],
+        trace_state: "",
+        flags: 1,
+        // So that a segment is full after some forty.
+        name: &"n".repeat(1500),
+        kind: 1,
+        start_unix_nanos: 1,
+        end_unix_nanos: 2,
+    };
+    let mut out = Vec::new();
+    put_span(&mut out, &head, |_| {});
+    out
+}
+
+/// A part, and the spans that should be in it.
+type Waiting = (Part, Vec<u64>);
+
+struct Bench {
+    disk: Disk,
+    recorder: Arc<Recorder>,
+    scope: Arc<EncodedScope>,
+    notices: Arc<Mutex<Vec<Notice>>>,
+    writer: Option<Writer>,
+    next: u64,
+    /// Handed over and not acknowledged, each with its spans.
+    waiting: Vec<Waiting>,
+    unhanded: Vec<u64>,
+    acked: HashSet<u64>,
+    kept_in_memory: u64,
+}
+
+fn never() -> Evict {
+    Box::new(|_| 0)
+}
+
+impl Bench {
+    fn new(durability: Durability) -> Self {
+        let disk = Disk::default();
+        let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
+        let heard = Arc::clone(&notices);
+        let options = FlightRecorder::new("unused")
+            .with_durability(durability)
+            .with_max_bytes(SMALL);
+        let recorder = Recorder::new(
+            Box::new(disk.clone()),
+            options,
+            &EncodedResource::new(&Resource::builder_empty().build()),
+            vec![DESTINATION],
+            Arc::default(),
+            Arc::new(move |notice: &Notice| heard.lock().unwrap().push(notice.clone())),
+            None,
+        )
+        .unwrap();
+        Self {
+            disk,
+            recorder: Arc::new(recorder),
+            scope: Arc::new(EncodedScope::new(
+                &InstrumentationScope::builder("s").build(),
+            )),
+            notices,
+            writer: None,
+            next: 0,
+            waiting: Vec::new(),
+            unhanded: Vec::new(),
+            acked: HashSet::new(),
+            kept_in_memory: 0,
+        }
+    }
+
+    /// As a lane does it.
+    fn append(&mut self) {
+        let number = self.next;
+        self.next += 1;
+        let scope = self.recorder.scope(&self.scope);
+        let bytes = span(number);
+        let mut is_written = self
+            .writer
+            .as_mut()
+            .is_some_and(|it| it.append(scope, &bytes));
+        if !is_written {
+            self.put_back();
+            self.writer = self.recorder.take();
+            is_written = self
+                .writer
+                .as_mut()
+                .is_some_and(|it| it.append(scope, &bytes));
+        }
+        match is_written {
+            true => self.unhanded.push(number),
+            false => self.kept_in_memory += 1,
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(part) = self.writer.as_mut().and_then(Writer::take) {
+            let spans = std::mem::take(&mut self.unhanded);
+            assert_eq!(part.spans(), spans.len());
+            self.waiting.push((part, spans));
+        }
+    }
+
+    fn put_back(&mut self) {
+        self.hand_over();
+        if let Some(writer) = self.writer.take() {
+            self.recorder.give_back(writer);
+        }
+    }
+
+    fn read(&self, part: &Part) -> Vec<u64> {
+        let mut ids = Vec::new();
+        part.read(&self.recorder, &mut Vec::new(), |scope, span| {
+            assert!(scope.unwrap().is_same(&self.scope));
+            let span = lianlu_wire::otlp::Spans::new(span).next().unwrap().unwrap();
+            ids.push(u64::from_be_bytes(span.parse().unwrap().span_id) - 1);
+        })
+        .unwrap();
+        ids
+    }
+
+    fn ack(&mut self, at: usize) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (part, spans) = self.waiting.remove(at % self.waiting.len());
+        // Never overwritten before it has arrived.
+        assert_eq!(self.read(&part), spans);
+        self.recorder.ack(0, &part);
+        self.acked.extend(spans);
+    }
+
+    /// What a start after this would find.
+    fn found(&self, state: usize, luck: impl FnMut() -> bool) -> HashSet<u64> {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run-1");
+        std::fs::create_dir(&run).unwrap();
+        self.disk.state(state).write(&run, luck);
+        let left = Leftovers::find(dir.path(), &[DESTINATION]).unwrap();
+        assert_eq!(left.found.refused, Vec::<String>::new());
+        let mut ids = HashSet::new();
+        for part in &left.parts {
+            part.read(&mut Vec::new(), |_, span| {
+                let span = lianlu_wire::otlp::Spans::new(span).next().unwrap().unwrap();
+                ids.insert(u64::from_be_bytes(span.parse().unwrap().span_id) - 1);
+            })
+            .unwrap();
+        }
+        ids
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u8),
+    HandOver,
+    PutBack,
+    Ack(usize),
+    Tend,
+    Crash,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1_u8..30).prop_map(Step::Append),
+        3 => Just(Step::HandOver),
+        1 => Just(Step::PutBack),
+        4 => any::<usize>().prop_map(Step::Ack),
+        3 => Just(Step::Tend),
+        1 => Just(Step::Crash),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever happens in whatever order: what was written and not acknowledged is found after a crash, once, and
+    /// nothing is overwritten before it was acknowledged. Segments have room for some forty spans, and there are four.
+    #[test]
+    fn a_recorder_gives_back_what_it_was_given(steps in steps()) {
+        let mut bench = Bench::new(Durability::ProcessCrash);
+        for step in steps {
+            match step {
+                Step::Append(spans) => (0..spans).for_each(|_| bench.append()),
+                Step::HandOver => bench.hand_over(),
+                Step::PutBack => bench.put_back(),
+                Step::Ack(at) => bench.ack(at),
+                Step::Tend => bench.recorder.tend(&never()),
+                Step::Crash => {
+                    // The process dies and the machine lives: every page is there, and so is every name.
+                    bench.recorder.tend(&never());
+                    super::storage::Storage::sync(&bench.disk).unwrap();
+                    let found = bench.found(usize::MAX, || true);
+                    let waiting = bench.waiting.iter().flat_map(|(_, spans)| spans);
+                    let wanted: HashSet<u64> = waiting.chain(&bench.unhanded).copied().collect();
+                    let lost: Vec<_> = wanted.difference(&found).collect();
+                    prop_assert!(lost.is_empty(), "lost {lost:?}");
+                    // Of what was acknowledged, only what follows something that was not.
+                    for more in found.difference(&wanted) {
+                        prop_assert!(bench.acked.contains(more), "{more} was never there");
+                    }
+                }
+            }
+        }
+        let on_disk = bench.acked.len() + bench.unhanded.len()
+            + bench.waiting.iter().map(|(_, spans)| spans.len()).sum::<usize>();
+        prop_assert_eq!(on_disk as u64 + bench.kept_in_memory, bench.next);
+    }
+}
+
+/// The power goes before every single operation of a run, with all, none or some of the pages written that nobody has
+/// synced. What was said to be durable is there.
+#[test]
+fn what_is_durable_survives_the_power() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.disk.keep_states();
+    // How many spans were durable, or had arrived, when the disk had seen so many operations.
+    let mut said = Vec::new();
+    for round in 0..12_usize {
+        for _ in 0..13 {
+            bench.append();
+        }
+        bench.hand_over();
+        bench.recorder.tend(&never());
+        let durable = bench.recorder.durable(bench.next);
+        said.push((bench.disk.states(), durable, bench.acked.clone()));
+        if round % 3 == 2 {
+            // In another order than they were written.
+            bench.ack(1);
+            bench.ack(0);
+        }
+    }
+    assert_eq!(bench.kept_in_memory, 0);
+    assert_eq!(said.last().unwrap().1, bench.next);
+    let mut random = 1_u64;
+    for state in 0..=bench.disk.states() {
+        let before = said
+            .iter()
+            .rev()
+            .find(|(operations, ..)| *operations <= state);
+        let (durable, ..) =
+            before.map_or((0, &bench.acked), |(_, durable, acked)| (*durable, acked));
+        for luck in 0..4 {
+            let found = bench.found(state, || match luck {
+                0 => false,
+                1 => true,
+                _ => {
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    random >> 63 == 0
+                }
+            });
+            for number in 0..durable {
+                // An acknowledgement may have come since.
+                assert!(
+                    found.contains(&number) || bench.acked.contains(&number),
+                    "{number} of {durable} is lost before operation {state}, luck {luck}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_once_and_so_is_its_recovery() {
+    let mut bench = Bench::new(Durability::ProcessCrash);
+    bench.disk.fail_after(0, Op::Create);
+    for _ in 0..200 {
+        bench.append();
+        bench.recorder.tend(&never());
+    }
+    assert!(bench.kept_in_memory > 100, "{}", bench.kept_in_memory);
+    assert!(bench.recorder.failing().is_some());
+    // Once a second and not for every span.
+    assert!(
+        (1..5).contains(&bench.disk.failed()),
+        "{}",
+        bench.disk.failed()
+    );
+    bench.disk.mend();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    bench.recorder.tend(&never());
+    let before = bench.kept_in_memory;
+    bench.append();
+    assert_eq!(bench.kept_in_memory, before);
+    assert_eq!(bench.recorder.failing(), None);
+    let notices = bench.notices.lock().unwrap().clone();
+    assert!(
+        matches!(
+            &*notices,
+            [Notice::RecorderFailing { .. }, Notice::RecorderRecovered]
+        ),
+        "{notices:?}"
+    );
+}
+
+#[test]
+fn after_a_failed_sync_a_segment_is_left_alone() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.append();
+    bench.recorder.tend(&never());
+    assert_eq!(bench.recorder.durable(1), 1);
+    bench.append();
+    // The first is that of the scopes.
+    bench.disk.fail_after(1, Op::Sync);
+    bench.recorder.tend(&never());
+    bench.disk.mend();
+    // What was not synced does not count, now or later.
+    bench.recorder.tend(&never());
+    assert_eq!(bench.recorder.durable(2), 1);
+    // And what comes goes elsewhere.
+    bench.append();
+    bench.recorder.tend(&never());
+    assert_eq!(bench.recorder.durable(3), 2);
+    assert_eq!(bench.kept_in_memory, 0);
+    // It is still exported.
+    bench.hand_over();
+    let (part, spans) = &bench.waiting[0];
+    assert_eq!(bench.read(part), *spans);
+    assert!(matches!(
+        bench.notices.lock().unwrap()[..],
+        [Notice::RecorderFailing { .. }]
+    ));
+}
+
+#[test]
+fn the_oldest_are_dropped_where_that_is_wanted() {
+    let mut bench = Bench::new(Durability::ProcessCrash);
+    // As `Shared::evict` does it.
+    let dropped = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::get_mut(&mut bench.recorder).unwrap();
+    recorder.set_when_full(WhenFull::DropOldest);
+    let queue: Arc<Mutex<Vec<Waiting>>> = Arc::default();
+    let evict: Evict = {
+        let (queue, dropped) = (Arc::clone(&queue), Arc::clone(&dropped));
+        Box::new(move |pick| {
+            let mut spans = 0;
+            queue.lock().unwrap().retain(|(part, numbers)| {
+                let is_picked = pick(part);
+                if is_picked {
+                    spans += part.spans() as u64;
+                    dropped.lock().unwrap().extend(numbers.iter().copied());
+                    part.ack(0, DESTINATION);
+                }
+                !is_picked
+            });
+            spans
+        })
+    };
+    for _ in 0..100 {
+        for _ in 0..10 {
+            bench.append();
+        }
+        bench.hand_over();
+        queue.lock().unwrap().append(&mut bench.waiting);
+        bench.recorder.tend(&evict);
+    }
+    assert_eq!(bench.kept_in_memory, 0);
+    let dropped = dropped.lock().unwrap().clone();
+    assert!(dropped.len() > 800, "{}", dropped.len());
+    let oldest: Vec<u64> = (0..dropped.len() as u64).collect();
+    assert_eq!(dropped, oldest);
+    let left: Vec<_> = std::mem::take(&mut *queue.lock().unwrap());
+    let mut next = dropped.len() as u64;
+    for (part, _) in &left {
+        for number in bench.read(part) {
+            assert_eq!(number, next);
+            next += 1;
+        }
+    }
+    assert_eq!(next, 1000);
+}
+
+#[test]
+fn open_calls_have_a_place_each_and_no_more() {
+    let bench = Bench::new(Durability::ProcessCrash);
+    let mut mine = FreeSlots::default();
+    let note = |mine: &mut FreeSlots| bench.recorder.note(mine, &bench.scope, b"\x12\x01x", b"");
+    let slots: Vec<_> = (0..65).map(|_| note(&mut mine)).collect();
+    assert_eq!(slots.iter().flatten().count(), 64);
+    assert_eq!(bench.recorder.unnoted(), 1);
+    for slot in slots.into_iter().flatten() {
+        bench.recorder.release(&mut mine, slot);
+    }
+    assert!((0..64).all(|_| note(&mut mine).is_some()));
+}

@@ -1,0 +1,164 @@
+//! Where spans are, as metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
+use opentelemetry_semantic_conventions::attribute::{
+    ERROR_TYPE, OTEL_COMPONENT_NAME, OTEL_COMPONENT_TYPE,
+};
+use opentelemetry_semantic_conventions::metric::{
+    OTEL_SDK_EXPORTER_SPAN_EXPORTED, OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
+    OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY, OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE, OTEL_SDK_SPAN_LIVE,
+    OTEL_SDK_SPAN_STARTED,
+};
+
+use super::counts::{DestinationCounts, SpanCounts};
+use super::shared::Shared;
+
+/// The conventions have no name for these.
+const RECOVERED: &str = "lianlu.recorder.span.recovered";
+const DURABLE: &str = "lianlu.recorder.span.durable";
+const UNNOTED: &str = "lianlu.recorder.call.unnoted";
+/// Where spans go; the value is the exporter's word for it.
+const DESTINATION: &str = "lianlu.destination";
+const COMPONENT_TYPE: &str = "lianlu_pipeline";
+
+/// One pipeline, as instruments see it: they don't keep it alive.
+#[derive(Clone)]
+struct Seen {
+    shared: Weak<Shared>,
+    attributes: Vec<KeyValue>,
+}
+
+type Observer<'a> = &'a dyn AsyncInstrument<u64>;
+
+impl Seen {
+    fn with(&self, more: impl IntoIterator<Item = KeyValue>) -> Vec<KeyValue> {
+        self.attributes.iter().cloned().chain(more).collect()
+    }
+
+    /// A callback that observes one number of the pipeline's.
+    fn number(
+        &self,
+        number: impl Fn(&Shared, &SpanCounts) -> u64 + Send + Sync + 'static,
+    ) -> impl Fn(Observer<'_>) + Send + Sync + 'static {
+        let seen = self.clone();
+        move |observer| {
+            if let Some(shared) = seen.shared.upgrade() {
+                observer.observe(number(&shared, &shared.counts()), &seen.attributes);
+            }
+        }
+    }
+
+    /// A callback that observes something of each destination.
+    fn each(
+        &self,
+        observe: impl Fn(&Seen, &DestinationCounts, Observer<'_>) + Send + Sync + 'static,
+    ) -> impl Fn(Observer<'_>) + Send + Sync + 'static {
+        let seen = self.clone();
+        move |observer| {
+            if let Some(shared) = seen.shared.upgrade() {
+                for destination in shared.destination_counts() {
+                    observe(&seen, &destination, observer);
+                }
+            }
+        }
+    }
+}
+
+fn destination(of: &DestinationCounts) -> KeyValue {
+    KeyValue::new(DESTINATION, of.name.clone())
+}
+
+fn lost(seen: &Seen, of: &DestinationCounts, observer: Observer<'_>) {
+    for (reason, count) in of.counts.dropped.by_reason() {
+        if count > 0 {
+            let attributes = seen.with([destination(of), KeyValue::new(ERROR_TYPE, reason)]);
+            observer.observe(count, &attributes);
+        }
+    }
+}
+
+/// Makes the instruments.
+pub(super) fn register(shared: &Arc<Shared>, meter: &Meter) {
+    static PIPELINES: AtomicU64 = AtomicU64::new(0);
+    let number = PIPELINES.fetch_add(1, Ordering::Relaxed);
+    let seen = Seen {
+        shared: Arc::downgrade(shared),
+        attributes: vec![
+            KeyValue::new(OTEL_COMPONENT_TYPE, COMPONENT_TYPE),
+            KeyValue::new(OTEL_COMPONENT_NAME, format!("{COMPONENT_TYPE}/{number}")),
+        ],
+    };
+    let counter = |name: &'static str, description: &'static str| {
+        let counter = meter.u64_observable_counter(name);
+        counter.with_unit("{span}").with_description(description)
+    };
+    let gauge = |name: &'static str, description: &'static str| {
+        let gauge = meter.u64_observable_gauge(name);
+        gauge.with_unit("{span}").with_description(description)
+    };
+    counter(
+        OTEL_SDK_SPAN_STARTED,
+        "Sampled spans that have started, and such as an earlier run has left.",
+    )
+    .with_callback(seen.number(|_, counts| counts.started))
+    .build();
+    gauge(
+        OTEL_SDK_SPAN_LIVE,
+        "Sampled spans that have started and not ended.",
+    )
+    .with_callback(seen.number(|_, counts| counts.open))
+    .build();
+    gauge(
+        OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
+        "Spans that have ended and wait to be exported.",
+    )
+    .with_callback(seen.each(|seen, of, observer| {
+        observer.observe(of.counts.waiting, &seen.with([destination(of)]));
+    }))
+    .build();
+    gauge(
+        OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
+        "Most spans that wait in memory.",
+    )
+    .with_callback(seen.number(|shared, _| shared.limits.queue_size as u64))
+    .build();
+    counter(
+        OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
+        "Spans that the pipeline is done with: without `error.type` they have arrived, with it they are lost.",
+    )
+    .with_callback(seen.each(|seen, of, observer| {
+        observer.observe(of.counts.exported, &seen.with([destination(of)]));
+        lost(seen, of, observer);
+    }))
+    .build();
+    counter(
+        OTEL_SDK_EXPORTER_SPAN_EXPORTED,
+        "Spans that a destination has taken.",
+    )
+    .with_callback(seen.each(|seen, of, observer| {
+        observer.observe(of.counts.exported, &seen.with([destination(of)]));
+    }))
+    .build();
+    counter(
+        RECOVERED,
+        "Spans that an earlier run has left in the flight recorder.",
+    )
+    .with_callback(seen.number(|_, counts| counts.recovered))
+    .build();
+    counter(
+        DURABLE,
+        "Spans that were as safe as the flight recorder promises.",
+    )
+    .with_callback(seen.number(|_, counts| counts.durable))
+    .build();
+    counter(
+        UNNOTED,
+        "Calls that started while the flight recorder had no place for another one.",
+    )
+    .with_callback(seen.number(|shared, _| shared.unnoted()))
+    .build();
+}

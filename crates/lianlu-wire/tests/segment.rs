@@ -1,0 +1,289 @@
+//! Files that outlive their process: what is written is read, what is damaged is passed over and counted, and nothing
+//! that a stranger puts there does harm.
+#![cfg(feature = "segment")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lianlu_wire::segment::*;
+use proptest::prelude::*;
+
+const GENERATION: u32 = 3;
+
+fn words(size: usize) -> Vec<AtomicU64> {
+    (0..size / WORD).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn bytes(words: &[AtomicU64]) -> Vec<u8> {
+    let words = words.iter();
+    words
+        .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
+        .collect()
+}
+
+/// Appends records, and gives where they end.
+fn append(words: &[AtomicU64], generation: u32, mut at: usize, payloads: &[Vec<u8>]) -> usize {
+    for (number, payload) in payloads.iter().enumerate() {
+        let kind = (RecordKind::Span, number as u16);
+        put_record(words, at, generation, kind, payload);
+        at += record_len(payload.len());
+    }
+    at
+}
+
+fn file(payloads: &[Vec<u8>], room: usize) -> Vec<u8> {
+    let records: usize = payloads.iter().map(|it| record_len(it.len())).sum();
+    let words = words(HEADER + records + room);
+    put_header(&words, FileKind::Spans, GENERATION);
+    append(&words, GENERATION, HEADER, payloads);
+    bytes(&words)
+}
+
+/// A payload with its scope.
+type Payload = (u16, Vec<u8>);
+
+/// The payloads, and the damage.
+fn read(file: &[u8]) -> Result<(Vec<Payload>, u64), HeaderError> {
+    let header = Header::read(file, FileKind::Spans)?;
+    let mut records = Records::new(file, HEADER, header.generation);
+    let found = records
+        .by_ref()
+        .map(|record| (record.scope, record.payload.to_vec()))
+        .collect();
+    Ok((found, records.damaged()))
+}
+
+fn numbered(payloads: &[Vec<u8>]) -> Vec<Payload> {
+    let payloads = payloads.iter().enumerate();
+    payloads
+        .map(|(number, payload)| (number as u16, payload.clone()))
+        .collect()
+}
+
+fn three() -> Vec<Vec<u8>> {
+    vec![
+        b"the first".to_vec(),
+        vec![0xaa; 40],
+        b"and the last".to_vec(),
+    ]
+}
+
+#[test]
+fn a_byte_that_changes_costs_its_record_alone() {
+    let payloads = three();
+    let whole = file(&payloads, 64);
+    let mut starts = vec![HEADER];
+    for payload in &payloads {
+        starts.push(starts.last().unwrap() + record_len(payload.len()));
+    }
+    for at in HEADER..starts[3] {
+        let hit = starts.iter().rposition(|start| *start <= at).unwrap();
+        // What fills a payload up to a whole word says nothing.
+        let is_padding = at >= starts[hit] + 16 + payloads[hit].len();
+        for bit in 0..8 {
+            let mut file = whole.clone();
+            file[at] ^= 1 << bit;
+            let (found, damaged) = read(&file).unwrap();
+            let mut wanted = numbered(&payloads);
+            if !is_padding {
+                wanted.remove(hit);
+            }
+            assert_eq!(found, wanted, "byte {at}, bit {bit}");
+            assert_eq!(damaged, u64::from(!is_padding), "byte {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_of_the_header_that_changes_loses_nothing_in_silence() {
+    let payloads = three();
+    let whole = file(&payloads, 64);
+    for at in 0..HEADER {
+        for bit in 0..8 {
+            let mut file = whole.clone();
+            file[at] ^= 1 << bit;
+            match read(&file) {
+                Ok(all) => assert_eq!(all, (numbered(&payloads), 0), "byte {at}"),
+                Err(HeaderError::Magic(_)) => assert!(at < 8, "byte {at}"),
+                Err(HeaderError::Version(version)) => {
+                    assert!((8..12).contains(&at) && version != 1, "byte {at}");
+                }
+                Err(error) => assert!((12..32).contains(&at), "byte {at}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_short_keeps_what_is_whole() {
+    let payloads = three();
+    let whole = file(&payloads, 0);
+    let starts: Vec<_> = (0..=3)
+        .map(|count| {
+            HEADER
+                + payloads[..count]
+                    .iter()
+                    .map(|it| record_len(it.len()))
+                    .sum::<usize>()
+        })
+        .collect();
+    for length in 0..whole.len() {
+        let cut = &whole[..length];
+        if length < HEADER {
+            assert_eq!(read(cut), Err(HeaderError::Short(length)));
+            continue;
+        }
+        let header = Header::read(cut, FileKind::Spans).unwrap();
+        assert_eq!(header.size, whole.len() as u64);
+        let (found, damaged) = read(cut).unwrap();
+        let fits = |number: &usize| starts[*number] + 16 + payloads[*number].len() <= length;
+        let count = (0..3).take_while(fits).count();
+        assert_eq!(found, numbered(&payloads)[..count], "{length}");
+        assert!(damaged <= 1, "{length}");
+    }
+}
+
+#[test]
+fn what_an_earlier_generation_has_left_is_not_there() {
+    let words = words(HEADER + 4096);
+    put_header(&words, FileKind::Spans, 1);
+    append(&words, 1, HEADER, &vec![vec![7; 100]; 20]);
+    assert_eq!(read(&bytes(&words)).unwrap().0.len(), 20);
+    put_generation(&words, 2);
+    assert_eq!(read(&bytes(&words)).unwrap(), (vec![], 0));
+    append(&words, 2, HEADER, &three());
+    assert_eq!(read(&bytes(&words)).unwrap(), (numbered(&three()), 0));
+}
+
+#[test]
+fn zeros_in_the_middle_are_a_gap_and_not_the_end() {
+    let payloads = vec![vec![1; 100]; 10];
+    let mut file = file(&payloads, 100);
+    let start = HEADER + 3 * record_len(100);
+    file[start..start + 3 * record_len(100)].fill(0);
+    let (found, damaged) = read(&file).unwrap();
+    let scopes: Vec<_> = found.iter().map(|(scope, _)| *scope).collect();
+    assert_eq!(scopes, [0, 1, 2, 6, 7, 8, 9]);
+    assert_eq!(damaged, 1);
+}
+
+#[test]
+fn cursors_are_known_by_name_and_believed_if_whole() {
+    let words = words(HEADER + 64);
+    put_header(&words, FileKind::Spans, GENERATION);
+    let cursor = |words: &[AtomicU64], name| {
+        let file = bytes(words);
+        Header::read(&file, FileKind::Spans).unwrap().cursor(name)
+    };
+    assert_eq!(cursor(&words, 5), HEADER);
+    put_cursor(&words, 0, GENERATION, 5, 1000);
+    put_cursor(&words, 7, GENERATION, 6, 2000);
+    assert_eq!((cursor(&words, 5), cursor(&words, 6)), (1000, 2000));
+    let (at, raw) = cursor_bytes(7, GENERATION, 6, 2000);
+    let at = at as usize;
+    assert_eq!(bytes(&words)[at..at + raw.len()], raw);
+    // One bit less: everything is sent once more.
+    words[9].fetch_xor(1 << 4, Ordering::Relaxed);
+    assert_eq!(cursor(&words, 5), HEADER);
+    // A file that is used again is at its beginning.
+    put_generation(&words, GENERATION + 1);
+    assert_eq!(cursor(&words, 6), HEADER);
+}
+
+#[test]
+fn a_call_is_there_from_its_start_to_its_end_with_what_is_learnt_meanwhile() {
+    let words = words(HEADER + 3 * CALL_SLOT);
+    put_header(&words, FileKind::Calls, 1);
+    put_heartbeat(&words, 99);
+    put_call(&words, 1, 4, b"abc", b"");
+    append_call(&words, 1, b"defghijklm");
+    append_call(&words, 1, &[7; 2000]);
+    put_call(&words, 2, 5, b"xyz", b"");
+    put_call(&words, 3, 5, b"no such slot", b"");
+    let file = bytes(&words);
+    assert_eq!(Header::read(&file, FileKind::Calls).unwrap().heartbeat, 99);
+    let open: Vec<(u16, &[u8])> = vec![(4, b"abcdefghijklm"), (5, b"xyz")];
+    assert_eq!(open_calls(&file), (open, 0));
+    free_call(&words, 2);
+    let mut file = bytes(&words);
+    assert_eq!(open_calls(&file).0.len(), 1);
+    file[HEADER + CALL_SLOT + 20] ^= 1;
+    assert_eq!(open_calls(&file), (vec![], 1));
+}
+
+#[test]
+fn of_many_attributes_those_that_fit_are_noted() {
+    let words = words(HEADER + CALL_SLOT);
+    let attribute = |length: usize| {
+        let mut out = vec![
+            0x4a,
+            0x80 | (length + 3) as u8,
+            ((length + 3) >> 7) as u8,
+            0x0a,
+        ];
+        out.extend([0x80 | length as u8, (length >> 7) as u8]);
+        out.resize(out.len() + length, b'k');
+        out
+    };
+    let attributes = [attribute(500), attribute(900), attribute(200)].concat();
+    put_call(&words, 0, 1, &[9; 100], &attributes);
+    let file = bytes(&words);
+    let (calls, damaged) = open_calls(&file);
+    assert_eq!(damaged, 0);
+    assert_eq!(calls[0].1.len(), 100 + 506 + 206);
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..40)) {
+        prop_assert_eq!(read(&file(&payloads, 128)).unwrap(), (numbered(&payloads), 0));
+    }
+
+    #[test]
+    fn any_bytes_are_survived(mut file in proptest::collection::vec(any::<u8>(), HEADER..4096)) {
+        let whole = only_a_header();
+        file[..32].copy_from_slice(&whole[..32]);
+        let (found, _) = read(&file).unwrap();
+        prop_assert!(found.is_empty());
+        let _ = open_calls(&file);
+    }
+
+    #[test]
+    fn damage_costs_what_it_hits(
+        from in HEADER..2000_usize,
+        length in 1_usize..400,
+        with in any::<u8>(),
+    ) {
+        let payloads: Vec<_> = (0..30_u8).map(|number| vec![number; 60]).collect();
+        let mut file = file(&payloads, 256);
+        for byte in &mut file[from..from + length] {
+            *byte = with;
+        }
+        let (found, _) = read(&file).unwrap();
+        for (number, payload) in numbered(&payloads) {
+            let start = HEADER + usize::from(number) * record_len(60);
+            let is_hit = start < from + length && from < start + record_len(60);
+            let is_there = found.contains(&(number, payload));
+            prop_assert!(is_there || is_hit, "{} is gone", number);
+        }
+        prop_assert!(found.len() <= 30);
+    }
+}
+
+fn only_a_header() -> Vec<u8> {
+    file(&[], 0)
+}
+
+/// Records that begin everywhere and are none: the search for the next whole one gives up in time.
+#[test]
+fn a_file_that_is_made_to_be_searched_is_read_in_time() {
+    let size = 1024 * 1024;
+    let mut file = file(&[], 0);
+    file.resize(size, 0);
+    let lure = u64::from(GENERATION) << 32 | (size as u64 / 2);
+    for word in file[HEADER..].chunks_exact_mut(WORD) {
+        word.copy_from_slice(&lure.to_le_bytes());
+    }
+    let (found, damaged) = read(&file).unwrap();
+    assert_eq!((found.len(), damaged), (0, 1));
+}
