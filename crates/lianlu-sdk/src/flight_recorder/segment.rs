@@ -288,7 +288,7 @@ impl Part {
 
     /// A destination, by its number and its name in files, has it or will never have it.
     pub(super) fn ack(&self, destination: usize, name: u64) {
-        if self.generation == self.segment.generation() {
+        if !self.is_evicted() {
             self.segment.ack(destination, name, (self.from, self.to));
         }
     }
