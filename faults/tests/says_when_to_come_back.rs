@@ -5,7 +5,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lianlu_faults::{Answer, Http, Row, Service, undisturbed};
+use lianlu_faults::{Answer, Http, Row, Service};
 
 #[test]
 fn in_seconds_and_as_a_date() {
@@ -38,16 +38,15 @@ fn in_ten_years() {
     let mut row = Row::new("503 with Retry-After of ten years");
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).start();
-    row.ratio(undisturbed(
-        &mut child,
-        |_| {},
-        |child| {
-            collector.always(refused("503 Service Unavailable", "315360000"));
-            // A flush knows that the collector does not want to be asked, and says so.
-            let said = child.ask("flush 300");
-            assert!(said.contains("503"), "{said}");
-        },
-    ));
+    child.must("spans 100");
+    child.must("flush 10000");
+    collector.always(refused("503 Service Unavailable", "315360000"));
+    child.must("spans 100");
+    // A flush knows that the collector does not want to be asked, and says so.
+    let said = child.ask("flush 300");
+    assert!(said.contains("503"), "{said}");
+    child.must("spans 1000");
+    assert!(child.ask("flush 300").contains("still wait"));
     let requests = collector.inbox().requests();
     let refused = requests.iter().filter(|request| !request.taken);
     assert_eq!(refused.count(), 1);
