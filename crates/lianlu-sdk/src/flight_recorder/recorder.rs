@@ -145,6 +145,11 @@ impl Recorder {
         recorder.sync_names()?;
         let first = recorder.make()?;
         recorder.lock().prepared.push(first);
+        // And one each for the threads that begin at the same time. The disk may be full by now.
+        while recorder.lock().prepared.len() < MOST_PREPARED && recorder.has_room() {
+            let Ok(more) = recorder.make() else { break };
+            recorder.lock().prepared.push(more);
+        }
         Ok(recorder)
     }
 
@@ -200,7 +205,7 @@ impl Recorder {
         writer
     }
 
-    /// A writer whose segment is full, or whose thread needs it no more. Everything in it was handed over.
+    /// A writer whose segment is full, or whose thread needs it no more. What was in it the thread has as parts.
     #[cold]
     pub(crate) fn give_back(&self, writer: Writer) {
         let mut state = self.lock();
@@ -399,7 +404,7 @@ impl Recorder {
         if is_wanted && !segment.is_poisoned() {
             segment.start_over();
             if !self.is_synced() || segment.sync_header().is_ok() {
-                self.lock().prepared.push(segment);
+                self.made(Some(segment), String::new());
                 return;
             }
         }
@@ -460,8 +465,13 @@ impl Recorder {
         let _ = self.calls.sync();
     }
 
+    /// The process ends as it wants to: there is no crash that open calls would have to tell of.
+    pub(crate) fn forget_calls(&self) {
+        let _ = self.storage.remove("calls");
+    }
+
     /// Stops the thread. With nothing left to send the run leaves nothing behind; else its files are for the next
-    /// start, but for the calls, which have no crash to be told of.
+    /// start, but for the calls.
     pub(crate) fn close(&self, is_empty: bool, timeout: Duration) {
         let mut state = self.lock();
         state.stopping = true;
@@ -471,10 +481,10 @@ impl Recorder {
             .wait_timeout_while(state, timeout, |state| !state.stopped)
             .unwrap_or_else(PoisonError::into_inner);
         drop(state);
-        let _ = match is_empty {
-            true => self.storage.remove_all(),
-            false => self.storage.remove("calls"),
-        };
+        match is_empty {
+            true => drop(self.storage.remove_all()),
+            false => self.forget_calls(),
+        }
         let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
         drop(owner.take());
     }

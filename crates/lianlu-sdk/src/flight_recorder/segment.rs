@@ -272,6 +272,11 @@ impl Part {
         self.spans
     }
 
+    /// Whether its segment was taken away for newer spans before anyone had it to send.
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.generation != self.segment.generation()
+    }
+
     /// A destination sends it: its segment is not taken away meanwhile.
     pub(crate) fn begin_flight(&self) {
         self.segment.begin_flight();
@@ -283,7 +288,7 @@ impl Part {
 
     /// A destination, by its number and its name in files, has it or will never have it.
     pub(super) fn ack(&self, destination: usize, name: u64) {
-        if self.generation == self.segment.generation() {
+        if !self.is_evicted() {
             self.segment.ack(destination, name, (self.from, self.to));
         }
     }

@@ -64,8 +64,16 @@ impl Destination {
             }
             !is_picked
         });
-        self.dropped.recorder_full += spans;
+        self.evicted(spans);
         spans
+    }
+
+    /// The recorder has dropped so many to make room.
+    pub(super) fn evicted(&mut self, spans: u64) {
+        if spans > 0 {
+            self.dropped.recorder_full += spans;
+            "the flight recorder was full".clone_into(&mut self.last_failure);
+        }
     }
 
     /// Nobody takes from the queue any more.

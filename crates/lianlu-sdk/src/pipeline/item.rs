@@ -75,6 +75,11 @@ impl Item {
         matches!(&self.what, What::Part(part, _) if pick(part))
     }
 
+    /// Whether the recorder dropped it while a thread still held it back.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.is_part(&Part::is_evicted)
+    }
+
     /// A destination begins to send it, with the queue locked.
     pub(super) fn begin(&self) {
         if let What::Part(part, _) = &self.what {

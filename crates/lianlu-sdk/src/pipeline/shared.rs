@@ -514,7 +514,14 @@ impl Shared {
             self.stopping.store(true, Ordering::Release);
         }
         self.work.notify_all();
-        let state = self.wait(state, timeout, |state| state.stopped)?;
+        let stopped = self.wait(state, timeout, |state| state.stopped);
+        if stopped.is_err()
+            && let Some(recorder) = self.recorder.get()
+        {
+            // Nobody waits for the workers any more, so this may be the last thing that this process does.
+            recorder.forget_calls();
+        }
+        let state = stopped?;
         state.outcome(&lost_before)?;
         // With a flight recorder, what has not arrived is not lost either.
         let reason = state.failing();

@@ -276,7 +276,9 @@ impl<'a> Sender<'a> {
         };
         let spans: usize = runs.iter().map(|run| run.spans).sum();
         let missing = item.spans().saturating_sub(spans);
-        if missing > 0 {
+        if item.is_evicted() {
+            self.with_counts(|it| it.evicted(missing as u64));
+        } else if missing > 0 {
             let reason = format!("the flight recorder did not give spans back: {problem}");
             self.note(missing as u64, &reason);
             self.with_counts(|it| {

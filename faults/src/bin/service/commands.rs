@@ -1,0 +1,122 @@
+//! What the child can be told to do.
+
+use std::io::{BufRead, stdin};
+use std::process;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime};
+
+use lianlu_sdk::{Span, TracerProvider};
+
+use crate::calls::Calls;
+use crate::options::Options;
+use crate::spans::Maker;
+use crate::{exporters, fork, say, within};
+
+/// Does what it is told until there is nobody left to tell it anything. Then, as a service that returns from `main`
+/// does, it drops everything.
+pub(crate) fn serve(options: &Options, provider: TracerProvider) {
+    let mut child = Child {
+        maker: Maker::new(&provider, options.life),
+        calls: Calls::new(&provider),
+        provider,
+        open: Vec::new(),
+    };
+    for line in stdin().lock().lines().map_while(Result::ok) {
+        let words: Vec<_> = line.split(' ').collect();
+        say(&child.obey(&words));
+    }
+}
+
+struct Child {
+    provider: TracerProvider,
+    maker: Maker,
+    calls: Calls,
+    open: Vec<Span>,
+}
+
+impl Child {
+    fn obey(&mut self, words: &[&str]) -> String {
+        let maker = &self.maker;
+        match *words {
+            // Spans.
+            ["spans", count] => maker.make(number(count)),
+            ["spans", count, threads] => maker.make_on(number(threads), number(count)),
+            ["spans-in", count, place] => {
+                let (maker, count) = (maker.clone(), number(count));
+                within::run(place, move || maker.make(count));
+            }
+            ["run", threads, at_once, rest_micros] => {
+                let rest = Duration::from_micros(number(rest_micros));
+                maker.run(number(threads), number(at_once), rest);
+            }
+            ["stop"] => maker.stop(),
+            ["open", count] => self.open.extend(maker.open(number(count))),
+            ["end"] => self.open.clear(),
+            ["long", bytes] => maker.long(number(bytes)),
+            ["wide", attributes] => maker.wide(number(attributes)),
+            ["clock-steps", count] => maker.make_while_the_clock_steps(number(count)),
+            // Calls.
+            ["calls", count] => return self.calls.timed(number(count)),
+            ["calls-panic", count] => self.calls.panics(number(count)),
+            ["calls-dropped", count] => self.calls.dropped(number(count)),
+            ["calls-unread", count] => self.calls.unread(number(count)),
+            // The pipeline.
+            ["counts"] => return self.counts(),
+            ["health"] => return format!("{:?}", self.provider.handle().health()),
+            ["found"] => return format!("{:?}", self.provider.handle().found()),
+            ["release"] => exporters::release(),
+            ["flush", millis] => return self.flush("", millis),
+            ["flush", millis, place] => return self.flush(place, millis),
+            ["shutdown", millis] => {
+                let result = self
+                    .provider
+                    .shutdown(Duration::from_millis(number(millis)));
+                return result.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+            }
+            ["clock"] => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                return now.unwrap().as_nanos().to_string();
+            }
+            // The end.
+            ["fork"] => return fork::fork(&self.provider, maker),
+            ["abort"] => process::abort(),
+            ["exit"] => process::exit(0),
+            _ => panic!("{words:?}"),
+        }
+        "ok".to_owned()
+    }
+
+    /// `ok`, or why not, or how long it took if that is longer than it was allowed to.
+    fn flush(&self, place: &str, millis: &str) -> String {
+        let handle = self.provider.handle();
+        let timeout = Duration::from_millis(number(millis));
+        let begun = Instant::now();
+        let result = within::run(place, move || handle.flush(timeout));
+        match (result, begun.elapsed()) {
+            (_, took) if took > timeout + Duration::from_secs(2) => format!("took {took:?}"),
+            (Err(error), _) => error.to_string(),
+            (Ok(()), _) => "ok".to_owned(),
+        }
+    }
+
+    fn counts(&self) -> String {
+        let counts = self.provider.handle().counts();
+        let mut line = format!(
+            "started={} open={} waiting={} exported={} recovered={} durable={}",
+            counts.started,
+            counts.open,
+            counts.waiting,
+            counts.exported,
+            counts.recovered,
+            counts.durable
+        );
+        for (reason, count) in counts.dropped.by_reason() {
+            line.push_str(&format!(" {reason}={count}"));
+        }
+        line
+    }
+}
+
+fn number<T: FromStr>(word: &str) -> T {
+    word.parse().ok().expect(word)
+}

@@ -1,0 +1,98 @@
+//! What the child is told at its start: `name=value` each.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use lianlu_sdk::otlp::Protocol;
+use lianlu_sdk::{Durability, FlightRecorder, Limits, WhenFull};
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// The collector.
+    pub(crate) endpoint: String,
+    /// `http` or `grpc`.
+    pub(crate) protocol: Protocol,
+    /// How long an attempt may take.
+    pub(crate) timeout: Duration,
+    pub(crate) recorder: Option<FlightRecorder>,
+    pub(crate) limits: Limits,
+    /// Which life of the service this is: the high bits of its spans' ids.
+    pub(crate) life: i64,
+    /// What the exporter does besides, see `exporters.rs`.
+    pub(crate) exporter: String,
+    /// The runtime that the pipeline is made in, see `within.rs`; dropped at once.
+    pub(crate) made_in: String,
+}
+
+impl Options {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Self {
+        let mut limits = Limits::default();
+        // Tests are in a hurry.
+        limits.schedule_delay = Duration::from_millis(20);
+        limits.retry_initial = Duration::from_millis(20);
+        limits.retry_max = Duration::from_millis(200);
+        let mut new = Self {
+            endpoint: String::new(),
+            protocol: Protocol::HttpProtobuf,
+            timeout: Duration::from_secs(10),
+            recorder: None,
+            limits,
+            life: 1,
+            exporter: String::new(),
+            made_in: String::new(),
+        };
+        let arguments: Vec<_> = arguments.collect();
+        for argument in &arguments {
+            let (name, value) = argument.split_once('=').expect(argument);
+            new.set(name, value);
+        }
+        new
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        let limits = &mut self.limits;
+        match name {
+            "endpoint" => value.clone_into(&mut self.endpoint),
+            "protocol" if value == "grpc" => self.protocol = Protocol::Grpc,
+            "timeout-ms" => self.timeout = millis(value),
+            "dir" => self.recorder = Some(FlightRecorder::new(PathBuf::from(value))),
+            "durability" => self.record(|it| {
+                it.with_durability(match value {
+                    "memory" => Durability::Memory,
+                    "crash" => Durability::ProcessCrash,
+                    "power" => Durability::PowerLoss,
+                    _ => panic!("{value}"),
+                })
+            }),
+            "max-bytes" => self.record(|it| it.with_max_bytes(number(value))),
+            "when-full" if value == "oldest" => {
+                self.record(|it| it.when_full(WhenFull::DropOldest))
+            }
+            "queue-size" => limits.queue_size = number(value),
+            "queue-bytes" => limits.queue_bytes = number(value),
+            "batch-size" => limits.batch_size = number(value),
+            "delay-ms" => limits.schedule_delay = millis(value),
+            "retry-ms" => limits.retry_initial = millis(value),
+            "retry-max-ms" => limits.retry_max = millis(value),
+            "life" => self.life = number(value),
+            "exporter" => value.clone_into(&mut self.exporter),
+            "made-in" => value.clone_into(&mut self.made_in),
+            _ => panic!("{name}={value}"),
+        }
+    }
+
+    /// Of a recorder, which `dir` comes before.
+    fn record(&mut self, change: impl FnOnce(FlightRecorder) -> FlightRecorder) {
+        self.recorder = self.recorder.take().map(change);
+    }
+}
+
+fn number<T: FromStr>(value: &str) -> T {
+    value.parse().ok().expect(value)
+}
+
+fn millis(value: &str) -> Duration {
+    Duration::from_millis(number(value))
+}

@@ -1,0 +1,159 @@
+//! Spans with numbers.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use lianlu_sdk::{Handle, Span, Tracer, TracerProvider};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Span as _, SpanKind, Tracer as _, TracerProvider as _};
+
+use crate::say;
+
+/// Each thread's numbers: `life << 40 | thread << 32 | number`.
+const LIFE: u32 = 40;
+const THREAD: u32 = 32;
+
+/// Makes spans, and says which have ended.
+#[derive(Clone)]
+pub(crate) struct Maker {
+    tracer: Tracer,
+    handle: Handle,
+    first: i64,
+    next_thread: Arc<AtomicI64>,
+    is_stopped: Arc<AtomicBool>,
+    running: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Maker {
+    pub(crate) fn new(provider: &TracerProvider, life: i64) -> Self {
+        Self {
+            tracer: provider.tracer("faults"),
+            handle: provider.handle(),
+            first: life << LIFE,
+            next_thread: Arc::default(),
+            is_stopped: Arc::default(),
+            running: Arc::default(),
+        }
+    }
+
+    /// Says that these have ended, and of how many of all that have ended the pipeline does not promise that they survive.
+    fn claim(&self, first: i64, last: i64) {
+        let counts = self.handle.counts();
+        let unpromised = (counts.started - counts.open).saturating_sub(counts.durable);
+        say(&format!("c {first} {last} {unpromised}"));
+    }
+
+    /// The first number of a thread, which nobody else has.
+    fn thread(&self) -> i64 {
+        self.first | self.next_thread.fetch_add(1, Ordering::Relaxed) << THREAD
+    }
+
+    fn start(&self, id: i64, kind: SpanKind) -> Span {
+        let builder = self.tracer.span_builder("work").with_kind(kind);
+        let attributes = [
+            KeyValue::new("faults.id", id),
+            KeyValue::new("text", "as long as such texts are"),
+        ];
+        builder.with_attributes(attributes).start(&self.tracer)
+    }
+
+    /// So many spans on this thread.
+    pub(crate) fn make(&self, count: i64) {
+        let first = self.quietly(count);
+        self.claim(first, first + count - 1);
+    }
+
+    /// So many spans that nobody is told of. Gives the first one's id.
+    pub(crate) fn quietly(&self, count: i64) -> i64 {
+        let first = self.thread();
+        for id in first..first + count {
+            self.start(id, SpanKind::Internal).end();
+        }
+        first
+    }
+
+    /// So many spans on each of so many threads, one after the other or at once as the system likes.
+    pub(crate) fn make_on(&self, threads: usize, count: i64) {
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| self.make(count));
+            }
+        });
+    }
+
+    /// Until it is stopped, on so many threads: each makes some spans, says so, and rests.
+    pub(crate) fn run(&self, threads: usize, at_once: i64, rest: Duration) {
+        for _ in 0..threads {
+            let mine = self.clone();
+            let thread = thread::spawn(move || {
+                let mut id = mine.thread();
+                while !mine.is_stopped.load(Ordering::Relaxed) {
+                    let first = id;
+                    for _ in 0..at_once {
+                        mine.start(id, SpanKind::Internal).end();
+                        id += 1;
+                    }
+                    mine.claim(first, id - 1);
+                    thread::sleep(rest);
+                }
+            });
+            self.running.lock().unwrap().push(thread);
+        }
+    }
+
+    /// Stops those threads.
+    pub(crate) fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        for thread in self.running.lock().unwrap().drain(..) {
+            thread.join().unwrap();
+        }
+        self.is_stopped.store(false, Ordering::Relaxed);
+    }
+
+    /// Calls that go on.
+    pub(crate) fn open(&self, count: i64) -> Vec<Span> {
+        let first = self.thread();
+        (first..first + count)
+            .map(|id| self.start(id, SpanKind::Server))
+            .collect()
+    }
+
+    /// One span with a value of so many bytes.
+    pub(crate) fn long(&self, bytes: usize) {
+        self.large(|span| span.set_attribute(KeyValue::new("long", "x".repeat(bytes))));
+    }
+
+    /// One span that is given so many attributes.
+    pub(crate) fn wide(&self, attributes: i64) {
+        self.large(|span| {
+            for number in 0..attributes {
+                span.set_attribute(KeyValue::new(format!("key {number}"), number));
+            }
+        });
+    }
+
+    fn large(&self, fill: impl FnOnce(&mut Span)) {
+        let id = self.thread();
+        let mut span = self.start(id, SpanKind::Internal);
+        fill(&mut span);
+        span.end();
+        self.claim(id, id);
+    }
+
+    /// So many spans whose clock goes back an hour or forward a day while they run.
+    pub(crate) fn make_while_the_clock_steps(&self, count: i64) {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let first = self.thread();
+        for id in first..first + count {
+            let now = SystemTime::now();
+            let mut span = self.start(id, SpanKind::Internal);
+            match id % 2 {
+                0 => span.end_with_timestamp(now - HOUR),
+                _ => span.end_with_timestamp(now + 24 * HOUR),
+            }
+        }
+        self.claim(first, first + count - 1);
+    }
+}

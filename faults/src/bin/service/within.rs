@@ -1,0 +1,66 @@
+//! Where a piece of work is done: on which runtime, or in which unpleasant moment.
+
+use std::panic;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// Runs `work` there. The runtime is gone afterwards.
+pub(crate) fn run<T: Send + 'static>(place: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    match place {
+        "" => work(),
+        "current-thread" => current_thread().block_on(async { work() }),
+        "one-worker" => {
+            let runtime = one_worker();
+            // A blocking call there blocks all that the runtime has.
+            let task = runtime.spawn(async { work() });
+            runtime.block_on(task).unwrap()
+        }
+        "drop" => in_a_drop(work),
+        "panic-hook" => in_a_panic_hook(work),
+        _ => panic!("{place}"),
+    }
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn one_worker() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+/// While something is dropped inside of a current-thread runtime.
+fn in_a_drop<T>(work: impl FnOnce() -> T) -> T {
+    struct Last<W: FnOnce()>(Option<W>);
+    impl<W: FnOnce()> Drop for Last<W> {
+        fn drop(&mut self) {
+            if let Some(work) = self.0.take() {
+                work();
+            }
+        }
+    }
+    let mut result = None;
+    current_thread().block_on(async {
+        drop(Last(Some(|| result = Some(work()))));
+    });
+    result.unwrap()
+}
+
+/// In the hook of a panic inside of a current-thread runtime.
+fn in_a_panic_hook<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, result) = channel();
+    let work = Mutex::new(Some(work));
+    panic::set_hook(Box::new(move |_| {
+        if let Some(work) = work.lock().unwrap().take() {
+            let _ = tell.send(work());
+        }
+    }));
+    let runtime = current_thread();
+    let panicked = runtime.block_on(runtime.spawn(async { panic!("on purpose") }));
+    assert!(panicked.is_err());
+    drop(panic::take_hook());
+    result.recv().unwrap()
+}

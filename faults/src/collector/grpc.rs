@@ -1,0 +1,208 @@
+//! A collector over gRPC, by tonic and OpenTelemetry's generated service.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::{Code, Request, Response, Status};
+
+use super::Inbox;
+use crate::PATIENCE;
+
+/// What a request is answered with.
+pub type Answer = Result<ExportTraceServiceResponse, Status>;
+
+type Script = Box<dyn FnMut(usize) -> Answer + Send>;
+
+/// Serves until it is dropped.
+pub struct Grpc {
+    /// Where.
+    pub address: SocketAddr,
+    state: Service,
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone)]
+struct Service {
+    inbox: Inbox,
+    script: Arc<Mutex<Script>>,
+    number: Arc<AtomicUsize>,
+}
+
+impl Grpc {
+    /// One that takes everything.
+    #[must_use]
+    pub fn start() -> Self {
+        let state = Service {
+            inbox: Inbox::default(),
+            script: Arc::new(Mutex::new(Box::new(|_| taken()))),
+            number: Arc::default(),
+        };
+        let mut new = Self {
+            address: ([127, 0, 0, 1], 0).into(),
+            state,
+            runtime: None,
+        };
+        new.resume();
+        new
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it got.
+    #[must_use]
+    pub fn inbox(&self) -> &Inbox {
+        &self.state.inbox
+    }
+
+    /// Answers the first request so, the second so, by their numbers from 0 on.
+    pub fn script(&self, script: impl FnMut(usize) -> Answer + Send + 'static) {
+        *self.state.script.lock().unwrap() = Box::new(script);
+        self.state.number.store(0, Ordering::Relaxed);
+    }
+
+    /// Closes its port and its connections.
+    pub fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(PATIENCE);
+        }
+    }
+
+    /// Opens it again.
+    pub fn resume(&mut self) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = TcpListener::bind(self.address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        self.address = listener.local_addr().unwrap();
+        let service = TraceServiceServer::new(self.state.clone());
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .unwrap();
+        });
+        self.runtime = Some(runtime);
+    }
+}
+
+impl Drop for Grpc {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let answer = {
+            let mut script = self.script.lock().unwrap();
+            script(self.number.fetch_add(1, Ordering::Relaxed))
+        };
+        self.inbox
+            .put(request.into_inner(), String::new(), answer.is_ok());
+        answer.map(Response::new)
+    }
+}
+
+/// Everything was taken.
+///
+/// # Errors
+///
+/// None.
+pub fn taken() -> Answer {
+    Ok(ExportTraceServiceResponse::default())
+}
+
+/// OTLP's partial success.
+#[must_use]
+pub fn partial(rejected_spans: i64, message: &str) -> ExportTraceServiceResponse {
+    ExportTraceServiceResponse {
+        partial_success: Some(ExportTracePartialSuccess {
+            rejected_spans,
+            error_message: message.to_owned(),
+        }),
+    }
+}
+
+/// A status that says when to come back, by `google.rpc.RetryInfo`.
+#[must_use]
+pub fn come_back(code: Code, millis: u64) -> Status {
+    let delay = Delay {
+        seconds: (millis / 1000) as i64,
+        nanos: (millis % 1000 * 1_000_000) as i32,
+    };
+    let info = RetryInfo { delay: Some(delay) };
+    let details = RpcStatus {
+        code: code as i32,
+        message: "later".to_owned(),
+        details: vec![Any {
+            type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
+            value: info.encode_to_vec(),
+        }],
+    };
+    Status::with_details(code, "later", details.encode_to_vec().into())
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    delay: Option<Delay>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Delay {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+impl fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grpc")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! The wall clock goes back an hour and forward a day while spans run. No duration is negative, and no call takes an hour.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+
+use std::fs;
+use std::path::Path;
+
+use lianlu_faults::{Http, Row, Service};
+
+/// Debian's package `libfaketime`.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+const MINUTE: u64 = 60_000_000_000;
+
+#[test]
+fn the_systems_clock() {
+    if !Path::new(FAKETIME).exists() {
+        eprintln!(
+            "SKIPPED: the system's clock is not stepped without {FAKETIME} (apt-get install faketime)"
+        );
+        return;
+    }
+    let mut row = Row::new("clock stepped by -1 h, +1 d");
+    let dir = tempfile::tempdir().unwrap();
+    let clock = dir.path().join("clock");
+    fs::write(&clock, "+0").unwrap();
+    let collector = Http::start();
+    let recorder = dir.path().join("recorder");
+    let service = || {
+        let mut service = Service::new(&collector.url()).recorder(&recorder);
+        let command = service.command();
+        command.env("LD_PRELOAD", FAKETIME);
+        command.env("FAKETIME_TIMESTAMP_FILE", &clock);
+        command.env("FAKETIME_NO_CACHE", "1");
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        service
+    };
+    let mut child = service().start();
+    let mut stepped = 0;
+    for step in ["-3600", "+86400", "+0"] {
+        child.must("open 50");
+        let before: u64 = child.ask("clock").parse().unwrap();
+        fs::write(&clock, step).unwrap();
+        let after: u64 = child.ask("clock").parse().unwrap();
+        stepped += usize::from(after.abs_diff(before) > 3_000 * MINUTE / 60);
+        child.must("end");
+        child.must("spans 50");
+        assert!(child.ask("calls 50").contains(' '));
+    }
+    assert_eq!(stepped, 3, "the clock does not step");
+    child.must("flush 10000");
+    // A crash, and a start an hour earlier.
+    child.must("open 50");
+    fs::write(&clock, "-3600").unwrap();
+    row.run(&child.counts());
+    row.lost(child.kill().missing(collector.inbox()).len());
+    let mut child = service().set("life", 2).start();
+    child.must("flush 10000");
+    assert_eq!(collector.inbox().unfinished().len(), 50);
+    let spans = collector.inbox().spans();
+    assert_eq!(spans.len(), 500);
+    for span in spans {
+        let duration = span
+            .end_time_unix_nano
+            .checked_sub(span.start_time_unix_nano);
+        // A layer has a clock that does not step; the API's spans end when the wall clock says so, or at their start.
+        let most = if span.name == "work" {
+            26 * 60 * MINUTE
+        } else {
+            MINUTE
+        };
+        assert!(duration.is_some_and(|it| it < most), "{span:?}");
+    }
+    row.print();
+}
+
+#[test]
+fn no_duration_is_negative() {
+    let mut row = Row::new("spans that end before they start");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    child.must("clock-steps 100");
+    child.must("flush 10000");
+    let spans = collector.inbox().spans();
+    assert_eq!(spans.len(), 100);
+    for span in spans {
+        assert!(
+            span.end_time_unix_nano >= span.start_time_unix_nano,
+            "{span:?}"
+        );
+    }
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}

@@ -1,0 +1,61 @@
+//! The collector resets connections in the middle of a request, closes them without an answer, and comes and goes: every
+//! span arrives, and what was taken is not sent again.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use lianlu_faults::{Answer, Http, Random, Row, Service, undisturbed};
+
+#[test]
+fn resets_in_the_middle() {
+    let mut row = Row::new("collector resets mid-body");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    let mut random = Random::new(14);
+    row.ratio(undisturbed(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.must("flush 10000");
+        },
+        |_| collector.always(Answer::Reset(50)),
+    ));
+    collector.script(move |_| match random.below(4) {
+        0 => Answer::Taken,
+        1 => Answer::Nothing,
+        _ => Answer::Reset(random.below(100) as usize),
+    });
+    for _ in 0..10 {
+        child.must("spans 500");
+    }
+    child.must("flush 15000");
+    let counts = child.counts();
+    assert_eq!(counts.dropped(), 0, "{counts:?}");
+    // What came with a connection that was closed without an answer was not taken, as far as anyone knows.
+    assert_eq!(collector.inbox().duplicates(), 0);
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn comes_and_goes() {
+    let mut row = Row::new("collector comes and goes");
+    let mut collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    child.must("run 2 8 2000");
+    for _ in 0..10 {
+        collector.stop();
+        sleep(Duration::from_millis(50));
+        collector.resume();
+        sleep(Duration::from_millis(50));
+    }
+    child.must("stop");
+    child.must("flush 15000");
+    let counts = child.counts();
+    assert_eq!((counts.dropped(), counts.waiting), (0, 0), "{counts:?}");
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&counts);
+    row.print();
+}

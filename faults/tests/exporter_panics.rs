@@ -1,0 +1,36 @@
+//! An exporter panics at each third batch: those are lost and counted, and the others arrive. Requests go on.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use lianlu_faults::{Http, Row, Service};
+
+#[test]
+fn the_others_arrive() {
+    for has_recorder in [false, true] {
+        let mut row = Row::new("exporter panics");
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Http::start();
+        let mut service = Service::new(&collector.url())
+            .set("exporter", "panics")
+            .set("delay-ms", 60_000);
+        if has_recorder {
+            service = service.recorder(dir.path());
+        }
+        let mut child = service.start();
+        for batch in 1..=9 {
+            child.must("spans 100");
+            let said = child.ask("flush 10000");
+            match batch % 3 {
+                0 => assert!(said.contains("100 span(s) lost"), "{said}"),
+                _ => assert_eq!(said, "ok"),
+            }
+        }
+        assert!(child.ask("calls 100").contains(' '));
+        let counts = child.counts();
+        assert_eq!(counts.dropped_by("exporter_panicked"), 300, "{counts:?}");
+        assert_eq!(counts.exported, 600, "{counts:?}");
+        let missing = child.claims().missing(collector.inbox()).len() as u64;
+        assert_eq!(missing, counts.dropped());
+        row.run(&counts);
+        row.print();
+    }
+}

@@ -1,0 +1,87 @@
+//! Collectors over gRPC that can't take more: with `RetryInfo` they are asked again when they say so, UNAVAILABLE without
+//! it a little later, and RESOURCE_EXHAUSTED without it never.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use lianlu_faults::{Grpc, Row, Service, grpc};
+use tonic::{Code, Status};
+
+#[test]
+fn says_when_to_come_back() {
+    let mut row = Row::new("UNAVAILABLE, RESOURCE_EXHAUSTED with RetryInfo");
+    for code in [Code::Unavailable, Code::ResourceExhausted] {
+        let collector = Grpc::start();
+        collector.script(move |number| match number {
+            0 => Err(grpc::come_back(code, 700)),
+            _ => grpc::taken(),
+        });
+        let mut child = service(&collector).start();
+        child.must("spans 100");
+        child.must("flush 10000");
+        let gaps = collector.inbox().gaps();
+        assert_eq!(gaps.len(), 1, "{gaps:?}");
+        assert!(gaps[0] >= Duration::from_millis(690), "{gaps:?}");
+        row.lost(child.claims().missing(collector.inbox()).len());
+        row.run(&child.counts());
+    }
+    row.print();
+}
+
+#[test]
+fn does_not_say_when() {
+    let mut row = Row::new("UNAVAILABLE without RetryInfo");
+    let collector = Grpc::start();
+    collector.script(|number| match number {
+        0..5 => Err(Status::unavailable("down")),
+        _ => grpc::taken(),
+    });
+    let mut child = service(&collector).start();
+    child.must("spans 100");
+    child.must("flush 10000");
+    assert_eq!(collector.inbox().requests().len(), 6);
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}
+
+#[test]
+fn is_exhausted_for_good() {
+    let mut row = Row::new("RESOURCE_EXHAUSTED without RetryInfo");
+    let collector = Grpc::start();
+    collector.script(|_| Err(Status::resource_exhausted("quota")));
+    let mut child = service(&collector).start();
+    child.must("spans 100");
+    let said = child.ask("flush 10000");
+    assert!(said.contains("100 span(s) lost"), "{said}");
+    child.must("flush 10000");
+    assert_eq!(collector.inbox().requests().len(), 1);
+    let counts = child.counts();
+    assert_eq!(counts.dropped_by("export_failed"), 100, "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn goes_and_comes_back() {
+    let mut row = Row::new("gRPC collector goes and comes back");
+    let mut collector = Grpc::start();
+    let mut child = service(&collector).start();
+    child.must("spans 100");
+    child.must("flush 10000");
+    collector.stop();
+    child.must("spans 100");
+    assert!(child.ask("flush 200").contains("still wait"));
+    collector.resume();
+    child.must("flush 10000");
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}
+
+fn service(collector: &Grpc) -> Service {
+    Service::new(&collector.url())
+        .set("protocol", "grpc")
+        // A batch of its own for what is there at a flush.
+        .set("delay-ms", 10_000)
+}

@@ -1,0 +1,106 @@
+//! A service is killed at any moment, `kill -9`, while several threads record and the collector is there, or not. The
+//! next life delivers all that had ended.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use lianlu_faults::{Answer, BATCH, Claims, Http, Random, Row, Service, seeds};
+
+/// Runs at the same time: most of the time they wait.
+const AT_ONCE: usize = 3;
+/// How often the service dies before it may live.
+const DEATHS: i64 = 2;
+const OPEN: u64 = 3;
+
+#[test]
+fn what_had_ended_arrives() {
+    let row = Mutex::new(Row::new("kill -9 at random points"));
+    let seeds = Mutex::new(seeds(20));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(seed) = next(&seeds) {
+                    println!("seed {seed}");
+                    run(seed, &row);
+                }
+            });
+        }
+    });
+    row.into_inner().unwrap().print();
+}
+
+fn next(seeds: &Mutex<impl Iterator<Item = u64>>) -> Option<u64> {
+    seeds.lock().unwrap().next()
+}
+
+fn run(seed: u64, row: &Mutex<Row>) {
+    let mut random = Random::new(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let mut collector = Http::start();
+    let mut claims = Claims::default();
+    let mut open = 0;
+    for life in 1..=DEATHS {
+        let weather = random.below(3);
+        match weather {
+            0 => collector.always(Answer::Taken),
+            1 => collector.stop(),
+            _ => collector.script(|number| match number % 3 {
+                0 => Answer::Taken,
+                1 => Answer::Reset(50),
+                _ => Answer::Nothing,
+            }),
+        }
+        let mut child = service(&collector, dir.path(), life).start();
+        let calls = random.below(OPEN + 1);
+        open += calls;
+        child.must(&format!("open {calls}"));
+        let threads = 1 + random.below(4);
+        child.must(&format!("run {threads} {} 1000", 1 + random.below(16)));
+        sleep(Duration::from_micros(random.below(150_000)));
+        claims.extend(&child.kill());
+        if weather == 1 {
+            collector.resume();
+        }
+    }
+    collector.always(Answer::Taken);
+    let mut child = service(&collector, dir.path(), DEATHS + 1).start();
+    child.must("flush 10000");
+    let counts = child.counts();
+    counts.assert_identity();
+    assert_eq!(counts.waiting, 0, "seed {seed}: {counts:?}");
+    child.must("shutdown 10000");
+
+    let missing = claims.missing(collector.inbox());
+    assert!(
+        missing.len() as u64 <= claims.unpromised,
+        "seed {seed}: {} of {} spans are lost, {} were in memory: {missing:x?}",
+        missing.len(),
+        claims.len(),
+        claims.unpromised
+    );
+    let duplicates = collector.inbox().duplicates();
+    assert!(
+        duplicates <= BATCH * DEATHS as usize,
+        "seed {seed}: {duplicates} twice"
+    );
+    let unfinished = collector.inbox().unfinished();
+    assert!(
+        unfinished.len() as u64 >= open,
+        "seed {seed}: {} of {open} open calls",
+        unfinished.len()
+    );
+    for span in unfinished {
+        assert_eq!(span.status.unwrap().message, "process ended");
+        assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
+    }
+    row.lock().unwrap().killed(&claims, collector.inbox());
+}
+
+fn service(collector: &Http, dir: &Path, life: i64) -> Service {
+    Service::new(&collector.url())
+        .recorder(dir)
+        .set("life", life)
+}

@@ -1,0 +1,29 @@
+//! A program without any runtime: it records, exports over both protocols, and flushes.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use lianlu_faults::{Grpc, Http, Row, Service};
+
+#[test]
+fn over_http() {
+    let mut row = Row::new("no runtime, HTTP");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    child.must("spans 1000 4");
+    child.must("flush 10000");
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}
+
+#[test]
+fn over_grpc() {
+    let mut row = Row::new("no runtime, gRPC");
+    let collector = Grpc::start();
+    let service = Service::new(&collector.url()).set("protocol", "grpc");
+    let mut child = service.start();
+    child.must("spans 1000 4");
+    child.must("flush 10000");
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}

@@ -1,0 +1,82 @@
+//! The collector refuses a batch for good: it is dropped and counted once, not sent again, and with a recorder set aside
+//! for people. What comes behind it arrives.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+
+use lianlu_faults::{Answer, Http, Row, Service, files_in, undisturbed};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+const STATUSES: [&str; 4] = [
+    "400 Bad Request",
+    "413 Content Too Large",
+    "500 Internal Server Error",
+    "501 Not Implemented",
+];
+
+#[test]
+fn dropped_once_and_set_aside() {
+    let mut row = Row::new("400, 413, 500, 501");
+    for status in STATUSES {
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Http::start();
+        collector.script(move |number| match number {
+            0 => Answer::Status(status, Vec::new(), b"no".to_vec()),
+            _ => Answer::Taken,
+        });
+        let mut child = Service::new(&collector.url())
+            .recorder(dir.path())
+            .set("delay-ms", 10_000)
+            .start();
+        child.must("spans 100");
+        let said = child.ask("flush 10000");
+        assert!(
+            said.contains("100 span(s) lost") && said.contains(&status[..3]),
+            "{said}"
+        );
+        child.must("spans 50");
+        child.must("flush 10000");
+        let counts = child.counts();
+        assert_eq!(counts.dropped_by("export_failed"), 100, "{counts:?}");
+        assert_eq!(counts.exported, 50, "{counts:?}");
+        let requests = collector.inbox().requests();
+        assert_eq!(requests.len(), 2, "{status}");
+
+        let aside = files_in(&dir.path().join("rejected"));
+        assert_eq!(aside.len(), 1);
+        let bytes = fs::read(&aside[0]).unwrap();
+        let kept = ExportTraceServiceRequest::decode(&*bytes).unwrap();
+        let kept = &kept.resource_spans[0].scope_spans[0].spans;
+        assert_eq!(*kept, requests[0].spans);
+        row.run(&counts);
+
+        // Nor does the next life send it.
+        child.must("shutdown 10000");
+        let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
+        child.must("flush 10000");
+        assert_eq!(child.counts().recovered, 0);
+        assert_eq!(collector.inbox().requests().len(), 2);
+    }
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("500 to everything");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    row.ratio(undisturbed(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.ask("flush 10000");
+        },
+        |_| collector.always(Answer::Status(STATUSES[2], Vec::new(), Vec::new())),
+    ));
+    child.ask("flush 10000");
+    let counts = child.counts();
+    assert!(counts.dropped_by("export_failed") > 0, "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
