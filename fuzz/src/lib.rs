@@ -10,12 +10,14 @@ mod oracle;
 mod otlp;
 mod propagation;
 pub mod seeds;
+mod segment;
 mod thrift;
 mod zipkin;
 
 pub use headers::headers;
 pub use otlp::{otlp_json, otlp_protobuf};
 pub use propagation::propagation;
+pub use segment::segment;
 pub use thrift::{thrift_binary, thrift_compact};
 pub use zipkin::zipkin;
 
@@ -28,6 +30,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("otlp_json", otlp_json),
     ("otlp_protobuf", otlp_protobuf),
     ("propagation", propagation),
+    ("segment", segment),
     ("thrift_binary", thrift_binary),
     ("thrift_compact", thrift_compact),
     ("zipkin", zipkin),

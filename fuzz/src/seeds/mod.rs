@@ -2,6 +2,7 @@
 
 mod headers;
 mod otlp;
+mod segment;
 mod thrift;
 mod zipkin;
 
@@ -38,6 +39,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "headers" => headers::values(),
         "propagation" => headers::maps(),
         "otlp_json" | "otlp_protobuf" => otlp::requests(),
+        "segment" => segment::files(),
         "thrift_binary" => thrift::binary(),
         "thrift_compact" => thrift::compact(),
         "zipkin" => zipkin::bodies(),
