@@ -63,6 +63,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether a content type is there and begins with `prefix`, in upper or lower case.
+    #[inline]
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
         begins(self.content_type, prefix)
     }
@@ -90,9 +91,11 @@ pub(crate) fn number(value: &HeaderValue) -> Option<u64> {
 }
 
 /// Whether a header's value begins with `prefix`, in upper or lower case.
+#[inline]
 pub(crate) fn begins(value: Option<&HeaderValue>, prefix: &[u8]) -> bool {
     let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
-    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    // Nearly everybody writes it as it is written here.
+    start.is_some_and(|start| start == prefix || start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             has_route: true,
             labels_later: false,
             grpc_method: method,
+            #[cfg(feature = "pipeline")]
+            success: None,
         },
     }
 }

@@ -56,6 +56,8 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             has_route: start.route.is_some(),
             labels_later: false,
             grpc_method: Method::Known(Cow::Borrowed("")),
+            #[cfg(feature = "pipeline")]
+            success: None,
         },
     }
 }

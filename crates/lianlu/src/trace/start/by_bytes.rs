@@ -12,6 +12,7 @@ use super::parent::{Parent, unsampled_span};
 use crate::conventions::description::Description;
 use crate::conventions::familiar::{self, Familiar};
 use crate::conventions::sink::Labels;
+use crate::conventions::success::Success;
 use crate::conventions::{Described, Protocol};
 use crate::propagation::CallerService;
 use crate::trace::call::{CallBox, Lists};
@@ -23,8 +24,14 @@ impl<'a> New<'a> {
     /// The short way: what nobody records is not described, and what is recorded is described in bytes.
     #[inline]
     pub(super) fn start_direct(&mut self, tracer: &Tracer, parent: &mut Parent) -> Scope {
-        let Some(begun) = self.begin(tracer, parent) else {
-            return self.start_by_api(parent);
+        let begun = match self.begin(tracer, parent) {
+            Ok(begun) => begun,
+            Err(state) => {
+                if let Some(caller) = &mut parent.caller {
+                    caller.state = state;
+                }
+                return self.start_by_api(parent);
+            }
         };
         let base = parent.base(false);
         match begun {
@@ -75,14 +82,16 @@ impl<'a> New<'a> {
         ending: &mut Ending,
         labels: &mut Labels,
     ) -> (Described, bool) {
-        let Some(familiar) = self.familiar(base) else {
-            return self.describe(base, Description::Bytes(ending), labels);
-        };
-        if let Some(described) = familiar::recall(familiar, Some(&mut *ending)) {
-            return (described, false);
+        let familiar = self.familiar(base);
+        if let Some(familiar) = familiar
+            && let Some(known) = familiar::recall(familiar, Some(&mut *ending))
+        {
+            return (known.start(), false);
         }
-        let described = self.describe(base, Description::Bytes(ending), labels);
-        familiar::remember(familiar, &described.0, Some(ending));
+        let described = self.describe_anew(base, Description::Bytes(ending), labels);
+        if let Some(familiar) = familiar {
+            familiar::remember(familiar, &described.0, Some(ending));
+        }
         described
     }
 
@@ -91,15 +100,26 @@ impl<'a> New<'a> {
     fn describe_unrecorded(&mut self, base: &Context, labels: &mut Labels) -> (Described, bool) {
         let familiar = self.familiar(base);
         if let Some(familiar) = familiar
-            && let Some(described) = familiar::recall(familiar, None)
+            && let Some(known) = familiar::recall(familiar, None)
         {
-            return (described, false);
+            return (known.start(), false);
         }
-        let described = self.describe(base, Description::Nothing, labels);
+        let described = self.describe_anew(base, Description::Nothing, labels);
         if let Some(familiar) = familiar {
             familiar::remember(familiar, &described.0, None);
         }
         described
+    }
+
+    fn describe_anew(
+        &mut self,
+        base: &Context,
+        into: Description<'_>,
+        labels: &mut Labels,
+    ) -> (Described, bool) {
+        let (mut described, named) = self.describe(base, into, labels);
+        described.carried.success = Success::of(&self.options.settings, &described.carried);
+        (described, named)
     }
 
     /// What tells the call from others, if nothing else does.
@@ -133,16 +153,18 @@ impl<'a> New<'a> {
         })
     }
 
-    /// Whether the call is recorded. `None` where that is for the API to tell.
+    /// Whether the call is recorded. Gives the caller's state back where that is for the API to tell.
     #[inline]
-    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Option<Begun> {
+    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Result<Begun, TraceState> {
+        let caller = parent.caller.as_mut();
+        let state = caller.map_or(TraceState::NONE, |caller| std::mem::take(&mut caller.state));
         if parent.base.is_telemetry_suppressed() {
-            return None;
+            return Err(state);
         }
         if self.is_never_sampled() {
-            return Some(Begun::NotRecorded(unsampled_span(&parent.span())));
+            return Ok(Begun::NotRecorded(unsampled_span(&parent.span(state))));
         }
-        let (span, state) = match &mut parent.caller {
+        let (span, state) = match &parent.caller {
             Some(caller) => {
                 let span = ParentSpan {
                     trace_id: caller.trace_id,
@@ -150,14 +172,14 @@ impl<'a> New<'a> {
                     flags: caller.flags,
                     is_remote: true,
                 };
-                (Some(span), std::mem::take(&mut caller.state))
+                (Some(span), state)
             }
-            None if !parent.base.has_active_span() => (None, TraceState::NONE),
+            None if !parent.base.has_active_span() => (None, state),
             None => {
                 let span = parent.base.span();
                 let span = span.span_context();
                 if !span.is_valid() {
-                    return None;
+                    return Err(state);
                 }
                 let parent = ParentSpan {
                     trace_id: span.trace_id(),
@@ -169,14 +191,6 @@ impl<'a> New<'a> {
             }
         };
         let link = parent.link.as_deref();
-        match tracer.begin(span, state, &self.kind, self.began.at, link) {
-            Ok(begun) => Some(begun),
-            Err(state) => {
-                if let Some(caller) = &mut parent.caller {
-                    caller.state = state;
-                }
-                None
-            }
-        }
+        tracer.begin(span, state, &self.kind, self.began.unix_nanos, link)
     }
 }

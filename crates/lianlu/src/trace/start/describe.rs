@@ -66,8 +66,13 @@ impl New<'_> {
             active: options.active_requests && self.meters.is_some(),
         };
         let mut described = conventions::start(&options.settings, &start, &mut attributes, labels);
-        let asked = self.asked.take();
-        let named = add_what_users_say(options, &head, asked, &mut described.name, &mut attributes);
+        let named = add_what_users_say(
+            options,
+            &head,
+            self.asked,
+            &mut described.name,
+            &mut attributes,
+        );
         (described, named)
     }
 }
@@ -77,7 +82,7 @@ impl New<'_> {
 fn add_what_users_say(
     options: &Options,
     head: &RequestHead<'_>,
-    asked: Option<TraceOptions>,
+    asked: Option<&TraceOptions>,
     described_name: &mut Cow<'static, str>,
     attributes: &mut Description<'_>,
 ) -> bool {
