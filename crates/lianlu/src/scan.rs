@@ -26,6 +26,12 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The value of a header that is there once.
+    #[inline]
+    pub(crate) fn single(&self) -> Option<&'a HeaderValue> {
+        self.first.filter(|_| !self.has_more)
+    }
+
     #[inline]
     fn add(&mut self, value: &'a HeaderValue) {
         self.has_more = self.first.is_some();

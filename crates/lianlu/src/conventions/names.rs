@@ -115,19 +115,7 @@ pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
 /// Not for texts of strangers: these come from the program.
 #[inline]
 pub(super) fn hash(text: &str) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let mut hash = text.len() as u64;
-    let mut mix = |word: u64| hash = (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
-    for word in words {
-        mix(u64::from_le_bytes(*word));
-    }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
-    mix(last);
-    hash ^ hash >> 32
+    crate::hash::hash(text.as_bytes())
 }
 
 #[cfg(test)]

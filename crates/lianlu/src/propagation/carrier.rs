@@ -48,6 +48,11 @@ impl Extractor for HeaderExtractor<'_> {
     }
 }
 
+/// A value as [`HeaderExtractor`] reads one of several.
+pub(super) fn text(value: &HeaderValue) -> &[u8] {
+    value.to_str().unwrap_or_default().as_bytes()
+}
+
 /// Removes the context in every format that we know, whichever is in use: what a proxy has copied from
 /// the request that it serves.
 pub(crate) fn remove_formats(headers: &mut HeaderMap) {
