@@ -86,6 +86,11 @@ impl<'a> Scan<'a> {
         self.user_agent?.to_str().ok()
     }
 
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn user_agent_bytes(&self) -> Option<&'a [u8]> {
+        Some(self.user_agent?.as_bytes())
+    }
+
     pub(crate) fn host(&self) -> Option<&'a str> {
         self.host?.to_str().ok()
     }

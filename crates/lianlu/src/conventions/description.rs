@@ -29,6 +29,15 @@ impl Description<'_> {
         !matches!(self, Self::Nothing)
     }
 
+    /// How many bytes and attributes are there, where they are bytes.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn written(&self) -> (usize, u32) {
+        match self {
+            Self::Bytes(ending) => (ending.attributes.len(), ending.count),
+            _ => (0, 0),
+        }
+    }
+
     /// The same place, for somebody who wants one of his own.
     #[inline]
     pub(crate) fn again(&mut self) -> Description<'_> {

@@ -1,7 +1,8 @@
 //! Whole descriptions of calls that a thread has described before.
 //!
-//! A server's calls of one method, from one peer, to one authority begin with the same name and the same bytes, as long as
-//! nothing else has a say: no hook, no captured header, no proxy. Then looking them up is all there is to do.
+//! A server's calls of one method or route, from one peer, to one authority begin with the same name and the same bytes,
+//! but for their paths, as long as nothing else has a say: no hook, no captured header, no proxy. Then looking them up
+//! is all there is to do.
 
 use std::cell::RefCell;
 
@@ -9,15 +10,22 @@ use lianlu_sdk::direct::Ending;
 
 use super::Described;
 use super::names::hash;
-use super::success::Success;
+use super::settings::Settings;
+use super::usual::Usual;
+use crate::request::RequestHead;
 
-/// What tells a call from others.
+/// What tells a call from others, besides its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Familiar<'a> {
     /// Which layer, with which settings.
     pub(crate) layer: u64,
+    /// A gRPC call's path, an HTTP call's route.
     pub(crate) path: &'a str,
+    /// Whether the path is a route.
+    pub(crate) is_route: bool,
     pub(crate) authority: &'a str,
+    /// Where it is described.
+    pub(crate) agent: Option<&'a [u8]>,
     /// An IPv4 address and port; 0 for none.
     pub(crate) peer: u64,
     pub(crate) is_measured: bool,
@@ -25,10 +33,20 @@ pub(crate) struct Familiar<'a> {
 
 impl Familiar<'_> {
     #[inline]
-    fn place(&self) -> usize {
+    fn hash(&self, head: &RequestHead<'_>) -> u64 {
         let mixed = self.peer.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.layer;
-        let hash = hash(self.path) ^ mixed ^ mixed >> 31;
-        usize::try_from(hash % PLACES as u64).unwrap_or_default()
+        let mut hash = hash(self.path) ^ mixed ^ mixed >> 31;
+        if self.is_route {
+            hash = hash.rotate_left(5) ^ super::names::hash(head.method().as_str());
+        }
+        hash
+    }
+
+    fn is_short(&self) -> bool {
+        let agent = self.agent.map_or(0, <[u8]>::len);
+        [self.path.len(), self.authority.len(), agent]
+            .into_iter()
+            .all(|length| length <= LONGEST)
     }
 }
 
@@ -38,32 +56,63 @@ const PLACES: usize = 256;
 /// Longer texts are no names that come again.
 const LONGEST: usize = 256;
 
+#[derive(Default)]
+struct Place {
+    /// The hash of the call that was described last.
+    last: u64,
+    entry: Option<Box<Entry>>,
+}
+
 struct Entry {
     layer: u64,
     path: String,
     authority: String,
+    agent: Option<Box<[u8]>>,
     peer: u64,
-    success: &'static Success,
+    usual: Usual,
     bytes: Vec<u8>,
     count: u32,
 }
 
-thread_local! {
-    static CALLS: RefCell<Vec<Option<Box<Entry>>>> = const { RefCell::new(Vec::new()) };
+impl Entry {
+    #[inline]
+    fn is_of(&self, call: &Familiar<'_>, settings: &Settings, head: &RequestHead<'_>) -> bool {
+        self.layer == call.layer
+            && self.peer == call.peer
+            && self.usual.is_measured() == call.is_measured
+            && self.path == call.path
+            && self.authority == call.authority
+            && match self.usual {
+                Usual::Method(_) => !call.is_route,
+                Usual::Route(route) => {
+                    call.is_route
+                        && self.agent.as_deref() == call.agent
+                        && route.fits(settings, head)
+                }
+            }
+    }
 }
 
-/// Describes a call as it was described before; without an `ending`, for its metrics alone.
+thread_local! {
+    static CALLS: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+}
+
+fn place(hash: u64) -> usize {
+    usize::try_from(hash % PLACES as u64).unwrap_or_default()
+}
+
+/// Describes a call as it was described before, but for what is its own; without an `ending`, for its metrics alone.
 #[inline]
-pub(crate) fn recall(call: Familiar<'_>, ending: Option<&mut Ending>) -> Option<&'static Success> {
+pub(crate) fn recall(
+    call: &Familiar<'_>,
+    settings: &Settings,
+    head: &RequestHead<'_>,
+    ending: Option<&mut Ending>,
+) -> Option<Usual> {
     let recalled = CALLS.try_with(|calls| {
         let calls = calls.try_borrow().ok()?;
-        let entry = calls.get(call.place())?.as_ref()?;
-        let is_it = entry.layer == call.layer
-            && entry.peer == call.peer
-            && entry.success.is_measured() == call.is_measured
-            && entry.path == call.path
-            && entry.authority == call.authority;
-        if !is_it {
+        let entry = calls.get(place(call.hash(head)))?.entry.as_ref()?;
+        if !entry.is_of(call, settings, head) {
             return None;
         }
         if let Some(ending) = ending {
@@ -74,40 +123,56 @@ pub(crate) fn recall(call: Familiar<'_>, ending: Option<&mut Ending>) -> Option<
             ending.attributes.extend_from_slice(&entry.bytes);
             ending.count = entry.count;
         }
-        Some(entry.success)
+        Some(entry.usual)
     });
     recalled.ok().flatten()
 }
 
-/// Keeps a description for the next call of the kind, if its method is one of the service's own.
+/// Keeps a description for the next call of the kind, if its method or route is one of the service's own and it has come
+/// before: a peer that calls once leaves nothing behind.
 #[cold]
-pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: Option<&Ending>) {
-    let Some(success) = described.carried.success else {
+pub(crate) fn remember(
+    call: &Familiar<'_>,
+    head: &RequestHead<'_>,
+    described: &Described,
+    ending: Option<&Ending>,
+) {
+    let Some(usual) = described.carried.usual.filter(|_| call.is_short()) else {
         return;
     };
-    let is_short = call.path.len() <= LONGEST && call.authority.len() <= LONGEST;
-    if !is_short || described.name != success.method() {
+    let is_named = match usual {
+        Usual::Method(method) => described.name == method.name(),
+        Usual::Route(_) => true,
+    };
+    if !is_named {
         return;
     }
-    let entry = Box::new(Entry {
-        layer: call.layer,
-        path: call.path.to_owned(),
-        authority: call.authority.to_owned(),
-        peer: call.peer,
-        success,
-        bytes: ending
-            .map(|ending| ending.attributes.clone())
-            .unwrap_or_default(),
-        count: ending.map_or(0, |ending| ending.count),
-    });
+    let hash = call.hash(head);
     let _ = CALLS.try_with(|calls| {
-        if let Ok(mut calls) = calls.try_borrow_mut() {
-            if calls.is_empty() {
-                calls.resize_with(PLACES, || None);
-            }
-            if let Some(place) = calls.get_mut(call.place()) {
-                *place = Some(entry);
-            }
+        let Ok(mut calls) = calls.try_borrow_mut() else {
+            return;
+        };
+        if calls.is_empty() {
+            calls.resize_with(PLACES, Place::default);
         }
+        let Some(place) = calls.get_mut(place(hash)) else {
+            return;
+        };
+        if std::mem::replace(&mut place.last, hash) != hash {
+            return;
+        }
+        let (own_bytes, own_count) = described.own;
+        let bytes = ending.map_or(&[][..], |ending| &ending.attributes);
+        let shared = bytes.len().saturating_sub(own_bytes);
+        place.entry = Some(Box::new(Entry {
+            layer: call.layer,
+            path: call.path.to_owned(),
+            authority: call.authority.to_owned(),
+            agent: call.agent.map(Box::from),
+            peer: call.peer,
+            usual,
+            bytes: bytes.get(..shared).unwrap_or_default().to_vec(),
+            count: ending.map_or(0, |ending| ending.count - own_count),
+        }));
     });
 }

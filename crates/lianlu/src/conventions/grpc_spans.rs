@@ -59,8 +59,10 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             labels_later: false,
             grpc_method: method,
             #[cfg(feature = "pipeline")]
-            success: None,
+            usual: None,
         },
+        #[cfg(feature = "pipeline")]
+        own: (0, 0),
     }
 }
 

@@ -24,10 +24,10 @@ pub(crate) mod opt_in;
 pub(crate) mod settings;
 pub(crate) mod sink;
 pub(crate) mod stability;
-#[cfg(feature = "pipeline")]
-pub(crate) mod success;
 mod table;
 pub(crate) mod target;
+#[cfg(feature = "pipeline")]
+pub(crate) mod usual;
 pub(crate) mod verdict;
 
 use std::borrow::Cow;
@@ -139,6 +139,10 @@ impl Start<'_> {
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
     pub(crate) carried: Carried,
+    /// How many bytes of the attributes, and how many attributes, are the call's own: no other has the same. They come
+    /// last.
+    #[cfg(feature = "pipeline")]
+    pub(crate) own: (usize, u32),
 }
 
 /// What the end of a call knows from its start.
@@ -151,9 +155,9 @@ pub(crate) struct Carried {
     /// Whether the labels of the start are still to be written.
     labels_later: bool,
     grpc_method: Method,
-    /// How it ends if it goes well, where that is known beforehand.
+    /// What it is like, where that is known beforehand.
     #[cfg(feature = "pipeline")]
-    pub(crate) success: Option<&'static success::Success>,
+    pub(crate) usual: Option<usual::Usual>,
 }
 
 /// Why a call ended without its regular end.

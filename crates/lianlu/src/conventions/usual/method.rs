@@ -1,41 +1,34 @@
-//! How a server's gRPC calls end when they go well.
-//!
-//! Nearly all do, and all of one method then say the same, but for their counts. It is made once for each method, and
-//! kept for good: methods that come here are the service's own, up to a limit.
+//! The gRPC calls of one method.
 
 use std::borrow::Cow;
 
-use lianlu_sdk::direct::Ending;
-
-use super::datum::fixed;
-use super::description::{Description, copy};
-use super::methods::Method;
-use super::names::{Table, hash};
-use super::opt_in::OptIn;
-use super::settings::{RpcStatusKey, Settings};
-use super::sink::{Labels, Sink, Style};
-use super::table::{self, Surface};
-use super::{Carried, Described, Totals, grpc_spans};
+use super::{Success, Usual};
+use crate::conventions::datum::fixed;
+use crate::conventions::methods;
+use crate::conventions::names::{Table, hash};
+use crate::conventions::opt_in::OptIn;
+use crate::conventions::settings::{RpcStatusKey, Settings};
+use crate::conventions::sink::{Labels, Style};
+use crate::conventions::table::{self, Surface};
+use crate::conventions::{Carried, Described, grpc_spans};
 use crate::grpc::Code;
 
-/// What the end of such a call adds to its span, and the labels of its metrics.
+/// A method, and how its calls are written down.
 #[derive(Debug)]
-pub(crate) struct Success {
+pub(crate) struct Method {
     key: Key,
-    pub(crate) labels: Labels,
-    attributes: Vec<u8>,
-    count: u32,
+    success: Success,
 }
 
 type Key = (&'static str, Style, RpcStatusKey);
 
-static KNOWN: Table<1024, Success> = Table::new();
+static KNOWN: Table<1024, Method> = Table::new();
 
-impl Success {
-    /// That of a call, if nothing but its method and how it is written down has a say in it.
+impl Method {
+    /// That of a call, if nothing but its method and how it is written down has a say in its end.
     #[inline]
     pub(crate) fn of(settings: &Settings, carried: &Carried) -> Option<&'static Self> {
-        let Method::Known(Cow::Borrowed(method)) = carried.grpc_method else {
+        let methods::Method::Known(Cow::Borrowed(method)) = carried.grpc_method else {
             return None;
         };
         let style = carried.style;
@@ -51,22 +44,16 @@ impl Success {
 
     fn new(key: Key, settings: &Settings) -> Self {
         let (method, style, _) = key;
-        let (mut ending, mut labels) = (Ending::default(), Labels::default());
-        let mut sink = Sink::new(style, Description::Bytes(&mut ending), &mut labels);
-        sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
-        grpc_spans::label_method(&mut sink, &Cow::Borrowed(method));
-        grpc_spans::status_code(settings, Code::Ok, &mut sink);
-        Self {
-            key,
-            labels,
-            attributes: ending.attributes,
-            count: ending.count,
-        }
+        let success = Success::new(style, Labels::default(), |sink| {
+            sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+            grpc_spans::label_method(sink, &Cow::Borrowed(method));
+            grpc_spans::status_code(settings, Code::Ok, sink);
+        });
+        Self { key, success }
     }
 
-    /// A call of this kind at its start.
     #[inline]
-    pub(crate) fn start(&'static self) -> Described {
+    pub(super) fn start(&'static self) -> Described {
         let (method, style, _) = self.key;
         Described {
             name: Cow::Borrowed(method),
@@ -75,32 +62,26 @@ impl Success {
                 http_method: Cow::Borrowed(""),
                 has_route: true,
                 labels_later: true,
-                grpc_method: Method::Known(Cow::Borrowed(method)),
-                success: Some(self),
+                grpc_method: methods::Method::Known(Cow::Borrowed(method)),
+                usual: Some(Usual::Method(self)),
             },
+            own: (0, 0),
         }
     }
 
-    /// The name of the method, and of its spans.
-    pub(super) fn method(&self) -> &'static str {
+    /// How its calls end whose status is `OK`.
+    #[inline]
+    pub(crate) fn success(&self) -> &Success {
+        &self.success
+    }
+
+    /// Its name, and that of its spans.
+    pub(crate) fn name(&self) -> &'static str {
         self.key.0
     }
 
-    pub(super) fn is_measured(&self) -> bool {
-        self.key.1.metrics
-    }
-
-    /// Describes the end for the call's span, as [`end`](super::end) would. `labels` stay as they are.
     #[inline]
-    pub(crate) fn describe(
-        &self,
-        [requests, responses]: [Totals; 2],
-        ending: &mut Ending,
-        labels: &mut Labels,
-    ) {
-        copy(&self.attributes, self.count, ending);
-        let (_, style, _) = self.key;
-        let mut sink = Sink::new(style, Description::Bytes(ending), labels);
-        grpc_spans::messages(requests, responses, &mut sink);
+    pub(super) fn style(&self) -> Style {
+        self.key.1
     }
 }

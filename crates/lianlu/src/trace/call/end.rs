@@ -10,7 +10,7 @@ use super::ender::Ender;
 use super::{Call, Lists};
 use crate::conventions::description::Description;
 #[cfg(feature = "pipeline")]
-use crate::conventions::success::Success;
+use crate::conventions::usual::{Success, Usual};
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
 #[cfg(feature = "pipeline")]
@@ -201,13 +201,18 @@ impl Call {
     #[inline]
     fn went_well(&self) -> Option<&'static Success> {
         let options = &self.options;
-        let is_ok = matches!(&self.grpc_status, Some(status) if status.code == Code::Ok);
-        let is_all = is_ok
-            && self.slices.is_none()
+        let is_all = self.slices.is_none()
             && options.hooks.are_silent_at_the_end()
             && options.request_content == 0
             && options.response_content == 0;
-        self.carried.success.filter(|_| is_all)
+        match self.carried.usual.filter(|_| is_all)? {
+            Usual::Method(method) => {
+                let is_ok = matches!(&self.grpc_status, Some(status) if status.code == Code::Ok);
+                is_ok.then(|| method.success())
+            }
+            Usual::Route(_) if options.body_sizes => None,
+            Usual::Route(route) => route.success(self.http_status?),
+        }
     }
 
     /// As [`end`](Self::end), of a call that [went well](Self::went_well): nothing but its counts is its own.

@@ -1,5 +1,6 @@
 //! The short way to a span, over a provider of lianlu's own.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use lianlu_sdk::Tracer;
@@ -12,7 +13,7 @@ use super::parent::{Parent, unsampled_span};
 use crate::conventions::description::Description;
 use crate::conventions::familiar::{self, Familiar};
 use crate::conventions::sink::Labels;
-use crate::conventions::success::Success;
+use crate::conventions::usual::{Method, Route, Usual};
 use crate::conventions::{Described, Protocol};
 use crate::propagation::CallerService;
 use crate::trace::call::{CallBox, Lists};
@@ -82,15 +83,19 @@ impl<'a> New<'a> {
         ending: &mut Ending,
         labels: &mut Labels,
     ) -> (Described, bool) {
+        let (options, head) = (self.options, self.head);
+        let settings = &options.settings;
         let familiar = self.familiar(base);
-        if let Some(familiar) = familiar
-            && let Some(known) = familiar::recall(familiar, Some(&mut *ending))
+        if let Some(familiar) = &familiar
+            && let Some(usual) = familiar::recall(familiar, settings, &head, Some(&mut *ending))
         {
-            return (known.start(), false);
+            let described = usual.start(settings, &head, Description::Bytes(ending), labels);
+            return (described, false);
         }
-        let described = self.describe_anew(base, Description::Bytes(ending), labels);
-        if let Some(familiar) = familiar {
-            familiar::remember(familiar, &described.0, Some(ending));
+        let described =
+            self.describe_anew(base, familiar.is_some(), Description::Bytes(ending), labels);
+        if let Some(familiar) = &familiar {
+            familiar::remember(familiar, &head, &described.0, Some(ending));
         }
         described
     }
@@ -98,15 +103,18 @@ impl<'a> New<'a> {
     /// The same for a call that only the metrics know of.
     #[inline]
     fn describe_unrecorded(&mut self, base: &Context, labels: &mut Labels) -> (Described, bool) {
+        let (options, head) = (self.options, self.head);
+        let settings = &options.settings;
         let familiar = self.familiar(base);
-        if let Some(familiar) = familiar
-            && let Some(known) = familiar::recall(familiar, None)
+        if let Some(familiar) = &familiar
+            && let Some(usual) = familiar::recall(familiar, settings, &head, None)
         {
-            return (known.start(), false);
+            let described = usual.start(settings, &head, Description::Nothing, labels);
+            return (described, false);
         }
-        let described = self.describe_anew(base, Description::Nothing, labels);
-        if let Some(familiar) = familiar {
-            familiar::remember(familiar, &described.0, None);
+        let described = self.describe_anew(base, familiar.is_some(), Description::Nothing, labels);
+        if let Some(familiar) = &familiar {
+            familiar::remember(familiar, &head, &described.0, None);
         }
         described
     }
@@ -114,25 +122,39 @@ impl<'a> New<'a> {
     fn describe_anew(
         &mut self,
         base: &Context,
+        is_plain: bool,
         into: Description<'_>,
         labels: &mut Labels,
     ) -> (Described, bool) {
+        let (options, head) = (self.options, self.head);
         let (mut described, named) = self.describe(base, into, labels);
-        described.carried.success = Success::of(&self.options.settings, &described.carried);
+        let carried = &described.carried;
+        described.carried.usual = match self.protocol {
+            Protocol::Grpc => Method::of(&options.settings, carried).map(Usual::Method),
+            Protocol::Http if is_plain => {
+                Route::of(&options.settings, &head, &described, labels).map(Usual::Route)
+            }
+            // Hooks or proxies may have had a say in its name and labels.
+            Protocol::Http => None,
+        };
         (described, named)
     }
 
     /// What tells the call from others, if nothing else does.
     #[inline]
     fn familiar(&self, base: &Context) -> Option<Familiar<'a>> {
-        let is_plain = self.protocol == Protocol::Grpc
-            && self.kind == SpanKind::Server
+        let is_plain = self.kind == SpanKind::Server
             && self.asked.is_none()
             && self.options.are_plain()
             && base.get::<CallerService>().is_none();
         if !is_plain {
             return None;
         }
+        let (path, is_route) = match (self.protocol, &self.route) {
+            (Protocol::Grpc, _) => (self.head.path(), false),
+            (Protocol::Http, Some(Cow::Borrowed(route))) => (*route, true),
+            (Protocol::Http, _) => return None,
+        };
         let peer = match peer(&self.head) {
             None => 0,
             Some(SocketAddr::V4(peer)) => {
@@ -143,11 +165,13 @@ impl<'a> New<'a> {
         let authority = self.head.uri().authority();
         Some(Familiar {
             layer: self.options.id,
-            path: self.head.path(),
+            path,
+            is_route,
             authority: match authority {
                 Some(authority) => authority.as_str(),
                 None => self.scan.host().unwrap_or_default(),
             },
+            agent: self.scan.user_agent_bytes().filter(|_| is_route),
             peer,
             is_measured: self.meters.is_some(),
         })

@@ -38,7 +38,7 @@ impl New<'_> {
             protocol: self.protocol,
             head,
             scan: self.scan,
-            route: self.route.take(),
+            route: self.route.take().map(StringValue::from),
             told: std::mem::take(&mut self.told),
             peer,
             // Looked up only for those who have asked for them.
@@ -113,7 +113,8 @@ fn said<'a, T: Send + Sync + 'static>(
     head.extensions().get().or_else(|| context.get())
 }
 
-pub(super) fn route(head: &RequestHead<'_>) -> Option<StringValue> {
+/// The route's template; a constant while there is room for more of them.
+pub(super) fn route(head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
     if let Some(route) = head.extensions().get::<Route>() {
         return Some(kept(&route.0));
     }
@@ -125,7 +126,7 @@ pub(super) fn route(head: &RequestHead<'_>) -> Option<StringValue> {
 }
 
 /// A template of the service's own.
-fn kept(template: &str) -> StringValue {
+fn kept(template: &str) -> Cow<'static, str> {
     match names::kept(template) {
         Some(kept) => kept.into(),
         None => template.to_owned().into(),

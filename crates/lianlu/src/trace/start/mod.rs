@@ -6,11 +6,12 @@ mod by_bytes;
 mod describe;
 mod parent;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, StringValue, global};
+use opentelemetry::{Context, global};
 
 use super::call::{CallBox, NewCall};
 use super::clock::Began;
@@ -61,7 +62,7 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     // A gRPC call is described by its method; only who tells streams apart is told its route.
     let has_route = is_server && (protocol == Protocol::Http || options.wants_routes());
     let route = if has_route { route(&head) } else { None };
-    let stream_end = options.stream_end(&head, route.as_ref().map(StringValue::as_str));
+    let stream_end = options.stream_end(&head, route.as_deref());
     let meters = options.meter.meters(&K::KIND);
     let mut new = New {
         kind: K::KIND,
@@ -93,7 +94,7 @@ struct New<'a> {
     head: RequestHead<'a>,
     scan: &'a Scan<'a>,
     protocol: Protocol,
-    route: Option<StringValue>,
+    route: Option<Cow<'static, str>>,
     stream_end: StreamEnd,
     meters: Option<(u64, &'a Arc<Meters>)>,
     asked: Option<&'a TraceOptions>,
