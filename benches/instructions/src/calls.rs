@@ -1,6 +1,7 @@
 //! So many calls through the layer, and nothing else worth counting.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, Version, header};
@@ -29,6 +30,8 @@ pub(crate) enum Case {
     SampledTonicBody,
     SampledTracestate,
     SampledBaggage,
+    /// A sampled parent, with a flight recorder.
+    SampledRecorded,
     Unsampled,
     Off,
     /// A server's HTTP call of a route, sampled.
@@ -39,12 +42,13 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Bare,
         Self::Sampled,
         Self::SampledTonicBody,
         Self::SampledTracestate,
         Self::SampledBaggage,
+        Self::SampledRecorded,
         Self::Unsampled,
         Self::Off,
         Self::Http,
@@ -59,6 +63,7 @@ impl Case {
             Self::SampledTonicBody => "sampled-tonic-body",
             Self::SampledTracestate => "sampled-tracestate",
             Self::SampledBaggage => "sampled-baggage",
+            Self::SampledRecorded => "sampled-recorded",
             Self::Unsampled => "unsampled",
             Self::Off => "off",
             Self::Http => "http",
@@ -74,7 +79,8 @@ impl Case {
 
 /// Makes the calls; says how many heap allocations of this thread they took.
 pub(crate) fn run(case: Case, calls: usize) -> u64 {
-    install();
+    let folder = (case == Case::SampledRecorded).then(Folder::default);
+    install(folder.as_ref());
     let layer = lianlu::server().with_enabled(case != Case::Off);
     match case {
         Case::Bare => count(Greeter, case, calls, || ()),
@@ -201,15 +207,35 @@ impl Export for Drop {
 }
 
 /// A pipeline that holds all and is never woken, and metrics that go nowhere.
-fn install() {
+/// A flight recorder's, as long as this lives.
+struct Folder(PathBuf);
+
+impl Default for Folder {
+    fn default() -> Self {
+        let name = format!("lianlu-instructions-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl std::ops::Drop for Folder {
+    fn drop(&mut self) {
+        // Whoever cleans up there takes what is left.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn install(recorder: Option<&Folder>) {
     let mut limits = Limits::default();
     limits.queue_size = 1 << 16;
     limits.batch_size = 1 << 16;
     limits.schedule_delay = Duration::from_secs(3600);
-    let provider = TracerProvider::builder()
+    let mut provider = TracerProvider::builder()
         .with_limits(limits)
-        .with_exporter(Drop)
-        .build();
-    lianlu::set_tracer_provider(provider.expect("there is a thread"));
+        .with_exporter(Drop);
+    if let Some(Folder(path)) = recorder {
+        provider = provider.with_flight_recorder(path);
+    }
+    let provider = provider.build();
+    lianlu::set_tracer_provider(provider.expect("there is a thread and a folder"));
     lianlu::set_meter_provider(NoopMeterProvider::new());
 }
