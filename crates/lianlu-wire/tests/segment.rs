@@ -74,7 +74,7 @@ fn bits(bytes: Range<usize>) -> impl Iterator<Item = (usize, u32)> {
 
 fn cases() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    let cases = if cfg!(miri) { 2 } else { usual.cases };
+    let cases = if cfg!(miri) { 1 } else { usual.cases };
     ProptestConfig { cases, ..usual }
 }
 
