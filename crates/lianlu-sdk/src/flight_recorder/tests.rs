@@ -39,6 +39,9 @@ fn span(number: u64) -> Vec<u8> {
     out
 }
 
+/// Parts, each with its spans.
+type Waiting = Vec<(Part, Vec<u64>)>;
+
 struct Bench {
     disk: Disk,
     recorder: Arc<Recorder>,
@@ -46,8 +49,8 @@ struct Bench {
     notices: Arc<Mutex<Vec<Notice>>>,
     writer: Option<Writer>,
     next: u64,
-    /// Handed over and not acknowledged, each with its spans.
-    waiting: Vec<(Part, Vec<u64>)>,
+    /// Handed over and not acknowledged.
+    waiting: Waiting,
     unhanded: Vec<u64>,
     acked: HashSet<u64>,
     kept_in_memory: u64,
@@ -357,7 +360,7 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
     let dropped = Arc::new(Mutex::new(Vec::new()));
     let recorder = Arc::get_mut(&mut bench.recorder).unwrap();
     recorder.set_when_full(WhenFull::DropOldest);
-    let queue: Arc<Mutex<Vec<(Part, Vec<u64>)>>> = Arc::default();
+    let queue: Arc<Mutex<Waiting>> = Arc::default();
     let evict: Evict = {
         let (queue, dropped) = (Arc::clone(&queue), Arc::clone(&dropped));
         Box::new(move |pick| {
