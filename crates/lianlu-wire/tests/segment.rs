@@ -72,12 +72,6 @@ fn bits(bytes: Range<usize>) -> impl Iterator<Item = (usize, u32)> {
     bits.step_by(if cfg!(miri) { 99 } else { 1 })
 }
 
-fn cases() -> ProptestConfig {
-    let usual = ProptestConfig::default();
-    let cases = if cfg!(miri) { 1 } else { usual.cases };
-    ProptestConfig { cases, ..usual }
-}
-
 #[test]
 fn a_byte_that_changes_costs_its_record_alone() {
     let payloads = three();
@@ -240,14 +234,14 @@ fn of_many_attributes_those_that_fit_are_noted() {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn what_is_written_is_read(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..40)) {
         prop_assert_eq!(read(&file(&payloads, 128)).unwrap(), (numbered(&payloads), 0));
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn any_bytes_are_survived(mut file in proptest::collection::vec(any::<u8>(), HEADER..4096)) {
         let whole = only_a_header();
         file[..32].copy_from_slice(&whole[..32]);
@@ -257,6 +251,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn damage_costs_what_it_hits(
         from in HEADER..2000_usize,
         length in 1_usize..400,
