@@ -3,6 +3,7 @@
 #![cfg(feature = "segment")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lianlu_wire::segment::*;
@@ -68,6 +69,12 @@ fn three() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Every byte of these and every bit of it, but for Miri, which is some hundred times as slow.
+fn bits(bytes: Range<usize>) -> impl Iterator<Item = (usize, u32)> {
+    let bits = bytes.flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    bits.step_by(if cfg!(miri) { 99 } else { 1 })
+}
+
 #[test]
 fn a_byte_that_changes_costs_its_record_alone() {
     let payloads = three();
@@ -76,21 +83,19 @@ fn a_byte_that_changes_costs_its_record_alone() {
     for payload in &payloads {
         starts.push(starts.last().unwrap() + record_len(payload.len()));
     }
-    for at in HEADER..starts[3] {
+    for (at, bit) in bits(HEADER..starts[3]) {
         let hit = starts.iter().rposition(|start| *start <= at).unwrap();
         // What fills a payload up to a whole word says nothing.
         let is_padding = at >= starts[hit] + 16 + payloads[hit].len();
-        for bit in 0..8 {
-            let mut file = whole.clone();
-            file[at] ^= 1 << bit;
-            let (found, damaged) = read(&file).unwrap();
-            let mut wanted = numbered(&payloads);
-            if !is_padding {
-                wanted.remove(hit);
-            }
-            assert_eq!(found, wanted, "byte {at}, bit {bit}");
-            assert_eq!(damaged, u64::from(!is_padding), "byte {at}, bit {bit}");
+        let mut file = whole.clone();
+        file[at] ^= 1 << bit;
+        let (found, damaged) = read(&file).unwrap();
+        let mut wanted = numbered(&payloads);
+        if !is_padding {
+            wanted.remove(hit);
         }
+        assert_eq!(found, wanted, "byte {at}, bit {bit}");
+        assert_eq!(damaged, u64::from(!is_padding), "byte {at}, bit {bit}");
     }
 }
 
@@ -98,18 +103,16 @@ fn a_byte_that_changes_costs_its_record_alone() {
 fn a_byte_of_the_header_that_changes_loses_nothing_in_silence() {
     let payloads = three();
     let whole = file(&payloads, 64);
-    for at in 0..HEADER {
-        for bit in 0..8 {
-            let mut file = whole.clone();
-            file[at] ^= 1 << bit;
-            match read(&file) {
-                Ok(all) => assert_eq!(all, (numbered(&payloads), 0), "byte {at}"),
-                Err(HeaderError::Magic(_)) => assert!(at < 8, "byte {at}"),
-                Err(HeaderError::Version(version)) => {
-                    assert!((8..12).contains(&at) && version != 1, "byte {at}");
-                }
-                Err(error) => assert!((12..32).contains(&at), "byte {at}: {error}"),
+    for (at, bit) in bits(0..HEADER) {
+        let mut file = whole.clone();
+        file[at] ^= 1 << bit;
+        match read(&file) {
+            Ok(all) => assert_eq!(all, (numbered(&payloads), 0), "byte {at}"),
+            Err(HeaderError::Magic(_)) => assert!(at < 8, "byte {at}"),
+            Err(HeaderError::Version(version)) => {
+                assert!((8..12).contains(&at) && version != 1, "byte {at}");
             }
+            Err(error) => assert!((12..32).contains(&at), "byte {at}: {error}"),
         }
     }
 }
@@ -127,7 +130,7 @@ fn a_file_that_was_cut_short_keeps_what_is_whole() {
                     .sum::<usize>()
         })
         .collect();
-    for length in 0..whole.len() {
+    for length in (0..whole.len()).step_by(if cfg!(miri) { 17 } else { 1 }) {
         let cut = &whole[..length];
         if length < HEADER {
             assert_eq!(read(cut), Err(HeaderError::Short(length)));
@@ -235,11 +238,13 @@ fn of_many_attributes_those_that_fit_are_noted() {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn what_is_written_is_read(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..40)) {
         prop_assert_eq!(read(&file(&payloads, 128)).unwrap(), (numbered(&payloads), 0));
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn any_bytes_are_survived(mut file in proptest::collection::vec(any::<u8>(), HEADER..4096)) {
         let whole = only_a_header();
         file[..32].copy_from_slice(&whole[..32]);
@@ -249,6 +254,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn damage_costs_what_it_hits(
         from in HEADER..2000_usize,
         length in 1_usize..400,
@@ -277,7 +283,7 @@ fn only_a_header() -> Vec<u8> {
 /// Records that begin everywhere and are none: the search for the next whole one gives up in time.
 #[test]
 fn a_file_that_is_made_to_be_searched_is_read_in_time() {
-    let size = 1024 * 1024;
+    let size = if cfg!(miri) { 16 * 1024 } else { 1024 * 1024 };
     let mut file = file(&[], 0);
     file.resize(size, 0);
     let lure = u64::from(GENERATION) << 32 | (size as u64 / 2);

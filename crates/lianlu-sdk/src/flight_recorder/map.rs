@@ -112,6 +112,40 @@ mod tests {
         assert_eq!(&bytes[..9], b"abcdefgh\0");
     }
 
+    /// Memory without a file, which Miri knows too.
+    #[test]
+    fn threads_meet_at_words_alone() {
+        let pages = MmapOptions::new().len(2 * PAGE).map_anon().unwrap();
+        let map = Map(MmapRaw::from(pages));
+        map.touch();
+        let words = map.words();
+        let [first, second, ..] = words else {
+            panic!("{} words", words.len());
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                second.store(7, Ordering::Relaxed);
+                first.store(1, Ordering::Release);
+                map.touch();
+            });
+            scope.spawn(|| {
+                map.touch();
+                if first.load(Ordering::Acquire) == 1 {
+                    assert_eq!(second.load(Ordering::Relaxed), 7);
+                }
+            });
+        });
+        let last = &words[2 * PAGE / WORD - 1];
+        last.store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(
+            map.words()
+                .iter()
+                .filter(|it| it.load(Ordering::Relaxed) > 0)
+                .count(),
+            3
+        );
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "advises the system")]
     fn at_home() {

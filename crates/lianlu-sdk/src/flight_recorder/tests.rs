@@ -194,11 +194,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Tend),
         1 => Just(Step::Crash),
     ];
-    proptest::collection::vec(step, 1..60)
+    proptest::collection::vec(step, 1..if cfg!(miri) { 6 } else { 60 })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 64 }, ..ProptestConfig::default() })]
 
     /// Whatever happens in whatever order: what was written and not acknowledged is found after a crash, once, and
     /// nothing is overwritten before it was acknowledged. Segments have room for some forty spans, and there are four.
@@ -237,6 +237,7 @@ proptest! {
 /// The power goes before every single operation of a run, with all, none or some of the pages written that nobody has
 /// synced. What was said to be durable is there.
 #[test]
+#[cfg_attr(miri, ignore = "writes some thousand files")]
 fn what_is_durable_survives_the_power() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.disk.keep_states();
@@ -289,6 +290,7 @@ fn what_is_durable_survives_the_power() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "watches the clock")]
 fn a_disk_that_is_full_is_said_once_and_so_is_its_recovery() {
     let mut bench = Bench::new(Durability::ProcessCrash);
     bench.disk.fail_after(0, Op::Create);
@@ -351,6 +353,7 @@ fn after_a_failed_sync_a_segment_is_left_alone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn the_oldest_are_dropped_where_that_is_wanted() {
     let mut bench = Bench::new(Durability::ProcessCrash);
     // As `Shared::evict` does it.

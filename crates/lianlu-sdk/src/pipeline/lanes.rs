@@ -94,7 +94,6 @@ impl Lanes {
 
     /// Visits every lane, and strikes off those whose threads have ended: `each` is told. Nobody else visits them until
     /// the caller lets go of what this gives.
-    #[must_use]
     pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) -> MutexGuard<'_, Registry> {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
