@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::allocations;
 use crate::caller::call;
+use crate::page::Page;
 use crate::service::Greeter;
 
 /// Caches, pools and one-time looks at the environment are filled before anything counts.
@@ -30,10 +31,15 @@ pub(crate) enum Case {
     SampledBaggage,
     Unsampled,
     Off,
+    /// A server's HTTP call of a route, sampled.
+    Http,
+    /// A client's calls, which begin a trace each.
+    HttpClient,
+    GrpcClient,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Bare,
         Self::Sampled,
         Self::SampledTonicBody,
@@ -41,6 +47,9 @@ impl Case {
         Self::SampledBaggage,
         Self::Unsampled,
         Self::Off,
+        Self::Http,
+        Self::HttpClient,
+        Self::GrpcClient,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -52,6 +61,9 @@ impl Case {
             Self::SampledBaggage => "sampled-baggage",
             Self::Unsampled => "unsampled",
             Self::Off => "off",
+            Self::Http => "http",
+            Self::HttpClient => "http-client",
+            Self::GrpcClient => "grpc-client",
         }
     }
 
@@ -67,6 +79,9 @@ pub(crate) fn run(case: Case, calls: usize) -> u64 {
     match case {
         Case::Bare => count(Greeter, case, calls, || ()),
         Case::SampledTonicBody => count(layer.layer(Greeter), case, calls, Body::empty),
+        Case::Http => count(layer.layer(Page), case, calls, || ()),
+        Case::HttpClient => count(lianlu::client().layer(Page), case, calls, || ()),
+        Case::GrpcClient => count(lianlu::client().layer(Greeter), case, calls, || ()),
         _ => count(layer.layer(Greeter), case, calls, || ()),
     }
 }
@@ -100,24 +115,65 @@ fn counted(calls: &mut dyn FnMut()) {
 }
 
 fn request<B>(case: Case, number: usize, body: B) -> Request<B> {
+    match case {
+        Case::Http => {
+            let mut request = http_request(body);
+            add_caller(&mut request, case, number);
+            request
+                .extensions_mut()
+                .insert(lianlu::Route("/orders/{id}".into()));
+            request
+        }
+        Case::HttpClient => http_request(body),
+        Case::GrpcClient => grpc_request(body),
+        _ => {
+            let mut request = grpc_request(body);
+            add_caller(&mut request, case, number);
+            request
+        }
+    }
+}
+
+fn http_request<B>(body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.uri_mut() = http::Uri::from_static("http://shop.example:8080/orders/7?full=1");
+    for (name, value) in [
+        (header::ACCEPT, "application/json"),
+        (header::USER_AGENT, "curl/8.14.1"),
+    ] {
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    request
+}
+
+fn grpc_request<B>(body: B) -> Request<B> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
     *request.uri_mut() =
         http::Uri::from_static("http://shop.example:8080/helloworld.Greeter/SayHello");
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/grpc"),
+        (header::TE, "trailers"),
+        (header::USER_AGENT, "grpc-go/1.76.0"),
+    ] {
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    request
+}
+
+/// What comes with a server's request: the caller's trace, and its address.
+fn add_caller<B>(request: &mut Request<B>, case: Case, number: usize) {
     let flags = if case == Case::Unsampled { "00" } else { "01" };
     let traceparent = format!(
         "00-4bf92f3577b34da6a3ce929d0e0e4736-{:016x}-{flags}",
         number + 1
     );
     let headers = request.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "application/grpc"),
-        (header::TE, "trailers"),
-        (header::USER_AGENT, "grpc-go/1.76.0"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
     headers.insert(
         "traceparent",
         HeaderValue::try_from(traceparent).expect("hex is a header value"),
@@ -134,7 +190,6 @@ fn request<B>(case: Case, number: usize, body: B) -> Request<B> {
         local_addr: Some(SocketAddr::from(([10, 0, 0, 2], 8080))),
         remote_addr: Some(SocketAddr::from(([10, 0, 0, 7], 51_234))),
     });
-    request
 }
 
 struct Drop;

@@ -14,7 +14,7 @@ const CALLS: u64 = 2_000;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     pub(crate) instructions: u64,
-    /// To a hundredth: what grows now and then is not one for each call.
+    /// To a tenth: what grows now and then is not one for each call.
     pub(crate) allocations: f64,
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn of(case: Case) -> Counts {
     let allocations = allocations(case, 2 * CALLS) - allocations(case, CALLS);
     Counts {
         instructions: instructions / CALLS,
-        allocations: (allocations as f64 / CALLS as f64 * 100.0).round() / 100.0,
+        allocations: (allocations as f64 / CALLS as f64 * 10.0).round() / 10.0,
     }
 }
 

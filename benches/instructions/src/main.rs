@@ -17,6 +17,7 @@ mod service;
 mod calls;
 mod count;
 mod expected;
+mod page;
 
 use std::path::Path;
 use std::process::ExitCode;

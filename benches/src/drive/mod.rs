@@ -5,6 +5,7 @@ mod export;
 mod in_process;
 mod machine;
 mod memory;
+mod recorder;
 mod report;
 mod servers;
 mod statistics;
@@ -39,6 +40,7 @@ pub(crate) enum Part {
     Servers,
     Threads,
     Memory,
+    Recorder,
 }
 
 /// A run's results, as in `latest.json`.
@@ -57,6 +59,8 @@ struct Results {
     threads: Vec<threads::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     memory: Vec<memory::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    recorder: Vec<recorder::Row>,
     targets: Vec<targets::Target>,
 }
 
@@ -83,6 +87,9 @@ pub(crate) fn run(arguments: &Arguments) {
     }
     if wanted(Part::Memory) {
         results.memory = memory::run(quick);
+    }
+    if wanted(Part::Recorder) {
+        results.recorder = recorder::run(quick);
     }
     results.targets = targets::of(&results);
     results.seconds = began.elapsed().as_secs();

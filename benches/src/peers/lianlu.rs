@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::{Batch, Export, Failure, Limits, TracerProvider};
+use lianlu_sdk::{Batch, Durability, Export, Failure, FlightRecorder, Limits, TracerProvider};
 use opentelemetry::metrics::noop::NoopMeterProvider;
 
 use super::pipeline::{Destination, Exported, Pipeline, Protocol, resource};
@@ -43,14 +43,18 @@ impl Export for Drop {
 pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn Pipeline> {
     match destination {
         Destination::Nowhere => {
-            let provider = TracerProvider::builder()
+            let mut provider = TracerProvider::builder()
                 .with_resource(resource())
                 .with_limits(Limits::from_env().expect("the environment's limits are numbers"))
-                .with_exporter(Drop(exported.clone()))
-                .build()
-                .expect("there is a thread");
+                .with_exporter(Drop(exported.clone()));
+            let recorder = recorder();
+            if let Some((dir, durability)) = &recorder {
+                let recorder = FlightRecorder::new(dir.path()).with_durability(*durability);
+                provider = provider.with_flight_recorder(recorder);
+            }
+            let provider = provider.build().expect("there is a thread and a folder");
             lianlu::set_tracer_provider(provider.clone());
-            Box::new(Nowhere(provider))
+            Box::new(Nowhere(provider, recorder))
         }
         Destination::Otlp(protocol, endpoint) => {
             let protocol = match protocol {
@@ -68,7 +72,27 @@ pub(super) fn install(destination: &Destination, exported: &Exported) -> Box<dyn
     }
 }
 
-struct Nowhere(TracerProvider);
+/// The level of the flight recorder; without it there is none.
+pub(crate) const DURABILITY: &str = "LIANLU_BENCH_DURABILITY";
+
+type Recorder = (tempfile::TempDir, Durability);
+
+/// In the target folder, which is on a disk.
+fn recorder() -> Option<Recorder> {
+    let durability = match std::env::var(DURABILITY).ok()?.as_str() {
+        "memory" => Durability::Memory,
+        "process-crash" => Durability::ProcessCrash,
+        "power-loss" => Durability::PowerLoss,
+        other => panic!("{DURABILITY}={other}"),
+    };
+    let program = std::env::current_exe().expect("a program has a path");
+    let target = program.parent().expect("it is in a folder");
+    let dir = tempfile::tempdir_in(target).expect("there is room for a folder");
+    Some((dir, durability))
+}
+
+/// The folder goes last.
+struct Nowhere(TracerProvider, #[allow(dead_code)] Option<Recorder>);
 
 impl Pipeline for Nowhere {
     fn flush(&self) {

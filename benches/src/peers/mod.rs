@@ -58,6 +58,7 @@ macro_rules! with_grpc_layer {
 }
 pub(crate) use with_grpc_layer;
 
+pub(crate) use lianlu::DURABILITY;
 pub(crate) use lianlu::layer as lianlu_layer;
 
 /// An axum router with the layer of a peer around its routes.

@@ -97,6 +97,7 @@ mod retry_after;
 mod roots;
 pub mod sampling;
 mod scopes;
+mod sync;
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod tls;
 #[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]

@@ -195,17 +195,6 @@ fn nesting_is_bounded() {
 
 #[test]
 fn memory_stays_in_proportion() {
-    // As many spans as the bytes can hold, so as much memory as can be reserved for them.
-    let spans = 1_000;
-    let header = [
-        &[0x1c, 0x18, 0, 0, 0x19, 0xfc, 0xe8, 0x07][..],
-        &vec![0; spans * 17],
-    ]
-    .concat();
-    assert!(matches!(
-        compact(&[&header]),
-        DecodeError::MissingField { .. }
-    ));
     assert!(
         size_of::<Span<'_>>() <= 12 * 17,
         "{} bytes a span",
@@ -218,4 +207,34 @@ fn memory_stays_in_proportion() {
     );
     assert!(size_of::<Log<'_>>() <= 12 * 5);
     assert!(size_of::<SpanRef>() <= 12 * 9);
+
+    let bytes = 17_000;
+    // As many spans as the bytes can hold, so as much memory as can be reserved for them.
+    let spans = [
+        &[0x1c, 0x18, 0, 0, 0x19, 0xfc, 0xe8, 0x07][..],
+        &vec![0; bytes],
+    ]
+    .concat();
+    // The first of them has as many logs, and its first log as many tags: each list by itself would fit.
+    let logs = &[0xb9, 0xfc, 0x80, 0x1a][..];
+    let tags = &[0x16, 0, 0x19, 0xfc, 0x80, 0x1a];
+    let nested = [&spans[..8], logs, tags, &spans[8..]].concat();
+    for list in [&spans, &nested] {
+        let mut error = None;
+        let taken = allocation_counter::measure(|| error = Some(compact(&[list])));
+        let most = 12 * list.len() as u64 + 1024;
+        assert!(
+            taken.bytes_max <= most,
+            "{} bytes: {error:?}",
+            taken.bytes_max
+        );
+    }
+    // A batch of the shortest spans is read all the same.
+    let batch = Batch {
+        spans: vec![Span::default(); 1_000],
+        ..Batch::default()
+    };
+    let mut datagram = Vec::new();
+    encode_emit_batch_compact(&batch, 0, &mut datagram).unwrap();
+    assert_eq!(decode_emit_batch_compact(&datagram).unwrap(), batch);
 }

@@ -85,3 +85,31 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// However long the lines are, what is kept of them is bounded.
+#[test]
+fn memory_does_not_grow_with_the_header() {
+    for junk in [&b"a=1,b=\xff,"[..], b"a=%ff,", b"\xff", b"a=1 ,", b","] {
+        let line = junk.repeat(100_000);
+        let lines = || [line.as_slice(); 3];
+        let taken = allocation_counter::measure(|| {
+            let _ = parse_tracestate(lines());
+        });
+        assert!(
+            taken.bytes_max <= 2048,
+            "{} bytes of {}",
+            taken.bytes_max,
+            junk.escape_ascii()
+        );
+        let taken = allocation_counter::measure(|| {
+            let _ = parse_baggage(lines()).count();
+        });
+        let most = 8 * BAGGAGE_MAX_BYTES as u64;
+        assert!(
+            taken.bytes_max <= most,
+            "{} bytes of {}",
+            taken.bytes_max,
+            junk.escape_ascii()
+        );
+    }
+}

@@ -55,6 +55,7 @@ pub mod connection;
 mod conventions;
 mod forwarded;
 mod grpc;
+mod hash;
 mod health;
 mod host_list;
 mod ids;

@@ -99,6 +99,9 @@ fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str>
 }
 
 fn redact_userinfo(text: &str) -> Cow<'_, str> {
+    if !text.as_bytes().contains(&b'@') {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::new();
     let mut copied = 0;
     for (scheme_end, separator) in text.match_indices("://") {

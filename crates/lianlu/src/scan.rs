@@ -26,6 +26,12 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The value of a header that is there once.
+    #[inline]
+    pub(crate) fn single(&self) -> Option<&'a HeaderValue> {
+        self.first.filter(|_| !self.has_more)
+    }
+
     #[inline]
     fn add(&mut self, value: &'a HeaderValue) {
         self.has_more = self.first.is_some();
@@ -63,6 +69,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether a content type is there and begins with `prefix`, in upper or lower case.
+    #[inline]
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
         begins(self.content_type, prefix)
     }
@@ -79,6 +86,11 @@ impl<'a> Scan<'a> {
         self.user_agent?.to_str().ok()
     }
 
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn user_agent_bytes(&self) -> Option<&'a [u8]> {
+        Some(self.user_agent?.as_bytes())
+    }
+
     pub(crate) fn host(&self) -> Option<&'a str> {
         self.host?.to_str().ok()
     }
@@ -90,9 +102,11 @@ pub(crate) fn number(value: &HeaderValue) -> Option<u64> {
 }
 
 /// Whether a header's value begins with `prefix`, in upper or lower case.
+#[inline]
 pub(crate) fn begins(value: Option<&HeaderValue>, prefix: &[u8]) -> bool {
     let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
-    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    // Nearly everybody writes it as it is written here.
+    start.is_some_and(|start| start == prefix || start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]

@@ -79,14 +79,18 @@ impl TraceOptions {
         !self.muted && self.name.is_none() && self.attributes.is_empty()
     }
 
-    /// Reads what the request asks for, else what the context does. What the context asked for is taken
-    /// from it: a call made inside of this one is another call.
-    pub(crate) fn take(context: &mut Context, head: &RequestHead<'_>) -> Option<Self> {
-        let from_context = context.get::<Self>().filter(|told| !told.is_empty());
-        let from_context = from_context.cloned();
-        if from_context.is_some() {
-            *context = context.with_value(Self::default());
-        }
-        head.extensions().get::<Self>().cloned().or(from_context)
+    /// What the request itself asks for.
+    #[inline]
+    pub(crate) fn of<'a>(head: &RequestHead<'a>) -> Option<&'a Self> {
+        head.extensions().get()
+    }
+
+    /// What the context asks for; it is taken from it: a call made inside of this one is another call.
+    #[inline]
+    pub(crate) fn take(context: &mut Context) -> Option<Box<Self>> {
+        let told = context.get::<Self>().filter(|told| !told.is_empty())?;
+        let told = Box::new(told.clone());
+        *context = context.with_value(Self::default());
+        Some(told)
     }
 }

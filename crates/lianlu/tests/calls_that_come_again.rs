@@ -15,7 +15,7 @@ mod common;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use common::http as net;
 use common::metrics::Metrics;
 use common::plain::Plain;
@@ -47,6 +47,12 @@ struct Call {
     tenant: Option<&'static str>,
     asked: bool,
     is_http: bool,
+    /// Of an HTTP call.
+    method: &'static str,
+    route: Option<&'static str>,
+    agent: Option<&'static str>,
+    version: Version,
+    status: u16,
     parent: &'static str,
 }
 
@@ -61,16 +67,32 @@ const PLAIN: Call = Call {
     tenant: None,
     asked: false,
     is_http: false,
+    method: "POST",
+    route: None,
+    agent: None,
+    version: Version::HTTP_2,
+    status: 404,
     parent: SAMPLED,
+};
+
+const ROUTED: Call = Call {
+    path: "/orders/7?q=1",
+    is_http: true,
+    method: "GET",
+    route: Some("/orders/{id}"),
+    agent: Some("curl/8.14.1"),
+    status: 200,
+    ..PLAIN
 };
 
 /// Each differs from the first, or from its neighbour, in one thing.
 fn calls() -> Vec<Call> {
-    let but = |change: &dyn Fn(&mut Call)| {
-        let mut call = PLAIN;
+    let changed = |mut call: Call, change: &dyn Fn(&mut Call)| {
         change(&mut call);
         call
     };
+    let but = |change: &dyn Fn(&mut Call)| changed(PLAIN, change);
+    let routed = |change: &dyn Fn(&mut Call)| changed(ROUTED, change);
     vec![
         PLAIN,
         but(&|call| call.path = "/shop.Orders/Put"),
@@ -109,14 +131,46 @@ fn calls() -> Vec<Call> {
         }),
         but(&|call| call.parent = UNSAMPLED),
         but(&|call| call.parent = ""),
+        ROUTED,
+        routed(&|call| call.path = "/orders/7"),
+        routed(&|call| call.path = "/orders/8?sig=secret"),
+        routed(&|call| call.route = Some("/orders/{order}")),
+        routed(&|call| call.route = None),
+        routed(&|call| call.route = Some("/shop.Orders/Get")),
+        routed(&|call| call.method = "POST"),
+        routed(&|call| call.method = "BREW"),
+        routed(&|call| call.method = "STEW"),
+        routed(&|call| call.agent = Some("curl/8.14.2")),
+        routed(&|call| call.agent = Some("")),
+        routed(&|call| call.agent = None),
+        routed(&|call| call.version = Version::HTTP_11),
+        routed(&|call| call.scheme = "https"),
+        routed(&|call| call.authority = Some("shop.example:8081")),
+        routed(&|call| {
+            call.authority = None;
+            call.host = Some("shop.example:8080");
+        }),
+        routed(&|call| call.peer = Some("10.0.0.7:51235")),
+        routed(&|call| call.peer = None),
+        routed(&|call| call.status = 204),
+        routed(&|call| call.status = 301),
+        routed(&|call| call.status = 400),
+        routed(&|call| call.status = 404),
+        routed(&|call| call.status = 409),
+        routed(&|call| call.status = 500),
+        routed(&|call| call.status = 503),
+        routed(&|call| call.status = 600),
+        routed(&|call| call.caller = Some("cart")),
+        routed(&|call| call.asked = true),
+        routed(&|call| call.parent = UNSAMPLED),
     ]
 }
 
 impl Call {
     fn request(self) -> Request<Empty<bytes::Bytes>> {
         let mut request = Request::new(Empty::new());
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
+        *request.method_mut() = self.method.parse().unwrap();
+        *request.version_mut() = self.version;
         let uri = match self.authority {
             Some(authority) => format!("{}://{authority}{}", self.scheme, self.path),
             None => self.path.to_owned(),
@@ -133,6 +187,7 @@ impl Call {
             ("host", self.host),
             ("x-md-service-name", self.caller),
             ("x-tenant", self.tenant),
+            ("user-agent", self.agent),
             ("traceparent", Some(self.parent).filter(|it| !it.is_empty())),
         ] {
             if let Some(value) = value {
@@ -144,6 +199,9 @@ impl Call {
             local_addr: Some(SocketAddr::from(([10, 0, 0, 2], 8080))),
             remote_addr: peer,
         });
+        if let Some(route) = self.route {
+            request.extensions_mut().insert(lianlu::Route(route.into()));
+        }
         if self.asked {
             let asked = TraceOptions::new()
                 .with_name("asked")
@@ -161,7 +219,7 @@ impl Call {
             let body = body.with_trailers(std::future::ready(Some(Ok::<_, Infallible>(trailers))));
             let mut response = Response::new(body);
             if self.is_http {
-                *response.status_mut() = StatusCode::NOT_FOUND;
+                *response.status_mut() = StatusCode::from_u16(self.status).unwrap();
             }
             Ok::<_, Infallible>(response)
         });
@@ -193,6 +251,8 @@ async fn seen<K: Side>(
                 call.send(layer).await;
                 calls[at * 7 % calls.len()].send(layer).await;
                 PLAIN.send(layer).await;
+                call.send(layer).await;
+                ROUTED.send(layer).await;
                 call.send(layer).await;
             }
         }
@@ -294,6 +354,13 @@ async fn by_layers_that_are_told_more() {
     same(|layer| layer.with_known_methods(KnownMethods::new(["shop.Orders/Get"]))).await;
     same(|layer| layer.with_rpc_conventions(Conventions::Both)).await;
     same(|layer| layer.with_rpc_conventions(Conventions::Old)).await;
+    same(|layer| layer.with_http_conventions(Conventions::Both)).await;
+    same(|layer| layer.with_http_conventions(Conventions::Old)).await;
+    same(|layer| layer.with_body_sizes()).await;
+    same(|layer| layer.with_opt_in(OptIn::BodySize)).await;
+    same(|layer| layer.with_opt_in(OptIn::SyntheticUserAgent)).await;
+    same(|layer| layer.with_opt_in(OptIn::ClientPort)).await;
+    same(|layer| layer.with_span_name(|head| Some(head.method().to_string().into()))).await;
     same(|layer| {
         let layer = layer.with_opt_in(OptIn::NetworkLocal);
         layer.with_opt_in(OptIn::NetworkTransport)

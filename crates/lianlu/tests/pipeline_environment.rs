@@ -24,7 +24,7 @@ fn make(pipeline: &str) -> Result<String, PipelineError> {
     drop(guard.tracer_provider().tracer("test").start("span"));
     let sent = guard.counts().started;
     let name = guard.service_name().unwrap_or_default().to_owned();
-    let error = guard.shutdown_timeout(Duration::from_secs(20)).err();
+    let error = guard.shutdown_timeout(Duration::from_secs(2)).err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();
     Ok(format!("started={sent} name={name} {error}"))
 }

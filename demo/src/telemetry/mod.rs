@@ -87,23 +87,22 @@ impl Telemetry {
     /// every call that could still have a span open.
     pub(crate) fn finish(self) -> Vec<ServiceSpans> {
         self.settle();
-        let services = self.services();
+        let services = [self.shopper, self.gateway, self.orders, self.catalog];
         // At once, as each may have to wait for the collector.
         std::thread::scope(|scope| {
-            for service in services {
+            let finish = |service: Service| {
+                let handle = service.guard.handle();
                 // A failure is counted, and was announced.
-                scope.spawn(|| service.guard.flush_timeout(LAST_EXPORT));
-            }
-        });
-        let spans = services.into_iter().map(|service| ServiceSpans {
-            service: service.name,
-            counts: service.guard.counts(),
-        });
-        let spans = spans.collect();
-        for service in [self.shopper, self.gateway, self.orders, self.catalog] {
-            let _ = service.guard.shutdown_timeout(Duration::ZERO);
-        }
-        spans
+                let _ = service.guard.shutdown_timeout(LAST_EXPORT);
+                ServiceSpans {
+                    service: service.name,
+                    counts: handle.counts(),
+                }
+            };
+            let finishing = services.map(|service| scope.spawn(move || finish(service)));
+            let spans = finishing.into_iter().map(|thread| thread.join());
+            spans.filter_map(Result::ok).collect()
+        })
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) fn markdown(results: &Results) -> String {
     if !results.memory.is_empty() {
         memory(results, &mut text);
     }
+    if !results.recorder.is_empty() {
+        recorder(results, &mut text);
+    }
     targets(results, &mut text);
     text
 }
@@ -244,6 +247,26 @@ fn memory(results: &Results, text: &mut String) {
             row.after.median,
             row.spans_per_second.median,
             row.arrived.median * 100.0,
+        );
+    }
+}
+
+fn recorder(results: &Results, text: &mut String) {
+    let columns = [
+        "",
+        "added to a sampled gRPC call",
+        "allocations",
+        "memory = 1",
+    ];
+    head(text, "The flight recorder's levels, in process", &columns);
+    for row in &results.recorder {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.0} | {:.2} |",
+            row.level,
+            nanos(row.added),
+            row.allocations,
+            row.times_memory,
         );
     }
 }

@@ -1,10 +1,11 @@
 //! Where one thread's spans wait.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::encode::EncodedScope;
 use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Writer};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// One large span is no reason to keep its memory.
 const LARGEST_SCRATCH: usize = 16 * 1024;

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::lane::{Lane, LaneTotals};
+use crate::sync::{self, Mutex, MutexGuard, thread_local};
 
 thread_local! {
     /// This thread's lanes, one for each pipeline that it has recorded in.
@@ -26,7 +27,7 @@ pub(super) struct Lanes {
 }
 
 #[derive(Debug, Default)]
-struct Registry {
+pub(super) struct Registry {
     lanes: Vec<Arc<Lane>>,
     /// The counts of threads that have ended.
     retired: LaneTotals,
@@ -91,14 +92,16 @@ impl Lanes {
         mine.len() - 1
     }
 
-    /// Visits every lane, and strikes off those whose threads have ended: `each` is told.
-    pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) {
+    /// Visits every lane, and strikes off those whose threads have ended: `each` is told. Nobody else visits them until
+    /// the caller lets go of what this gives.
+    #[must_use]
+    pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) -> MutexGuard<'_, Registry> {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
         let mut retired_started = 0;
         registry.lanes.retain(|lane| {
             // Before the visit: what the thread has left is visited then.
-            let is_left = Arc::strong_count(lane) == 1;
+            let is_left = sync::holders(lane) == 1;
             each(lane, is_left);
             if is_left {
                 retired.add(lane.lock().totals);
@@ -108,6 +111,7 @@ impl Lanes {
         });
         registry.retired.add(retired);
         registry.retired_started += retired_started;
+        registry
     }
 
     /// What all threads together have counted: ended and dropped first, then started.

@@ -11,6 +11,8 @@ mod lanes;
 mod launch;
 mod limits;
 mod metrics;
+#[cfg(all(test, lianlu_shuttle))]
+mod model;
 mod notice;
 mod processor;
 mod recover;

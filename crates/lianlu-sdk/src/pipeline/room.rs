@@ -1,9 +1,10 @@
 //! The memory that the pipeline may use, and the buffers that go round in it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::limits::Limits;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Buffers that are kept to be used again, and the largest that is.
 const SPARE_BUFFERS: usize = 32;
@@ -68,6 +69,13 @@ impl Room {
     pub(super) fn give_back(&self, spans: usize, bytes: usize) {
         self.spans.fetch_add(spans, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether nothing waits, and no thread has room.
+    #[cfg(all(test, lianlu_shuttle))]
+    pub(super) fn is_whole(&self) -> bool {
+        let (spans, bytes) = (&self.spans, &self.bytes);
+        spans.load(Ordering::SeqCst) == self.limits.queue_size && bytes.load(Ordering::SeqCst) == 0
     }
 
     pub(super) fn buffer(&self) -> Vec<u8> {

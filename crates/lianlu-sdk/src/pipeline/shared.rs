@@ -10,8 +10,7 @@
 //! time. Room in memory is given out in portions, so that a thread asks for it once in many spans.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::counts::SpanCounts;
@@ -26,12 +25,17 @@ use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::error::FlushError;
 use crate::flight_recorder::{Found, Home, OldPart, Part, Recorder, Slot};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A run that is longer is handed over, however few spans it has.
 const LONGEST_RUN: usize = 512 * 1024;
 
 /// How long the last worker waits for the recorder's thread, which may be waiting for a disk.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What giving up takes.
+const GIVING_UP: Duration = Duration::from_millis(250);
 
 /// A time that does not come.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -363,8 +367,8 @@ impl Shared {
             let fetches = is_asked || is_stopped || is_due || is_pressed;
             let has_work = wait.has_more || state.has_queue(number);
             // What was asked for has been sent, and somebody waits to hear of it.
-            let is_through =
-                !has_work && (state.stop_at.is_some() || state.flush_of(number).is_some());
+            let is_through = !has_work
+                && (state.stop_at.is_some() || state.flush_of(number, wait.flush_seen).is_some());
             if fetches || may_send && has_work || is_through || is_over {
                 wait.flush_seen = state.flush_asked;
                 wait.stop_seen = state.stop_at.is_some();
@@ -375,16 +379,16 @@ impl Shared {
                     state.is_pressed = false;
                     drop(state);
                     self.pressed.store(false, Ordering::Relaxed);
-                    let fetched = self.fetch();
-                    // Last: a lane hands over under its lock, so what it had is here or was fetched.
-                    self.push(fetched);
+                    // Before the queue is looked at: a lane hands over under its lock, so what it had is in the queue.
+                    self.fetch();
                     state = self.lock();
                 }
                 return Turn {
                     is_empty: !state.has_queue(number),
-                    flush: state.flush_of(number),
+                    // One that has come since the lanes were looked at is for the next turn, and so is a stop.
+                    flush: state.flush_of(number, wait.flush_seen),
                     is_urgent: is_asked || is_stopped,
-                    stop_at: state.stop_at,
+                    stop_at: state.stop_at.filter(|_| wait.stop_seen),
                 };
             }
             let mut until = wait.deadline;
@@ -399,11 +403,11 @@ impl Shared {
         }
     }
 
-    /// Empties every lane, and takes back the room that threads have and don't use.
-    fn fetch(&self) -> Vec<Item> {
+    /// Empties every lane into the queues, and takes back the room that threads have and don't use.
+    fn fetch(&self) {
         let mut items = Vec::new();
         let mut room = 0;
-        self.lanes.visit(|lane, is_left| {
+        let visit = self.lanes.visit(|lane, is_left| {
             let mut state = lane.lock();
             room += std::mem::take(&mut state.credit);
             if let Some(recorder) = self.recorder.get() {
@@ -416,7 +420,9 @@ impl Shared {
             }
         });
         self.room.give_back(room, 0);
-        items
+        self.push(items);
+        // Not before: another worker would find the lanes empty, and take it for all sent.
+        drop(visit);
     }
 
     /// A worker has sent all that it had.
@@ -447,8 +453,7 @@ impl Shared {
     /// A worker is gone. The last one takes what has come since it went, and closes the recorder.
     pub(super) fn stopped(&self, number: usize) {
         self.stopping.store(true, Ordering::Release);
-        let fetched = self.fetch();
-        self.push(fetched);
+        self.fetch();
         let mut state = self.lock();
         state.stop_at.get_or_insert_with(Instant::now);
         if let Some(destination) = state.destinations.get_mut(number) {
@@ -500,6 +505,8 @@ impl Shared {
         }
         let lost_before = state.lost();
         if state.stop_at.is_none() {
+            // A little earlier, so that what is given up then is counted when the caller goes on.
+            let timeout = timeout - (timeout / 10).min(GIVING_UP);
             let now = Instant::now();
             state.stop_at = Some(now.checked_add(timeout).unwrap_or(now + NEVER));
             state.flush_asked += 1;
@@ -614,10 +621,10 @@ impl State {
         destination.is_some_and(|destination| !destination.queue.is_empty())
     }
 
-    /// The flush that this destination has still to do.
-    fn flush_of(&self, number: usize) -> Option<u64> {
+    /// The flush that this destination has still to do, of those up to this one.
+    fn flush_of(&self, number: usize, asked: u64) -> Option<u64> {
         let done = self.destinations.get(number)?.flush_done;
-        (self.flush_asked > done).then_some(self.flush_asked)
+        (asked > done).then_some(asked)
     }
 
     /// Why an attempt has failed, if a destination's last one has.

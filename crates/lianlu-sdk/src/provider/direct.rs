@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use lianlu_wire::otlp::{AnyValue, AttributeOf, Attributes};
 use opentelemetry::trace::{
@@ -54,6 +54,8 @@ pub struct Ending {
     /// Whether there are some with keys of users' choice.
     pub has_users: bool,
     pub(super) status: Status,
+    /// When the span has ended, in nanoseconds since 1970.
+    pub(super) at: u64,
 }
 
 /// Longer descriptions are not kept for the next call.
@@ -72,6 +74,7 @@ impl Ending {
         self.repeats = false;
         self.has_users = false;
         self.status = Status::Unset;
+        self.at = 0;
     }
 }
 
@@ -90,7 +93,7 @@ pub struct ParentSpan {
 
 impl Tracer {
     /// Starts a span that [`end`] will end, if it can be told without more whether it is wanted. Without a parent it is
-    /// a root; `state` is the parent's.
+    /// a root; `state` is the parent's, and `start` in nanoseconds since 1970.
     ///
     /// Not for a context in which telemetry is suppressed, or whose active span has no ids.
     ///
@@ -104,7 +107,7 @@ impl Tracer {
         parent: Option<ParentSpan>,
         state: TraceState,
         kind: &SpanKind,
-        start: SystemTime,
+        start: u64,
         link: Option<&Link>,
     ) -> Result<Begun, TraceState> {
         let provider = &self.shared.provider;
@@ -125,7 +128,7 @@ impl Tracer {
             return Ok(Begun::NotRecorded(context));
         };
         let recorder = self.shared.recorder();
-        let (kind, start) = (encode::kind(kind), encode::unix_nanos(start));
+        let kind = encode::kind(kind);
         let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
         let name = Cow::Borrowed("");
         let mut recording = Recording::new(recorder, fate, parent, kind, start, name).direct();
@@ -169,14 +172,12 @@ pub fn note(span: &mut Span, ending: &Ending) {
 
 /// Ends a span that [`Tracer::begin`](super::Tracer::begin) has started. Gives the box back, with what was in it.
 ///
-/// `status` is what the layer thinks of the call; it counts as one more call of `set_status`.
-pub fn end(
-    span: &SpanRef<'_>,
-    mut ending: Box<Ending>,
-    status: Status,
-    at: SystemTime,
-) -> Box<Ending> {
+/// `status` is what the layer thinks of the call; it counts as one more call of `set_status`. `at` is in nanoseconds
+/// since 1970.
+pub fn end(span: &SpanRef<'_>, mut ending: Box<Ending>, status: Status, at: u64) -> Box<Ending> {
     ending.status = status;
+    ending.at = at;
+    let at = UNIX_EPOCH + Duration::from_nanos(at);
     ending.span_id = Some(span.span_context().span_id());
     let mut ending = Some(ending);
     // Not there while the thread ends.

@@ -188,15 +188,19 @@ impl opentelemetry::trace::Span for Span {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        let end = encode::unix_nanos(timestamp);
-        if !recording.is_direct {
-            self.finish(end, None);
-        } else if let Some(ending) = direct::handed(&self.context) {
-            self.finish(end, Some(&ending));
+        if recording.is_direct
+            && let Some(ending) = direct::handed(&self.context)
+        {
+            self.finish(ending.at, Some(&ending));
             direct::give_back(ending);
-        } else {
+            return;
+        }
+        let end = encode::unix_nanos(timestamp);
+        if recording.is_direct {
             // Its layer has not described it yet, and will.
             recording.ended.get_or_insert(end);
+        } else {
+            self.finish(end, None);
         }
     }
 }

@@ -24,7 +24,7 @@ const TAG: Element = Element {
 /// Reads a list of structs, each with `read`.
 ///
 /// Memory is reserved for as many elements as are declared. That is safe, because the reader has made sure that so
-/// many of the shortest length are left.
+/// many of the shortest length are left, and no list in one of them can claim the bytes of the others.
 pub(super) fn list<'a, R: Read<'a>, T>(
     r: &mut R,
     element: Element,
@@ -39,7 +39,9 @@ pub(super) fn list<'a, R: Read<'a>, T>(
         });
     }
     let mut items = Vec::with_capacity(elements);
+    r.promise(elements * element.shortest);
     for _ in 0..elements {
+        r.redeem(element.shortest);
         items.push(read(r)?);
     }
     Ok(items)

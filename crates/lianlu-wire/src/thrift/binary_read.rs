@@ -121,6 +121,14 @@ impl<'a> Read<'a> for BinaryReader<'a> {
         Ok((kind, elements))
     }
 
+    fn promise(&mut self, bytes: usize) {
+        self.input.promise(bytes);
+    }
+
+    fn redeem(&mut self, bytes: usize) {
+        self.input.redeem(bytes);
+    }
+
     fn map_begin(&mut self) -> Result<Option<(Kind, Kind, usize)>, DecodeError> {
         let at = self.input.at();
         let [key, value] = self.input.array("kinds of a map")?;

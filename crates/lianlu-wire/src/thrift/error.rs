@@ -39,7 +39,7 @@ pub enum DecodeError {
         declared: usize,
         /// Bytes that the shortest possible element takes.
         element_bytes: usize,
-        /// Bytes left behind the declaration.
+        /// Bytes left behind the declaration, less those that lists around this one need for their other elements.
         left: usize,
     },
     /// A declared length is negative.

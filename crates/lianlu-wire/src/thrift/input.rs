@@ -7,6 +7,8 @@ use super::DecodeError;
 pub(super) struct Input<'a> {
     rest: &'a [u8],
     length: usize,
+    /// Bytes that the elements of lists take that are still to come, at least.
+    promised: usize,
 }
 
 impl<'a> Input<'a> {
@@ -14,6 +16,7 @@ impl<'a> Input<'a> {
         Self {
             rest: bytes,
             length: bytes.len(),
+            promised: 0,
         }
     }
 
@@ -24,6 +27,16 @@ impl<'a> Input<'a> {
 
     pub(super) fn left(&self) -> usize {
         self.rest.len()
+    }
+
+    /// Sets bytes aside for elements that are still to come, so that no list in front of them claims the same ones.
+    pub(super) fn promise(&mut self, bytes: usize) {
+        self.promised = self.promised.saturating_add(bytes);
+    }
+
+    /// Bytes set aside are up to be read.
+    pub(super) fn redeem(&mut self, bytes: usize) {
+        self.promised = self.promised.saturating_sub(bytes);
     }
 
     pub(super) fn byte(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
@@ -60,7 +73,8 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
-    /// The number of elements of a container whose size was declared at `at`: what is left must hold them all.
+    /// The number of elements of a container whose size was declared at `at`: what is left, less what is promised to
+    /// others, must hold them all.
     pub(super) fn elements(
         &self,
         at: usize,
@@ -69,13 +83,14 @@ impl<'a> Input<'a> {
         element_bytes: usize,
     ) -> Result<usize, DecodeError> {
         let declared = length(at, container, declared)?;
-        if declared > self.left() / element_bytes.max(1) {
+        let left = self.left().saturating_sub(self.promised);
+        if declared > left / element_bytes.max(1) {
             return Err(DecodeError::ContainerTooLong {
                 at,
                 container,
                 declared,
                 element_bytes,
-                left: self.left(),
+                left,
             });
         }
         Ok(declared)
@@ -159,6 +174,11 @@ mod tests {
         );
         assert_eq!(input.elements(7, "list", 3, 1), Ok(3));
         assert!(input.elements(7, "list", 2, 2).is_err());
+        input.promise(2);
+        assert_eq!(input.elements(7, "list", 1, 1), Ok(1));
+        assert!(input.elements(7, "list", 2, 1).is_err());
+        input.redeem(2);
+        assert_eq!(input.elements(7, "list", 3, 1), Ok(3));
         assert_eq!(input.string(7, 3), Ok(&b"abc"[..]));
     }
 }

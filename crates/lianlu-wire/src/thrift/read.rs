@@ -39,6 +39,10 @@ pub(crate) trait Read<'a> {
         container: &'static str,
         element_bytes: usize,
     ) -> Result<(Kind, usize), DecodeError>;
+    /// Says that elements to come take so many bytes at least; lists in front of them then may not claim these.
+    fn promise(&mut self, bytes: usize);
+    /// Takes back what was promised of an element that is up to be read.
+    fn redeem(&mut self, bytes: usize);
     /// Kinds of keys and values and the checked number of pairs; `None` for an empty map.
     fn map_begin(&mut self) -> Result<Option<(Kind, Kind, usize)>, DecodeError>;
     fn message_begin(&mut self) -> Result<Message<'a>, DecodeError>;

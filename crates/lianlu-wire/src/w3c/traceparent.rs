@@ -121,7 +121,12 @@ impl TraceParent {
         if parent_id == [0; 8] {
             return Err(TraceParentError::ParentId);
         }
-        let [flags] = hex::decode::<1>(fields.flags).ok_or(TraceParentError::Flags)?;
+        let [flags] = match fields.flags {
+            // What nearly all have.
+            b"00" => [0],
+            b"01" => [Self::SAMPLED],
+            other => hex::decode(other).ok_or(TraceParentError::Flags)?,
+        };
         Ok(Self {
             trace_id,
             parent_id,

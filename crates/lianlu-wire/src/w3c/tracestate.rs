@@ -69,8 +69,11 @@ pub fn parse_tracestate<'a>(
     for line in lines {
         match std::str::from_utf8(line) {
             Ok(line) => read(line, &mut member, &mut members)?,
-            // No member may have what is not ASCII, so this finds the error.
-            Err(_) => read(&String::from_utf8_lossy(line), &mut member, &mut Vec::new())?,
+            Err(error) => {
+                let (whole, bad) = around(line, error.valid_up_to());
+                read(whole, &mut member, &mut members)?;
+                return Err(fault(bad, member));
+            }
         }
     }
     Ok(members)
@@ -110,6 +113,35 @@ fn read<'a>(
         *member += 1;
     }
     Ok(())
+}
+
+/// The member with the first byte that is not UTF-8, which is at `valid`, and the whole members in front of it.
+#[cold]
+fn around(line: &[u8], valid: usize) -> (&str, &[u8]) {
+    let is_comma = |byte: &u8| *byte == b',';
+    let valid = line.get(..valid).unwrap_or_default();
+    let start = valid
+        .iter()
+        .rposition(is_comma)
+        .map_or(0, |comma| comma + 1);
+    let whole = valid.get(..start).unwrap_or_default();
+    let bad = line.get(start..).unwrap_or_default();
+    (
+        // Never the default: it ends in front of the bad byte, and at a comma.
+        std::str::from_utf8(whole).unwrap_or_default(),
+        ows::trim(bad.split(is_comma).next().unwrap_or_default()),
+    )
+}
+
+/// What is wrong with a member that is not UTF-8: no member may have what is not ASCII.
+#[cold]
+fn fault(raw: &[u8], member: usize) -> TraceStateError {
+    match ows::split_once(raw, b'=') {
+        _ if member == TRACESTATE_MAX_MEMBERS => TraceStateError::TooManyMembers,
+        None => TraceStateError::NoEquals { member },
+        Some((key, _)) if !is_key(key) => TraceStateError::Key { member },
+        Some(_) => TraceStateError::Value { member },
+    }
 }
 
 #[inline]
@@ -269,6 +301,27 @@ mod tests {
             (&long_value, Value { member: 0 }),
         ] {
             assert_eq!(parse(&[line]), Err(error), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_an_error_of_its_member() {
+        use TraceStateError::*;
+        let full = [&b"a=1,".repeat(32)[..], b"b=\xff"].concat();
+        for (line, error) in [
+            (&b"a=1,b\xff"[..], NoEquals { member: 1 }),
+            (b"\xff=1,b", Key { member: 0 }),
+            (b"a=1, ,\tb=\xff \xc3,C=1", Value { member: 1 }),
+            // What stands in front counts first.
+            (b"a,b=\xff", NoEquals { member: 0 }),
+            (&full, TooManyMembers),
+        ] {
+            assert_eq!(
+                parse_tracestate([line]),
+                Err(error),
+                "{}",
+                line.escape_ascii()
+            );
         }
     }
 

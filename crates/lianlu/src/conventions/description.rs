@@ -4,7 +4,9 @@
 use lianlu_sdk::direct::{Ending, put_attribute};
 use lianlu_wire::otlp::StaticKey;
 #[cfg(feature = "pipeline")]
-use lianlu_wire::otlp::{AttributeKey, AttributeOf, find_attribute, put_bool, put_int, put_str};
+use lianlu_wire::otlp::{
+    AttributeKey, AttributeOf, Attributes, find_attribute, put_bool, put_int, put_str,
+};
 use opentelemetry::KeyValue;
 
 use super::datum::Datum;
@@ -25,6 +27,15 @@ impl Description<'_> {
     #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
         !matches!(self, Self::Nothing)
+    }
+
+    /// How many bytes and attributes are there, where they are bytes.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn written(&self) -> (usize, u32) {
+        match self {
+            Self::Bytes(ending) => (ending.attributes.len(), ending.count),
+            _ => (0, 0),
+        }
     }
 
     /// The same place, for somebody who wants one of his own.
@@ -89,6 +100,19 @@ impl Description<'_> {
             self.push(attribute);
         }
     }
+}
+
+/// Adds attributes that were written before.
+#[cfg(feature = "pipeline")]
+#[inline]
+pub(super) fn copy(attributes: &[u8], count: u32, ending: &mut Ending) {
+    if ending.has_users {
+        for raw in Attributes::new(attributes).map_while(Result::ok) {
+            look_for(ending, raw.attribute.key);
+        }
+    }
+    ending.attributes.extend_from_slice(attributes);
+    ending.count += count;
 }
 
 /// Takes note if users have brought a key that is there already.

@@ -1,26 +1,31 @@
 //! Whole descriptions of calls that a thread has described before.
 //!
-//! A server's calls of one method, from one peer, to one authority begin with the same name and the same bytes, as long as
-//! nothing else has a say: no hook, no captured header, no proxy. Then looking them up is all there is to do.
+//! A server's calls of one method or route, from one peer, to one authority begin with the same name and the same bytes,
+//! but for their paths, as long as nothing else has a say: no hook, no captured header, no proxy. Then looking them up
+//! is all there is to do.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 
 use lianlu_sdk::direct::Ending;
 
-use super::methods::Method;
+use super::Described;
 use super::names::hash;
-use super::settings::RpcStatusKey;
-use super::sink::{Labels, Style};
-use super::{Carried, Described};
+use super::settings::Settings;
+use super::usual::Usual;
+use crate::request::RequestHead;
 
-/// What tells a call from others.
+/// What tells a call from others, besides its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Familiar<'a> {
     /// Which layer, with which settings.
     pub(crate) layer: u64,
+    /// A gRPC call's path, an HTTP call's route.
     pub(crate) path: &'a str,
+    /// Whether the path is a route.
+    pub(crate) is_route: bool,
     pub(crate) authority: &'a str,
+    /// Where it is described.
+    pub(crate) agent: Option<&'a [u8]>,
     /// An IPv4 address and port; 0 for none.
     pub(crate) peer: u64,
     pub(crate) is_measured: bool,
@@ -28,10 +33,20 @@ pub(crate) struct Familiar<'a> {
 
 impl Familiar<'_> {
     #[inline]
-    fn place(&self) -> usize {
+    fn hash(&self, head: &RequestHead<'_>) -> u64 {
         let mixed = self.peer.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.layer;
-        let hash = hash(self.path) ^ mixed ^ mixed >> 31;
-        usize::try_from(hash % PLACES as u64).unwrap_or_default()
+        let mut hash = hash(self.path) ^ mixed ^ mixed >> 31;
+        if self.is_route {
+            hash = hash.rotate_left(5) ^ super::names::hash(head.method().as_str());
+        }
+        hash
+    }
+
+    fn is_short(&self) -> bool {
+        let agent = self.agent.map_or(0, <[u8]>::len);
+        [self.path.len(), self.authority.len(), agent]
+            .into_iter()
+            .all(|length| length <= LONGEST)
     }
 }
 
@@ -41,134 +56,123 @@ const PLACES: usize = 256;
 /// Longer texts are no names that come again.
 const LONGEST: usize = 256;
 
+#[derive(Default)]
+struct Place {
+    /// The hash of the call that was described last.
+    last: u64,
+    entry: Option<Box<Entry>>,
+}
+
 struct Entry {
     layer: u64,
     path: String,
     authority: String,
+    agent: Option<Box<[u8]>>,
     peer: u64,
-    method: &'static str,
-    style: Style,
+    usual: Usual,
     bytes: Vec<u8>,
     count: u32,
 }
 
-thread_local! {
-    static CALLS: RefCell<Vec<Option<Box<Entry>>>> = const { RefCell::new(Vec::new()) };
+impl Entry {
+    #[inline]
+    fn is_of(&self, call: &Familiar<'_>, settings: &Settings, head: &RequestHead<'_>) -> bool {
+        self.layer == call.layer
+            && self.peer == call.peer
+            && self.usual.is_measured() == call.is_measured
+            && self.path == call.path
+            && self.authority == call.authority
+            && match self.usual {
+                Usual::Method(_) => !call.is_route,
+                Usual::Route(route) => {
+                    call.is_route
+                        && self.agent.as_deref() == call.agent
+                        && route.fits(settings, head)
+                }
+            }
+    }
 }
 
-/// Describes a call as it was described before; without an `ending`, for its metrics alone.
+thread_local! {
+    static CALLS: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+}
+
+fn place(hash: u64) -> usize {
+    usize::try_from(hash % PLACES as u64).unwrap_or_default()
+}
+
+/// Describes a call as it was described before, but for what is its own; without an `ending`, for its metrics alone.
 #[inline]
-pub(crate) fn recall(call: Familiar<'_>, ending: Option<&mut Ending>) -> Option<Described> {
+pub(crate) fn recall(
+    call: &Familiar<'_>,
+    settings: &Settings,
+    head: &RequestHead<'_>,
+    ending: Option<&mut Ending>,
+) -> Option<Usual> {
     let recalled = CALLS.try_with(|calls| {
         let calls = calls.try_borrow().ok()?;
-        let entry = calls.get(call.place())?.as_ref()?;
-        let is_it = entry.layer == call.layer
-            && entry.peer == call.peer
-            && entry.style.metrics == call.is_measured
-            && entry.path == call.path
-            && entry.authority == call.authority;
-        // Calls that nobody recorded have left no bytes.
-        let is_enough = ending.is_none() || entry.count > 0;
-        (is_it && is_enough).then(|| {
-            if let Some(ending) = ending {
-                ending.attributes.extend_from_slice(&entry.bytes);
-                ending.count = entry.count;
+        let entry = calls.get(place(call.hash(head)))?.entry.as_ref()?;
+        if !entry.is_of(call, settings, head) {
+            return None;
+        }
+        if let Some(ending) = ending {
+            // Calls that nobody recorded have left no bytes.
+            if entry.count == 0 {
+                return None;
             }
-            Described {
-                name: Cow::Borrowed(entry.method),
-                carried: Carried {
-                    style: entry.style,
-                    http_method: Cow::Borrowed(""),
-                    has_route: true,
-                    labels_later: true,
-                    grpc_method: Method::Known(Cow::Borrowed(entry.method)),
-                },
-            }
-        })
+            ending.attributes.extend_from_slice(&entry.bytes);
+            ending.count = entry.count;
+        }
+        Some(entry.usual)
     });
     recalled.ok().flatten()
 }
 
-/// Keeps a description for the next call of the kind, if its method is one of the service's own.
+/// Keeps a description for the next call of the kind, if its method or route is one of the service's own and it has come
+/// before: a peer that calls once leaves nothing behind.
 #[cold]
-pub(crate) fn remember(call: Familiar<'_>, described: &Described, ending: Option<&Ending>) {
-    let Method::Known(Cow::Borrowed(method)) = described.carried.grpc_method else {
+pub(crate) fn remember(
+    call: &Familiar<'_>,
+    head: &RequestHead<'_>,
+    described: &Described,
+    ending: Option<&Ending>,
+) {
+    let Some(usual) = described.carried.usual.filter(|_| call.is_short()) else {
         return;
     };
-    let is_short = call.path.len() <= LONGEST && call.authority.len() <= LONGEST;
-    if !is_short || !matches!(described.name, Cow::Borrowed(name) if name == method) {
+    let is_named = match usual {
+        Usual::Method(method) => described.name == method.name(),
+        Usual::Route(_) => true,
+    };
+    if !is_named {
         return;
     }
-    let entry = Box::new(Entry {
-        layer: call.layer,
-        path: call.path.to_owned(),
-        authority: call.authority.to_owned(),
-        peer: call.peer,
-        method,
-        style: described.carried.style,
-        bytes: ending
-            .map(|ending| ending.attributes.clone())
-            .unwrap_or_default(),
-        count: ending.map_or(0, |ending| ending.count),
-    });
+    let hash = call.hash(head);
     let _ = CALLS.try_with(|calls| {
-        if let Ok(mut calls) = calls.try_borrow_mut() {
-            if calls.is_empty() {
-                calls.resize_with(PLACES, || None);
-            }
-            if let Some(place) = calls.get_mut(call.place()) {
-                *place = Some(entry);
-            }
+        let Ok(mut calls) = calls.try_borrow_mut() else {
+            return;
+        };
+        if calls.is_empty() {
+            calls.resize_with(PLACES, Place::default);
         }
-    });
-}
-
-type LabelKey = (&'static str, Style, RpcStatusKey);
-
-struct LabelEntry {
-    key: LabelKey,
-    labels: Labels,
-}
-
-/// How many methods' labels a thread keeps.
-const LABEL_PLACES: usize = 64;
-
-thread_local! {
-    static LABELS: RefCell<Vec<Option<Box<LabelEntry>>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Hands over the labels of a method, made once.
-#[inline]
-pub(super) fn with_labels(key: LabelKey, make: impl Fn() -> Labels, then: impl FnOnce(&Labels)) {
-    let place = usize::try_from(hash(key.0) % LABEL_PLACES as u64).unwrap_or_default();
-    let mut then = Some(then);
-    let _ = LABELS.try_with(|labels| {
-        // Whoever records may call something that is traced itself: looking is all that is done meanwhile.
-        if let Ok(labels) = labels.try_borrow()
-            && let Some(Some(entry)) = labels.get(place)
-            && entry.key == key
-            && let Some(then) = then.take()
-        {
-            then(&entry.labels);
+        let Some(place) = calls.get_mut(place(hash)) else {
+            return;
+        };
+        if std::mem::replace(&mut place.last, hash) != hash {
+            return;
         }
-    });
-    if let Some(then) = then {
-        let labels = make();
-        then(&labels);
-        keep_labels(place, LabelEntry { key, labels });
-    }
-}
-
-#[cold]
-fn keep_labels(place: usize, entry: LabelEntry) {
-    let _ = LABELS.try_with(|labels| {
-        if let Ok(mut labels) = labels.try_borrow_mut() {
-            if labels.is_empty() {
-                labels.resize_with(LABEL_PLACES, || None);
-            }
-            if let Some(place) = labels.get_mut(place) {
-                *place = Some(Box::new(entry));
-            }
-        }
+        let (own_bytes, own_count) = described.own;
+        let bytes = ending.map_or(&[][..], |ending| &ending.attributes);
+        let shared = bytes.len().saturating_sub(own_bytes);
+        place.entry = Some(Box::new(Entry {
+            layer: call.layer,
+            path: call.path.to_owned(),
+            authority: call.authority.to_owned(),
+            agent: call.agent.map(Box::from),
+            peer: call.peer,
+            usual,
+            bytes: bytes.get(..shared).unwrap_or_default().to_vec(),
+            count: ending.map_or(0, |ending| ending.count - own_count),
+        }));
     });
 }

@@ -58,7 +58,11 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             has_route: true,
             labels_later: false,
             grpc_method: method,
+            #[cfg(feature = "pipeline")]
+            usual: None,
         },
+        #[cfg(feature = "pipeline")]
+        own: (0, 0),
     }
 }
 

@@ -13,10 +13,13 @@ use super::headers::{self, Direction};
 use super::methods::{Method, known_http_method};
 use super::settings::Settings;
 use super::sink::Sink;
+#[cfg(feature = "pipeline")]
+use super::usual::Usual;
 use super::{
     Carried, Described, End, OTHER, Protocol, Start, count, names, peer_attributes, port, table,
 };
 use crate::redact::clip;
+use crate::request::RequestHead;
 
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "HTTP";
@@ -48,6 +51,13 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
         start.route.clone()
     };
     both(settings, start, sink);
+    #[cfg(feature = "pipeline")]
+    let before = sink.attributes.written();
+    if start.kind != SpanKind::Client {
+        asked_for(settings, head, sink);
+    }
+    #[cfg(feature = "pipeline")]
+    let after = sink.attributes.written();
     Described {
         name: name(http_method.clone(), template.as_ref()),
         carried: Carried {
@@ -56,7 +66,11 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             has_route: start.route.is_some(),
             labels_later: false,
             grpc_method: Method::Known(Cow::Borrowed("")),
+            #[cfg(feature = "pipeline")]
+            usual: None,
         },
+        #[cfg(feature = "pipeline")]
+        own: (after.0 - before.0, after.1 - before.1),
     }
 }
 
@@ -70,9 +84,9 @@ fn name(method: Cow<'static, str>, template: Option<&StringValue>) -> Cow<'stati
     }
 }
 
-fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
-    let head = &start.head;
-    let query = head.uri().query();
+/// Path and query of a server's call: what differs between the calls of a route.
+pub(super) fn asked_for(settings: &Settings, head: &RequestHead<'_>, sink: &mut Sink<'_>) {
+    let query = head.uri().query().filter(|_| sink.attributes.is_wanted());
     let query = query.map(|query| settings.redaction.redact(query));
     if sink.wants(&table::URL_PATH) {
         sink.span(&table::URL_PATH, clip(head.path()));
@@ -87,11 +101,22 @@ fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
         };
         sink.span(&table::HTTP_TARGET, &*target);
     }
-    let scheme = start.origin.scheme.unwrap_or(match head.uri().scheme() {
+}
+
+/// The scheme of a request to a server without a proxy.
+#[inline]
+pub(super) fn scheme(settings: &Settings, head: &RequestHead<'_>) -> &'static str {
+    match head.uri().scheme() {
         Some(scheme) if *scheme == Scheme::HTTPS => "https",
         None if settings.https => "https",
         _ => "http",
-    });
+    }
+}
+
+fn server(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
+    let head = &start.head;
+    let scheme = start.origin.scheme;
+    let scheme = scheme.unwrap_or_else(|| self::scheme(settings, head));
     sink.put(&table::URL_SCHEME, fixed(scheme));
     if let Some(route) = &start.route {
         sink.put(&table::HTTP_ROUTE, route);
@@ -216,6 +241,10 @@ fn synthetic(agent: &str) -> Option<&'static str> {
 
 /// Gives a better name, if there is one now.
 pub(super) fn end(carried: &Carried, end: &End, sink: &mut Sink<'_>) -> Option<Cow<'static, str>> {
+    #[cfg(feature = "pipeline")]
+    if let Some(Usual::Route(route)) = carried.usual.filter(|_| carried.labels_later) {
+        sink.labels.clone_from(route.labels());
+    }
     if let Some(status) = end.http_status {
         let status = i64::from(status.as_u16());
         sink.put(&table::HTTP_RESPONSE_STATUS_CODE, status);
@@ -244,7 +273,8 @@ fn late_route(carried: &Carried, end: &End, sink: &mut Sink<'_>) -> Option<Cow<'
     Some(name(carried.http_method.clone(), Some(route)))
 }
 
-fn protocol_version(version: Version) -> Option<&'static str> {
+#[inline]
+pub(super) fn protocol_version(version: Version) -> Option<&'static str> {
     Some(match version {
         Version::HTTP_09 => "0.9",
         Version::HTTP_10 => "1.0",

@@ -26,6 +26,8 @@ pub(crate) mod sink;
 pub(crate) mod stability;
 mod table;
 pub(crate) mod target;
+#[cfg(feature = "pipeline")]
+pub(crate) mod usual;
 pub(crate) mod verdict;
 
 use std::borrow::Cow;
@@ -137,6 +139,10 @@ impl Start<'_> {
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
     pub(crate) carried: Carried,
+    /// How many bytes of the attributes, and how many attributes, are the call's own: no other has the same. They come
+    /// last.
+    #[cfg(feature = "pipeline")]
+    pub(crate) own: (usize, u32),
 }
 
 /// What the end of a call knows from its start.
@@ -149,6 +155,9 @@ pub(crate) struct Carried {
     /// Whether the labels of the start are still to be written.
     labels_later: bool,
     grpc_method: Method,
+    /// What it is like, where that is known beforehand.
+    #[cfg(feature = "pipeline")]
+    pub(crate) usual: Option<usual::Usual>,
 }
 
 /// Why a call ended without its regular end.
@@ -331,51 +340,6 @@ pub(crate) fn end(
         },
         event: None,
     }
-}
-
-/// Describes the end of a gRPC call that went well, as [`end`] would: the span's part. `false` if that has more to
-/// say.
-#[cfg(feature = "pipeline")]
-#[inline]
-pub(crate) fn end_well(
-    settings: &Settings,
-    carried: &Carried,
-    [requests, responses]: [Totals; 2],
-    attributes: &mut Description<'_>,
-) -> bool {
-    if !matches!(carried.grpc_method, Method::Known(Cow::Borrowed(_))) {
-        return false;
-    }
-    let mut labels = Labels::default();
-    let mut style = carried.style;
-    style.metrics = false;
-    let mut sink = Sink::new(style, attributes.again(), &mut labels);
-    grpc_spans::status_code(settings, Code::Ok, &mut sink);
-    grpc_spans::messages(requests, responses, &mut sink);
-    true
-}
-
-/// The labels of a gRPC call that went well. They are made once for each method on a thread.
-#[cfg(feature = "pipeline")]
-#[inline]
-pub(crate) fn with_labels_of_success(
-    settings: &Settings,
-    carried: &Carried,
-    then: impl FnOnce(&Labels),
-) {
-    let Method::Known(Cow::Borrowed(method)) = carried.grpc_method else {
-        return;
-    };
-    let make = || {
-        let mut labels = Labels::default();
-        let mut sink = Sink::new(carried.style, Description::Nothing, &mut labels);
-        sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
-        grpc_spans::label_method(&mut sink, &Cow::Borrowed(method));
-        grpc_spans::status_code(settings, Code::Ok, &mut sink);
-        labels
-    };
-    let key = (method, carried.style, settings.rpc_status_key);
-    familiar::with_labels(key, make, then);
 }
 
 /// Takes note of a call that nobody records or measures: its answer shows whether there is such a method.

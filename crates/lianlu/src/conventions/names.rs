@@ -7,15 +7,15 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Texts that are added and never taken away. Nobody waits for anybody when it is read.
+/// Texts, or what belongs to one, that are added and never taken away. Nobody waits for anybody when it is read.
 #[derive(Debug)]
-pub(crate) struct Table<const SLOTS: usize> {
-    slots: [OnceLock<Box<str>>; SLOTS],
-    /// How many slots are taken, or about to be. At most half of them, so that a text is found soon.
+pub(crate) struct Table<const SLOTS: usize, T: ?Sized = str> {
+    slots: [OnceLock<Box<T>>; SLOTS],
+    /// How many slots are taken, or about to be. At most half of them, so that one is found soon.
     taken: AtomicUsize,
 }
 
-impl<const SLOTS: usize> Table<SLOTS> {
+impl<const SLOTS: usize, T: ?Sized> Table<SLOTS, T> {
     pub(crate) const MOST: usize = SLOTS / 2;
 
     pub(crate) const fn new() -> Self {
@@ -25,18 +25,18 @@ impl<const SLOTS: usize> Table<SLOTS> {
         }
     }
 
-    /// The slots that a text may be in, in the order in which they are looked into.
-    fn slots(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<str>>> {
+    /// The slots that it may be in, in the order in which they are looked into.
+    fn slots(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<T>>> {
         let first = usize::try_from(hash % SLOTS as u64).unwrap_or_default();
         let (before, after) = self.slots.split_at(first);
         after.iter().chain(before)
     }
 
-    /// The text that is kept, if it is.
-    fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+    /// The one that is kept, if it is.
+    fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<&T> {
         for slot in self.slots(hash) {
             match slot.get() {
-                Some(text) if is_it(text) => return Some(text),
+                Some(kept) if is_it(kept) => return Some(kept),
                 Some(_) => {}
                 None => return None,
             }
@@ -44,22 +44,13 @@ impl<const SLOTS: usize> Table<SLOTS> {
         None
     }
 
-    /// Whether a text is kept.
-    pub(crate) fn contains(&self, text: &str) -> bool {
-        self.find(hash(text), |kept| kept == text).is_some()
-    }
-
-    /// Keeps a text, if there is room for it. Gives the one that is kept.
-    pub(crate) fn keep(&self, text: &str) -> Option<&str> {
-        self.keep_with(hash(text), |kept| kept == text, || text.into())
-    }
-
-    fn keep_with(
+    /// Keeps what `make` makes, if there is room for it. Gives the one that is kept.
+    pub(super) fn keep_with(
         &self,
         hash: u64,
-        is_it: impl Fn(&str) -> bool,
-        make: impl FnOnce() -> Box<str>,
-    ) -> Option<&str> {
+        is_it: impl Fn(&T) -> bool,
+        make: impl FnOnce() -> Box<T>,
+    ) -> Option<&T> {
         if let Some(kept) = self.find(hash, &is_it) {
             return Some(kept);
         }
@@ -67,14 +58,14 @@ impl<const SLOTS: usize> Table<SLOTS> {
     }
 
     #[cold]
-    fn add(&self, hash: u64, is_it: impl Fn(&str) -> bool, mut text: Box<str>) -> Option<&str> {
+    fn add(&self, hash: u64, is_it: impl Fn(&T) -> bool, mut new: Box<T>) -> Option<&T> {
         let relaxed = Ordering::Relaxed;
         let one_more = |taken| (taken < Self::MOST).then_some(taken + 1);
         self.taken.fetch_update(relaxed, relaxed, one_more).ok()?;
         for slot in self.slots(hash) {
-            match slot.set(text) {
-                Ok(()) => return slot.get().map(|text| &**text),
-                Err(back) => text = back,
+            match slot.set(new) {
+                Ok(()) => return slot.get().map(|kept| &**kept),
+                Err(back) => new = back,
             }
             // Somebody else may just have put it there.
             if let Some(kept) = slot.get().filter(|kept| is_it(kept)) {
@@ -83,6 +74,18 @@ impl<const SLOTS: usize> Table<SLOTS> {
             }
         }
         None
+    }
+}
+
+impl<const SLOTS: usize> Table<SLOTS> {
+    /// Whether a text is kept.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.find(hash(text), |kept| kept == text).is_some()
+    }
+
+    /// Keeps a text, if there is room for it. Gives the one that is kept.
+    pub(crate) fn keep(&self, text: &str) -> Option<&str> {
+        self.keep_with(hash(text), |kept| kept == text, || text.into())
     }
 }
 
@@ -112,19 +115,7 @@ pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
 /// Not for texts of strangers: these come from the program.
 #[inline]
 pub(super) fn hash(text: &str) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let mut hash = text.len() as u64;
-    let mut mix = |word: u64| hash = (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
-    for word in words {
-        mix(u64::from_le_bytes(*word));
-    }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
-    mix(last);
-    hash ^ hash >> 32
+    crate::hash::hash(text.as_bytes())
 }
 
 #[cfg(test)]

@@ -89,7 +89,9 @@ pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
     let authority = authority
         .rsplit_once('@')
         .map_or(authority, |(_, authority)| authority);
-    if authority.parse::<IpAddr>().is_ok() {
+    // One of version 6 without brackets; all others have a port behind their only colon, or none.
+    let colons = authority.bytes().filter(|byte| *byte == b':').count();
+    if colons > 1 && authority.parse::<IpAddr>().is_ok() {
         return (authority, None);
     }
     let (host, port) = match authority.rsplit_once(':') {

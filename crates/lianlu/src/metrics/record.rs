@@ -8,8 +8,8 @@ use opentelemetry::KeyValue;
 
 use super::instruments::Meters;
 use super::source::MeterSource;
+use crate::conventions::Protocol;
 use crate::conventions::sink::Labels;
-use crate::conventions::{End, Protocol};
 
 /// A call that is measured. Counts as active until it is dropped.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ struct Active {
 }
 
 impl Active {
+    fn start(meters: &Arc<Meters>, labels: Vec<KeyValue>) -> Self {
+        let active = Self {
+            meters: Arc::clone(meters),
+            labels,
+        };
+        active.count(1);
+        active
+    }
+
     fn count(&self, by: i64) {
         // HTTP has the metric, gRPC has none.
         if let Some(http) = &self.meters.http.http {
@@ -45,26 +54,20 @@ impl Drop for Active {
 }
 
 impl Measured {
-    /// `active` has the labels that active calls are counted under, if they are to be.
+    /// Takes the labels that active calls are counted under. There are none where active calls are not asked for, or
+    /// the conventions have no such metric: its name is the current ones', which have labels for every call.
+    #[inline]
     pub(crate) fn start(
         (generation, meters): (u64, &Arc<Meters>),
         protocol: Protocol,
-        active: Option<Vec<KeyValue>>,
+        active: &mut Vec<KeyValue>,
         sizes: bool,
     ) -> Self {
-        // Its name is the current conventions', which have labels for every call.
-        let labels = active.filter(|labels| !labels.is_empty() && protocol == Protocol::Http);
-        let active = labels.map(|labels| Active {
-            meters: Arc::clone(meters),
-            labels,
-        });
-        if let Some(active) = &active {
-            active.count(1);
-        }
+        let is_active = !active.is_empty() && protocol == Protocol::Http;
         Self {
             generation,
             protocol,
-            active,
+            active: is_active.then(|| Active::start(meters, std::mem::take(active))),
             sizes,
         }
     }
@@ -78,7 +81,7 @@ impl Measured {
         &self,
         source: &MeterSource,
         labels: &Labels,
-        end: &End,
+        [request_size, response_size]: [Option<u64>; 2],
         duration: Duration,
     ) {
         let Some(meters) = source.meters_of(self.generation) else {
@@ -103,10 +106,10 @@ impl Measured {
                 [] => Cow::Borrowed(&labels.current),
                 _ => Cow::Owned([&labels.current[..], &labels.sizes].concat()),
             };
-            if let Some(size) = end.request_size {
+            if let Some(size) = request_size {
                 http.request_size.record(size, &labels);
             }
-            if let Some(size) = end.response_size {
+            if let Some(size) = response_size {
                 http.response_size.record(size, &labels);
             }
         }

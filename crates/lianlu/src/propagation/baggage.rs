@@ -1,6 +1,7 @@
 //! W3C Baggage.
 
-use std::sync::LazyLock;
+use std::cell::RefCell;
+use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use lianlu_wire::w3c::{BaggageMember, encode_baggage, parse_baggage};
@@ -8,6 +9,10 @@ use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
+
+use super::again::Again;
+use super::carrier::text;
+use crate::scan::Field;
 
 const HEADER: &str = "baggage";
 
@@ -70,9 +75,10 @@ impl TextMapPropagator for Baggage {
 
 fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadata> {
     let member = |member: BaggageMember<'_>| {
+        // Shared, as they may be kept.
         KeyValueMetadata::new(
-            Key::from(member.key.to_owned()),
-            StringValue::from(member.value.into_owned()),
+            Key::from(Arc::from(member.key)),
+            StringValue::from(Arc::from(&*member.value)),
             member.properties,
         )
     };
@@ -80,9 +86,20 @@ fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadat
 }
 
 /// As [`Baggage`] extracts it.
-pub(super) fn read(headers: &HeaderMap) -> Vec<KeyValueMetadata> {
-    let lines = headers.get_all(HEADER).iter();
-    members(lines.map(|line| line.to_str().unwrap_or_default().as_bytes()))
+pub(super) fn read(field: &Field<'_>, headers: &HeaderMap) -> Vec<KeyValueMetadata> {
+    let Some(line) = field.single() else {
+        return members(headers.get_all(HEADER).iter().map(text));
+    };
+    if let Some(known) = Again::recall(&KNOWN, line.as_bytes()) {
+        return known;
+    }
+    let members = members([text(line)]);
+    Again::remember(&KNOWN, line.as_bytes(), &members);
+    members
+}
+
+thread_local! {
+    static KNOWN: RefCell<Again<Vec<KeyValueMetadata>>> = const { RefCell::new(Again::new()) };
 }
 
 #[cfg(test)]

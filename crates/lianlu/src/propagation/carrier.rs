@@ -3,6 +3,9 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// Writes propagation fields into headers.
 ///
 /// A header that is there already is replaced, and removed when the new value is empty. A value that
@@ -12,9 +15,13 @@ pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
-            return;
+        // Those that are sent all the time need not be read each time.
+        let name = match key {
+            "traceparent" => Ok(TRACEPARENT),
+            "tracestate" => Ok(TRACESTATE),
+            _ => HeaderName::from_bytes(key.as_bytes()),
         };
+        let Ok(name) = name else { return };
         if value.is_empty() {
             self.0.remove(name);
         } else if let Ok(value) = HeaderValue::try_from(value) {
@@ -46,6 +53,11 @@ impl Extractor for HeaderExtractor<'_> {
             .collect();
         (!values.is_empty()).then_some(values)
     }
+}
+
+/// A value as [`HeaderExtractor`] reads one of several.
+pub(super) fn text(value: &HeaderValue) -> &[u8] {
+    value.to_str().unwrap_or_default().as_bytes()
 }
 
 /// Removes the context in every format that we know, whichever is in use: what a proxy has copied from

@@ -34,7 +34,7 @@ pub(crate) fn read(
     let has_baggage = scan.baggage.first.is_some();
     let incoming = Incoming {
         level2: level2.map(|level2| *level2),
-        baggage: has_baggage.then(|| baggage::read(headers)),
+        baggage: has_baggage.then(|| baggage::read(&scan.baggage, headers)),
         caller: scan.service_name.and_then(service_name::read),
     };
     (span, Some(Box::new(incoming)))

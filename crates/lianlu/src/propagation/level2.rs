@@ -43,12 +43,24 @@ impl Level2 {
                 (state.held.clone(), Some(state))
             }
         };
-        let level2 = (parent.is_random() || state.is_some()).then(|| Self {
+        let level2 = match state {
+            None => Self::of_flag(parent),
+            state => Some(Self::new(parent, state)),
+        };
+        (held, level2)
+    }
+
+    fn new(parent: &TraceParent, state: Option<State>) -> Self {
+        Self {
             trace_id: TraceId::from_bytes(parent.trace_id),
             is_random: parent.is_random(),
             state,
-        });
-        (held, level2)
+        }
+    }
+
+    /// What remains of a received trace whose `tracestate` the span's context holds.
+    pub(super) fn of_flag(parent: &TraceParent) -> Option<Self> {
+        parent.is_random().then(|| Self::new(parent, None))
     }
 
     /// Whether there is more than a flag, for which spans of our own have room.

@@ -13,6 +13,7 @@
 //! them ([`default_propagator`]). In code, [`from_names`] makes one of several. A header that would be
 //! empty is never written; one that is there already is replaced.
 
+mod again;
 mod b3;
 mod baggage;
 mod by_name;

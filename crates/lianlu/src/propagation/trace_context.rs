@@ -1,15 +1,18 @@
 //! W3C Trace Context.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceState};
 
+use super::again::Again;
 use super::caller::CallerSpan;
+use super::carrier::text;
 use super::level2::Level2;
 use crate::scan::Scan;
 
@@ -106,24 +109,34 @@ pub(super) fn read(
     scan: &Scan<'_>,
     headers: &HeaderMap,
 ) -> (Option<CallerSpan>, Option<Box<Level2>>) {
-    let line = scan
-        .traceparent
-        .first
-        .filter(|_| !scan.traceparent.has_more);
+    let line = scan.traceparent.single();
+    // One of the exact length is parsed to its last byte, and only what a later version adds could be other than text.
+    let line = line.filter(|line| line.len() <= TRACEPARENT_BYTES || line.to_str().is_ok());
     let Some(parent) = line.and_then(|line| TraceParent::parse(line.as_bytes()).ok()) else {
         return (None, None);
     };
     if scan.tracestate.first.is_none() && !parent.is_random() {
         return (Some(CallerSpan::new(&parent, TraceState::NONE)), None);
     }
-    let lines = headers.get_all(TRACESTATE).iter().map(text);
-    let (span, level2) = caller(&parent, lines);
+    let Some(line) = scan.tracestate.single() else {
+        let lines = headers.get_all(TRACESTATE).iter().map(text);
+        let (span, level2) = caller(&parent, lines);
+        return (Some(span), level2);
+    };
+    if let Some(state) = Again::recall(&STATES, line.as_bytes()) {
+        let level2 = Level2::of_flag(&parent).map(Box::new);
+        return (Some(CallerSpan::new(&parent, state)), level2);
+    }
+    let (span, level2) = caller(&parent, [text(line)]);
+    // What it can't hold goes on beside it, for its own trace.
+    if !level2.as_ref().is_some_and(|level2| level2.has_state()) {
+        Again::remember(&STATES, line.as_bytes(), &span.state);
+    }
     (Some(span), level2)
 }
 
-/// As [`HeaderExtractor`](super::HeaderExtractor) reads it: what is not visible ASCII is as good as nothing.
-fn text(value: &HeaderValue) -> &[u8] {
-    value.to_str().unwrap_or_default().as_bytes()
+thread_local! {
+    static STATES: RefCell<Again<TraceState>> = const { RefCell::new(Again::new()) };
 }
 
 #[cfg(test)]
@@ -171,6 +184,28 @@ mod tests {
         }
         let twice = context_of(&[(TRACEPARENT, VALID), (TRACEPARENT, VALID)]);
         assert!(!twice.span().span_context().is_valid());
+    }
+
+    #[test]
+    fn in_one_pass_as_by_the_propagator() {
+        for (value, is_taken) in [
+            (VALID.as_bytes().to_vec(), true),
+            (format!(" {VALID}\t").into_bytes(), true),
+            (format!("cc{}-future", &VALID[2..]).into_bytes(), true),
+            (
+                [b"cc", &VALID.as_bytes()[2..], b"-future\xeb"].concat(),
+                false,
+            ),
+            ([&VALID.as_bytes()[..54], b"\xeb"].concat(), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
+            let (caller, _) = read(&Scan::of(&headers), &headers);
+            let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
+            let value = value.escape_ascii();
+            assert_eq!(caller.is_some(), is_taken, "{value}");
+            assert_eq!(cx.span().span_context().is_valid(), is_taken, "{value}");
+        }
     }
 
     #[test]

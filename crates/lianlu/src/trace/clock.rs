@@ -1,12 +1,13 @@
 //! When a call began, by two clocks for the price of one.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clock that everybody has, and the one that never steps.
+/// The clock that everybody has, as spans have it, and the one that never steps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Began {
-    pub(super) at: SystemTime,
+    /// Nanoseconds since 1970.
+    pub(super) unix_nanos: u64,
     pub(super) instant: Instant,
 }
 
@@ -26,12 +27,16 @@ impl Began {
         if let Some(anchor) = anchor {
             let since = instant.saturating_duration_since(anchor.instant);
             if since < TRUSTED {
-                let at = anchor.plus(since);
-                return Self { at, instant };
+                let unix_nanos = anchor.plus(since);
+                return Self {
+                    unix_nanos,
+                    instant,
+                };
             }
         }
+        let since_1970 = opentelemetry::time::now().duration_since(UNIX_EPOCH);
         let began = Self {
-            at: opentelemetry::time::now(),
+            unix_nanos: nanos(since_1970.unwrap_or_default()),
             instant,
         };
         let _ = ANCHOR.try_with(|anchor| anchor.set(Some(began)));
@@ -39,9 +44,24 @@ impl Began {
     }
 
     /// A later time by the first clock, as the second one has counted.
-    pub(super) fn plus(&self, duration: Duration) -> SystemTime {
-        self.at.checked_add(duration).unwrap_or(self.at)
+    #[inline]
+    pub(super) fn plus(&self, duration: Duration) -> u64 {
+        self.unix_nanos.saturating_add(nanos(duration))
     }
+}
+
+#[inline]
+fn nanos(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(duration.subsec_nanos()))
+}
+
+/// The same as the API has it.
+#[inline]
+pub(super) fn system_time(unix_nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(unix_nanos)
 }
 
 #[cfg(test)]
@@ -56,7 +76,8 @@ mod tests {
             let after = SystemTime::now();
             // The two clocks are not read in the same moment.
             let off = Duration::from_millis(50);
-            assert!(began.at + off >= before && began.at <= after + off);
+            let at = system_time(began.unix_nanos);
+            assert!(at + off >= before && at <= after + off);
             std::thread::sleep(Duration::from_millis(30));
         }
     }
@@ -67,7 +88,7 @@ mod tests {
         let second = Began::now();
         let passed = second.instant - first.instant;
         // The same anchor, or a new one.
-        let gap = second.at.duration_since(first.at).unwrap_or_default();
-        assert!(gap >= passed.saturating_sub(Duration::from_millis(50)));
+        let gap = second.unix_nanos.saturating_sub(first.unix_nanos);
+        assert!(gap >= nanos(passed.saturating_sub(Duration::from_millis(50))));
     }
 }

@@ -160,6 +160,13 @@ impl Options {
         }
     }
 
+    /// Whether [`stream_end`](Self::stream_end) looks at the route.
+    #[inline]
+    pub(super) fn wants_routes(&self) -> bool {
+        self.stream_ends.is_some()
+    }
+
+    #[inline]
     pub(super) fn stream_end(&self, head: &RequestHead<'_>, route: Option<&str>) -> StreamEnd {
         let told = self.stream_ends.as_ref().map(|ends| ends(head, route));
         told.unwrap_or_default()

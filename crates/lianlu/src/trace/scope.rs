@@ -95,6 +95,7 @@ impl Scope {
     }
 
     /// Begins another slice of a stream, if one is due.
+    #[inline]
     pub(super) fn slice_if_due(&mut self) {
         // The clock is read for those alone that have slices.
         if let Some(call) = self.call.as_mut().and_then(CallBox::get_mut)

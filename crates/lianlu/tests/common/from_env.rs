@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lianlu::{FlushError, KeyValue};
 use opentelemetry::trace::{
@@ -66,13 +66,7 @@ pub fn child() -> bool {
     let recording = record(&guard);
     // Until the test has seen what it waits for.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    // Shorter than any exporter's own default, so that one that isn't told its time-out is noticed.
-    let flushed = guard.flush_timeout(Duration::from_secs(8));
-    let flushed = match flushed {
-        Ok(()) => "true",
-        Err(FlushError::Lost { .. }) => "lost",
-        Err(_) => "waiting",
-    };
+    let flushed = flush(&guard);
     let counts = guard.counts();
     let debug = format!("{:?}", guard.handle());
     let batch = part(&debug, "batch_size: ");
@@ -85,7 +79,26 @@ pub fn child() -> bool {
         counts.exported,
         guard.service_name().unwrap_or_default(),
     );
+    // Its drop would wait for a collector that never comes.
+    std::mem::forget(guard);
     true
+}
+
+/// How it goes, as soon as that is known.
+fn flush(guard: &lianlu::Guard) -> &'static str {
+    // Shorter than any exporter's own default, so that one that isn't told its time-out is noticed.
+    let end = Instant::now() + Duration::from_secs(8);
+    loop {
+        match guard.flush_timeout(Duration::from_millis(100)) {
+            Ok(()) => return "true",
+            Err(FlushError::Lost { .. }) => return "lost",
+            Err(FlushError::Timeout {
+                reason: Some(_), ..
+            }) => return "retrying",
+            Err(_) if Instant::now() > end => return "waiting",
+            Err(_) => {}
+        }
+    }
 }
 
 fn part(debug: &str, key: &str) -> String {

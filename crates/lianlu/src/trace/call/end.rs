@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "pipeline")]
-use opentelemetry::trace::SpanKind;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 
@@ -12,11 +10,12 @@ use super::ender::Ender;
 use super::{Call, Lists};
 use crate::conventions::description::Description;
 #[cfg(feature = "pipeline")]
-use crate::conventions::opt_in::OptIn;
+use crate::conventions::usual::{Success, Usual};
 use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
 #[cfg(feature = "pipeline")]
 use crate::grpc::Code;
+use crate::trace::clock::system_time;
 use crate::trace::options::Options;
 
 impl Call {
@@ -39,9 +38,8 @@ impl Call {
             self.slices.as_mut()?.set_name(name);
         }
         span.set_attributes(attributes);
-        let at = self
-            .began
-            .plus(now.saturating_duration_since(self.began.instant));
+        let passed = now.saturating_duration_since(self.began.instant);
+        let at = system_time(self.began.plus(passed));
         span.end_with_timestamp(at);
         let slices = self.slices.as_mut()?;
         slices.counted = counted;
@@ -114,13 +112,19 @@ impl Call {
         is_current: bool,
     ) {
         let duration = self.began.instant.elapsed();
+        let at = self.began.plus(duration);
+        #[cfg(feature = "pipeline")]
+        if failure.is_none()
+            && let Some(success) = self.went_well()
+        {
+            return self.end_well(success, lists, context, (at, duration), is_current);
+        }
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
-        let at = self.began.plus(duration);
         let options = Arc::clone(&self.options);
         if !self.recording && self.measured.is_none() && !options.exceptions.are_logged() {
             conventions::learn(&options.settings, &self.carried, &end);
-            context.span().end_with_timestamp(at);
+            context.span().end_with_timestamp(system_time(at));
             return;
         }
         let ending = if self.is_direct {
@@ -129,28 +133,6 @@ impl Call {
             &mut None
         };
         let mut ender = Ender::new(context.span(), at, ending);
-        #[cfg(feature = "pipeline")]
-        if self.went_well(&options, &end) {
-            let mut list = Vec::new();
-            let mut attributes = if self.recording {
-                ender.description(false, &mut list)
-            } else {
-                Description::Nothing
-            };
-            let counts = [end.requests, end.responses];
-            let (settings, carried) = (&options.settings, &self.carried);
-            if conventions::end_well(settings, carried, counts, &mut attributes) {
-                if let Some(mut measured) = self.measured.take() {
-                    let _current = (!is_current).then(|| context.clone().attach());
-                    conventions::with_labels_of_success(settings, carried, |labels| {
-                        measured.record(&options.meter, labels, &end, duration);
-                    });
-                    measured.is_over();
-                }
-                ender.finish();
-                return;
-            }
-        }
         let verdict = verdict(&options, &end, duration);
         let mut list = Vec::new();
         let mut attributes = if self.recording {
@@ -206,29 +188,60 @@ impl Call {
                     labels.current.extend(more);
                 }
             }
-            measured.record(&options.meter, labels, &end, duration);
+            let sizes = [end.request_size, end.response_size];
+            measured.record(&options.meter, labels, sizes, duration);
             measured.is_over();
         }
         // Last: who waits for spans finds the metrics there too.
         ender.finish();
     }
 
-    /// Whether all there is to say of the call is that it went well.
+    /// What there is to say of a call without a failure, if it is no more than that it went well.
     #[cfg(feature = "pipeline")]
     #[inline]
-    fn went_well(&self, options: &Options, end: &End) -> bool {
-        let is_ok = matches!(&end.grpc_status, Some(status) if status.code == Code::Ok);
-        (self.is_direct || !self.recording)
-            && self.protocol == Protocol::Grpc
-            && is_ok
-            && end.failure.is_none()
-            && end.slice.is_none()
-            && self.kind == SpanKind::Server
+    fn went_well(&self) -> Option<&'static Success> {
+        let options = &self.options;
+        let is_all = self.slices.is_none()
             && options.hooks.are_silent_at_the_end()
-            // Whose labels are not those of the method alone.
-            && !options.settings.opt_ins.contains(OptIn::ServerAddressOnMetrics)
             && options.request_content == 0
-            && options.response_content == 0
+            && options.response_content == 0;
+        match self.carried.usual.filter(|_| is_all)? {
+            Usual::Method(method) => {
+                let is_ok = matches!(&self.grpc_status, Some(status) if status.code == Code::Ok);
+                is_ok.then(|| method.success())
+            }
+            Usual::Route(_) if options.body_sizes => None,
+            Usual::Route(route) => route.success(self.http_status?),
+        }
+    }
+
+    /// As [`end`](Self::end), of a call that [went well](Self::went_well): nothing but its counts is its own.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn end_well(
+        &mut self,
+        success: &Success,
+        lists: &mut Lists,
+        context: &Context,
+        (at, duration): (u64, Duration),
+        is_current: bool,
+    ) {
+        let nothing = &mut None;
+        let ending = if self.recording {
+            &mut lists.ending
+        } else {
+            nothing
+        };
+        if let Some(ending) = ending {
+            success.describe(self.counts(), ending, &mut lists.labels);
+        }
+        let ender = Ender::new(context.span(), at, ending);
+        if let Some(measured) = &mut self.measured {
+            let _current = (!is_current).then(|| context.clone().attach());
+            measured.record(&self.options.meter, &success.labels, [None; 2], duration);
+            measured.is_over();
+        }
+        ender.finish();
     }
 
     /// What was kept of the bodies.

@@ -1,18 +1,19 @@
 //! Ends a span, whatever happens on the way there.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanRef, Status};
 
 use crate::conventions::description::Description;
+use crate::trace::clock::system_time;
 use crate::trace::direct::{self, Ending};
 
 /// A span at its end. A user's hook may panic before all is said of it; it ends all the same, with what is known.
 pub(super) struct Ender<'a> {
     pub(super) span: SpanRef<'a>,
-    at: SystemTime,
+    /// In nanoseconds since 1970.
+    at: u64,
     status: Status,
     /// Where what is to be handed over with it is; `None` in there if nothing is.
     ending: &'a mut Option<Box<Ending>>,
@@ -20,11 +21,7 @@ pub(super) struct Ender<'a> {
 }
 
 impl<'a> Ender<'a> {
-    pub(super) fn new(
-        span: SpanRef<'a>,
-        at: SystemTime,
-        ending: &'a mut Option<Box<Ending>>,
-    ) -> Self {
+    pub(super) fn new(span: SpanRef<'a>, at: u64, ending: &'a mut Option<Box<Ending>>) -> Self {
         Self {
             span,
             at,
@@ -90,7 +87,7 @@ impl<'a> Ender<'a> {
         if status != Status::Unset {
             self.span.set_status(status);
         }
-        self.span.end_with_timestamp(self.at);
+        self.span.end_with_timestamp(system_time(self.at));
     }
 
     /// Ends the span.

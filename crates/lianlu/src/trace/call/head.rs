@@ -83,16 +83,22 @@ impl Call {
         if !self.recording {
             return;
         }
+        let settings = &self.options.settings;
+        let told = head.extensions.get::<TraceOptions>();
+        let hook = &self.options.hooks.on_response;
+        if settings.response_headers.is_empty() && told.is_none() && hook.is_none() {
+            return;
+        }
         let span = context.span();
         let mut attributes = Vec::new();
         headers::capture(
-            &self.options.settings,
+            settings,
             self.protocol,
             Direction::Response,
             &head.headers,
             |attribute| attributes.push(attribute),
         );
-        if let Some(told) = head.extensions.get::<TraceOptions>() {
+        if let Some(told) = told {
             attributes.extend(told.attributes().iter().cloned());
             if let Some(name) = told.name() {
                 self.named = true;
@@ -108,7 +114,7 @@ impl Call {
         if !attributes.is_empty() {
             span.set_attributes(attributes);
         }
-        if let Some(hook) = &self.options.hooks.on_response {
+        if let Some(hook) = hook {
             hook(&ResponseHead::new(head), &span);
         }
     }

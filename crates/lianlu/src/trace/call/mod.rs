@@ -93,10 +93,9 @@ impl Call {
     #[inline]
     fn new(new: NewCall<'_>) -> Self {
         let (head, scan) = (&new.head, new.scan);
-        let timeout = match new.protocol {
-            Protocol::Grpc => scan.grpc_timeout().and_then(parse_timeout),
-            Protocol::Http => None,
-        };
+        let is_grpc = new.protocol == Protocol::Grpc;
+        let timeout = scan.grpc_timeout().filter(|_| is_grpc);
+        let timeout = timeout.and_then(parse_timeout);
         let is_client = new.kind == SpanKind::Client;
         let mut responses = FrameCounter::default();
         if new.recording {
@@ -111,7 +110,7 @@ impl Call {
             deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
             is_head: head.method() == http::Method::HEAD,
             is_connect: head.method() == http::Method::CONNECT,
-            is_text: scan.content_type_begins(TEXT_CONTENT_TYPE),
+            is_text: is_grpc && scan.content_type_begins(TEXT_CONTENT_TYPE),
             answers_text: false,
             request_length: scan.content_length(),
             response_content: Content::new(response_content),

@@ -7,6 +7,7 @@ use super::parent::{Parent, unsampled_span};
 use crate::conventions::description::Description;
 use crate::provider;
 use crate::trace::call::CallBox;
+use crate::trace::clock::system_time;
 use crate::trace::scope::Scope;
 use crate::trace::slices::Slices;
 use crate::trace::stream_end::StreamEnd;
@@ -30,7 +31,7 @@ impl New<'_> {
         } else {
             let mut builder = SpanBuilder::from_name(name.clone())
                 .with_kind(self.kind.clone())
-                .with_start_time(self.began.at);
+                .with_start_time(system_time(self.began.unix_nanos));
             if let Some(link) = link {
                 builder = builder.with_links(vec![*link]);
             }

@@ -1,5 +1,6 @@
 //! The short way to a span, over a provider of lianlu's own.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use lianlu_sdk::Tracer;
@@ -12,6 +13,7 @@ use super::parent::{Parent, unsampled_span};
 use crate::conventions::description::Description;
 use crate::conventions::familiar::{self, Familiar};
 use crate::conventions::sink::Labels;
+use crate::conventions::usual::{Method, Route, Usual};
 use crate::conventions::{Described, Protocol};
 use crate::propagation::CallerService;
 use crate::trace::call::{CallBox, Lists};
@@ -23,8 +25,14 @@ impl<'a> New<'a> {
     /// The short way: what nobody records is not described, and what is recorded is described in bytes.
     #[inline]
     pub(super) fn start_direct(&mut self, tracer: &Tracer, parent: &mut Parent) -> Scope {
-        let Some(begun) = self.begin(tracer, parent) else {
-            return self.start_by_api(parent);
+        let begun = match self.begin(tracer, parent) {
+            Ok(begun) => begun,
+            Err(state) => {
+                if let Some(caller) = &mut parent.caller {
+                    caller.state = state;
+                }
+                return self.start_by_api(parent);
+            }
         };
         let base = parent.base(false);
         match begun {
@@ -76,44 +84,78 @@ impl<'a> New<'a> {
         ending: &mut Ending,
         labels: &mut Labels,
     ) -> (Described, bool) {
-        let Some(familiar) = self.familiar(base) else {
-            return self.describe(base, Description::Bytes(ending), labels);
-        };
-        if let Some(described) = familiar::recall(familiar, Some(&mut *ending)) {
+        let (options, head) = (self.options, self.head);
+        let settings = &options.settings;
+        let familiar = self.familiar(base);
+        if let Some(familiar) = &familiar
+            && let Some(usual) = familiar::recall(familiar, settings, &head, Some(&mut *ending))
+        {
+            let described = usual.start(settings, &head, Description::Bytes(ending), labels);
             return (described, false);
         }
-        let described = self.describe(base, Description::Bytes(ending), labels);
-        familiar::remember(familiar, &described.0, Some(ending));
+        let described =
+            self.describe_anew(base, familiar.is_some(), Description::Bytes(ending), labels);
+        if let Some(familiar) = &familiar {
+            familiar::remember(familiar, &head, &described.0, Some(ending));
+        }
         described
     }
 
     /// The same for a call that only the metrics know of.
     #[inline]
     fn describe_unrecorded(&mut self, base: &Context, labels: &mut Labels) -> (Described, bool) {
+        let (options, head) = (self.options, self.head);
+        let settings = &options.settings;
         let familiar = self.familiar(base);
-        if let Some(familiar) = familiar
-            && let Some(described) = familiar::recall(familiar, None)
+        if let Some(familiar) = &familiar
+            && let Some(usual) = familiar::recall(familiar, settings, &head, None)
         {
+            let described = usual.start(settings, &head, Description::Nothing, labels);
             return (described, false);
         }
-        let described = self.describe(base, Description::Nothing, labels);
-        if let Some(familiar) = familiar {
-            familiar::remember(familiar, &described.0, None);
+        let described = self.describe_anew(base, familiar.is_some(), Description::Nothing, labels);
+        if let Some(familiar) = &familiar {
+            familiar::remember(familiar, &head, &described.0, None);
         }
         described
+    }
+
+    fn describe_anew(
+        &mut self,
+        base: &Context,
+        is_plain: bool,
+        into: Description<'_>,
+        labels: &mut Labels,
+    ) -> (Described, bool) {
+        let (options, head) = (self.options, self.head);
+        let (mut described, named) = self.describe(base, into, labels);
+        let carried = &described.carried;
+        described.carried.usual = match self.protocol {
+            Protocol::Grpc => Method::of(&options.settings, carried).map(Usual::Method),
+            Protocol::Http if is_plain => {
+                Route::of(&options.settings, &head, &described, labels).map(Usual::Route)
+            }
+            // Hooks or proxies may have had a say in its name and labels.
+            Protocol::Http => None,
+        };
+        (described, named)
     }
 
     /// What tells the call from others, if nothing else does.
     #[inline]
     fn familiar(&self, base: &Context) -> Option<Familiar<'a>> {
-        let is_plain = self.protocol == Protocol::Grpc
-            && self.kind == SpanKind::Server
+        let is_plain = self.kind == SpanKind::Server
             && self.asked.is_none()
             && self.options.are_plain()
             && base.get::<CallerService>().is_none();
         if !is_plain {
             return None;
         }
+        let (path, is_route) = match (self.protocol, &self.route) {
+            (Protocol::Grpc, _) => (self.head.path(), false),
+            (Protocol::Http, Some(Cow::Borrowed(route))) => (*route, true),
+            (Protocol::Http, _) => return None,
+        };
         let peer = match peer(&self.head) {
             None => 0,
             Some(SocketAddr::V4(peer)) => {
@@ -124,26 +166,30 @@ impl<'a> New<'a> {
         let authority = self.head.uri().authority();
         Some(Familiar {
             layer: self.options.id,
-            path: self.head.path(),
+            path,
+            is_route,
             authority: match authority {
                 Some(authority) => authority.as_str(),
                 None => self.scan.host().unwrap_or_default(),
             },
+            agent: self.scan.user_agent_bytes().filter(|_| is_route),
             peer,
             is_measured: self.meters.is_some(),
         })
     }
 
-    /// Whether the call is recorded. `None` where that is for the API to tell.
+    /// Whether the call is recorded. Gives the caller's state back where that is for the API to tell.
     #[inline]
-    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Option<Begun> {
+    fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Result<Begun, TraceState> {
+        let caller = parent.caller.as_mut();
+        let state = caller.map_or(TraceState::NONE, |caller| std::mem::take(&mut caller.state));
         if parent.base.is_telemetry_suppressed() {
-            return None;
+            return Err(state);
         }
         if self.is_never_sampled() {
-            return Some(Begun::NotRecorded(unsampled_span(&parent.span())));
+            return Ok(Begun::NotRecorded(unsampled_span(&parent.span(state))));
         }
-        let (span, state) = match &mut parent.caller {
+        let (span, state) = match &parent.caller {
             Some(caller) => {
                 let span = ParentSpan {
                     trace_id: caller.trace_id,
@@ -151,14 +197,14 @@ impl<'a> New<'a> {
                     flags: caller.flags,
                     is_remote: true,
                 };
-                (Some(span), std::mem::take(&mut caller.state))
+                (Some(span), state)
             }
-            None if !parent.base.has_active_span() => (None, TraceState::NONE),
+            None if !parent.base.has_active_span() => (None, state),
             None => {
                 let span = parent.base.span();
                 let span = span.span_context();
                 if !span.is_valid() {
-                    return None;
+                    return Err(state);
                 }
                 let parent = ParentSpan {
                     trace_id: span.trace_id(),
@@ -170,14 +216,6 @@ impl<'a> New<'a> {
             }
         };
         let link = parent.link.as_deref();
-        match tracer.begin(span, state, &self.kind, self.began.at, link) {
-            Ok(begun) => Some(begun),
-            Err(state) => {
-                if let Some(caller) = &mut parent.caller {
-                    caller.state = state;
-                }
-                None
-            }
-        }
+        tracer.begin(span, state, &self.kind, self.began.unix_nanos, link)
     }
 }

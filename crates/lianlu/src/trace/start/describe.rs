@@ -38,7 +38,7 @@ impl New<'_> {
             protocol: self.protocol,
             head,
             scan: self.scan,
-            route: self.route.take(),
+            route: self.route.take().map(StringValue::from),
             told: std::mem::take(&mut self.told),
             peer,
             // Looked up only for those who have asked for them.
@@ -66,8 +66,13 @@ impl New<'_> {
             active: options.active_requests && self.meters.is_some(),
         };
         let mut described = conventions::start(&options.settings, &start, &mut attributes, labels);
-        let asked = self.asked.take();
-        let named = add_what_users_say(options, &head, asked, &mut described.name, &mut attributes);
+        let named = add_what_users_say(
+            options,
+            &head,
+            self.asked,
+            &mut described.name,
+            &mut attributes,
+        );
         (described, named)
     }
 }
@@ -77,7 +82,7 @@ impl New<'_> {
 fn add_what_users_say(
     options: &Options,
     head: &RequestHead<'_>,
-    asked: Option<TraceOptions>,
+    asked: Option<&TraceOptions>,
     described_name: &mut Cow<'static, str>,
     attributes: &mut Description<'_>,
 ) -> bool {
@@ -108,7 +113,8 @@ fn said<'a, T: Send + Sync + 'static>(
     head.extensions().get().or_else(|| context.get())
 }
 
-pub(super) fn route(head: &RequestHead<'_>) -> Option<StringValue> {
+/// The route's template; a constant while there is room for more of them.
+pub(super) fn route(head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
     if let Some(route) = head.extensions().get::<Route>() {
         return Some(kept(&route.0));
     }
@@ -120,7 +126,7 @@ pub(super) fn route(head: &RequestHead<'_>) -> Option<StringValue> {
 }
 
 /// A template of the service's own.
-fn kept(template: &str) -> StringValue {
+fn kept(template: &str) -> Cow<'static, str> {
     match names::kept(template) {
         Some(kept) => kept.into(),
         None => template.to_owned().into(),

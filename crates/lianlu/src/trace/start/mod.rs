@@ -6,11 +6,12 @@ mod by_bytes;
 mod describe;
 mod parent;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, StringValue, global};
+use opentelemetry::{Context, global};
 
 use super::call::{CallBox, NewCall};
 use super::clock::Began;
@@ -41,13 +42,14 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     } else {
         Parent::new(Context::current())
     };
-    let asked = TraceOptions::take(&mut parent.base, &head);
+    let by_context = TraceOptions::take(&mut parent.base);
+    let asked = TraceOptions::of(&head).or(by_context.as_deref());
     let told = if is_server {
         Told::default()
     } else {
         Told::take(&mut parent.base, &head)
     };
-    if asked.as_ref().is_some_and(TraceOptions::is_muted)
+    if asked.is_some_and(TraceOptions::is_muted)
         || options.filter.as_ref().is_some_and(|filter| !filter(&head))
     {
         return Scope::untraced(parent.context());
@@ -57,8 +59,10 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     } else {
         Protocol::Http
     };
-    let route = if is_server { route(&head) } else { None };
-    let stream_end = options.stream_end(&head, route.as_ref().map(StringValue::as_str));
+    // A gRPC call is described by its method; only who tells streams apart is told its route.
+    let has_route = is_server && (protocol == Protocol::Http || options.wants_routes());
+    let route = if has_route { route(&head) } else { None };
+    let stream_end = options.stream_end(&head, route.as_deref());
     let meters = options.meter.meters(&K::KIND);
     let mut new = New {
         kind: K::KIND,
@@ -90,10 +94,10 @@ struct New<'a> {
     head: RequestHead<'a>,
     scan: &'a Scan<'a>,
     protocol: Protocol,
-    route: Option<StringValue>,
+    route: Option<Cow<'static, str>>,
     stream_end: StreamEnd,
     meters: Option<(u64, &'a Arc<Meters>)>,
-    asked: Option<TraceOptions>,
+    asked: Option<&'a TraceOptions>,
     told: Told,
     began: Began,
 }
@@ -117,9 +121,7 @@ impl New<'_> {
     ) -> Scope {
         let (options, protocol) = (self.options, self.protocol);
         let measured = self.meters.map(|meters| {
-            // None where active requests are not asked for, or the conventions have no such metric.
-            let active = std::mem::take(&mut room.lists().labels.active);
-            let active = Some(active).filter(|labels| !labels.is_empty());
+            let active = &mut room.lists().labels.active;
             Measured::start(meters, protocol, active, options.body_sizes)
         });
         room.fill(NewCall {

@@ -2,6 +2,8 @@
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
+#[cfg(feature = "pipeline")]
+use opentelemetry::trace::TraceState;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt, TraceFlags};
 
 use crate::ids;
@@ -65,12 +67,11 @@ impl Parent {
         }
     }
 
-    /// The call's parent, if it has one.
+    /// The call's parent, if it has one. `state` is what a caller's span had.
     #[cfg(feature = "pipeline")]
-    pub(super) fn span(&self) -> SpanContext {
+    pub(super) fn span(&self, state: TraceState) -> SpanContext {
         match &self.caller {
             Some(caller) => {
-                let state = caller.state.clone();
                 SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
             }
             None => self.base.span().span_context().clone(),

@@ -1,0 +1,152 @@
+//! Header values.
+
+use lianlu_wire::b3::{B3, B3Ids, B3Lines, Sampling};
+use lianlu_wire::jaeger_header::{UberTraceId, encode_baggage_value, parse_baggage_value};
+use lianlu_wire::w3c::{
+    BaggageMember, TraceParent, encode_baggage, encode_tracestate, parse_baggage, parse_tracestate,
+};
+use lianlu_wire::xray::XRay;
+
+use crate::memory::{none, within};
+use crate::oracle;
+
+/// All header values at once: the lines of `data` are the lines of a header, each also a header by itself, and the
+/// first five those of B3.
+///
+/// - What is read is written and read again the same, and has no zero id.
+/// - `baggage` and `tracestate` are read as a slow reader reads them that follows the grammar to the letter, and many
+///   lines as one line of them all.
+/// - The fixed formats take no memory, the lists a bounded amount however long the header is, one value of Jaeger's
+///   baggage a multiple of itself.
+pub fn headers(data: &[u8]) {
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    for line in &lines {
+        traceparent(line);
+        b3(line);
+        uber_trace_id(line);
+        uber_context(line);
+        xray(line);
+    }
+    b3_lines(&lines);
+    tracestate(&lines);
+    baggage(&lines);
+}
+
+fn traceparent(line: &[u8]) {
+    let Ok(parent) = none(|| TraceParent::parse(line)) else {
+        return;
+    };
+    assert!(parent.is_valid() && parent.flags & !3 == 0);
+    let written = none(|| parent.encode());
+    assert_eq!(TraceParent::parse(&written), Ok(parent));
+    // All but version and flags stand in the line as they are written.
+    let line = oracle::trim(line);
+    assert_eq!(line[2..53], written[2..53]);
+}
+
+fn has_ids(b3: &B3) -> bool {
+    b3.ids
+        .is_none_or(|ids| ids.trace_id != [0; 16] && ids.span_id != [0; 8])
+}
+
+fn b3(line: &[u8]) {
+    let Ok(b3) = none(|| B3::parse(line)) else {
+        return;
+    };
+    assert!(has_ids(&b3));
+    let expected = match b3 {
+        // There is no place for the parent then.
+        B3 {
+            sampling: Sampling::Defer,
+            ids: Some(ids),
+        } => B3 {
+            ids: Some(B3Ids {
+                parent_span_id: None,
+                ..ids
+            }),
+            ..b3
+        },
+        _ => b3,
+    };
+    assert_eq!(B3::parse(b3.encode().as_bytes()), Ok(expected));
+}
+
+fn b3_lines(lines: &[&[u8]]) {
+    // An empty line is an absent one.
+    let line = |at| lines.get(at).copied();
+    let lines = B3Lines {
+        trace_id: line(0),
+        span_id: line(1),
+        parent_span_id: line(2),
+        sampled: line(3),
+        flags: line(4),
+    };
+    let Ok(b3) = none(|| lines.parse()) else {
+        return;
+    };
+    assert!(has_ids(&b3));
+    let single = B3::parse(b3.encode().as_bytes()).expect("what was read in several lines");
+    assert_eq!(single.sampling, b3.sampling);
+    assert_eq!(
+        single.ids.map(|ids| (ids.trace_id, ids.span_id)),
+        b3.ids.map(|ids| (ids.trace_id, ids.span_id))
+    );
+}
+
+fn uber_trace_id(line: &[u8]) {
+    if let Ok(id) = none(|| UberTraceId::parse(line)) {
+        assert!(id.trace_id != [0; 16] && id.span_id != [0; 8] && id.flags & !3 == 0);
+        assert_eq!(UberTraceId::parse(id.encode().as_bytes()), Ok(id));
+    }
+}
+
+fn uber_context(line: &[u8]) {
+    // Decoded once, and once more with three bytes for each that is not UTF-8, in a text that grows by doubling.
+    let Some(value) = within(line.len() * 8 + 64, || parse_baggage_value(line)) else {
+        return;
+    };
+    assert_eq!(value, oracle::percent_decoded(oracle::trim(line)));
+    let written = encode_baggage_value(&value);
+    assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(parse_baggage_value(written.as_bytes()), Some(value));
+}
+
+fn xray(line: &[u8]) {
+    if let Ok(xray) = none(|| XRay::parse(line)) {
+        assert!(xray.trace_id != [0; 16] && xray.parent_id != Some([0; 8]));
+        assert_eq!(XRay::parse(xray.encode().as_bytes()), Ok(xray));
+    }
+}
+
+fn tracestate(lines: &[&[u8]]) {
+    // The list of 32 members, and its last half beside it while it grows.
+    let most = 48 * size_of::<(&str, &str)>();
+    let read = within(most, || parse_tracestate(lines.iter().copied()));
+    let joined = lines.join(&b',');
+    assert_eq!(read, oracle::tracestate(&joined));
+    let Ok(members) = read else { return };
+    let written = encode_tracestate(members.iter().copied());
+    assert_eq!(parse_tracestate([written.as_bytes()]), Ok(members));
+}
+
+fn baggage(lines: &[&[u8]]) {
+    // One value of all the bytes that count, decoded as above.
+    let read = within(8 * 8192, || parse_baggage(lines.iter().copied()).count());
+    let members: Vec<_> = parse_baggage(lines.iter().copied()).collect();
+    assert_eq!(members.len(), read);
+    let joined = lines.join(&b',');
+    assert_eq!(members, oracle::baggage(&joined));
+
+    let written = encode_baggage(members.clone());
+    assert!(written.len() <= 8192);
+    assert!(
+        written
+            .bytes()
+            .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+    );
+    let again: Vec<_> = parse_baggage([written.as_bytes()]).collect();
+    // A `%` that stood for itself has become longer, so not all need fit.
+    let kept = |member: &BaggageMember<'_>| members.contains(member);
+    assert!(again.iter().all(kept));
+    assert_eq!(encode_baggage(again), written);
+}

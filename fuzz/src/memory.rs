@@ -1,0 +1,22 @@
+//! How much memory a parser takes.
+
+/// Runs `read`, which may hold at most `most` bytes at any time.
+///
+/// What an oracle does is not counted where it stands outside.
+#[track_caller]
+pub(crate) fn within<T>(most: usize, read: impl FnOnce() -> T) -> T {
+    let mut answer = None;
+    let taken = allocation_counter::measure(|| answer = Some(read()));
+    assert!(
+        taken.bytes_max <= most as u64,
+        "{} bytes of memory at once, at most {most} expected",
+        taken.bytes_max
+    );
+    answer.expect("`measure` runs what it is given")
+}
+
+/// Runs `read`, which may take no memory at all.
+#[track_caller]
+pub(crate) fn none<T>(read: impl FnOnce() -> T) -> T {
+    within(0, read)
+}
