@@ -41,3 +41,19 @@ fn each_ends_once() {
     assert!(failed.count() >= EACH, "the panics at least");
     row.print();
 }
+
+#[test]
+fn each_gives_its_place_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    // With places for 64 calls.
+    let service = Service::new(&collector.url()).recorder(dir.path());
+    let mut child = service.set("max-bytes", 0).start();
+    for what in ["panic", "dropped", "unread"] {
+        child.must(&format!("calls-{what} 200"));
+    }
+    assert!(child.ask("calls 200").contains(' '));
+    assert_eq!(child.ask("unnoted"), "0");
+    child.must("open 200");
+    assert_ne!(child.ask("unnoted"), "0", "there are places for 64");
+}

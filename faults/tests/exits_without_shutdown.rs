@@ -2,7 +2,9 @@
 //! what was waiting is.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Http, Row, Service};
+use std::time::Duration;
+
+use lianlu_faults::{Answer, Http, Row, Service};
 
 const SPANS: u64 = 1000;
 
@@ -73,5 +75,28 @@ fn what_was_in_flight_at_the_shutdown_is_left_for_the_next_life() {
     assert_eq!(child.counts().recovered, SPANS);
     assert_eq!(collector.inbox().unfinished().len(), 0);
     row.lost(claims.missing(collector.inbox()).len());
+    row.print();
+}
+
+#[test]
+fn a_shutdown_that_gives_up_before_the_collector_answers() {
+    let mut row = Row::new("shutdown while the collector is slow, recorder");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    collector.always(Answer::Slow(Duration::from_secs(5)));
+    let url = collector.url();
+    let mut child = Service::new(&url).recorder(dir.path()).start();
+    child.must(&format!("spans {SPANS}"));
+    child.must("open 2");
+    let said = child.ask("shutdown 100");
+    assert!(said.contains("still wait"), "{said}");
+    child.tell("exit");
+    let (_, claims) = child.wait();
+    collector.always(Answer::Taken);
+    let mut child = Service::new(&url).recorder(dir.path()).start();
+    child.must("flush 10000");
+    // Its open calls were ended by the shutdown, which is no crash.
+    assert_eq!(collector.inbox().unfinished().len(), 0);
+    row.killed(&claims, collector.inbox());
     row.print();
 }

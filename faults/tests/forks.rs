@@ -44,15 +44,22 @@ fn while_a_request_is_on_its_way() {
     let collector = Grpc::start();
     let service = Service::new(&collector.url()).set("protocol", "grpc");
     let mut child = service.start();
-    child.must("run 2 32 200");
+    child.must("run 2 8 1000");
     for _ in 0..FORKS {
         child.must("fork");
     }
     child.must("stop");
     child.must("flush 10000");
     assert_eq!(collector.inbox().duplicates(), 0);
-    assert_eq!(collector.inbox().taken_ids().len(), child.claims().len());
-    row.lost(child.claims().missing(collector.inbox()).len());
-    row.run(&child.counts());
+    let counts = child.counts();
+    let missing = child.claims().missing(collector.inbox()).len();
+    assert_eq!(missing as u64, counts.dropped(), "{counts:?}");
+    let taken = collector.inbox().taken_ids().len();
+    assert_eq!(
+        taken + missing,
+        child.claims().len(),
+        "nothing of the forks"
+    );
+    row.run(&counts);
     row.print();
 }

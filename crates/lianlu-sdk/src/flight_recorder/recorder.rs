@@ -145,10 +145,15 @@ impl Recorder {
         recorder.sync_names()?;
         let first = recorder.make()?;
         recorder.lock().prepared.push(first);
-        // And one each for the threads that begin at the same time. The disk may be full by now.
-        while recorder.lock().prepared.len() < MOST_PREPARED && recorder.has_room() {
+        // And some for the threads that begin at the same time. The disk may be full by now.
+        let segments = recorder.options.max_bytes() / recorder.options.segment_bytes() as u64;
+        for _ in 1..MOST_PREPARED.min(segments as usize / 2) {
+            if !recorder.has_room() {
+                break;
+            }
             let Ok(more) = recorder.make() else { break };
-            recorder.lock().prepared.push(more);
+            // They are taken from the end, and the first one goes first.
+            recorder.lock().prepared.insert(0, more);
         }
         Ok(recorder)
     }

@@ -254,8 +254,11 @@ impl<'a> Sender<'a> {
         while spans < most {
             let next = {
                 let mut state = self.shared.lock();
-                let destination = state.destinations.get_mut(self.number)?;
-                let next = destination.queue.pop_front();
+                let queue = &mut state.destinations.get_mut(self.number)?.queue;
+                // What is acknowledged is an item: one in two batches would be sent twice after a crash between them.
+                let fits = |item: &Arc<Item>| spans == 0 || spans + item.spans() <= most;
+                let next = queue.front().is_some_and(fits).then(|| queue.pop_front());
+                let next = next.flatten();
                 if let Some(item) = &next {
                     item.begin();
                 }

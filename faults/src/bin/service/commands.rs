@@ -64,6 +64,7 @@ impl Child {
             ["counts"] => return self.counts(),
             ["health"] => return format!("{:?}", self.provider.handle().health()),
             ["found"] => return format!("{:?}", self.provider.handle().found()),
+            ["unnoted"] => return self.provider.handle().unnoted_calls().to_string(),
             ["release"] => exporters::release(),
             ["flush", millis] => return self.flush("", millis),
             ["flush", millis, place] => return self.flush(place, millis),
