@@ -321,17 +321,30 @@ impl Recorder {
                     return;
                 }
             }
-            let (made, reason) = match self.has_room() {
-                true => match self.make() {
-                    Ok(segment) => (Some(segment), String::new()),
-                    Err(error) => (None, error.to_string()),
-                },
-                false => (
-                    self.evict(evict),
-                    format!("all of its {} bytes are in use", self.options.max_bytes()),
-                ),
-            };
-            self.made(made, reason);
+            if self.has_room() {
+                match self.make() {
+                    Ok(segment) => self.made(Some(segment), String::new()),
+                    Err(error) => self.made(None, error.to_string()),
+                }
+            } else if let Some((segment, lost)) = self.evict(evict) {
+                self.evicted(segment, lost);
+            } else {
+                let bytes = self.options.max_bytes();
+                self.made(None, format!("all of its {bytes} bytes are in use"));
+            }
+        }
+    }
+
+    /// A segment more, at the price of what was in it. Said once, until segments come back by themselves.
+    fn evicted(&self, segment: Arc<Segment>, lost: u64) {
+        let mut state = self.lock();
+        state.prepared.push(segment);
+        state.rest_until = None;
+        if lost > 0 && state.failing.is_none() {
+            state.failing = Some("full, the oldest spans are dropped".to_owned());
+            drop(state);
+            let max_bytes = self.options.max_bytes();
+            super::announce(&self.listener.0, &Notice::RecorderFull { max_bytes });
         }
     }
 
@@ -422,8 +435,8 @@ impl Recorder {
         self.lock().all.retain(|known| !Arc::ptr_eq(known, segment));
     }
 
-    /// The oldest segment, emptied, if that is what is to happen when there is no room.
-    fn evict(&self, evict: &Evict) -> Option<Arc<Segment>> {
+    /// The oldest segment, emptied, if that is what is to happen when there is no room; and how many spans that costs.
+    fn evict(&self, evict: &Evict) -> Option<(Arc<Segment>, u64)> {
         if self.options.when_full != WhenFull::DropOldest {
             return None;
         }
@@ -432,14 +445,14 @@ impl Recorder {
             let at = state.sealed.iter().position(|it| !it.is_in_flight())?;
             state.sealed.remove(at)?
         };
-        evict(&|part| Arc::ptr_eq(&part.segment, &oldest));
+        let lost = evict(&|part| Arc::ptr_eq(&part.segment, &oldest));
         if oldest.is_in_flight() {
             // Somebody was quicker: it will be done soon.
             self.lock().sealed.push_front(oldest);
             return None;
         }
         oldest.start_over();
-        Some(oldest)
+        Some((oldest, lost))
     }
 
     /// Has the disk know all that was appended.

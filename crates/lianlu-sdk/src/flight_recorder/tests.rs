@@ -389,6 +389,12 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
         bench.recorder.tend(&evict);
     }
     assert_eq!(bench.kept_in_memory, 0);
+    // Said once, and by the health check for as long as it lasts.
+    assert!(matches!(
+        bench.notices.lock().unwrap()[..],
+        [Notice::RecorderFull { max_bytes: SMALL }]
+    ));
+    assert!(bench.recorder.failing().unwrap().contains("full"));
     let dropped = dropped.lock().unwrap().clone();
     assert!(dropped.len() > 800, "{}", dropped.len());
     let oldest: Vec<u64> = (0..dropped.len() as u64).collect();

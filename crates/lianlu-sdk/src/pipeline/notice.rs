@@ -41,7 +41,12 @@ pub enum Notice {
         /// What is wrong.
         reason: String,
     },
-    /// The flight recorder writes again.
+    /// Spans are being lost: the flight recorder is full, and was told to drop the oldest.
+    RecorderFull {
+        /// The size that it was given.
+        max_bytes: u64,
+    },
+    /// The flight recorder works again, and has room.
     RecorderRecovered,
     /// An earlier run of the service has left something in the flight recorder; it is exported now.
     RecorderFound(Found),
@@ -83,6 +88,11 @@ impl fmt::Display for Notice {
             Self::RecorderFailing { reason } => write!(
                 f,
                 "the flight recorder is out of order, spans wait in memory (said once): {reason}"
+            ),
+            Self::RecorderFull { max_bytes } => write!(
+                f,
+                "spans are being lost, the flight recorder of {max_bytes} bytes is full and drops the oldest (said \
+                 once, the guard has the count)"
             ),
             Self::RecorderRecovered => f.write_str("the flight recorder works again"),
             Self::RecorderFound(found) => write!(
