@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lianlu_wire::segment::WORD;
@@ -37,6 +38,8 @@ struct Inner {
     keeps_states: bool,
     /// Each state in which the power may go: one before each operation, and one after the last.
     states: Vec<State>,
+    /// A disk that takes its time: says that a sync has begun, and waits until it may end.
+    gate: Option<(Sender<()>, Arc<Mutex<Receiver<()>>>)>,
     /// How many operations go well, and which fail then.
     good: Option<(usize, Op)>,
     failed: usize,
@@ -58,6 +61,13 @@ impl Disk {
     /// After so many operations, those of this kind fail.
     pub(super) fn fail_after(&self, good: usize, op: Op) {
         self.lock().good = Some((good, op));
+    }
+
+    /// Syncs take as long as it pleases who has the sender. The receiver hears of each that begins.
+    pub(super) fn slow_down(&self) -> (Receiver<()>, Sender<()>) {
+        let ((begun, begins), (ends, end)) = (channel(), channel());
+        self.lock().gate = Some((begun, Arc::new(Mutex::new(end))));
+        (begins, ends)
     }
 
     pub(super) fn mend(&self) {
@@ -203,6 +213,12 @@ impl Region for File {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let gate = self.disk.lock().gate.clone();
+        if let Some((begun, end)) = gate {
+            // Whoever has gone does not care any more.
+            let _ = begun.send(());
+            let _ = end.lock().unwrap().recv();
+        }
         let mut inner = self.disk.lock();
         inner.begin(Op::Sync)?;
         let words = self.words.iter();

@@ -75,7 +75,7 @@ impl std::fmt::Debug for ListenerBox {
 
 #[derive(Debug)]
 struct Meta {
-    region: Box<dyn Region>,
+    region: Arc<dyn Region>,
     at: usize,
     scopes: Vec<Arc<EncodedScope>>,
 }
@@ -111,7 +111,7 @@ impl Recorder {
         listener: Listener,
         owner: Option<Owner>,
     ) -> io::Result<Self> {
-        let region = storage.create("meta", META_BYTES)?;
+        let region: Arc<dyn Region> = storage.create("meta", META_BYTES)?.into();
         put_header(region.words(), FileKind::Meta, 1);
         let mut meta = Meta {
             region,
@@ -175,9 +175,15 @@ impl Recorder {
         self.options.durability >= Durability::PowerLoss
     }
 
+    /// Without its lock: a disk may take long, and a request that uses a new scope does not wait for it.
+    fn sync_meta(&self) -> io::Result<()> {
+        let region = Arc::clone(&self.meta().region);
+        region.sync()
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         if self.is_synced() {
-            self.meta().region.sync()?;
+            self.sync_meta()?;
             self.storage.sync()?;
         }
         Ok(())
@@ -458,7 +464,7 @@ impl Recorder {
     /// Has the disk know all that was appended.
     fn sync(&self) {
         let segments = self.lock().all.clone();
-        let result = self.meta().region.sync();
+        let result = self.sync_meta();
         if result.is_err() {
             // Its scopes may be missing after a power cut, so none of the spans counts.
             return;

@@ -355,6 +355,33 @@ fn after_a_failed_sync_a_segment_is_left_alone() {
     ));
 }
 
+/// While the disk is at work, for however long, spans are written, handed over, read and acknowledged.
+#[test]
+fn nobody_waits_for_a_slow_disk() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.append();
+    let (begins, ends) = bench.disk.slow_down();
+    let recorder = Arc::clone(&bench.recorder);
+    let thread = std::thread::spawn(move || recorder.tend(&never()));
+    // From here on the disk holds the recorder's thread up until it is let go.
+    begins.recv().unwrap();
+    for _ in 0..50 {
+        bench.append();
+        bench.hand_over();
+    }
+    assert!(bench.waiting.len() + bench.kept_in_memory as usize >= 50);
+    while !bench.waiting.is_empty() {
+        bench.ack(0);
+    }
+    assert_eq!(bench.acked.len() as u64 + bench.kept_in_memory, 51);
+    // None of it is durable yet.
+    assert_eq!(bench.recorder.durable(bench.next), 0);
+    assert!(!thread.is_finished());
+    drop(ends);
+    thread.join().unwrap();
+    assert!(bench.recorder.durable(bench.next) > 0);
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "takes minutes")]
 fn the_oldest_are_dropped_where_that_is_wanted() {
