@@ -142,6 +142,8 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
+
     use crate::propagation::{HeaderExtractor, HeaderInjector};
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
