@@ -65,6 +65,16 @@ fn from_the_environment() -> Result<(), lianlu::PipelineError> {
     Ok(())
 }
 
+#[allow(dead_code)]
+#[rustfmt::skip]
+fn that_outlives_its_process() -> Result<(), lianlu::PipelineError> {
+    // [readme]
+    let guard = lianlu::otlp::pipeline().with_flight_recorder("/var/lib/shop/traces").install()?;
+    // [/readme]
+    drop(guard);
+    Ok(())
+}
+
 #[test]
 fn a_layer_with_more_to_say() -> Result<(), lianlu::BadEntry> {
     // [readme]
@@ -124,7 +134,7 @@ fn both_readmes_show_this_code() {
         // The indentation of the end mark.
         block.truncate(block.trim_end().len());
     }
-    assert_eq!(expected.len(), 4);
+    assert_eq!(expected.len(), 5);
     for readme in [
         include_str!("../../../README.md"),
         include_str!("../../../README.zh-CN.md"),
