@@ -27,6 +27,8 @@ pub(super) enum Op {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<Mutex<Inner>>);
 
+type Gate = (Sender<()>, Arc<Mutex<Receiver<()>>>);
+
 #[derive(Debug, Default)]
 struct Inner {
     /// What processes see.
@@ -39,7 +41,7 @@ struct Inner {
     /// Each state in which the power may go: one before each operation, and one after the last.
     states: Vec<State>,
     /// A disk that takes its time: says that a sync has begun, and waits until it may end.
-    gate: Option<(Sender<()>, Arc<Mutex<Receiver<()>>>)>,
+    gate: Option<Gate>,
     /// How many operations go well, and which fail then.
     good: Option<(usize, Op)>,
     failed: usize,
