@@ -213,6 +213,7 @@ impl Writer {
         let words = segment.region.words();
         let generation = segment.generation();
         put_record(words, self.at, generation, (RecordKind::Span, scope), span);
+        fetch_ahead(words, end);
         self.at = end;
         self.spans += 1;
         self.is_fresh = true;
@@ -254,6 +255,20 @@ impl Writer {
     pub(super) fn has_room(&self) -> bool {
         const USUAL: usize = 4096;
         self.at + USUAL <= self.segment.size() && !self.segment.is_poisoned()
+    }
+}
+
+/// Has the processor fetch the lines that the next record will need, while others do something else: the thread that
+/// prepared the segment had them last. By storing what ends the records anyway.
+#[inline]
+fn fetch_ahead(words: &[AtomicU64], end: usize) {
+    /// Of a usual span.
+    const LINES: usize = 7;
+    const LINE: usize = 64;
+    for line in 0..LINES {
+        if let Some(word) = words.get((end + line * LINE) / WORD) {
+            word.store(0, Ordering::Relaxed);
+        }
     }
 }
 

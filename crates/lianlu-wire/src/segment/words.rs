@@ -10,11 +10,22 @@ pub(super) fn store(words: &[AtomicU64], at: usize, value: u64) {
     }
 }
 
+/// Words that are stored in one go round.
+const BLOCK: usize = 4;
+
 /// Copies bytes into words; the last word is filled up with zeros.
 #[inline]
 pub(super) fn put_bytes(words: &[AtomicU64], bytes: &[u8]) {
-    let (whole, rest) = bytes.as_chunks::<WORD>();
-    let mut words = words.iter();
+    let (blocks, rest) = bytes.as_chunks::<{ BLOCK * WORD }>();
+    let (places, _) = words.as_chunks::<BLOCK>();
+    for (block, place) in blocks.iter().zip(places) {
+        // Known lengths: this is four loads and four stores.
+        for (chunk, word) in block.as_chunks::<WORD>().0.iter().zip(place) {
+            word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+        }
+    }
+    let mut words = words.iter().skip(BLOCK * blocks.len());
+    let (whole, rest) = rest.as_chunks::<WORD>();
     // In this order: the iterator that ends first must not cost the other an element.
     for (chunk, word) in whole.iter().zip(&mut words) {
         word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
