@@ -60,8 +60,7 @@ impl Batch {
     /// Adds a run of `spans` spans.
     pub(crate) fn push(&mut self, scope: &Arc<EncodedScope>, run: Slice, spans: usize) {
         self.spans += spans;
-        let same =
-            |known: &&mut Scope| Arc::ptr_eq(&known.scope, scope) || known.scope.is_same(scope);
+        let same = |known: &&mut Scope| known.scope.is_same(scope);
         if let Some(known) = self.scopes.iter_mut().find(same) {
             known.runs.push(run);
             known.spans += spans;

@@ -54,8 +54,9 @@ impl EncodedScope {
         }
     }
 
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.bytes == other.bytes && self.schema_url == other.schema_url
+    /// Whether it is the same scope; mostly the very same piece of memory.
+    pub(crate) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(self, other) || self.bytes == other.bytes && self.schema_url == other.schema_url
     }
 
     pub(crate) fn new(scope: &InstrumentationScope) -> Self {

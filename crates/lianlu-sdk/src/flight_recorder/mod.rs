@@ -43,7 +43,6 @@ mod tests;
 mod unfinished;
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,7 +59,7 @@ pub(crate) use segment::{Part, Writer};
 use lianlu_wire::segment::{RecordKind, Records};
 
 use crate::encode::{EncodedResource, EncodedScope};
-use crate::pipeline::{Listener, Notice};
+use crate::pipeline::Listener;
 use leftover::Leftovers;
 pub(crate) use owner::Owner;
 use storage::Folder;
@@ -160,9 +159,4 @@ fn spans_of(
             each(known.1.clone(), record.payload);
         }
     }
-}
-
-/// Tells the listener, who may do as he likes but not bring anyone down.
-fn announce(listener: &Listener, notice: &Notice) {
-    let _ = catch_unwind(AssertUnwindSafe(|| listener(notice)));
 }

@@ -26,7 +26,7 @@ use super::owner::Owner;
 use super::segment::{Segment, Writer};
 use super::storage::{Region, Storage};
 use crate::encode::{EncodedResource, EncodedScope};
-use crate::pipeline::{Listener, Notice};
+use crate::pipeline::{Listener, Notice, announce};
 
 /// Segments that wait for a lane.
 const PREPARED: usize = 2;
@@ -329,14 +329,14 @@ impl Recorder {
             }
             if self.has_room() {
                 match self.make() {
-                    Ok(segment) => self.made(Some(segment), String::new()),
-                    Err(error) => self.made(None, error.to_string()),
+                    Ok(segment) => self.made(segment),
+                    Err(error) => self.not_made(error.to_string()),
                 }
             } else if let Some((segment, lost)) = self.evict(evict) {
                 self.evicted(segment, lost);
             } else {
                 let bytes = self.options.max_bytes();
-                self.made(None, format!("all of its {bytes} bytes are in use"));
+                self.not_made(format!("all of its {bytes} bytes are in use"));
             }
         }
     }
@@ -350,7 +350,7 @@ impl Recorder {
             state.failing = Some("full, the oldest spans are dropped".to_owned());
             drop(state);
             let max_bytes = self.options.max_bytes();
-            super::announce(&self.listener.0, &Notice::RecorderFull { max_bytes });
+            announce(&self.listener.0, &Notice::RecorderFull { max_bytes });
         }
     }
 
@@ -362,28 +362,30 @@ impl Recorder {
         bytes <= self.options.max_bytes()
     }
 
-    /// A segment more, or the reason for none, which is said when it is new.
-    fn made(&self, segment: Option<Arc<Segment>>, reason: String) {
+    /// A segment more.
+    fn made(&self, segment: Arc<Segment>) {
         let mut state = self.lock();
-        let notice = match segment {
-            Some(segment) => {
-                state.prepared.push(segment);
-                state.rest_until = None;
-                state.failing.take().map(|_| Notice::RecorderRecovered)
-            }
-            None => {
-                state.rest_until = Some(Instant::now() + REST.min(self.options.interval()));
-                let is_new = state.failing.is_none();
-                // Only once there is really none.
-                if state.prepared.is_empty() && state.open.is_empty() {
-                    state.failing = Some(reason.clone());
-                }
-                (is_new && state.failing.is_some()).then_some(Notice::RecorderFailing { reason })
-            }
-        };
+        state.prepared.push(segment);
+        state.rest_until = None;
+        let was_failing = state.failing.take().is_some();
         drop(state);
-        if let Some(notice) = notice {
-            super::announce(&self.listener.0, &notice);
+        if was_failing {
+            announce(&self.listener.0, &Notice::RecorderRecovered);
+        }
+    }
+
+    /// No segment, for a reason that is said when it is new, and once there is really none.
+    fn not_made(&self, reason: String) {
+        let mut state = self.lock();
+        state.rest_until = Some(Instant::now() + REST.min(self.options.interval()));
+        let is_over = state.prepared.is_empty() && state.open.is_empty();
+        if !is_over {
+            return;
+        }
+        let before = state.failing.replace(reason.clone());
+        drop(state);
+        if before.is_none() {
+            announce(&self.listener.0, &Notice::RecorderFailing { reason });
         }
     }
 
@@ -428,7 +430,7 @@ impl Recorder {
         if is_wanted && !segment.is_poisoned() {
             segment.start_over();
             if !self.is_synced() || segment.sync_header().is_ok() {
-                self.made(Some(segment), String::new());
+                self.made(segment);
                 return;
             }
         }
@@ -481,7 +483,7 @@ impl Recorder {
                     // What a failed sync has left on the disk nobody can tell, a second one included.
                     segment.poison();
                     let reason = format!("the disk: {error}");
-                    super::announce(&self.listener.0, &Notice::RecorderFailing { reason });
+                    announce(&self.listener.0, &Notice::RecorderFailing { reason });
                 }
             }
         }

@@ -145,9 +145,7 @@ impl Growing {
     fn push(&mut self, scope: Option<Arc<EncodedScope>>, span: &[u8], room: &Room) {
         // One that is not known any more: better a span without than none.
         let scope = scope.unwrap_or_default();
-        let same = |(known, ..): &&mut (Arc<EncodedScope>, Vec<u8>, usize)| {
-            Arc::ptr_eq(known, &scope) || known.is_same(&scope)
-        };
+        let same = |(known, ..): &&mut (Arc<EncodedScope>, _, _)| known.is_same(&scope);
         if let Some((_, bytes, spans)) = self.0.iter_mut().find(same) {
             bytes.extend_from_slice(span);
             *spans += 1;

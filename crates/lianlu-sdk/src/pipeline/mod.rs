@@ -27,7 +27,7 @@ pub use health::Health;
 pub(crate) use launch::Launch;
 pub use limits::Limits;
 pub use notice::Notice;
-pub(crate) use notice::{Listener, to_stderr};
+pub(crate) use notice::{Listener, announce, to_stderr};
 pub use processor::Processor;
 pub use recover::{Recovery, recover};
 pub(crate) use shared::Shared;

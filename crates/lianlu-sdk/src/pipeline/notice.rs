@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::flight_recorder::Found;
@@ -133,6 +134,11 @@ impl fmt::Display for Rest<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells the listener, who may do as he likes but not bring anyone down.
+pub(crate) fn announce(listener: &Listener, notice: &Notice) {
+    let _ = catch_unwind(AssertUnwindSafe(|| listener(notice)));
 }
 
 pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;

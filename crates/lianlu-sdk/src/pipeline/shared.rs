@@ -9,7 +9,6 @@
 //! meets nobody. It hands a full batch over, which wakes the workers; what fills no batch a worker fetches itself, in
 //! time. Room in memory is given out in portions, so that a thread asks for it once in many spans.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use super::item::Item;
 use super::lane::{Handed, LaneState};
 use super::lanes::Lanes;
 use super::limits::Limits;
-use super::notice::{Listener, Notice};
+use super::notice::{Listener, Notice, announce};
 use super::room::Room;
 use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
@@ -471,9 +470,9 @@ impl Shared {
         self.done.notify_all();
     }
 
-    /// Tells the listener, who may do as he likes but not bring a request or the worker down.
+    /// Tells the listener.
     pub(super) fn announce(&self, notice: &Notice) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.listener)(notice)));
+        announce(&self.listener, notice);
     }
 
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
