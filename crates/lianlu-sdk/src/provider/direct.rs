@@ -3,33 +3,36 @@
 //! Through the API, a layer would put each attribute into a `KeyValue`, those into a `Vec`, that into a builder, and the
 //! provider would take all of it apart again. Here it asks what the sampler says before it describes anything
 //! ([`Tracer::begin`](super::Tracer::begin)), writes the attributes as OTLP bytes into an [`Ending`] of its own, and hands
-//! that over when the call ends ([`end`]). In between the span is an ordinary one: users reach it through the context,
-//! and what they set goes out with it.
+//! that over when the call ends ([`Open::end`]). In between the span is an ordinary one: users reach it through the
+//! context ([`LayerSpan`]), and what they set goes out with it.
+//!
+//! ```text
+//! Tracer::begin ─► Start ─┬─► LayerSpan ─► context ─► users set this and that ─┐
+//!                         └─► Open ─► the layer's call ─── end ◄── Users ◄─────┘
+//! ```
 //!
 //! Made for lianlu's layers; it changes with them.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
 
 use lianlu_wire::otlp::{AnyValue, AttributeOf, Attributes};
 use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanId, SpanKind, SpanRef, Status, TraceFlags, TraceId,
-    TraceState,
+    SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 
-use super::data;
-use super::span::{Recording, Span};
 use super::tracer::Tracer;
 use crate::encode;
+
+pub use super::layer_span::{LayerSpan, Open, Users};
+pub use super::record::Start;
 
 /// What a call's span is at its start.
 #[derive(Debug)]
 pub enum Begun {
-    /// It is recorded. Whether it is sampled its context tells.
-    Recording(Span),
+    /// It is recorded, once it is [opened](Tracer::open). Whether it is sampled its context tells.
+    Recording(SpanContext, Start),
     /// It isn't: this is its context, with an id of its own.
     NotRecorded(SpanContext),
 }
@@ -37,13 +40,14 @@ pub enum Begun {
 /// What a layer has to say of a span.
 #[derive(Debug, Default)]
 pub struct Ending {
-    span_id: Option<SpanId>,
     /// The span's name at its start.
     pub name: Cow<'static, str>,
     /// A better one, known at the end. It goes over one that users have set meanwhile.
     pub last_name: Option<Cow<'static, str>>,
     /// The attributes: `0x4a len KeyValue` again and again, written with `lianlu_wire::otlp`.
     pub attributes: Vec<u8>,
+    /// More of them, from the call's end, which many calls have alike.
+    pub common: &'static [u8],
     /// How many there are.
     pub count: u32,
     /// How many bytes of them stem from the call's start: what users set meanwhile stands over those, and the
@@ -53,9 +57,8 @@ pub struct Ending {
     pub repeats: bool,
     /// Whether there are some with keys of users' choice.
     pub has_users: bool,
-    pub(super) status: Status,
-    /// When the span has ended, in nanoseconds since 1970.
-    pub(super) at: u64,
+    /// What the layer thinks of the call; it counts as one more call of `set_status`.
+    pub status: Status,
 }
 
 /// Longer descriptions are not kept for the next call.
@@ -64,17 +67,16 @@ const LONG: usize = 4096;
 impl Ending {
     /// Forgets all but the room.
     pub fn clear(&mut self) {
-        self.span_id = None;
         self.name = Cow::Borrowed("");
         self.last_name = None;
         self.attributes.clear();
         self.attributes.shrink_to(LONG);
+        self.common = &[];
         self.count = 0;
         self.start_bytes = 0;
         self.repeats = false;
         self.has_users = false;
         self.status = Status::Unset;
-        self.at = 0;
     }
 }
 
@@ -92,8 +94,8 @@ pub struct ParentSpan {
 }
 
 impl Tracer {
-    /// Starts a span that [`end`] will end, if it can be told without more whether it is wanted. Without a parent it is
-    /// a root; `state` is the parent's, and `start` in nanoseconds since 1970.
+    /// Starts a span, if it can be told without more whether it is wanted. Without a parent it is a root; `state` is the
+    /// parent's, and `start` in nanoseconds since 1970.
     ///
     /// Not for a context in which telemetry is suppressed, or whose active span has no ids.
     ///
@@ -108,7 +110,6 @@ impl Tracer {
         state: TraceState,
         kind: &SpanKind,
         start: u64,
-        link: Option<&Link>,
     ) -> Result<Begun, TraceState> {
         let provider = &self.shared.provider;
         if provider.longest_value != usize::MAX || provider.is_shut_down() {
@@ -127,17 +128,9 @@ impl Tracer {
         let Some(fate) = self.shared.fate(sampled) else {
             return Ok(Begun::NotRecorded(context));
         };
-        let recorder = self.shared.recorder();
-        let kind = encode::kind(kind);
         let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
-        let name = Cow::Borrowed("");
-        let mut recording = Recording::new(recorder, fate, parent, kind, start, name).direct();
-        if let Some(link) = link {
-            let mut data = data::fresh();
-            data.add_link(link.clone(), &provider.limits);
-            recording.data = Some(data);
-        }
-        Ok(Begun::Recording(Span::recording(context, recording)))
+        let start = Start::new(fate, parent, encode::kind(kind), start);
+        Ok(Begun::Recording(context, start))
     }
 }
 
@@ -156,74 +149,6 @@ pub fn tracer_behind(tracer: &impl opentelemetry::trace::Tracer) -> Option<Trace
     drop(tracer.build_with_context(SpanBuilder::from_name(""), &context));
     let mut found = probe.0.lock().unwrap_or_else(PoisonError::into_inner);
     found.take()
-}
-
-thread_local! {
-    /// On its way from a layer to its span, a few calls below on the same thread.
-    static HANDED: Cell<Option<Box<Ending>>> = const { Cell::new(None) };
-}
-
-/// Has the flight recorder, if there is one, note a span that [`Tracer::begin`](super::Tracer::begin) has started, with
-/// what is known of it.
-#[inline]
-pub fn note(span: &mut Span, ending: &Ending) {
-    span.note(&ending.name, &ending.attributes);
-}
-
-/// Ends a span that [`Tracer::begin`](super::Tracer::begin) has started. Gives the box back, with what was in it.
-///
-/// `status` is what the layer thinks of the call; it counts as one more call of `set_status`. `at` is in nanoseconds
-/// since 1970.
-pub fn end(span: &SpanRef<'_>, mut ending: Box<Ending>, status: Status, at: u64) -> Box<Ending> {
-    ending.status = status;
-    ending.at = at;
-    let at = UNIX_EPOCH + Duration::from_nanos(at);
-    ending.span_id = Some(span.span_context().span_id());
-    let mut ending = Some(ending);
-    // Not there while the thread ends.
-    let was = HANDED.try_with(|handed| handed.replace(ending.take()));
-    match ending {
-        None => {
-            span.end_with_timestamp(at);
-            let back = HANDED.try_with(|handed| handed.replace(was.ok().flatten()));
-            back.ok().flatten().unwrap_or_default()
-        }
-        Some(ending) => {
-            say(span, &ending);
-            span.end_with_timestamp(at);
-            ending
-        }
-    }
-}
-
-/// What was handed over for this span.
-#[inline]
-pub(super) fn handed(context: &SpanContext) -> Option<Box<Ending>> {
-    HANDED
-        .try_with(|handed| {
-            let ending = handed.take()?;
-            if ending.span_id == Some(context.span_id()) {
-                return Some(ending);
-            }
-            handed.set(Some(ending));
-            None
-        })
-        .ok()
-        .flatten()
-}
-
-#[inline]
-pub(super) fn give_back(ending: Box<Ending>) {
-    let _ = HANDED.try_with(|handed| handed.set(Some(ending)));
-}
-
-/// Says the same through the API. The span then ends when it is dropped.
-#[cold]
-fn say(span: &SpanRef<'_>, ending: &Ending) {
-    let name = ending.last_name.as_ref().unwrap_or(&ending.name);
-    span.update_name(name.clone());
-    span.set_attributes(key_values(&ending.attributes));
-    span.set_status(ending.status.clone());
 }
 
 /// Appends an attribute to those of an [`Ending`].

@@ -16,6 +16,7 @@ mod env;
 mod ids;
 mod inner;
 mod keep;
+mod layer_span;
 mod note;
 mod record;
 mod span;

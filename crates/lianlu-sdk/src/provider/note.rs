@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 
-use lianlu_wire::otlp::{AttributeOf, SpanHead, Spans, put_span, put_varint, span_flags};
+use lianlu_wire::otlp::{AttributeOf, Spans, put_span, put_varint};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanContext;
 
-use super::span::{Fate, Recording};
+use super::record::{Fate, Start};
+use super::span::Recording;
+use super::tracer::TracerInner;
 use crate::encode;
+use crate::flight_recorder::Slot;
 
 /// Longer names are cut, and a longer trace state left out: a note has little room.
 const LONGEST_NAME: usize = 120;
@@ -27,89 +30,84 @@ fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     result
 }
 
-impl Recording {
-    /// Whether somebody wants to know of its start.
-    #[inline]
-    pub(super) fn is_noted(&self) -> bool {
-        let pipeline = &self.recorder.tracer.provider.pipeline;
-        self.fate == Fate::Export && pipeline.as_ref().is_some_and(|it| it.takes_notes())
-    }
+/// Whether somebody wants to know of a span's start.
+#[inline]
+pub(super) fn is_wanted(tracer: &TracerInner, fate: Fate) -> bool {
+    let pipeline = tracer.provider.pipeline.as_ref();
+    fate == Fate::Export && pipeline.is_some_and(|it| it.takes_notes())
+}
 
-    /// Notes the span, with attributes as OTLP bytes.
-    #[cold]
-    pub(super) fn note(&mut self, context: &SpanContext, name: &str, attributes: &[u8]) {
-        let tracer = &self.recorder.tracer;
-        let Some(pipeline) = &tracer.provider.pipeline else {
-            return;
-        };
-        let state = encode::header(context.trace_state());
-        let head = SpanHead {
-            trace_id: context.trace_id().to_bytes(),
-            span_id: context.span_id().to_bytes(),
-            parent_span_id: self.parent_span_id,
-            trace_state: if state.len() > LONGEST_STATE {
-                ""
-            } else {
-                &state
-            },
-            flags: span_flags(context.trace_flags().to_u8(), self.parent_is_remote),
-            name: encode::cut(name, LONGEST_NAME),
-            kind: self.kind,
-            start_unix_nanos: self.start,
-            end_unix_nanos: 0,
-        };
-        self.slot = with_scratch(|scratch| {
-            put_span(scratch, &head, |_| {});
-            let head = Spans::new(scratch).next()?.ok()?.message;
-            pipeline.note(&tracer.scope, head, attributes)
+/// Notes a span, with attributes as OTLP bytes.
+#[cold]
+pub(super) fn start(
+    tracer: &TracerInner,
+    context: &SpanContext,
+    start: &Start,
+    name: &str,
+    attributes: &[u8],
+) -> Option<Slot> {
+    let pipeline = tracer.provider.pipeline.as_ref()?;
+    let state = encode::header(context.trace_state());
+    let state = if state.len() > LONGEST_STATE {
+        ""
+    } else {
+        &state
+    };
+    let head = start.head(context, state, encode::cut(name, LONGEST_NAME), 0);
+    with_scratch(|scratch| {
+        put_span(scratch, &head, |_| {});
+        let head = Spans::new(scratch).next()?.ok()?.message;
+        pipeline.note(&tracer.scope, head, attributes)
+    })
+}
+
+/// Adds an attribute to a note.
+#[cold]
+pub(super) fn attribute(tracer: &TracerInner, slot: Slot, attribute: &KeyValue) {
+    more(tracer, slot, |out| {
+        let longest = tracer.provider.longest_value;
+        let (key, value) = (&attribute.key, &attribute.value);
+        encode::attribute(out, AttributeOf::Span, key, value, longest);
+    });
+}
+
+/// Gives a note another name: of a field that is there twice the last one counts.
+#[cold]
+pub(super) fn name(tracer: &TracerInner, slot: Slot, name: &str) {
+    more(tracer, slot, |out| {
+        let name = encode::cut(name, LONGEST_NAME);
+        out.push(0x2a);
+        put_varint(out, name.len() as u64);
+        out.extend_from_slice(name.as_bytes());
+    });
+}
+
+fn more(tracer: &TracerInner, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) {
+    if let Some(pipeline) = &tracer.provider.pipeline {
+        with_scratch(|scratch| {
+            write(scratch);
+            pipeline.note_more(slot, scratch);
         });
     }
+}
 
-    /// The same, with attributes of the API's.
+impl Recording {
+    /// Notes the span, if somebody wants to know of it.
+    #[inline]
+    pub(super) fn note(&mut self, context: &SpanContext) {
+        if is_wanted(&self.recorder.tracer, self.start.fate) {
+            self.note_described(context);
+        }
+    }
+
     #[cold]
-    pub(super) fn note_described(&mut self, context: &SpanContext) {
-        let longest = self.recorder.tracer.provider.longest_value;
+    fn note_described(&mut self, context: &SpanContext) {
+        let tracer = &self.recorder.tracer;
+        let longest = tracer.provider.longest_value;
         let mut bytes = Vec::new();
         if let Some(data) = &self.data {
             encode::attributes(&mut bytes, AttributeOf::Span, &data.attributes, longest);
         }
-        let name = self.name.clone();
-        self.note(context, &name, &bytes);
-    }
-
-    /// Adds an attribute to the note, if there is one.
-    #[inline]
-    pub(super) fn note_attribute(&self, attribute: &KeyValue) {
-        if self.slot.is_some() {
-            self.note_more(|out| {
-                let longest = self.recorder.tracer.provider.longest_value;
-                let (key, value) = (&attribute.key, &attribute.value);
-                encode::attribute(out, AttributeOf::Span, key, value, longest);
-            });
-        }
-    }
-
-    /// Gives the note another name: of a field that is there twice the last one counts.
-    #[inline]
-    pub(super) fn note_name(&self, name: &str) {
-        if self.slot.is_some() {
-            self.note_more(|out| {
-                let name = encode::cut(name, LONGEST_NAME);
-                out.push(0x2a);
-                put_varint(out, name.len() as u64);
-                out.extend_from_slice(name.as_bytes());
-            });
-        }
-    }
-
-    #[cold]
-    fn note_more(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let pipeline = self.recorder.tracer.provider.pipeline.as_ref();
-        if let (Some(slot), Some(pipeline)) = (self.slot, pipeline) {
-            with_scratch(|scratch| {
-                write(scratch);
-                pipeline.note_more(slot, scratch);
-            });
-        }
+        self.slot = start(tracer, context, &self.start, &self.name, &bytes);
     }
 }

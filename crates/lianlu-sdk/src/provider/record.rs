@@ -1,78 +1,177 @@
 //! A span's end: all that is known of it becomes bytes, once.
 
 use lianlu_wire::otlp::{
-    AttributeOf, Attributes, SpanHead, find_attribute, put_dropped, put_span, put_str, span_flags,
+    AttributeOf, Attributes, SpanHead, find_attribute, put_described_span, put_dropped, put_span,
+    put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, Status};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceState};
 
 use super::data::{self, Data};
 use super::direct::Ending;
-use super::span::{Fate, Recording};
+use super::tracer::TracerInner;
 use crate::encode;
+use crate::flight_recorder::Slot;
+
+/// What becomes of a span at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is sampled.
+    Export,
+    /// It isn't; see [`KeepIf`](super::KeepIf).
+    Judge,
+}
+
+/// What is known of a span from its start on, besides its context and its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    pub(super) fate: Fate,
+    pub(super) kind: u8,
+    pub(super) parent_is_remote: bool,
+    pub(super) parent_span_id: [u8; 8],
+    /// Nanoseconds since 1970.
+    pub(super) at: u64,
+}
+
+impl Start {
+    #[inline]
+    pub(super) fn new(fate: Fate, parent: Option<(SpanId, bool)>, kind: u8, at: u64) -> Self {
+        Self {
+            fate,
+            kind,
+            parent_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
+            parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
+            at,
+        }
+    }
+
+    /// The span's fields that are not lists.
+    #[inline]
+    pub(super) fn head<'a>(
+        &self,
+        context: &SpanContext,
+        trace_state: &'a str,
+        name: &'a str,
+        end: u64,
+    ) -> SpanHead<'a> {
+        SpanHead {
+            trace_id: context.trace_id().to_bytes(),
+            span_id: context.span_id().to_bytes(),
+            parent_span_id: self.parent_span_id,
+            trace_state,
+            flags: span_flags(context.trace_flags().to_u8(), self.parent_is_remote),
+            name,
+            kind: self.kind,
+            start_unix_nanos: self.at,
+            end_unix_nanos: end,
+        }
+    }
+}
+
+/// A span that has ended, but for what was said of it meanwhile.
+#[derive(Debug)]
+pub(super) struct Ended<'a> {
+    pub(super) context: &'a SpanContext,
+    pub(super) start: &'a Start,
+    /// Its first name.
+    pub(super) name: &'a str,
+    pub(super) slot: Option<Slot>,
+    /// Nanoseconds since 1970.
+    pub(super) at: u64,
+    /// Whether users have ended it before its layer did: what that says of the end nobody asked for.
+    pub(super) is_early: bool,
+}
 
 /// Takes a span that has ended, and writes it into its thread's lane.
 #[inline]
 pub(super) fn record(
-    context: &SpanContext,
-    mut recording: Recording,
-    end: u64,
+    tracer: &TracerInner,
+    ended: &Ended<'_>,
+    mut data: Option<Box<Data>>,
     ending: Option<&Ending>,
 ) {
-    let mut data = recording.data.take();
-    let provider = &recording.recorder.tracer.provider;
-    if let Some(pipeline) = &provider.pipeline {
-        // What its layer says of the end of a span that a user had ended before, nobody asked for.
-        let is_early = recording.ended.is_some();
-        let end = recording.ended.unwrap_or(end).max(recording.start);
-        settle(&mut data, ending.filter(|_| !is_early));
-        if let Some(data) = data.as_mut().filter(|data| !data.attributes.is_empty()) {
-            data.set_once();
-        }
-        let status = match (&data, ending) {
-            (Some(data), _) => &data.status,
-            (None, Some(ending)) if !is_early => &ending.status,
-            (None, _) => &Status::Unset,
-        };
-        let is_error = matches!(status, Status::Error { .. });
-        let kept = match recording.fate {
-            Fate::Export => None,
-            Fate::Judge => provider.keep.reason(is_error, end - recording.start),
-        };
-        if recording.fate == Fate::Export || kept.is_some() {
-            if kept.is_some() {
-                pipeline.count_started();
-            }
-            let state = encode::header(context.trace_state());
-            let head = SpanHead {
-                trace_id: context.trace_id().to_bytes(),
-                span_id: context.span_id().to_bytes(),
-                parent_span_id: recording.parent_span_id,
-                trace_state: &state,
-                flags: span_flags(context.trace_flags().to_u8(), recording.parent_is_remote),
-                name: name(&recording.name, data.as_deref(), ending, is_early),
-                kind: recording.kind,
-                start_unix_nanos: recording.start,
-                end_unix_nanos: end,
-            };
-            let most = provider.limits.max_attributes_per_span;
-            let longest = provider.longest_value;
-            pipeline.record(&recording.recorder.tracer.scope, recording.slot, |out| {
-                put_span(out, &head, |out| {
-                    let user = data.as_deref();
-                    let dropped = attributes(out, user, ending, is_early, (most, longest));
-                    if let Some(reason) = kept {
-                        put_str(out, AttributeOf::Span, otlp_key!("lianlu.kept"), reason);
-                    }
-                    lists(out, user, dropped, longest);
-                    encode::status(out, status);
-                });
-            });
-        }
+    let provider = &tracer.provider;
+    let Some(pipeline) = &provider.pipeline else {
+        return;
+    };
+    let most = provider.limits.max_attributes_per_span;
+    if data.is_none()
+        && let Some(ending) = ending
+        && ending.is_all(most)
+        && !ended.is_early
+        && ended.start.fate == Fate::Export
+        && *ended.context.trace_state() == TraceState::NONE
+    {
+        let name = ending.last_name.as_ref().unwrap_or(&ending.name);
+        let head = (ended.start).head(ended.context, "", name, ended.at.max(ended.start.at));
+        pipeline.record(&tracer.scope, ended.slot, |out| {
+            put_described_span(out, &head, [&ending.attributes, ending.common]);
+        });
+        return;
     }
+    settle(&mut data, ending.filter(|_| !ended.is_early));
+    if let Some(data) = data.as_mut().filter(|data| !data.attributes.is_empty()) {
+        data.set_once();
+    }
+    record_with(tracer, ended, data.as_deref(), ending);
     if let Some(data) = data {
         data::recycle(data);
+    }
+}
+
+/// The same for a span of which there is more to say.
+#[inline(never)]
+fn record_with(
+    tracer: &TracerInner,
+    ended: &Ended<'_>,
+    data: Option<&Data>,
+    ending: Option<&Ending>,
+) {
+    let provider = &tracer.provider;
+    let Some(pipeline) = &provider.pipeline else {
+        return;
+    };
+    let start = ended.start;
+    let end = ended.at.max(start.at);
+    let status = match (data, ending) {
+        (Some(data), _) => &data.status,
+        (None, Some(ending)) if !ended.is_early => &ending.status,
+        (None, _) => &Status::Unset,
+    };
+    let kept = match start.fate {
+        Fate::Export => None,
+        Fate::Judge => {
+            let is_error = matches!(status, Status::Error { .. });
+            let Some(kept) = provider.keep.reason(is_error, end - start.at) else {
+                return;
+            };
+            pipeline.count_started();
+            Some(kept)
+        }
+    };
+    let state = encode::header(ended.context.trace_state());
+    let name = name(ended.name, data, ending, ended.is_early);
+    let head = start.head(ended.context, &state, name, end);
+    let most = provider.limits.max_attributes_per_span;
+    let longest = provider.longest_value;
+    pipeline.record(&tracer.scope, ended.slot, |out| {
+        put_span(out, &head, |out| {
+            let dropped = attributes(out, data, ending, ended.is_early, (most, longest));
+            if let Some(reason) = kept {
+                put_str(out, AttributeOf::Span, otlp_key!("lianlu.kept"), reason);
+            }
+            lists(out, data, dropped, longest);
+            encode::status(out, status);
+        });
+    });
+}
+
+impl Ending {
+    /// Whether nothing needs to be looked at once more: no attribute is there twice or too many, and there is no status.
+    #[inline]
+    fn is_all(&self, most: u32) -> bool {
+        !self.repeats && self.count <= most && self.status == Status::Unset
     }
 }
 
@@ -119,6 +218,7 @@ fn attributes(
     };
     if users.is_empty() && !ending.repeats && !is_early && ending.count <= most {
         out.extend_from_slice(&ending.attributes);
+        out.extend_from_slice(ending.common);
         return 0;
     }
     merged(out, users, ending, is_early, most)
@@ -137,7 +237,12 @@ fn merged(
         .attributes
         .split_at_checked(ending.start_bytes)
         .unwrap_or((&ending.attributes, &[]));
-    let end = if is_early { &[] } else { end };
+    let end = if is_early {
+        Vec::new()
+    } else {
+        [end, ending.common].concat()
+    };
+    let end = &*end;
     let mut left = most;
     let mut dropped = 0;
     let mut has_room = || {

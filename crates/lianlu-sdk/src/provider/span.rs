@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status};
+use opentelemetry::trace::{Event, Link, SpanContext, Status};
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::data::{self, Data};
-use super::direct;
-use super::record::record;
+use super::note;
+use super::record::{Ended, Fate, Start, record};
 use super::tracer::Recorder;
 use crate::encode;
 use crate::flight_recorder::Slot;
@@ -23,66 +23,30 @@ pub struct Span {
     recording: Option<Recording>,
 }
 
-/// What becomes of a span at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is sampled.
-    Export,
-    /// It isn't; see [`KeepIf`](super::KeepIf).
-    Judge,
-}
-
 pub(super) struct Recording {
     pub(super) recorder: Arc<Recorder>,
-    pub(super) fate: Fate,
-    pub(super) parent_span_id: [u8; 8],
-    pub(super) parent_is_remote: bool,
-    pub(super) kind: u8,
-    /// Nanoseconds since 1970.
-    pub(super) start: u64,
+    pub(super) start: Start,
     pub(super) name: Cow<'static, str>,
     pub(super) data: Option<Box<Data>>,
-    /// Whether a layer will hand over the rest of the span, and how it was ended before that.
-    is_direct: bool,
-    pub(super) ended: Option<u64>,
     /// Where the flight recorder has noted it.
     pub(super) slot: Option<Slot>,
 }
 
 impl Recording {
     #[inline]
-    pub(super) fn new(
-        recorder: Arc<Recorder>,
-        fate: Fate,
-        parent: Option<(SpanId, bool)>,
-        kind: u8,
-        start: u64,
-        name: Cow<'static, str>,
-    ) -> Self {
-        if fate == Fate::Export
+    pub(super) fn new(recorder: Arc<Recorder>, start: Start, name: Cow<'static, str>) -> Self {
+        if start.fate == Fate::Export
             && let Some(pipeline) = &recorder.tracer.provider.pipeline
         {
             pipeline.count_started();
         }
         Self {
             recorder,
-            fate,
-            parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
-            parent_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
-            kind,
             start,
             name,
             data: None,
-            is_direct: false,
-            ended: None,
             slot: None,
         }
-    }
-
-    #[inline]
-    pub(super) fn direct(mut self) -> Self {
-        self.is_direct = true;
-        self
     }
 }
 
@@ -103,18 +67,17 @@ impl Span {
         }
     }
 
-    /// Has the flight recorder note the span, if there is one.
+    /// What is noted of it, and where.
     #[inline]
-    pub(super) fn note(&mut self, name: &str, attributes: &[u8]) {
-        if let Some(recording) = self.recording.as_mut().filter(|it| it.is_noted()) {
-            recording.note(&self.context, name, attributes);
-        }
+    fn noted(&self) -> Option<(&Recording, Slot)> {
+        let recording = self.recording.as_ref()?;
+        Some((recording, recording.slot?))
     }
 
     /// What users have set, with the limits; not once the span has ended.
     #[inline]
     fn with_data(&mut self, set: impl FnOnce(&mut Data, &SpanLimits)) {
-        if let Some(recording) = self.recording.as_mut().filter(|it| it.ended.is_none()) {
+        if let Some(recording) = &mut self.recording {
             let data = recording.data.get_or_insert_with(data::fresh);
             set(data, &recording.recorder.tracer.provider.limits);
         }
@@ -122,9 +85,17 @@ impl Span {
 
     /// Ends the span, and sends it off as it is to be.
     #[inline]
-    fn finish(&mut self, end: u64, ending: Option<&direct::Ending>) {
+    fn finish(&mut self, at: u64) {
         if let Some(recording) = self.recording.take() {
-            record(&self.context, recording, end, ending);
+            let ended = Ended {
+                context: &self.context,
+                start: &recording.start,
+                name: &recording.name,
+                slot: recording.slot,
+                at,
+                is_early: false,
+            };
+            record(&recording.recorder.tracer, &ended, recording.data, None);
         }
     }
 }
@@ -149,13 +120,12 @@ impl opentelemetry::trace::Span for Span {
 
     #[inline]
     fn is_recording(&self) -> bool {
-        let recording = self.recording.as_ref();
-        recording.is_some_and(|recording| recording.ended.is_none())
+        self.recording.is_some()
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        if let Some(recording) = self.recording.as_ref().filter(|it| it.ended.is_none()) {
-            recording.note_attribute(&attribute);
+        if let Some((recording, slot)) = self.noted() {
+            note::attribute(&recording.recorder.tracer, slot, &attribute);
         }
         self.with_data(|data, limits| data.push(attribute, limits));
     }
@@ -171,8 +141,8 @@ impl opentelemetry::trace::Span for Span {
         T: Into<Cow<'static, str>>,
     {
         let name = new_name.into();
-        if let Some(recording) = self.recording.as_ref().filter(|it| it.ended.is_none()) {
-            recording.note_name(&name);
+        if let Some((recording, slot)) = self.noted() {
+            note::name(&recording.recorder.tracer, slot, &name);
         }
         self.with_data(|data, _| data.name = Some(name));
     }
@@ -185,31 +155,14 @@ impl opentelemetry::trace::Span for Span {
 
     #[inline]
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
-        let Some(recording) = &mut self.recording else {
-            return;
-        };
-        if recording.is_direct
-            && let Some(ending) = direct::handed(&self.context)
-        {
-            self.finish(ending.at, Some(&ending));
-            direct::give_back(ending);
-            return;
-        }
-        let end = encode::unix_nanos(timestamp);
-        if recording.is_direct {
-            // Its layer has not described it yet, and will.
-            recording.ended.get_or_insert(end);
-        } else {
-            self.finish(end, None);
-        }
+        self.finish(encode::unix_nanos(timestamp));
     }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
         if self.recording.is_some() {
-            let now = encode::unix_nanos(opentelemetry::time::now());
-            self.finish(now, None);
+            self.finish(encode::unix_nanos(opentelemetry::time::now()));
         }
     }
 }

@@ -12,7 +12,8 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 use super::data;
 use super::direct::Probe;
 use super::inner::{Inner, Owner};
-use super::span::{Fate, Recording, Span};
+use super::record::{Fate, Start};
+use super::span::{Recording, Span};
 use crate::encode::{self, EncodedScope};
 
 /// Starts spans of one instrumentation scope. Cheap to clone.
@@ -168,22 +169,19 @@ impl opentelemetry::trace::Tracer for Tracer {
             return Span::not_recording(context);
         };
         let start = builder.start_time.unwrap_or_else(opentelemetry::time::now);
-        let mut recording = Recording::new(
-            self.shared.recorder(),
+        let start = Start::new(
             fate,
             parent.map(|parent| (parent.span_id(), parent.is_remote())),
             encode::kind(builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal)),
             encode::unix_nanos(start),
-            builder.name,
         );
+        let mut recording = Recording::new(self.shared.recorder(), start, builder.name);
         let lists = (builder.attributes, builder.events, builder.links);
         let has_lists = !matches!(lists, (None, None, None)) || !result.attributes.is_empty();
         if has_lists {
             recording.data = Some(self.data(lists, result.attributes));
         }
-        if recording.is_noted() {
-            recording.note_described(&context);
-        }
+        recording.note(&context);
         Span::recording(context, recording)
     }
 }

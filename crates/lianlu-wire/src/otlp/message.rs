@@ -1,6 +1,6 @@
 //! Spans with their events, links and status, and what stands around them.
 
-use super::varint::{put_len_prefixed, put_varint, varint_len};
+use super::varint::{low_byte, put_len_prefixed, put_varint, varint_len};
 
 /// The fields of a span that are not lists.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,62 @@ pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut V
         let [a, b, c, d] = head.flags.to_le_bytes();
         out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
     });
+}
+
+/// As [`put_span`], of a span that has nothing but attributes, as elements of `Span.attributes` already.
+///
+/// Its length is known beforehand, so that there is one look at the room that `out` has, and nothing is set right
+/// afterwards.
+#[inline]
+pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: [&[u8]; 2]) {
+    const IDS: usize = 28;
+    const PARENT: usize = 10;
+    const KIND_AND_TIMES: usize = 20;
+    const FLAGS: usize = 6;
+
+    let name = head.name.as_bytes();
+    let [first, second] = attributes;
+    let length =
+        IDS + PARENT + 2 + name.len() + KIND_AND_TIMES + first.len() + second.len() + FLAGS;
+    let is_usual = head.trace_state.is_empty()
+        && head.parent_span_id != [0; 8]
+        && (1..0x80).contains(&name.len())
+        && head.kind < 0x80
+        && (0x80..0x4000).contains(&length);
+    if !is_usual {
+        return put_span(out, head, |out| {
+            out.extend_from_slice(first);
+            out.extend_from_slice(second);
+        });
+    }
+    let mut start = [0; 3 + IDS + PARENT + 2];
+    start[..5].copy_from_slice(&[
+        0x12,
+        low_byte(length as u64) | 0x80,
+        low_byte((length >> 7) as u64),
+        0x0a,
+        16,
+    ]);
+    start[5..21].copy_from_slice(&head.trace_id);
+    start[21..23].copy_from_slice(&[0x12, 8]);
+    start[23..31].copy_from_slice(&head.span_id);
+    start[31..33].copy_from_slice(&[0x22, 8]);
+    start[33..41].copy_from_slice(&head.parent_span_id);
+    start[41..].copy_from_slice(&[0x2a, low_byte(name.len() as u64)]);
+    let mut middle = [0; KIND_AND_TIMES];
+    middle[..3].copy_from_slice(&[0x30, head.kind, 0x39]);
+    middle[3..11].copy_from_slice(&head.start_unix_nanos.to_le_bytes());
+    middle[11] = 0x41;
+    middle[12..].copy_from_slice(&head.end_unix_nanos.to_le_bytes());
+    let [a, b, c, d] = head.flags.to_le_bytes();
+
+    out.reserve(3 + length);
+    out.extend_from_slice(&start);
+    out.extend_from_slice(name);
+    out.extend_from_slice(&middle);
+    out.extend_from_slice(first);
+    out.extend_from_slice(second);
+    out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
 }
 
 /// What has a fixed place is put together on the stack and appended at once.

@@ -9,6 +9,8 @@ use lianlu_wire::otlp::{
 };
 use opentelemetry::KeyValue;
 
+#[cfg(feature = "pipeline")]
+use super::count;
 use super::datum::Datum;
 
 /// Where attributes go.
@@ -113,6 +115,20 @@ pub(super) fn copy(attributes: &[u8], count: u32, ending: &mut Ending) {
     }
     ending.attributes.extend_from_slice(attributes);
     ending.count += count;
+}
+
+/// Adds a count.
+#[cfg(feature = "pipeline")]
+#[inline]
+pub(super) fn put_count(ending: &mut Ending, key: StaticKey, number: u64) {
+    look_for(ending, key.as_str());
+    ending.count += 1;
+    put_int(
+        &mut ending.attributes,
+        AttributeOf::Span,
+        key,
+        count(number),
+    );
 }
 
 /// Takes note if users have brought a key that is there already.

@@ -180,20 +180,21 @@ fn is_refused(end: &End) -> bool {
     }
 }
 
+/// The attributes of a direction's messages and bytes: of the request's, and of the response's.
+pub(super) static COUNTS: [[&table::Row; 2]; 2] = [
+    [
+        &table::LIANLU_REQUEST_MESSAGES,
+        &table::LIANLU_REQUEST_BYTES,
+    ],
+    [
+        &table::LIANLU_RESPONSE_MESSAGES,
+        &table::LIANLU_RESPONSE_BYTES,
+    ],
+];
+
 /// Messages and bytes of both directions.
 pub(super) fn messages(requests: Totals, responses: Totals, sink: &mut Sink<'_>) {
-    for (messages, bytes, totals) in [
-        (
-            &table::LIANLU_REQUEST_MESSAGES,
-            &table::LIANLU_REQUEST_BYTES,
-            requests,
-        ),
-        (
-            &table::LIANLU_RESPONSE_MESSAGES,
-            &table::LIANLU_RESPONSE_BYTES,
-            responses,
-        ),
-    ] {
+    for (totals, [messages, bytes]) in [requests, responses].into_iter().zip(COUNTS) {
         if let Some((message_count, byte_count)) = totals {
             sink.span(messages, count(message_count));
             sink.span(bytes, count(byte_count));

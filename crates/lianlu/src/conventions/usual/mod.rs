@@ -8,7 +8,7 @@ mod route;
 
 use lianlu_sdk::direct::Ending;
 
-use super::description::{Description, copy};
+use super::description::{Description, copy, put_count};
 use super::settings::Settings;
 use super::sink::{Labels, Sink, Style};
 use super::{Described, Totals, grpc_spans};
@@ -53,10 +53,11 @@ impl Usual {
 /// What the end of a call that went well adds to its span, and the labels of its metrics.
 #[derive(Debug)]
 pub(crate) struct Success {
-    style: Style,
     pub(crate) labels: Labels,
     attributes: Vec<u8>,
     count: u32,
+    /// Whether spans have the counts of messages and bytes.
+    has_counts: bool,
 }
 
 impl Success {
@@ -64,25 +65,37 @@ impl Success {
     fn new(style: Style, mut labels: Labels, write: impl FnOnce(&mut Sink<'_>)) -> Self {
         let mut ending = Ending::default();
         let attributes = Description::Bytes(&mut ending);
-        write(&mut Sink::new(style, attributes, &mut labels));
+        let mut sink = Sink::new(style, attributes, &mut labels);
+        write(&mut sink);
+        let has_counts = grpc_spans::COUNTS
+            .iter()
+            .flatten()
+            .all(|row| sink.wants(row));
         Self {
-            style,
             labels,
             attributes: ending.attributes,
             count: ending.count,
+            has_counts,
         }
     }
 
-    /// Describes the end for the call's span, as [`end`](super::end) would. `labels` stay as they are.
+    /// Describes the end for the call's span, as [`end`](super::end) would.
     #[inline]
-    pub(crate) fn describe(
-        &self,
-        [requests, responses]: [Totals; 2],
-        ending: &mut Ending,
-        labels: &mut Labels,
-    ) {
-        copy(&self.attributes, self.count, ending);
-        let mut sink = Sink::new(self.style, Description::Bytes(ending), labels);
-        grpc_spans::messages(requests, responses, &mut sink);
+    pub(crate) fn describe(&'static self, counted: [Totals; 2], ending: &mut Ending) {
+        if ending.has_users {
+            copy(&self.attributes, self.count, ending);
+        } else {
+            ending.common = &self.attributes;
+            ending.count += self.count;
+        }
+        if !self.has_counts {
+            return;
+        }
+        for (totals, rows) in counted.into_iter().zip(grpc_spans::COUNTS) {
+            if let Some((messages, bytes)) = totals {
+                put_count(ending, rows[0].key, messages);
+                put_count(ending, rows[1].key, bytes);
+            }
+        }
     }
 }

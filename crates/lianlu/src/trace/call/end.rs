@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 
-use super::ender::Ender;
+use super::ender::{Direct, Ender};
 use super::{Call, Lists};
 use crate::conventions::description::Description;
 #[cfg(feature = "pipeline")]
@@ -16,6 +16,7 @@ use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
 #[cfg(feature = "pipeline")]
 use crate::grpc::Code;
 use crate::trace::clock::system_time;
+use crate::trace::direct::{Ending, Open, Users};
 use crate::trace::options::Options;
 
 impl Call {
@@ -122,17 +123,13 @@ impl Call {
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
         let options = Arc::clone(&self.options);
+        let direct = direct(self.open.take(), &mut lists.ending, &mut lists.users);
         if !self.recording && self.measured.is_none() && !options.exceptions.are_logged() {
             conventions::learn(&options.settings, &self.carried, &end);
             context.span().end_with_timestamp(system_time(at));
             return;
         }
-        let ending = if self.is_direct {
-            &mut lists.ending
-        } else {
-            &mut None
-        };
-        let mut ender = Ender::new(context.span(), at, ending);
+        let mut ender = Ender::new(context.span(), at, direct);
         let verdict = verdict(&options, &end, duration);
         let mut list = Vec::new();
         let mut attributes = if self.recording {
@@ -220,22 +217,15 @@ impl Call {
     #[inline]
     fn end_well(
         &mut self,
-        success: &Success,
+        success: &'static Success,
         lists: &mut Lists,
         context: &Context,
         (at, duration): (u64, Duration),
         is_current: bool,
     ) {
-        let nothing = &mut None;
-        let ending = if self.recording {
-            &mut lists.ending
-        } else {
-            nothing
-        };
-        if let Some(ending) = ending {
-            success.describe(self.counts(), ending, &mut lists.labels);
-        }
-        let ender = Ender::new(context.span(), at, ending);
+        let direct = direct(self.open.take(), &mut lists.ending, &mut lists.users);
+        let mut ender = Ender::new(context.span(), at, direct);
+        ender.went_well(success, self.counts());
         if let Some(measured) = &mut self.measured {
             let _current = (!is_current).then(|| context.clone().attach());
             measured.record(&self.options.meter, &success.labels, [None; 2], duration);
@@ -256,6 +246,20 @@ impl Call {
         .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
         .collect()
     }
+}
+
+/// What goes the short way, of a call that does.
+#[inline]
+fn direct<'a>(
+    open: Option<Open>,
+    ending: &'a mut Option<Ending>,
+    users: &'a mut Option<Arc<Users>>,
+) -> Option<Direct<'a>> {
+    Some(Direct {
+        open: open?,
+        ending: ending.as_mut()?,
+        users,
+    })
 }
 
 /// What the call's end means, by the conventions and by what the user thinks of it.

@@ -1,13 +1,18 @@
 //! Ends a span, whatever happens on the way there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanRef, Status};
 
+#[cfg(feature = "pipeline")]
+use crate::conventions::Totals;
 use crate::conventions::description::Description;
+#[cfg(feature = "pipeline")]
+use crate::conventions::usual::Success;
 use crate::trace::clock::system_time;
-use crate::trace::direct::{self, Ending};
+use crate::trace::direct::{Ending, Open, Users};
 
 /// A span at its end. A user's hook may panic before all is said of it; it ends all the same, with what is known.
 pub(super) struct Ender<'a> {
@@ -15,18 +20,27 @@ pub(super) struct Ender<'a> {
     /// In nanoseconds since 1970.
     at: u64,
     status: Status,
-    /// Where what is to be handed over with it is; `None` in there if nothing is.
-    ending: &'a mut Option<Box<Ending>>,
+    /// `None` where it ends through the API.
+    direct: Option<Direct<'a>>,
     has_ended: bool,
 }
 
+/// A span that goes the short way, with its description.
+#[cfg_attr(not(feature = "pipeline"), allow(dead_code))]
+pub(super) struct Direct<'a> {
+    pub(super) open: Open,
+    pub(super) ending: &'a mut Ending,
+    pub(super) users: &'a mut Option<Arc<Users>>,
+}
+
 impl<'a> Ender<'a> {
-    pub(super) fn new(span: SpanRef<'a>, at: u64, ending: &'a mut Option<Box<Ending>>) -> Self {
+    #[inline]
+    pub(super) fn new(span: SpanRef<'a>, at: u64, direct: Option<Direct<'a>>) -> Self {
         Self {
             span,
             at,
             status: Status::Unset,
-            ending,
+            direct,
             has_ended: false,
         }
     }
@@ -39,20 +53,29 @@ impl<'a> Ender<'a> {
         list: &'d mut Vec<KeyValue>,
     ) -> Description<'d> {
         #[cfg(feature = "pipeline")]
-        if let Some(ending) = self.ending.as_mut().filter(|_| !is_read) {
-            return Description::Bytes(ending);
+        if let Some(direct) = self.direct.as_mut().filter(|_| !is_read) {
+            return Description::Bytes(direct.ending);
         }
         let _ = is_read;
         list.reserve(8);
         Description::KeyValues(list)
     }
 
+    /// Describes the end of a call that went well, with what it has counted, to a span that goes the short way.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(super) fn went_well(&mut self, success: &'static Success, counted: [Totals; 2]) {
+        if let Some(direct) = &mut self.direct {
+            success.describe(counted, direct.ending);
+        }
+    }
+
     /// Gives a better name than that of the start.
     pub(super) fn rename(&mut self, name: Cow<'static, str>) {
-        match self.ending {
+        match &mut self.direct {
             #[cfg(feature = "pipeline")]
-            Some(ending) => {
-                ending.last_name = Some(name);
+            Some(direct) => {
+                direct.ending.last_name = Some(name);
             }
             _ => self.span.update_name(name),
         }
@@ -65,8 +88,8 @@ impl<'a> Ender<'a> {
     )]
     pub(super) fn set_repeats(&mut self, repeats: bool) {
         #[cfg(feature = "pipeline")]
-        if let Some(ending) = self.ending {
-            ending.repeats |= repeats;
+        if let Some(direct) = &mut self.direct {
+            direct.ending.repeats |= repeats;
         }
     }
 
@@ -75,17 +98,20 @@ impl<'a> Ender<'a> {
         self.status = status;
     }
 
+    #[inline]
     fn end(&mut self) {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
-        let status = std::mem::take(&mut self.status);
-        if let Some(ending) = self.ending.take() {
-            *self.ending = Some(direct::end(&self.span, ending, status, self.at));
+        #[cfg(feature = "pipeline")]
+        if let Some(direct) = self.direct.take() {
+            direct.ending.status = std::mem::take(&mut self.status);
+            let span = self.span.span_context();
+            *direct.users = Some(direct.open.end(span, direct.ending, self.at));
             return;
         }
-        if status != Status::Unset {
-            self.span.set_status(status);
+        if self.status != Status::Unset {
+            self.span.set_status(std::mem::take(&mut self.status));
         }
         self.span.end_with_timestamp(system_time(self.at));
     }
@@ -97,6 +123,7 @@ impl<'a> Ender<'a> {
 }
 
 impl Drop for Ender<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.end();
     }

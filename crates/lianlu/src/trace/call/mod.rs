@@ -16,6 +16,7 @@ use opentelemetry::{Context, StringValue};
 
 use super::clock::Began;
 use super::content::Content;
+use super::direct::Open;
 use super::message_events::MessageEvents;
 use super::options::Options;
 use super::request_body::{RequestMeter, Wanted, meter};
@@ -38,8 +39,8 @@ pub(super) struct Call {
     protocol: Protocol,
     began: Began,
     recording: bool,
-    /// Whether its span goes the short way.
-    is_direct: bool,
+    /// Its span, if that goes the short way.
+    open: Option<Open>,
     carried: Carried,
     measured: Option<Measured>,
     /// Whether the request's method leaves a response without a body, whatever its headers say:
@@ -81,7 +82,7 @@ pub(super) struct NewCall<'a> {
     pub(super) scan: &'a Scan<'a>,
     pub(super) began: Began,
     pub(super) recording: bool,
-    pub(super) is_direct: bool,
+    pub(super) open: Option<Open>,
     pub(super) carried: Carried,
     pub(super) measured: Option<Measured>,
     pub(super) stream_end: StreamEnd,
@@ -119,7 +120,7 @@ impl Call {
             protocol: new.protocol,
             began: new.began,
             recording: new.recording,
-            is_direct: new.is_direct,
+            open: new.open,
             carried: new.carried,
             measured: new.measured,
             stream_end: new.stream_end,

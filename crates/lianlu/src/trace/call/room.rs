@@ -11,7 +11,7 @@ use opentelemetry::Context;
 use super::{Call, NewCall};
 use crate::conventions::Failure;
 use crate::conventions::sink::Labels;
-use crate::trace::direct::Ending;
+use crate::trace::direct::{Ending, Users};
 use crate::trace::request_body::RequestMeter;
 
 /// A box for a call, with lists beside it. The call is taken out at its end, so that nothing of a user's is held for
@@ -25,8 +25,10 @@ pub(in crate::trace) struct Room {
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Lists {
     pub(in crate::trace) labels: Labels,
-    /// `None` while it is handed over, and before there was one.
-    pub(in crate::trace) ending: Option<Box<Ending>>,
+    /// `None` before there was one.
+    pub(in crate::trace) ending: Option<Ending>,
+    /// What the last span's users had, for the next one's.
+    pub(in crate::trace) users: Option<Arc<Users>>,
     pub(in crate::trace) meter: Option<Arc<RequestMeter>>,
 }
 

@@ -61,7 +61,7 @@ impl New<'_> {
             context,
             described.carried,
             named,
-            (recording, false),
+            (recording, None),
             slices,
             room,
         )

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use lianlu_sdk::Tracer;
-use lianlu_sdk::direct::{self, Begun, ParentSpan};
+use lianlu_sdk::direct::{Begun, ParentSpan};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt, TraceState};
 
@@ -36,19 +36,29 @@ impl<'a> New<'a> {
         };
         let base = parent.base(false);
         match begun {
-            Begun::Recording(mut span) => {
+            Begun::Recording(span, start) => {
                 let mut room = CallBox::empty();
-                let Lists { labels, ending, .. } = room.lists();
+                let Lists {
+                    labels,
+                    ending,
+                    users,
+                    ..
+                } = room.lists();
                 let ending = ending.get_or_insert_default();
                 let (described, named) = self.describe_direct(&base, ending, labels);
                 ending.name = described.name;
                 ending.start_bytes = ending.attributes.len();
-                direct::note(&mut span, ending);
+                let (mut span, mut open) = tracer.open(span, start, users);
+                if let Some(link) = parent.link.take() {
+                    open.add_link(*link);
+                }
+                open.note(&mut span, ending);
                 let context = base.with_span(span);
                 if let Some(hook) = &self.options.hooks.on_request {
                     hook(&self.head, &context.span());
                 }
-                self.enter(context, described.carried, named, (true, true), None, room)
+                let recording = (true, Some(open));
+                self.enter(context, described.carried, named, recording, None, room)
             }
             Begun::NotRecorded(span) => {
                 let context = base.with_remote_span_context(span);
@@ -64,14 +74,7 @@ impl<'a> New<'a> {
                 let mut room = CallBox::empty();
                 let labels = &mut room.lists().labels;
                 let (described, named) = self.describe_unrecorded(&base, labels);
-                self.enter(
-                    context,
-                    described.carried,
-                    named,
-                    (false, false),
-                    None,
-                    room,
-                )
+                self.enter(context, described.carried, named, (false, None), None, room)
             }
         }
     }
@@ -215,7 +218,6 @@ impl<'a> New<'a> {
                 (Some(parent), span.trace_state().clone())
             }
         };
-        let link = parent.link.as_deref();
-        tracer.begin(span, state, &self.kind, self.began.unix_nanos, link)
+        tracer.begin(span, state, &self.kind, self.began.unix_nanos)
     }
 }

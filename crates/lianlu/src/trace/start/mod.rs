@@ -15,6 +15,7 @@ use opentelemetry::{Context, global};
 
 use super::call::{CallBox, NewCall};
 use super::clock::Began;
+use super::direct::Open;
 use super::options::Options;
 use super::scope::Scope;
 use super::side::Side;
@@ -115,7 +116,7 @@ impl New<'_> {
         context: Context,
         carried: Carried,
         named: bool,
-        (recording, is_direct): (bool, bool),
+        (recording, open): (bool, Option<Open>),
         slices: Option<Box<Slices>>,
         mut room: CallBox,
     ) -> Scope {
@@ -132,7 +133,7 @@ impl New<'_> {
             scan: self.scan,
             began: self.began,
             recording,
-            is_direct,
+            open,
             carried,
             measured,
             stream_end: self.stream_end,
