@@ -4,6 +4,9 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+#[cfg(feature = "pipeline")]
+use crate::grpc;
+
 /// What there is of the headers that matter.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Scan<'a> {
@@ -72,6 +75,16 @@ impl<'a> Scan<'a> {
     #[inline]
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
         begins(self.content_type, prefix)
+    }
+
+    /// Whether the content type is one of gRPC's, but not its text.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(crate) fn is_plain_grpc(&self) -> bool {
+        let is_bare = |value: &HeaderValue| value.as_bytes() == grpc::CONTENT_TYPE;
+        self.content_type.is_some_and(is_bare)
+            || self.content_type_begins(grpc::CONTENT_TYPE)
+                && !self.content_type_begins(grpc::TEXT_CONTENT_TYPE)
     }
 
     pub(crate) fn content_length(&self) -> Option<u64> {

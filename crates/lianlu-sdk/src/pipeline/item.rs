@@ -151,7 +151,7 @@ impl Growing {
             *spans += 1;
             return;
         }
-        let mut bytes = room.buffer();
+        let mut bytes = room.buffer(span.len());
         bytes.extend_from_slice(span);
         self.0.push((scope, bytes, 1));
     }

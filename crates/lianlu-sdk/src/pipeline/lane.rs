@@ -208,7 +208,7 @@ impl LaneState {
     }
 
     /// Takes all that waits, and leaves buffers for what comes.
-    pub(super) fn take(&mut self, mut buffer: impl FnMut() -> Vec<u8>) -> Handed {
+    pub(super) fn take(&mut self, mut buffer: impl FnMut(usize) -> Vec<u8>) -> Handed {
         if std::mem::take(&mut self.on_disk) > 0 {
             let last = self.writer.as_mut().and_then(Writer::take);
             self.parts.extend(last);
@@ -220,10 +220,13 @@ impl LaneState {
         if std::mem::take(&mut self.in_memory) > 0 {
             // A scope that was not used since the last time is forgotten.
             self.runs.retain(|run| run.spans > 0);
-            let take = |run: &mut Growing| Growing {
-                scope: Arc::clone(&run.scope),
-                bytes: std::mem::replace(&mut run.bytes, buffer()),
-                spans: std::mem::take(&mut run.spans),
+            let take = |run: &mut Growing| {
+                let next = buffer(run.bytes.len());
+                Growing {
+                    scope: Arc::clone(&run.scope),
+                    bytes: std::mem::replace(&mut run.bytes, next),
+                    spans: std::mem::take(&mut run.spans),
+                }
             };
             handed.runs = self.runs.iter_mut().map(take).collect();
         }

@@ -78,9 +78,12 @@ impl Room {
         spans.load(Ordering::SeqCst) == self.limits.queue_size && bytes.load(Ordering::SeqCst) == 0
     }
 
-    pub(super) fn buffer(&self) -> Vec<u8> {
+    /// A buffer that will probably get `length` bytes.
+    pub(super) fn buffer(&self, length: usize) -> Vec<u8> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_default()
+        let spare = spare.pop();
+        // At once, or it would be copied again and again while it grows. Memory that nobody writes to costs nothing.
+        spare.unwrap_or_else(|| Vec::with_capacity(length + length / 8))
     }
 
     /// Takes a buffer that nobody else needs any more, to be used again.

@@ -291,7 +291,7 @@ impl Shared {
             state.totals.queue_full += spans as u64;
             state.credit += spans;
         }
-        let handed = state.take(|| self.room.buffer());
+        let handed = state.take(|length| self.room.buffer(length));
         self.push(self.items(handed));
         has_room
     }
@@ -414,7 +414,7 @@ impl Shared {
             }
             if state.spans() > 0 {
                 self.room.take_in(state.bytes_in_memory());
-                let handed = state.take(|| self.room.buffer());
+                let handed = state.take(|length| self.room.buffer(length));
                 items.extend(self.items(handed));
             }
         });

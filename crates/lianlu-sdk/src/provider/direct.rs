@@ -94,6 +94,20 @@ pub struct ParentSpan {
 }
 
 impl Tracer {
+    /// Whether the child of such a parent would be recorded; `None` where [`begin`](Self::begin) would fail.
+    #[inline]
+    #[must_use]
+    pub fn records_child(&self, trace_id: TraceId, flags: TraceFlags) -> Option<bool> {
+        let provider = &self.shared.provider;
+        if provider.longest_value != usize::MAX || provider.is_shut_down() {
+            return None;
+        }
+        let sampled = provider
+            .strategy
+            .decide(Some(flags.is_sampled()), trace_id)?;
+        Some(self.shared.fate(sampled).is_some())
+    }
+
     /// Starts a span, if it can be told without more whether it is wanted. Without a parent it is a root; `state` is the
     /// parent's, and `start` in nanoseconds since 1970.
     ///

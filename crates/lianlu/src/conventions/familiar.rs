@@ -5,6 +5,7 @@
 //! is all there is to do.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 
 use lianlu_sdk::direct::Ending;
 
@@ -13,28 +14,103 @@ use super::names::hash;
 use super::settings::Settings;
 use super::usual::Usual;
 use crate::request::RequestHead;
+use crate::scan::Scan;
 
 /// What tells a call from others, besides its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Familiar<'a> {
     /// Which layer, with which settings.
-    pub(crate) layer: u64,
+    layer: u64,
     /// A gRPC call's path, an HTTP call's route.
-    pub(crate) path: &'a str,
+    path: &'a str,
     /// Whether the path is a route.
-    pub(crate) is_route: bool,
-    pub(crate) authority: &'a str,
+    is_route: bool,
+    authority: &'a str,
     /// Where it is described.
-    pub(crate) agent: Option<&'a [u8]>,
-    /// An IPv4 address and port; 0 for none.
-    pub(crate) peer: u64,
-    pub(crate) is_measured: bool,
+    agent: Option<&'a [u8]>,
+    peer: Peer,
+    is_measured: bool,
 }
 
-impl Familiar<'_> {
+/// Address and port, as they are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Peer {
+    address: [u64; 2],
+    /// With a bit that tells an IPv4 address from none, and another for IPv6.
+    port: u64,
+}
+
+impl Peer {
+    #[inline]
+    fn of(peer: Option<SocketAddr>) -> Self {
+        match peer {
+            None => Self {
+                address: [0; 2],
+                port: 0,
+            },
+            Some(SocketAddr::V4(peer)) => Self {
+                address: [u64::from(peer.ip().to_bits()), 0],
+                port: 1 << 16 | u64::from(peer.port()),
+            },
+            Some(SocketAddr::V6(peer)) => {
+                let [a, b, c, d, e, f, g, h] = peer.ip().segments().map(u64::from);
+                Self {
+                    address: [
+                        a << 48 | b << 32 | c << 16 | d,
+                        e << 48 | f << 32 | g << 16 | h,
+                    ],
+                    port: 1 << 17 | u64::from(peer.port()),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        let [high, low] = self.address;
+        let mixed = high.rotate_left(17) ^ low ^ self.port << 32;
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl<'a> Familiar<'a> {
+    /// A gRPC call, through this layer.
+    #[inline]
+    pub(crate) fn grpc(
+        layer: u64,
+        head: &RequestHead<'a>,
+        scan: &Scan<'a>,
+        peer: Option<SocketAddr>,
+        is_measured: bool,
+    ) -> Self {
+        Self {
+            layer,
+            path: head.path(),
+            is_route: false,
+            authority: match head.uri().authority() {
+                Some(authority) => authority.as_str(),
+                None => scan.host().unwrap_or_default(),
+            },
+            agent: None,
+            peer: Peer::of(peer),
+            is_measured,
+        }
+    }
+
+    /// The same of an HTTP call.
+    #[inline]
+    pub(crate) fn of_route(self, route: &'a str, agent: Option<&'a [u8]>) -> Self {
+        Self {
+            path: route,
+            is_route: true,
+            agent,
+            ..self
+        }
+    }
+
     #[inline]
     fn hash(&self, head: &RequestHead<'_>) -> u64 {
-        let mixed = self.peer.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.layer;
+        let mixed = self.peer.hash() ^ self.layer;
         let mut hash = hash(self.path) ^ mixed ^ mixed >> 31;
         if self.is_route {
             hash = hash.rotate_left(5) ^ super::names::hash(head.method().as_str());
@@ -68,7 +144,7 @@ struct Entry {
     path: String,
     authority: String,
     agent: Option<Box<[u8]>>,
-    peer: u64,
+    peer: Peer,
     usual: Usual,
     bytes: Vec<u8>,
     count: u32,

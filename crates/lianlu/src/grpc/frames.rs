@@ -92,18 +92,32 @@ impl FrameCounter {
         self.blind |= seen != data.remaining();
     }
 
+    /// Goes on from so many messages that came before.
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn begin_with(&mut self, messages: u64, bytes: u64) {
+        self.messages = messages;
+        self.bytes = bytes;
+    }
+
+    /// How long the message is that `data` is the whole frame of.
+    #[inline]
+    pub(crate) fn whole_message(data: &[u8]) -> Option<usize> {
+        let ([flags, a, b, c, d], message) = data.split_first_chunk()?;
+        let is_whole =
+            flags & TRAILERS == 0 && message.len() == u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        is_whole.then_some(message.len())
+    }
+
     fn feed_bytes(&mut self, mut data: &[u8]) {
-        // A whole message, as most pieces are.
+        // As most pieces are.
         if self.header_filled == 0
             && self.frame_left == 0
             && self.lengths_wanted == 0
-            && let Some(([flags, a, b, c, d], message)) = data.split_first_chunk()
-            && flags & TRAILERS == 0
-            && message.len() == u32::from_be_bytes([*a, *b, *c, *d]) as usize
+            && let Some(message) = Self::whole_message(data)
         {
             self.in_trailers = false;
             self.messages += 1;
-            self.bytes += message.len() as u64;
+            self.bytes += message as u64;
             return;
         }
         while !data.is_empty() {

@@ -72,6 +72,18 @@ impl Measured {
         }
     }
 
+    /// A gRPC call, of which no other is counted.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(crate) fn grpc(generation: u64) -> Self {
+        Self {
+            generation,
+            protocol: Protocol::Grpc,
+            active: None,
+            sizes: false,
+        }
+    }
+
     /// The call counts as active no more.
     pub(crate) fn is_over(&mut self) {
         self.active = None;

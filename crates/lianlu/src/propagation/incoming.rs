@@ -41,6 +41,11 @@ pub(crate) fn read(
 }
 
 impl Incoming {
+    #[cfg(feature = "pipeline")]
+    pub(crate) fn tells_caller(&self) -> bool {
+        self.caller.is_some()
+    }
+
     /// `context` with all of it. `for_sdk`: with the marks that the SDK's spans have no room for.
     pub(crate) fn values(self, mut context: Context, for_sdk: bool) -> Context {
         if let Some(caller) = self.caller {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -74,7 +75,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        let Some(scope) = this.scope else {
+        let Some(scope) = this.scope.as_mut() else {
             return this.inner.poll_frame(cx);
         };
         scope.slice_if_due();
@@ -82,9 +83,7 @@ where
         let _current = scope.attach();
         let inner = this.inner.as_mut();
         let Poll::Ready(frame) = scope.run(|| inner.poll_frame(cx)) else {
-            if let Some(call) = scope.call() {
-                call.wake_for_slice(cx.waker());
-            }
+            scope.wake_for_slice(cx.waker());
             return Poll::Pending;
         };
         match &frame {
@@ -92,10 +91,9 @@ where
                 if let Some(data) = frame.data_ref() {
                     on_data(scope, data, this.left, this.inner.is_end_stream());
                 } else if let Some(trailers) = frame.trailers_ref() {
-                    if let Some(call) = scope.call() {
-                        call.on_trailers(trailers);
-                    }
-                    scope.end_here(None);
+                    on_trailers(scope, trailers);
+                    // Nothing of the call comes after them.
+                    *this.scope = None;
                 }
             }
             Some(Err(error)) => scope.end_here(Some(failure(error))),
@@ -113,7 +111,28 @@ where
     }
 }
 
+fn on_trailers(scope: &mut Scope, trailers: &HeaderMap) {
+    #[cfg(feature = "pipeline")]
+    if let Some(call) = scope.usual()
+        && call.on_trailers(trailers)
+    {
+        return scope.end_here(None);
+    }
+    if let Some(call) = scope.call() {
+        call.on_trailers(trailers);
+    }
+    scope.end_here(None);
+}
+
 fn on_data(scope: &mut Scope, data: &impl Buf, left: &mut Option<u64>, ended: bool) {
+    #[cfg(feature = "pipeline")]
+    if !ended
+        && left.is_none()
+        && let Some(call) = scope.usual()
+        && call.on_data(data)
+    {
+        return;
+    }
     let (context, Some(call)) = scope.parts() else {
         return;
     };

@@ -87,13 +87,21 @@ where
 /// Takes note of a response's head, and lets the call last as long as its body.
 pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
     let (mut head, body) = response.into_parts();
-    let (context, call) = scope.parts();
     let mut length = None;
-    if let Some(call) = call {
+    if scope.is_traced() {
         let seen = Seen::of(&head.headers);
         length = seen.length.or_else(|| body.size_hint().exact());
         let ended = body.is_end_stream();
-        if call.on_head(context, &mut head, &seen, length, ended) {
+        #[cfg(feature = "pipeline")]
+        if let Some(call) = scope.usual()
+            && call.on_head(&head, &seen, ended)
+        {
+            let body = ResponseBody::new(body, scope, length);
+            return Response::from_parts(head, body);
+        }
+        if let (context, Some(call)) = scope.parts()
+            && call.on_head(context, &mut head, &seen, length, ended)
+        {
             scope.end(None);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::options::{Options, next_id};
+use super::options::Options;
 use super::service::Trace;
 use super::side::{ClientSide, ServerSide, Side};
 
@@ -239,7 +239,7 @@ impl<K: Side> TraceLayer<K> {
     pub(super) fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {
         let options = Arc::make_mut(&mut self.options);
         set(options);
-        options.id = next_id();
+        options.settle();
         self
     }
 }

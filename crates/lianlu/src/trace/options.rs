@@ -30,6 +30,12 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 pub(crate) struct Options {
     /// Tells these options from all others.
     pub(super) id: u64,
+    /// Whether a gRPC call of a server's is described by the conventions alone, from its start to its end.
+    #[cfg(feature = "pipeline")]
+    pub(super) is_silent: bool,
+    /// The same, and nothing but its head has a say in it either.
+    #[cfg(feature = "pipeline")]
+    pub(super) is_plain: bool,
     /// Switched off, a layer does nothing.
     pub(super) is_on: bool,
     pub(crate) tracer: TracerSource,
@@ -66,8 +72,12 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
-        Self {
-            id: next_id(),
+        let mut options = Self {
+            id: 0,
+            #[cfg(feature = "pipeline")]
+            is_silent: false,
+            #[cfg(feature = "pipeline")]
+            is_plain: false,
             is_on: true,
             tracer: TracerSource::global(default_scope("lianlu".into())),
             tracer_name: None,
@@ -91,12 +101,14 @@ impl Default for Options {
             message_events: 0,
             request_content: 0,
             response_content: 0,
-        }
+        };
+        options.settle();
+        options
     }
 }
 
 /// A number that no other options have or had.
-pub(super) fn next_id() -> u64 {
+fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -115,6 +127,37 @@ impl Options {
                 .settings
                 .opt_ins
                 .contains(OptIn::ServerAddressOnMetrics)
+    }
+
+    /// Whether nobody has a say in a gRPC call of a server's once it is described, nor wants to be told of it or to have
+    /// it told.
+    #[cfg(feature = "pipeline")]
+    fn are_silent(&self) -> bool {
+        self.hooks.on_response.is_none()
+            && self.hooks.are_silent_at_the_end()
+            && self.settings.response_headers.is_empty()
+            && !self.response_headers.is_any()
+            && self.message_events == 0
+            && self.request_content == 0
+            && self.response_content == 0
+    }
+
+    /// To be called after each change.
+    pub(super) fn settle(&mut self) {
+        self.id = next_id();
+        #[cfg(feature = "pipeline")]
+        {
+            self.is_silent = self.are_silent();
+            self.is_plain = self.is_silent
+                && self.are_plain()
+                && self.settings.dialect == Dialect::OpenTelemetry
+                && self.is_default_propagator
+                && self.public.is_none()
+                && self.filter.is_none()
+                && self.sampling_filter.is_none()
+                && self.stream_ends.is_none()
+                && self.hooks.on_request.is_none();
+        }
     }
 
     /// Gives tracer, meter and logger the name that they were told, or the dialect's.

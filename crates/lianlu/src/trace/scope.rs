@@ -1,10 +1,13 @@
 //! What stays current while the service and its body run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 use std::time::Instant;
 
 use opentelemetry::{Context, ContextGuard};
 
+#[cfg(feature = "pipeline")]
+use super::call::UsualCall;
 use super::call::{Call, CallBox};
 use crate::conventions::Failure;
 
@@ -40,6 +43,11 @@ impl Scope {
         &self.context
     }
 
+    pub(super) fn is_traced(&self) -> bool {
+        self.call.is_some()
+    }
+
+    /// The call, for all that can happen to one.
     pub(super) fn call(&mut self) -> Option<&mut Call> {
         self.call.as_mut()?.get_mut()
     }
@@ -94,13 +102,35 @@ impl Scope {
         }
     }
 
+    #[inline]
+    fn is_sliced(&self) -> bool {
+        self.call.as_ref().is_some_and(CallBox::is_sliced)
+    }
+
+    /// Has the stream's task polled when its slice is over, if it is sliced.
+    #[inline]
+    pub(super) fn wake_for_slice(&mut self, waker: &Waker) {
+        if self.is_sliced()
+            && let Some(call) = self.call()
+        {
+            call.wake_for_slice(waker);
+        }
+    }
+
+    /// The call, if there is nothing special to say of it so far.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(super) fn usual(&mut self) -> Option<&mut UsualCall> {
+        self.call.as_mut()?.usual()
+    }
+
     /// Begins another slice of a stream, if one is due.
     #[inline]
     pub(super) fn slice_if_due(&mut self) {
         // The clock is read for those alone that have slices.
-        if let Some(call) = self.call.as_mut().and_then(CallBox::get_mut)
-            && call.is_sliced()
-            && let Some(next) = call.next_slice(&self.context, Instant::now())
+        if self.is_sliced()
+            && let (context, Some(call)) = self.parts()
+            && let Some(next) = call.next_slice(context, Instant::now())
         {
             self.context = next;
         }
@@ -109,10 +139,9 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let Some(call) = self.call.as_ref().and_then(CallBox::get) else {
-            return;
-        };
-        let failure = if self.running {
+        let running = self.running;
+        let Some(call) = self.call() else { return };
+        let failure = if running {
             Failure::Panic
         } else if call.is_overdue() {
             Failure::Deadline

@@ -54,18 +54,24 @@ impl Method {
 
     #[inline]
     pub(super) fn start(&'static self) -> Described {
-        let (method, style, _) = self.key;
         Described {
-            name: Cow::Borrowed(method),
-            carried: Carried {
-                style,
-                http_method: Cow::Borrowed(""),
-                has_route: true,
-                labels_later: true,
-                grpc_method: methods::Method::Known(Cow::Borrowed(method)),
-                usual: Some(Usual::Method(self)),
-            },
+            name: Cow::Borrowed(self.name()),
+            carried: self.carried(),
             own: (0, 0),
+        }
+    }
+
+    /// What the end of a call knows from its start.
+    #[inline]
+    pub(crate) fn carried(&'static self) -> Carried {
+        let (method, style, _) = self.key;
+        Carried {
+            style,
+            http_method: Cow::Borrowed(""),
+            has_route: true,
+            labels_later: true,
+            grpc_method: methods::Method::Known(Cow::Borrowed(method)),
+            usual: Some(Usual::Method(self)),
         }
     }
 

@@ -15,6 +15,8 @@ use crate::conventions::verdict::{Outcome, Verdict};
 use crate::conventions::{self, Dialect, End, Failure, Protocol, Totals, keys};
 #[cfg(feature = "pipeline")]
 use crate::grpc::Code;
+#[cfg(feature = "pipeline")]
+use crate::metrics::Measured;
 use crate::trace::clock::system_time;
 use crate::trace::direct::{Ending, Open, Users};
 use crate::trace::options::Options;
@@ -118,7 +120,15 @@ impl Call {
         if failure.is_none()
             && let Some(success) = self.went_well()
         {
-            return self.end_well(success, lists, context, (at, duration), is_current);
+            let end = WentWell {
+                at,
+                duration,
+                success,
+                counted: self.counts(),
+                open: self.open.take(),
+                measured: self.measured.take(),
+            };
+            return end.say(&self.options, lists, context, is_current);
         }
         let counted = self.counts();
         let end = self.facts(failure, counted, false);
@@ -212,28 +222,6 @@ impl Call {
         }
     }
 
-    /// As [`end`](Self::end), of a call that [went well](Self::went_well): nothing but its counts is its own.
-    #[cfg(feature = "pipeline")]
-    #[inline]
-    fn end_well(
-        &mut self,
-        success: &'static Success,
-        lists: &mut Lists,
-        context: &Context,
-        (at, duration): (u64, Duration),
-        is_current: bool,
-    ) {
-        let direct = direct(self.open.take(), &mut lists.ending, &mut lists.users);
-        let mut ender = Ender::new(context.span(), at, direct);
-        ender.went_well(success, self.counts());
-        if let Some(measured) = &mut self.measured {
-            let _current = (!is_current).then(|| context.clone().attach());
-            measured.record(&self.options.meter, &success.labels, [None; 2], duration);
-            measured.is_over();
-        }
-        ender.finish();
-    }
-
     /// What was kept of the bodies.
     fn contents(&self) -> Vec<KeyValue> {
         let request = self.requests.as_ref().and_then(|meter| meter.content());
@@ -245,6 +233,39 @@ impl Call {
         .into_iter()
         .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
         .collect()
+    }
+}
+
+/// The end of a call that went well: nothing but its counts is its own.
+#[cfg(feature = "pipeline")]
+pub(super) struct WentWell {
+    pub(super) at: u64,
+    pub(super) duration: Duration,
+    pub(super) success: &'static Success,
+    pub(super) counted: [Totals; 2],
+    pub(super) open: Option<Open>,
+    pub(super) measured: Option<Measured>,
+}
+
+#[cfg(feature = "pipeline")]
+impl WentWell {
+    #[inline]
+    pub(super) fn say(
+        self,
+        options: &Options,
+        lists: &mut Lists,
+        context: &Context,
+        is_current: bool,
+    ) {
+        let direct = direct(self.open, &mut lists.ending, &mut lists.users);
+        let mut ender = Ender::new(context.span(), self.at, direct);
+        ender.went_well(self.success, self.counted);
+        if let Some(measured) = self.measured {
+            let _current = (!is_current).then(|| context.clone().attach());
+            let labels = &self.success.labels;
+            measured.record(&options.meter, labels, [None; 2], self.duration);
+        }
+        ender.finish();
     }
 }
 

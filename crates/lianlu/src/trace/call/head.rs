@@ -139,6 +139,13 @@ pub(in crate::trace) struct Seen {
 }
 
 impl Seen {
+    /// Whether messages of gRPC follow, and then their status.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(super) fn is_plain_grpc(&self) -> bool {
+        matches!(self.content, ContentType::Frames) && !self.has_status
+    }
+
     #[inline]
     pub(in crate::trace) fn of(headers: &HeaderMap) -> Self {
         let (mut content_type, mut length, mut has_status) = (None, None, false);

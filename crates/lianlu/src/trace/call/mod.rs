@@ -4,6 +4,8 @@ mod end;
 mod ender;
 mod head;
 mod room;
+#[cfg(feature = "pipeline")]
+mod usual;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +33,13 @@ use crate::request::RequestHead;
 use crate::scan::Scan;
 pub(super) use head::Seen;
 pub(super) use room::{CallBox, Lists};
+#[cfg(feature = "pipeline")]
+pub(super) use usual::UsualCall;
+
+/// Without the feature `pipeline` no call is usual.
+#[cfg(not(feature = "pipeline"))]
+#[derive(Debug)]
+pub(super) enum UsualCall {}
 
 #[derive(Debug)]
 pub(super) struct Call {

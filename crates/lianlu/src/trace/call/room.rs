@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use super::{Call, NewCall};
+use super::{Call, NewCall, UsualCall};
 use crate::conventions::Failure;
 use crate::conventions::sink::Labels;
 use crate::trace::direct::{Ending, Users};
@@ -18,8 +18,21 @@ use crate::trace::request_body::RequestMeter;
 /// longer.
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Room {
+    /// While there is nothing special to say of the call, which is not in `call` then.
+    usual: Option<UsualCall>,
     call: Option<Call>,
     pub(in crate::trace) lists: Lists,
+}
+
+impl Room {
+    /// Makes a usual call one of which anything can be said.
+    #[inline]
+    fn unfold(&mut self) {
+        #[cfg(feature = "pipeline")]
+        if let Some(call) = self.usual.take() {
+            self.call = Some(call.unfold());
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -63,21 +76,43 @@ impl CallBox {
         self.0.call = Some(Call::new(new));
     }
 
+    /// The same for one of which there is nothing special to say.
+    #[cfg(feature = "pipeline")]
     #[inline]
-    pub(in crate::trace) fn get(&self) -> Option<&Call> {
-        self.0.call.as_ref()
+    pub(in crate::trace) fn fill_usual(&mut self, call: UsualCall) {
+        self.0.usual = Some(call);
+    }
+
+    /// The call, if there is nothing special to say of it so far.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(in crate::trace) fn usual(&mut self) -> Option<&mut UsualCall> {
+        self.0.usual.as_mut()
+    }
+
+    /// The call, for all that can happen to one.
+    #[inline]
+    pub(in crate::trace) fn get_mut(&mut self) -> Option<&mut Call> {
+        self.0.unfold();
+        self.0.call.as_mut()
     }
 
     #[inline]
-    pub(in crate::trace) fn get_mut(&mut self) -> Option<&mut Call> {
-        self.0.call.as_mut()
+    pub(in crate::trace) fn is_sliced(&self) -> bool {
+        self.0.call.as_ref().is_some_and(Call::is_sliced)
     }
 
     /// Counts what there is to be counted of the request's body.
     #[inline]
     pub(in crate::trace) fn meter_request<B: 'static>(&mut self, body: &mut B, context: &Context) {
-        if let Some(call) = &mut self.0.call {
-            call.meter_request(body, context, &mut self.0.lists.meter);
+        let Room { usual, call, lists } = &mut *self.0;
+        #[cfg(feature = "pipeline")]
+        if let Some(call) = usual {
+            return call.meter_request(body, context, &mut lists.meter);
+        }
+        let _ = usual;
+        if let Some(call) = call {
+            call.meter_request(body, context, &mut lists.meter);
         }
     }
 
@@ -89,6 +124,16 @@ impl CallBox {
         is_current: bool,
     ) {
         let room = &mut *self.0;
+        #[cfg(feature = "pipeline")]
+        if failure.is_none()
+            && let Some(call) = room.usual.as_mut().filter(|call| call.is_ok)
+        {
+            call.end(&mut room.lists, context, is_current);
+            room.lists.meter = call.requests.take().or(room.lists.meter.take());
+            room.usual = None;
+            return self.keep();
+        }
+        room.unfold();
         if let Some(call) = &mut room.call {
             call.end(&mut room.lists, context, failure, is_current);
             room.lists.meter = call.requests.take().or(room.lists.meter.take());

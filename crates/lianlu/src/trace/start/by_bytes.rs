@@ -1,12 +1,11 @@
 //! The short way to a span, over a provider of lianlu's own.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
 use lianlu_sdk::Tracer;
-use lianlu_sdk::direct::{Begun, ParentSpan};
+use lianlu_sdk::direct::{Begun, Open, ParentSpan, Start};
 use opentelemetry::Context;
-use opentelemetry::trace::{SpanKind, TraceContextExt, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceState};
 
 use super::New;
 use super::parent::{Parent, unsampled_span};
@@ -38,22 +37,12 @@ impl<'a> New<'a> {
         match begun {
             Begun::Recording(span, start) => {
                 let mut room = CallBox::empty();
-                let Lists {
-                    labels,
-                    ending,
-                    users,
-                    ..
-                } = room.lists();
+                let Lists { labels, ending, .. } = room.lists();
                 let ending = ending.get_or_insert_default();
                 let (described, named) = self.describe_direct(&base, ending, labels);
-                ending.name = described.name;
-                ending.start_bytes = ending.attributes.len();
-                let (mut span, mut open) = tracer.open(span, start, users);
-                if let Some(link) = parent.link.take() {
-                    open.add_link(*link);
-                }
-                open.note(&mut span, ending);
-                let context = base.with_span(span);
+                let link = parent.link.take();
+                let (context, open) =
+                    open(tracer, &base, span, start, described.name, link, &mut room);
                 if let Some(hook) = &self.options.hooks.on_request {
                     hook(&self.head, &context.span());
                 }
@@ -154,31 +143,16 @@ impl<'a> New<'a> {
         if !is_plain {
             return None;
         }
-        let (path, is_route) = match (self.protocol, &self.route) {
-            (Protocol::Grpc, _) => (self.head.path(), false),
-            (Protocol::Http, Some(Cow::Borrowed(route))) => (*route, true),
-            (Protocol::Http, _) => return None,
-        };
-        let peer = match peer(&self.head) {
-            None => 0,
-            Some(SocketAddr::V4(peer)) => {
-                1 << 63 | u64::from(peer.ip().to_bits()) << 16 | u64::from(peer.port())
+        let is_measured = self.meters.is_some();
+        let peer = peer(&self.head);
+        let call = Familiar::grpc(self.options.id, &self.head, self.scan, peer, is_measured);
+        match (self.protocol, &self.route) {
+            (Protocol::Grpc, _) => Some(call),
+            (Protocol::Http, Some(Cow::Borrowed(route))) => {
+                Some(call.of_route(route, self.scan.user_agent_bytes()))
             }
-            Some(SocketAddr::V6(_)) => return None,
-        };
-        let authority = self.head.uri().authority();
-        Some(Familiar {
-            layer: self.options.id,
-            path,
-            is_route,
-            authority: match authority {
-                Some(authority) => authority.as_str(),
-                None => self.scan.host().unwrap_or_default(),
-            },
-            agent: self.scan.user_agent_bytes().filter(|_| is_route),
-            peer,
-            is_measured: self.meters.is_some(),
-        })
+            (Protocol::Http, _) => None,
+        }
     }
 
     /// Whether the call is recorded. Gives the caller's state back where that is for the API to tell.
@@ -220,4 +194,27 @@ impl<'a> New<'a> {
         };
         tracer.begin(span, state, &self.kind, self.began.unix_nanos)
     }
+}
+
+/// Opens a span whose attributes are in the room, and gives the context that it is in.
+#[inline]
+pub(super) fn open(
+    tracer: &Tracer,
+    base: &Context,
+    span: SpanContext,
+    start: Start,
+    name: Cow<'static, str>,
+    link: Option<Box<Link>>,
+    room: &mut CallBox,
+) -> (Context, Open) {
+    let Lists { ending, users, .. } = room.lists();
+    let ending = ending.get_or_insert_default();
+    ending.name = name;
+    ending.start_bytes = ending.attributes.len();
+    let (mut span, mut open) = tracer.open(span, start, users);
+    if let Some(link) = link {
+        open.add_link(*link);
+    }
+    open.note(&mut span, ending);
+    (base.with_span(span), open)
 }

@@ -5,6 +5,8 @@ mod by_api;
 mod by_bytes;
 mod describe;
 mod parent;
+#[cfg(feature = "pipeline")]
+mod usual;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, global};
 
+#[cfg(feature = "pipeline")]
+use super::call::UsualCall;
 use super::call::{CallBox, NewCall};
 use super::clock::Began;
 use super::direct::Open;
@@ -23,6 +27,8 @@ use super::slices::Slices;
 use super::stream_end::StreamEnd;
 #[cfg(feature = "pipeline")]
 use crate::conventions::Dialect;
+#[cfg(feature = "pipeline")]
+use crate::conventions::usual::Usual;
 use crate::conventions::{Carried, Protocol};
 use crate::grpc;
 use crate::metrics::{Measured, Meters};
@@ -43,6 +49,13 @@ pub(super) fn start<K: Side>(options: &Arc<Options>, head: RequestHead<'_>) -> S
     } else {
         Parent::new(Context::current())
     };
+    #[cfg(feature = "pipeline")]
+    if is_server
+        && options.is_plain
+        && let Some(scope) = usual::start(options, &head, &scan, &mut parent)
+    {
+        return scope;
+    }
     let by_context = TraceOptions::take(&mut parent.base);
     let asked = TraceOptions::of(&head).or(by_context.as_deref());
     let told = if is_server {
@@ -109,6 +122,16 @@ impl New<'_> {
         filter.is_some_and(|filter| !filter(&self.head))
     }
 
+    /// Whether nobody has a say in a gRPC call of a server's.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    fn is_usual(&self, named: bool) -> bool {
+        self.options.is_silent
+            && !named
+            && self.stream_end == StreamEnd::Body
+            && self.scan.is_plain_grpc()
+    }
+
     /// The call under way.
     #[inline]
     fn enter(
@@ -121,6 +144,20 @@ impl New<'_> {
         mut room: CallBox,
     ) -> Scope {
         let (options, protocol) = (self.options, self.protocol);
+        #[cfg(feature = "pipeline")]
+        if let Some(Usual::Method(method)) = carried.usual
+            && self.is_usual(named)
+        {
+            room.fill_usual(UsualCall::new(
+                options,
+                method,
+                self.began,
+                self.scan,
+                self.meters,
+                open,
+            ));
+            return Scope::traced(context, room);
+        }
         let measured = self.meters.map(|meters| {
             let active = &mut room.lists().labels.active;
             Measured::start(meters, protocol, active, options.body_sizes)

@@ -57,6 +57,13 @@ impl Parent {
         parent
     }
 
+    /// Whether the caller has said who it is.
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(super) fn tells_caller(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|it| it.tells_caller())
+    }
+
     /// The context but for the caller's span.
     #[inline]
     pub(super) fn base(&mut self, for_sdk: bool) -> Context {
