@@ -10,9 +10,8 @@ use std::time::Instant;
 use bytes::Buf;
 use http::{HeaderMap, StatusCode, Version, response};
 use opentelemetry::Context;
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
 
-use super::end::WentWell;
 use super::head::Seen;
 use super::{Call, Lists, deadline};
 use crate::conventions::Protocol;
@@ -141,15 +140,24 @@ impl UsualCall {
         let requests = requests.and_then(|meter| meter.messages.as_ref()?.totals());
         let counted = [requests, Some((self.messages, self.bytes))];
         let duration = self.began.instant.elapsed();
-        let end = WentWell {
-            at: self.began.plus(duration),
-            duration,
-            success: self.method.success(),
-            counted,
-            open: self.open.take(),
-            measured: self.meters.map(Measured::grpc),
-        };
-        end.say(&self.options, lists, context, is_current);
+        let success = self.method.success();
+        if self.open.is_some()
+            && let Some(ending) = &mut lists.ending
+        {
+            success.describe(counted, ending);
+        }
+        if let Some(generation) = self.meters {
+            let _current = (!is_current).then(|| context.clone().attach());
+            let measured = Measured::grpc(generation);
+            measured.record(&self.options.meter, &success.labels, [None; 2], duration);
+        }
+        // Last: who waits for spans finds the metrics there too.
+        if let Some(open) = self.open.take()
+            && let Some(ending) = &lists.ending
+        {
+            let at = self.began.plus(duration);
+            lists.users = Some(open.end(context.span().span_context(), ending, at));
+        }
     }
 
     /// The same call, for all that can happen to one.

@@ -148,6 +148,8 @@ impl New<'_> {
         if let Some(Usual::Method(method)) = carried.usual
             && self.is_usual(named)
         {
+            // The end writes those of the start too.
+            room.lists().labels.clear();
             room.fill_usual(UsualCall::new(
                 options,
                 method,
