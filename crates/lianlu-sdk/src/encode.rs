@@ -1,5 +1,6 @@
 //! OpenTelemetry's types as OTLP bytes.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -179,15 +180,19 @@ pub(crate) fn status(out: &mut Vec<u8>, status: &Status) {
     }
 }
 
-/// The members of a trace state as the header has them. Nothing is allocated for none.
+thread_local! {
+    static STATE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Calls `work` with the members of a trace state as the header has them, written where the last one was.
 #[inline]
-pub(crate) fn header(state: &TraceState) -> String {
-    let members = || state.into_iter();
-    let length = members()
-        .map(|(key, value)| key.len() + value.len() + 2)
-        .sum();
-    let mut text = String::with_capacity(length);
-    for (key, value) in members() {
+pub(crate) fn with_header<T>(state: &TraceState, work: impl FnOnce(&str) -> T) -> T {
+    if *state == TraceState::NONE {
+        return work("");
+    }
+    let mut text = STATE.try_with(Cell::take).unwrap_or_default();
+    text.clear();
+    for (key, value) in state {
         if !text.is_empty() {
             text.push(',');
         }
@@ -195,7 +200,15 @@ pub(crate) fn header(state: &TraceState) -> String {
         text.push('=');
         text.push_str(value);
     }
-    text
+    let result = work(&text);
+    // Not there while the thread ends.
+    let _ = STATE.try_with(|cell| cell.set(text));
+    result
+}
+
+/// The members of a trace state as the header has them.
+pub(crate) fn header(state: &TraceState) -> String {
+    with_header(state, str::to_owned)
 }
 
 /// Appends a span of `opentelemetry_sdk`'s.

@@ -2,13 +2,13 @@
 //!
 //! Through the API, a layer would put each attribute into a `KeyValue`, those into a `Vec`, that into a builder, and the
 //! provider would take all of it apart again. Here it asks what the sampler says before it describes anything
-//! ([`Tracer::begin`](super::Tracer::begin)), writes the attributes as OTLP bytes into an [`Ending`] of its own, and hands
+//! ([`Tracer::decide`](super::Tracer::decide)), writes the attributes as OTLP bytes into an [`Ending`] of its own, and hands
 //! that over when the call ends ([`Open::end`]). In between the span is an ordinary one: users reach it through the
 //! context ([`LayerSpan`]), and what they set goes out with it.
 //!
 //! ```text
-//! Tracer::begin ─► Start ─┬─► LayerSpan ─► context ─► users set this and that ─┐
-//!                         └─► Open ─► the layer's call ─── end ◄── Users ◄─────┘
+//! Tracer::begin, open ─┬──► LayerSpan ─► context ─► users set this and that ─┐
+//!                      └──► Open ─► the layer's call ─── end ◄── Users ◄─────┘
 //! ```
 //!
 //! Made for lianlu's layers; it changes with them.
@@ -22,6 +22,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 
+use super::record::Fate;
 use super::tracer::Tracer;
 use crate::encode;
 
@@ -83,8 +84,6 @@ impl Ending {
 /// A span's parent, as far as its child takes over from it.
 #[derive(Debug, Clone, Copy)]
 pub struct ParentSpan {
-    /// The trace.
-    pub trace_id: TraceId,
     /// The parent itself.
     pub span_id: SpanId,
     /// Whether it was sampled, and what else its flags say.
@@ -93,58 +92,72 @@ pub struct ParentSpan {
     pub is_remote: bool,
 }
 
-impl Tracer {
-    /// Whether the child of such a parent would be recorded; `None` where [`begin`](Self::begin) would fail.
+/// What a sampler has said of a span.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision {
+    sampled: bool,
+    /// `None` if it is not recorded.
+    fate: Option<Fate>,
+}
+
+impl Decision {
+    /// Whether the span is recorded.
     #[inline]
     #[must_use]
-    pub fn records_child(&self, trace_id: TraceId, flags: TraceFlags) -> Option<bool> {
+    pub fn records(self) -> bool {
+        self.fate.is_some()
+    }
+}
+
+impl Tracer {
+    /// Whether a span is wanted, if that can be told without more than its trace and whether its parent was sampled.
+    /// `None` where only the API can tell: the sampler wants to see name and attributes, values are to be cut, or nothing
+    /// is recorded any more.
+    #[inline]
+    #[must_use]
+    pub fn decide(&self, parent: Option<TraceFlags>, trace_id: TraceId) -> Option<Decision> {
         let provider = &self.shared.provider;
         if provider.longest_value != usize::MAX || provider.is_shut_down() {
             return None;
         }
-        let sampled = provider
-            .strategy
-            .decide(Some(flags.is_sampled()), trace_id)?;
-        Some(self.shared.fate(sampled).is_some())
+        let parent = parent.map(|flags| flags.is_sampled());
+        let sampled = provider.strategy.decide(parent, trace_id)?;
+        let fate = self.shared.fate(sampled);
+        Some(Decision { sampled, fate })
     }
 
-    /// Starts a span, if it can be told without more whether it is wanted. Without a parent it is a root; `state` is the
-    /// parent's, and `start` in nanoseconds since 1970.
+    /// The id of a trace that begins.
+    #[inline]
+    #[must_use]
+    pub fn new_trace_id(&self) -> TraceId {
+        self.shared.provider.ids.trace_id()
+    }
+
+    /// Starts a span of which it is [decided](Self::decide) whether it is wanted. Without a parent it is a root; `state`
+    /// is the parent's, and `start` in nanoseconds since 1970.
     ///
     /// Not for a context in which telemetry is suppressed, or whose active span has no ids.
-    ///
-    /// # Errors
-    ///
-    /// Gives the state back where only the API can tell: the sampler wants to see name and attributes, values are to be
-    /// cut, or nothing is recorded any more.
     #[inline]
+    #[must_use]
     pub fn begin(
         &self,
+        decision: Decision,
+        trace_id: TraceId,
         parent: Option<ParentSpan>,
         state: TraceState,
         kind: &SpanKind,
         start: u64,
-    ) -> Result<Begun, TraceState> {
-        let provider = &self.shared.provider;
-        if provider.longest_value != usize::MAX || provider.is_shut_down() {
-            return Err(state);
-        }
-        let (trace_id, flags) = match &parent {
-            Some(parent) => (parent.trace_id, parent.flags),
-            None => (provider.ids.trace_id(), TraceFlags::default()),
-        };
-        let was_sampled = parent.map(|parent| parent.flags.is_sampled());
-        let Some(sampled) = provider.strategy.decide(was_sampled, trace_id) else {
-            return Err(state);
-        };
-        let flags = flags.with_sampled(sampled);
-        let context = SpanContext::new(trace_id, provider.ids.span_id(), flags, false, state);
-        let Some(fate) = self.shared.fate(sampled) else {
-            return Ok(Begun::NotRecorded(context));
+    ) -> Begun {
+        let flags = parent.map_or(TraceFlags::default(), |parent| parent.flags);
+        let flags = flags.with_sampled(decision.sampled);
+        let span_id = self.shared.provider.ids.span_id();
+        let context = SpanContext::new(trace_id, span_id, flags, false, state);
+        let Some(fate) = decision.fate else {
+            return Begun::NotRecorded(context);
         };
         let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
         let start = Start::new(fate, parent, encode::kind(kind), start);
-        Ok(Begun::Recording(context, start))
+        Begun::Recording(context, start)
     }
 }
 

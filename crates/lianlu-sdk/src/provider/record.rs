@@ -104,7 +104,8 @@ pub(super) fn record(
         && *ended.context.trace_state() == TraceState::NONE
     {
         let name = ending.last_name.as_ref().unwrap_or(&ending.name);
-        let head = (ended.start).head(ended.context, "", name, ended.at.max(ended.start.at));
+        let end = ended.at.max(ended.start.at);
+        let head = ended.start.head(ended.context, "", name, end);
         pipeline.record(&tracer.scope, ended.slot, |out| {
             put_described_span(out, &head, [&ending.attributes, ending.common]);
         });
@@ -150,19 +151,20 @@ fn record_with(
             Some(kept)
         }
     };
-    let state = encode::header(ended.context.trace_state());
     let name = name(ended.name, data, ending, ended.is_early);
-    let head = start.head(ended.context, &state, name, end);
     let most = provider.limits.max_attributes_per_span;
     let longest = provider.longest_value;
-    pipeline.record(&tracer.scope, ended.slot, |out| {
-        put_span(out, &head, |out| {
-            let dropped = attributes(out, data, ending, ended.is_early, (most, longest));
-            if let Some(reason) = kept {
-                put_str(out, AttributeOf::Span, otlp_key!("lianlu.kept"), reason);
-            }
-            lists(out, data, dropped, longest);
-            encode::status(out, status);
+    encode::with_header(ended.context.trace_state(), |state| {
+        let head = start.head(ended.context, state, name, end);
+        pipeline.record(&tracer.scope, ended.slot, |out| {
+            put_span(out, &head, |out| {
+                let dropped = attributes(out, data, ending, ended.is_early, (most, longest));
+                if let Some(reason) = kept {
+                    put_str(out, AttributeOf::Span, otlp_key!("lianlu.kept"), reason);
+                }
+                lists(out, data, dropped, longest);
+                encode::status(out, status);
+            });
         });
     });
 }

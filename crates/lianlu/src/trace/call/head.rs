@@ -159,7 +159,7 @@ impl Seen {
         }
         Self {
             length: length.and_then(number),
-            content: if content_type.is_none() {
+            content: if content_type.is_none_or(|value| value.as_bytes() == CONTENT_TYPE) {
                 ContentType::Frames
             } else if begins(content_type, TEXT_CONTENT_TYPE) {
                 ContentType::Text

@@ -166,17 +166,16 @@ impl<'a> New<'a> {
         if self.is_never_sampled() {
             return Ok(Begun::NotRecorded(unsampled_span(&parent.span(state))));
         }
-        let (span, state) = match &parent.caller {
+        let (trace_id, span, state) = match &parent.caller {
             Some(caller) => {
                 let span = ParentSpan {
-                    trace_id: caller.trace_id,
                     span_id: caller.span_id,
                     flags: caller.flags,
                     is_remote: true,
                 };
-                (Some(span), state)
+                (caller.trace_id, Some(span), state)
             }
-            None if !parent.base.has_active_span() => (None, state),
+            None if !parent.base.has_active_span() => (tracer.new_trace_id(), None, state),
             None => {
                 let span = parent.base.span();
                 let span = span.span_context();
@@ -184,15 +183,20 @@ impl<'a> New<'a> {
                     return Err(state);
                 }
                 let parent = ParentSpan {
-                    trace_id: span.trace_id(),
                     span_id: span.span_id(),
                     flags: span.trace_flags(),
                     is_remote: span.is_remote(),
                 };
-                (Some(parent), span.trace_state().clone())
+                (span.trace_id(), Some(parent), span.trace_state().clone())
             }
         };
-        tracer.begin(span, state, &self.kind, self.began.unix_nanos)
+        match tracer.decide(span.map(|span| span.flags), trace_id) {
+            None => Err(state),
+            Some(decision) => {
+                let (kind, start) = (&self.kind, self.began.unix_nanos);
+                Ok(tracer.begin(decision, trace_id, span, state, kind, start))
+            }
+        }
     }
 }
 

@@ -39,12 +39,12 @@ pub(super) fn start(
         && TraceOptions::of(head).is_none();
     let caller = parent.caller.as_mut().filter(|_| is_usual)?;
     let tracer = options.tracer.find().direct.as_ref()?;
-    let records = tracer.records_child(caller.trace_id, caller.flags)?;
+    let decision = tracer.decide(Some(caller.flags), caller.trace_id)?;
     let meters = options.meter.meters(&SpanKind::Server);
     let familiar = Familiar::grpc(options.id, head, scan, peer(head), meters.is_some());
     let mut room = CallBox::empty();
     let ending = &mut room.lists().ending;
-    let ending = records.then(|| ending.get_or_insert_default());
+    let ending = decision.records().then(|| ending.get_or_insert_default());
     let method = match familiar::recall(&familiar, &options.settings, head, ending) {
         Some(Usual::Method(method)) => method,
         _ => {
@@ -54,20 +54,21 @@ pub(super) fn start(
     };
     let began = Began::now();
     let span = ParentSpan {
-        trace_id: caller.trace_id,
         span_id: caller.span_id,
         flags: caller.flags,
         is_remote: true,
     };
+    let trace_id = caller.trace_id;
     let state = std::mem::take(&mut caller.state);
-    let begun = match tracer.begin(Some(span), state, &SpanKind::Server, began.unix_nanos) {
-        Ok(begun) => begun,
-        Err(state) => {
-            caller.state = state;
-            room.keep();
-            return None;
-        }
-    };
+    let kind = SpanKind::Server;
+    let begun = tracer.begin(
+        decision,
+        trace_id,
+        Some(span),
+        state,
+        &kind,
+        began.unix_nanos,
+    );
     let base = parent.base(false);
     let (context, open) = match begun {
         Begun::Recording(span, start) => {
