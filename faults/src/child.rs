@@ -201,6 +201,40 @@ impl Child {
         panic!("{health}");
     }
 
+    /// Waits until it has said this on standard error, so many times.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn wait_to_say(&self, wanted: &str, times: usize) {
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            if self.said().matches(wanted).count() >= times {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {wanted:?}, {times} times; {}", self.said());
+    }
+
+    /// Waits until so many of its spans are as safe as the recorder promises.
+    ///
+    /// # Panics
+    ///
+    /// When they never are.
+    #[track_caller]
+    pub fn wait_for_durable(&mut self, wanted: u64) {
+        let mut durable = 0;
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            durable = self.counts().durable;
+            if durable >= wanted {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{durable} of {wanted} are durable; {}", self.said());
+    }
+
     /// What has ended so far.
     #[must_use]
     pub fn claims(&self) -> Claims {

@@ -55,7 +55,8 @@ pub struct Drops {
     pub exporter_panicked: u64,
     /// The flight recorder was full, and was told to drop the oldest.
     pub recorder_full: u64,
-    /// The flight recorder's disk did not give them back.
+    /// The flight recorder's disk did not give them back. Where it could not be read they stay in their file, and the next
+    /// start tries again.
     pub recorder_failed: u64,
     /// They were open at the shutdown, or came after it.
     pub after_shutdown: u64,
