@@ -183,6 +183,33 @@ impl Child {
         Counts::parse(&self.ask("counts"))
     }
 
+    /// Those of each destination, which have to add up.
+    #[track_caller]
+    pub fn destinations(&mut self) -> Vec<Counts> {
+        let answer = self.ask("destinations");
+        let counts: Vec<_> = answer.split(';').map(Counts::parse).collect();
+        counts.iter().for_each(Counts::assert_identity);
+        counts
+    }
+
+    /// Waits until this destination, by its number, has so many spans.
+    ///
+    /// # Panics
+    ///
+    /// When it never has.
+    #[track_caller]
+    pub fn wait_for_exported(&mut self, destination: usize, wanted: u64) {
+        let mut counts = Vec::new();
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            counts = self.destinations();
+            if counts[destination].exported >= wanted {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {wanted}: {counts:?}; {}", self.said());
+    }
+
     /// Waits until its health says this: the recorder looks at itself once a second.
     ///
     /// # Panics

@@ -44,7 +44,8 @@ pub struct DestinationCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The queue was full: the exporter did not keep up.
+    /// The queue was full: the exporter did not keep up. Of several destinations the one that is behind loses the oldest,
+    /// and the others nothing.
     pub queue_full: u64,
     /// The collector was not there, refused them (all, or those that it rejects in OTLP's partial success),
     /// or could not take them (a span too large for a UDP packet).

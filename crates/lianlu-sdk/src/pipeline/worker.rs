@@ -244,6 +244,7 @@ impl<'a> Sender<'a> {
             item.ack(self.number);
             item.leave();
             self.ledger.pop_front();
+            self.shared.settled();
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Options {
     pub(crate) life: i64,
     /// What the exporter does besides, see `exporters.rs`.
     pub(crate) exporter: String,
+    /// A second destination, and what its exporter does besides.
+    pub(crate) second_endpoint: Option<String>,
+    pub(crate) second_exporter: String,
     /// The runtime that the pipeline is made in, see `within.rs`; dropped at once.
     pub(crate) made_in: String,
 }
@@ -41,6 +44,8 @@ impl Options {
             limits,
             life: 1,
             exporter: String::new(),
+            second_endpoint: None,
+            second_exporter: String::new(),
             made_in: String::new(),
         };
         let arguments: Vec<_> = arguments.collect();
@@ -67,9 +72,13 @@ impl Options {
                 })
             }),
             "max-bytes" => self.record(|it| it.with_max_bytes(number(value))),
-            "when-full" if value == "oldest" => {
-                self.record(|it| it.when_full(WhenFull::DropOldest))
-            }
+            "when-full" => self.record(|it| {
+                it.when_full(match value {
+                    "newest" => WhenFull::DropNewest,
+                    "oldest" => WhenFull::DropOldest,
+                    _ => panic!("{value}"),
+                })
+            }),
             "queue-size" => limits.queue_size = number(value),
             "queue-bytes" => limits.queue_bytes = number(value),
             "batch-size" => limits.batch_size = number(value),
@@ -77,6 +86,8 @@ impl Options {
             "retry-ms" => limits.retry_initial = millis(value),
             "retry-max-ms" => limits.retry_max = millis(value),
             "life" => self.life = number(value),
+            "second-endpoint" => self.second_endpoint = Some(value.to_owned()),
+            "second-exporter" => value.clone_into(&mut self.second_exporter),
             "exporter" => value.clone_into(&mut self.exporter),
             "made-in" => value.clone_into(&mut self.made_in),
             _ => panic!("{name}={value}"),

@@ -13,14 +13,20 @@ pub(crate) fn start(options: &Options) -> Result<TracerProvider, String> {
 }
 
 fn build(options: &Options) -> Result<TracerProvider, String> {
-    let exporter = Exporter::builder(options.protocol)
-        .with_endpoint(&options.endpoint)
-        .with_timeout(options.timeout)
-        .build()
-        .map_err(|error| error.to_string())?;
+    let exporter = |endpoint: &str, wrapper: &str| {
+        let exporter = Exporter::builder(options.protocol)
+            .with_endpoint(endpoint)
+            .with_timeout(options.timeout)
+            .build();
+        let exporter = exporter.map_err(|error| error.to_string())?;
+        Ok::<_, String>(exporters::wrap(wrapper, exporter))
+    };
     let mut builder = TracerProvider::builder()
-        .with_exporter(exporters::wrap(&options.exporter, exporter))
+        .with_exporter(exporter(&options.endpoint, &options.exporter)?)
         .with_limits(options.limits);
+    if let Some(endpoint) = &options.second_endpoint {
+        builder = builder.with_exporter(exporter(endpoint, &options.second_exporter)?);
+    }
     if let Some(recorder) = &options.recorder {
         builder = builder.with_flight_recorder(recorder.clone());
     }
