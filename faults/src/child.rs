@@ -30,6 +30,15 @@ impl Service {
         Self::at(&test.ancestors().nth(2).unwrap().join("service"), url)
     }
 
+    /// The same, with so much address space and no more, in KiB.
+    pub fn limited_to(kib: u64, url: &str) -> Self {
+        let program = Self::new(url).0.get_program().to_owned();
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(program);
+        Self(shell).set("endpoint", url)
+    }
+
     /// The same by a copy of the program.
     pub fn at(program: &Path, url: &str) -> Self {
         Self(Command::new(program)).set("endpoint", url)

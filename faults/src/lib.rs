@@ -19,6 +19,7 @@
     clippy::unwrap_used
 )]
 
+mod cgroup;
 mod child;
 mod claims;
 mod collector;
@@ -30,6 +31,7 @@ mod recovered;
 mod row;
 mod undisturbed;
 
+pub use cgroup::MemoryLimit;
 pub use child::{Child, PATIENCE, Service};
 pub use claims::Claims;
 pub use collector::grpc::{self, Grpc};

@@ -86,6 +86,7 @@ impl Child {
             // The end.
             ["fork"] => return fork::fork(&self.provider, maker),
             ["abort"] => process::abort(),
+            ["eat"] => eat(),
             ["exit"] => process::exit(0),
             _ => panic!("{words:?}"),
         }
@@ -103,6 +104,13 @@ impl Child {
             (Err(error), _) => error.to_string(),
             (Ok(()), _) => "ok".to_owned(),
         }
+    }
+}
+
+/// All the memory that there is.
+fn eat() -> ! {
+    loop {
+        std::mem::forget(vec![1_u8; 1 << 20]);
     }
 }
 
