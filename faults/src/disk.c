@@ -27,18 +27,16 @@ static void hit(void) {
     }
 }
 
-// Whether this operation on this path fails; it takes its time first, if that is what is asked for.
-static int fails_at(const char *operation, const char *path) {
-    const char *folder = getenv("LIANLU_DISK_FOLDER"), *control = getenv("LIANLU_DISK_CONTROL");
-    if (!folder || !control || strncmp(path, folder, strlen(folder)))
-        return 0;
-    char told[256] = {0};
+// What is to become of this operation on this path: nothing (0), EIO (-1), or so many milliseconds.
+static long told(const char *operation, const char *path, const char *control) {
+    char words[256] = {0};
     int fd = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY);
     if (fd < 0)
         return 0;
-    syscall(SYS_read, fd, told, sizeof told - 1);
+    syscall(SYS_read, fd, words, sizeof words - 1);
     syscall(SYS_close, fd);
-    char *rest = told, *word, *what = NULL;
+    char *rest = words, *word;
+    long result = 0;
     int once = 0;
     while ((word = strsep(&rest, " \n"))) {
         size_t length = strlen(operation);
@@ -46,19 +44,28 @@ static int fails_at(const char *operation, const char *path) {
             return 0;
         once |= !strcmp(word, "once");
         if (!strncmp(word, operation, length) && word[length] == '=')
-            what = word + length + 1;
+            result = strcmp(word + length + 1, "eio") ? atol(word + length + 1) : -1;
     }
-    if (!what)
-        return 0;
-    hit();
-    if (once)
+    if (result && once)
         unlink(control);
-    if (!strcmp(what, "eio"))
-        return 1;
-    long millis = atol(what);
-    struct timespec pause = {millis / 1000, millis % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-    return 0;
+    return result;
+}
+
+// Whether this operation on this path fails. It takes its time first, if that is what is asked for, and for so long.
+static int fails_at(const char *operation, const char *path) {
+    const char *folder = getenv("LIANLU_DISK_FOLDER"), *control = getenv("LIANLU_DISK_CONTROL");
+    if (!folder || !control || strncmp(path, folder, strlen(folder)))
+        return 0;
+    long what = told(operation, path, control);
+    if (what)
+        hit();
+    const struct timespec pause = {0, 10 * 1000000};
+    for (long slept = 0; slept < what; slept += 10) {
+        nanosleep(&pause, NULL);
+        if (told(operation, path, control) != what)
+            break;
+    }
+    return what < 0;
 }
 
 static int fails(const char *operation, int file) {
