@@ -253,22 +253,28 @@ impl Child {
         panic!("not {wanted:?}, {times} times; {}", self.said());
     }
 
-    /// Waits until so many of its spans are as safe as the recorder promises.
+    /// Waits until its counts are so.
     ///
     /// # Panics
     ///
     /// When they never are.
     #[track_caller]
-    pub fn wait_for_durable(&mut self, wanted: u64) {
-        let mut durable = 0;
+    pub fn wait_for_counts(&mut self, wanted: impl Fn(&Counts) -> bool) {
+        let mut counts = Counts::default();
         for _ in 0..PATIENCE.as_millis() / 10 {
-            durable = self.counts().durable;
-            if durable >= wanted {
+            counts = self.counts();
+            if wanted(&counts) {
                 return;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        panic!("{durable} of {wanted} are durable; {}", self.said());
+        panic!("{counts:?}; {}", self.said());
+    }
+
+    /// Waits until so many of its spans are as safe as the recorder promises.
+    #[track_caller]
+    pub fn wait_for_durable(&mut self, wanted: u64) {
+        self.wait_for_counts(|counts| counts.durable >= wanted);
     }
 
     /// What has ended so far.

@@ -36,7 +36,7 @@ pub use child::{Child, PATIENCE, Service};
 pub use claims::Claims;
 pub use collector::grpc::{self, Grpc};
 pub use collector::http::{Answer, Http};
-pub use collector::{Inbox, Request, id};
+pub use collector::{Inbox, Request, id, is, text};
 pub use counts::Counts;
 pub use disk::Disk;
 pub use files::{copy_folder, files_in, record_file, run_folders};

@@ -60,6 +60,8 @@ impl Child {
             ["calls-panic", count] => self.calls.panics(number(count)),
             ["calls-dropped", count] => self.calls.dropped(number(count)),
             ["calls-unread", count] => self.calls.unread(number(count)),
+            ["calls-gone", count] => self.calls.gone(number(count), "/works"),
+            ["calls-hung-up", count] => self.calls.gone(number(count), "/streams"),
             // The pipeline.
             ["counts"] => return counts(&self.provider.handle().counts()),
             ["destinations"] => {

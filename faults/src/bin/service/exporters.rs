@@ -72,6 +72,14 @@ impl<E: Export> Export for Records<E> {
         self.0.export(batch)
     }
 
+    fn idle(&mut self) {
+        global::tracer("exporter").start("idle").end();
+    }
+
+    fn flush(&mut self) {
+        global::tracer("exporter").start("flush").end();
+    }
+
     fn destination(&self) -> String {
         self.0.destination()
     }

@@ -25,6 +25,8 @@ pub(crate) struct Options {
     /// A second destination, and what its exporter does besides.
     pub(crate) second_endpoint: Option<String>,
     pub(crate) second_exporter: String,
+    /// Whether the pipeline's listener and its sampler use it themselves, see `callbacks.rs`.
+    pub(crate) calls_back: bool,
     /// The runtime that the pipeline is made in, see `within.rs`; dropped at once.
     pub(crate) made_in: String,
 }
@@ -46,6 +48,7 @@ impl Options {
             exporter: String::new(),
             second_endpoint: None,
             second_exporter: String::new(),
+            calls_back: false,
             made_in: String::new(),
         };
         let arguments: Vec<_> = arguments.collect();
@@ -89,6 +92,7 @@ impl Options {
             "second-endpoint" => self.second_endpoint = Some(value.to_owned()),
             "second-exporter" => value.clone_into(&mut self.second_exporter),
             "exporter" => value.clone_into(&mut self.exporter),
+            "calls-back" => self.calls_back = number(value),
             "made-in" => value.clone_into(&mut self.made_in),
             _ => panic!("{name}={value}"),
         }

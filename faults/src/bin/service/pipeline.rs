@@ -4,7 +4,7 @@ use lianlu_sdk::TracerProvider;
 use lianlu_sdk::otlp::Exporter;
 
 use crate::options::Options;
-use crate::{exporters, within};
+use crate::{callbacks, exporters, within};
 
 /// Starts it, inside of a runtime if that is what is asked for.
 pub(crate) fn start(options: &Options) -> Result<TracerProvider, String> {
@@ -30,7 +30,13 @@ fn build(options: &Options) -> Result<TracerProvider, String> {
     if let Some(recorder) = &options.recorder {
         builder = builder.with_flight_recorder(recorder.clone());
     }
+    if options.calls_back {
+        builder = builder
+            .with_loss_listener(callbacks::listen)
+            .with_sampler(callbacks::Records);
+    }
     let provider = builder.build().map_err(|error| error.to_string())?;
     lianlu::set_tracer_provider(provider.clone());
+    callbacks::know(provider.handle());
     Ok(provider)
 }
