@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) endpoint: String,
     /// `http` or `grpc`.
     pub(crate) protocol: Protocol,
+    /// The authority that is trusted, as PEM.
+    pub(crate) authority: Option<String>,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,
     pub(crate) recorder: Option<FlightRecorder>,
@@ -41,6 +43,7 @@ impl Options {
         let mut new = Self {
             endpoint: String::new(),
             protocol: Protocol::HttpProtobuf,
+            authority: None,
             timeout: Duration::from_secs(10),
             recorder: None,
             limits,
@@ -63,7 +66,9 @@ impl Options {
         let limits = &mut self.limits;
         match name {
             "endpoint" => value.clone_into(&mut self.endpoint),
+            "protocol" if value == "http" => self.protocol = Protocol::HttpProtobuf,
             "protocol" if value == "grpc" => self.protocol = Protocol::Grpc,
+            "authority" => self.authority = Some(value.to_owned()),
             "timeout-ms" => self.timeout = millis(value),
             "dir" => self.recorder = Some(FlightRecorder::new(PathBuf::from(value))),
             "durability" => self.record(|it| {

@@ -14,11 +14,13 @@ pub(crate) fn start(options: &Options) -> Result<TracerProvider, String> {
 
 fn build(options: &Options) -> Result<TracerProvider, String> {
     let exporter = |endpoint: &str, wrapper: &str| {
-        let exporter = Exporter::builder(options.protocol)
+        let mut exporter = Exporter::builder(options.protocol)
             .with_endpoint(endpoint)
-            .with_timeout(options.timeout)
-            .build();
-        let exporter = exporter.map_err(|error| error.to_string())?;
+            .with_timeout(options.timeout);
+        if let Some(pem) = &options.authority {
+            exporter = exporter.with_root_certificates(pem.as_str());
+        }
+        let exporter = exporter.build().map_err(|error| error.to_string())?;
         Ok::<_, String>(exporters::wrap(wrapper, exporter))
     };
     let mut builder = TracerProvider::builder()
