@@ -46,28 +46,31 @@ impl Grpc {
     /// One that takes everything.
     #[must_use]
     pub fn start() -> Self {
+        let mut new = Self::new();
+        new.resume();
+        new
+    }
+
+    fn new() -> Self {
         let state = Service {
             inbox: Inbox::default(),
             script: Arc::new(Mutex::new(Box::new(|_| taken()))),
             number: Arc::default(),
         };
-        let mut new = Self {
+        Self {
             address: ([127, 0, 0, 1], 0).into(),
             state,
             runtime: None,
             #[cfg(feature = "tls")]
             identity: None,
-        };
-        new.resume();
-        new
+        }
     }
 
     /// The same with this certificate, which has to be one for `localhost`, and its key (PEM).
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn start_tls(certificate: &str, key: &str) -> Self {
-        let mut new = Self::start();
-        new.stop();
+        let mut new = Self::new();
         new.identity = Some(tonic::transport::Identity::from_pem(certificate, key));
         new.resume();
         new
