@@ -30,6 +30,15 @@ impl Service {
         Self::at(&test.ancestors().nth(2).unwrap().join("service"), url)
     }
 
+    /// The same, with so much address space and no more, in KiB.
+    pub fn limited_to(kib: u64, url: &str) -> Self {
+        let program = Self::new(url).0.get_program().to_owned();
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(program);
+        Self(shell).set("endpoint", url)
+    }
+
     /// The same by a copy of the program.
     pub fn at(program: &Path, url: &str) -> Self {
         Self(Command::new(program)).set("endpoint", url)
@@ -183,6 +192,33 @@ impl Child {
         Counts::parse(&self.ask("counts"))
     }
 
+    /// Those of each destination, which have to add up.
+    #[track_caller]
+    pub fn destinations(&mut self) -> Vec<Counts> {
+        let answer = self.ask("destinations");
+        let counts: Vec<_> = answer.split(';').map(Counts::parse).collect();
+        counts.iter().for_each(Counts::assert_identity);
+        counts
+    }
+
+    /// Waits until this destination, by its number, has so many spans.
+    ///
+    /// # Panics
+    ///
+    /// When it never has.
+    #[track_caller]
+    pub fn wait_for_exported(&mut self, destination: usize, wanted: u64) {
+        let mut counts = Vec::new();
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            counts = self.destinations();
+            if counts[destination].exported >= wanted {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {wanted}: {counts:?}; {}", self.said());
+    }
+
     /// Waits until its health says this: the recorder looks at itself once a second.
     ///
     /// # Panics
@@ -199,6 +235,46 @@ impl Child {
             thread::sleep(Duration::from_millis(50));
         }
         panic!("{health}");
+    }
+
+    /// Waits until it has said this on standard error, so many times.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn wait_to_say(&self, wanted: &str, times: usize) {
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            if self.said().matches(wanted).count() >= times {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {wanted:?}, {times} times; {}", self.said());
+    }
+
+    /// Waits until its counts are so.
+    ///
+    /// # Panics
+    ///
+    /// When they never are.
+    #[track_caller]
+    pub fn wait_for_counts(&mut self, wanted: impl Fn(&Counts) -> bool) {
+        let mut counts = Counts::default();
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            counts = self.counts();
+            if wanted(&counts) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{counts:?}; {}", self.said());
+    }
+
+    /// Waits until so many of its spans are as safe as the recorder promises.
+    #[track_caller]
+    pub fn wait_for_durable(&mut self, wanted: u64) {
+        self.wait_for_counts(|counts| counts.durable >= wanted);
     }
 
     /// What has ended so far.

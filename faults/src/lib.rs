@@ -19,22 +19,26 @@
     clippy::unwrap_used
 )]
 
+mod cgroup;
 mod child;
 mod claims;
 mod collector;
 mod counts;
+mod disk;
 mod files;
 mod random;
 mod recovered;
 mod row;
 mod undisturbed;
 
+pub use cgroup::MemoryLimit;
 pub use child::{Child, PATIENCE, Service};
 pub use claims::Claims;
 pub use collector::grpc::{self, Grpc};
 pub use collector::http::{Answer, Http};
-pub use collector::{Inbox, Request, id};
+pub use collector::{Inbox, Request, id, is, text};
 pub use counts::Counts;
+pub use disk::Disk;
 pub use files::{copy_folder, files_in, record_file, run_folders};
 pub use random::{Random, seeds};
 pub use recovered::recovered;

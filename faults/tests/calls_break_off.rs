@@ -1,44 +1,55 @@
-//! Handlers panic, clients go away, futures are dropped: each such call ends once, and it has ended when the service is
-//! killed, so none is taken for one that was open.
+//! Handlers panic, clients go away, futures are dropped: each such call ends once, with a span that says how, and it has ended
+//! when the service is killed, so none is taken for one that was open.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::thread::sleep;
-use std::time::Duration;
-
-use lianlu_faults::{Answer, Http, Row, Service};
+use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text};
 
 const EACH: usize = 20;
+
+/// How a call breaks off, where, whether it is an error, and whether it was given up.
+const KINDS: [(&str, &str, bool, bool); 5] = [
+    ("panic", "/panics", true, false),
+    ("dropped", "/works", false, true),
+    ("unread", "/orders/{id}", false, true),
+    ("gone", "/works", false, true),
+    ("hung-up", "/streams", false, true),
+];
 
 #[test]
 fn each_ends_once() {
     let mut row = Row::new("handler panics, client gone, future dropped");
-    let dir = tempfile::tempdir().unwrap();
-    let collector = Http::start();
-    collector.always(Answer::Nothing);
-    let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    for what in ["panic", "dropped", "unread"] {
-        child.must(&format!("calls-{what} {EACH}"));
-    }
-    let counts = child.counts();
-    assert_eq!(
-        (counts.started, counts.open),
-        (3 * EACH as u64, 0),
-        "{counts:?}"
-    );
-    row.run(&counts);
-    drop(child.kill());
+    for (kind, route, is_error, is_cancelled) in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Http::start();
+        collector.always(Answer::Nothing);
+        let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
+        child.must(&format!("calls-{kind} {EACH}"));
+        child.wait_for_counts(has_ended);
+        let counts = child.counts();
+        assert_eq!(counts.started, EACH as u64, "{kind}: {counts:?}");
+        row.run(&counts);
+        drop(child.kill());
 
-    collector.always(Answer::Taken);
-    let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    child.must("flush 10000");
-    sleep(Duration::from_millis(50));
-    let spans = collector.inbox().spans();
-    assert_eq!(spans.len(), 3 * EACH);
-    assert_eq!(collector.inbox().unfinished().len(), 0);
-    let failed = spans
-        .iter()
-        .filter(|span| span.status.as_ref().is_some_and(|it| it.code == 2));
-    assert!(failed.count() >= EACH, "the panics at least");
+        collector.always(Answer::Taken);
+        let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
+        child.must("flush 10000");
+        let counts = child.counts();
+        counts.assert_identity();
+        assert_eq!(counts.exported, EACH as u64, "{kind}: {counts:?}");
+        let spans = collector.inbox().spans();
+        row.lost(EACH - spans.len());
+        for span in spans {
+            assert!(!is(&span, "lianlu.unfinished"), "{kind}: {span:?}");
+            assert_eq!(text(&span, "http.route"), route, "{kind}: {span:?}");
+            let status = span.status.as_ref().map_or(0, |status| status.code);
+            assert_eq!(status == 2, is_error, "{kind}: {span:?}");
+            assert_eq!(
+                is(&span, "lianlu.cancelled"),
+                is_cancelled,
+                "{kind}: {span:?}"
+            );
+        }
+    }
     row.print();
 }
 
@@ -49,11 +60,19 @@ fn each_gives_its_place_back() {
     // With places for 64 calls.
     let service = Service::new(&collector.url()).recorder(dir.path());
     let mut child = service.set("max-bytes", 0).start();
-    for what in ["panic", "dropped", "unread"] {
-        child.must(&format!("calls-{what} 200"));
+    for (kind, ..) in KINDS {
+        for _ in 0..10 {
+            child.must(&format!("calls-{kind} {EACH}"));
+            child.wait_for_counts(has_ended);
+        }
     }
     assert!(child.ask("calls 200").contains(' '));
     assert_eq!(child.ask("unnoted"), "0");
     child.must("open 200");
     assert_ne!(child.ask("unnoted"), "0", "there are places for 64");
+}
+
+/// All that has started: a server has to notice that its clients are gone.
+fn has_ended(counts: &Counts) -> bool {
+    counts.open == 0
 }

@@ -30,3 +30,36 @@ fn what_it_records_is_suppressed() {
     row.run(&counts);
     row.print();
 }
+
+/// The sampler and the listener record spans, ask for counts and flush, in the middle of what the pipeline does: on the
+/// request's path, on a worker and on the recorder's thread.
+#[test]
+fn callbacks_use_the_pipeline() {
+    let mut row = Row::new("sampler and listener record spans themselves");
+    let dir = tempfile::tempdir().unwrap();
+    let mut collector = Http::start();
+    let service = Service::new(&collector.url()).recorder(dir.path());
+    let service = service.set("max-bytes", 0).set("queue-size", 2048);
+    collector.stop();
+    let mut child = service.set("calls-back", true).start();
+    // More than there is room for, on the disk or in memory.
+    for _ in 0..20 {
+        child.must("spans 500 2");
+    }
+    for said in ["spans wait", "out of order", "the queue of"] {
+        child.wait_to_say(said, 1);
+    }
+    collector.resume();
+    child.must("flush 10000");
+    child.wait_to_say("works again", 2);
+    child.must("flush 10000");
+    let counts = child.counts();
+    // Two more for each.
+    assert!(counts.started >= 3 * 20_000, "{counts:?}");
+    assert_eq!(counts.waiting + counts.open, 0, "{counts:?}");
+    let missing = child.claims().missing(collector.inbox()).len() as u64;
+    assert!(missing <= counts.dropped_by("queue_full"), "{counts:?}");
+    assert_eq!(collector.inbox().spans().len() as u64, counts.exported);
+    row.run(&counts);
+    row.print();
+}

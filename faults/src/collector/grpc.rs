@@ -31,6 +31,8 @@ pub struct Grpc {
     pub address: SocketAddr,
     state: Service,
     runtime: Option<Runtime>,
+    #[cfg(feature = "tls")]
+    identity: Option<tonic::transport::Identity>,
 }
 
 #[derive(Clone)]
@@ -44,16 +46,32 @@ impl Grpc {
     /// One that takes everything.
     #[must_use]
     pub fn start() -> Self {
+        let mut new = Self::new();
+        new.resume();
+        new
+    }
+
+    fn new() -> Self {
         let state = Service {
             inbox: Inbox::default(),
             script: Arc::new(Mutex::new(Box::new(|_| taken()))),
             number: Arc::default(),
         };
-        let mut new = Self {
+        Self {
             address: ([127, 0, 0, 1], 0).into(),
             state,
             runtime: None,
-        };
+            #[cfg(feature = "tls")]
+            identity: None,
+        }
+    }
+
+    /// The same with this certificate, which has to be one for `localhost`, and its key (PEM).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn start_tls(certificate: &str, key: &str) -> Self {
+        let mut new = Self::new();
+        new.identity = Some(tonic::transport::Identity::from_pem(certificate, key));
         new.resume();
         new
     }
@@ -61,6 +79,10 @@ impl Grpc {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
+        #[cfg(feature = "tls")]
+        if self.identity.is_some() {
+            return format!("https://localhost:{}", self.address.port());
+        }
         format!("http://{}", self.address)
     }
 
@@ -94,15 +116,25 @@ impl Grpc {
         listener.set_nonblocking(true).unwrap();
         self.address = listener.local_addr().unwrap();
         let service = TraceServiceServer::new(self.state.clone());
+        let mut server = self.server();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            Server::builder()
+            server
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
                 .unwrap();
         });
         self.runtime = Some(runtime);
+    }
+
+    fn server(&self) -> Server {
+        #[cfg(feature = "tls")]
+        if let Some(identity) = &self.identity {
+            let tls = tonic::transport::ServerTlsConfig::new().identity(identity.clone());
+            return Server::builder().tls_config(tls).unwrap();
+        }
+        Server::builder()
     }
 }
 

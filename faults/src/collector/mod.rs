@@ -116,6 +116,21 @@ pub fn id(span: &Span) -> Option<i64> {
     }
 }
 
+/// Whether it has this attribute, and it is true.
+#[must_use]
+pub fn is(span: &Span, key: &str) -> bool {
+    attribute(span, key) == Some(&Value::BoolValue(true))
+}
+
+/// The attribute of this key, if it is a text.
+#[must_use]
+pub fn text<'a>(span: &'a Span, key: &str) -> &'a str {
+    match attribute(span, key) {
+        Some(Value::StringValue(text)) => text,
+        _ => "",
+    }
+}
+
 fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
     let mut attributes = span.attributes.iter();
     let found = attributes.find(|attribute| attribute.key == key)?;

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lianlu_wire::otlp::Spans;
 use lianlu_wire::segment::{
@@ -59,9 +59,18 @@ pub(crate) struct Run {
     destinations: Vec<u64>,
     /// One at a time reads or writes.
     files: Mutex<()>,
+    /// The first place of a file that the disk did not give a destination: the next start sends it, so the cursor stays
+    /// before it.
+    unread: Mutex<HashMap<(String, usize), usize>>,
     /// What it takes on the disk, and what all of them take.
     bytes: u64,
     all_bytes: Arc<AtomicU64>,
+}
+
+impl Run {
+    fn unread(&self) -> MutexGuard<'_, HashMap<(String, usize), usize>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Spans of one file, one behind the other.
@@ -121,16 +130,32 @@ impl OldPart {
         Ok(())
     }
 
+    /// The disk did not give it to a destination: it stays for the next start.
+    pub(crate) fn leave_unread(&self, destination: usize) {
+        let place = (self.piece.file.clone(), destination);
+        let mut unread = self.run.unread();
+        let first = unread.entry(place).or_insert(self.piece.from);
+        *first = self.piece.from.min(*first);
+    }
+
+    fn is_behind_unread(&self, destination: usize) -> bool {
+        let place = (self.piece.file.clone(), destination);
+        let unread = self.run.unread();
+        unread.get(&place).is_some_and(|at| *at < self.piece.to)
+    }
+
     /// A destination has it, or will never have it. When all have everything, the run's files go.
     pub(crate) fn ack(&self, destination: usize) {
         let (run, piece) = (&self.run, &self.piece);
         let name = run.destinations.get(destination).copied().unwrap_or(0);
         let (at, bytes) = cursor_bytes(destination, piece.generation, name, piece.to);
-        // If this fails it is sent once more after the next start.
-        let _ = self.with_file(|file| {
-            file.seek(SeekFrom::Start(at))?;
-            file.write_all(&bytes)
-        });
+        if !self.is_behind_unread(destination) {
+            // If this fails it is sent once more after the next start.
+            let _ = self.with_file(|file| {
+                file.seek(SeekFrom::Start(at))?;
+                file.write_all(&bytes)
+            });
+        }
         let is_last = run.left.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last && run.is_whole && fs::remove_dir_all(&run.dir).is_ok() {
             run.all_bytes.fetch_sub(run.bytes, Ordering::Relaxed);
@@ -177,7 +202,11 @@ impl Leftovers {
         }
         let mut pieces = Vec::new();
         let mut bytes = 0;
-        for file in span_files(dir) {
+        let files = span_files(dir).unwrap_or_else(|reason| {
+            self.found.refused.push(reason);
+            Vec::new()
+        });
+        for file in files {
             match read_file(&dir.join(&file), FileKind::Spans) {
                 Ok((content, header)) => {
                     bytes += content.len() as u64;
@@ -196,6 +225,7 @@ impl Leftovers {
             left: AtomicUsize::new(pieces.iter().map(missing).sum()),
             destinations: destinations.to_vec(),
             files: Mutex::default(),
+            unread: Mutex::default(),
             bytes,
             all_bytes: Arc::clone(&self.bytes),
         });
@@ -220,7 +250,7 @@ impl Leftovers {
         let mut resource = EncodedResource::default();
         let mut scopes = HashMap::new();
         let path = dir.join("meta");
-        if path.exists() {
+        if is_there(&path)? {
             let (content, header) = read_file(&path, FileKind::Meta)?;
             self.found.torn += u64::from(is_torn(&content, &header));
             let mut records = Records::new(&content, HEADER, header.generation);
@@ -308,17 +338,27 @@ fn is_one_span(payload: &[u8]) -> bool {
 }
 
 /// The files of spans in a run, in the order in which they were made.
-pub(super) fn span_files(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+fn span_files(dir: &Path) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let entries = entries.map_err(|error| said(dir, &error))?.into_iter();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut files: Vec<_> = names.filter(|name| name.ends_with(".spans")).collect();
     files.sort();
-    files
+    Ok(files)
+}
+
+/// Whether there is such a file. A disk that does not say so is no reason to believe that there is none.
+pub(super) fn is_there(path: &Path) -> Result<bool, String> {
+    path.try_exists().map_err(|error| said(path, &error))
+}
+
+pub(super) fn said(path: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("{}: {error}", path.display())
 }
 
 /// A whole file, and its header. Read and not mapped: where the disk fails this is an error, and no signal.
 pub(super) fn read_file(path: &Path, kind: FileKind) -> Result<(Vec<u8>, Header), String> {
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let said = |error: &dyn std::fmt::Display| said(path, error);
     let file = File::open(path).map_err(|error| said(&error))?;
     let mut content = Vec::new();
     let read = file.take(LARGEST + 1).read_to_end(&mut content);
@@ -340,10 +380,11 @@ pub(super) fn is_torn(content: &[u8], header: &Header) -> bool {
     (content.len() as u64) < header.size
 }
 
-/// The ids of all spans that have ended in this run.
-pub(super) fn ended(dir: &Path) -> HashSet<[u8; 8]> {
+/// The ids of all spans that have ended in this run. Those of a file that can't be read are not among them, and a call
+/// whose end is in there would be told of twice: it ended in the moment in which the process died.
+pub(super) fn ended(dir: &Path) -> Result<HashSet<[u8; 8]>, String> {
     let mut ids = HashSet::new();
-    for file in span_files(dir) {
+    for file in span_files(dir)? {
         let Ok((content, header)) = read_file(&dir.join(file), FileKind::Spans) else {
             continue;
         };
@@ -352,5 +393,5 @@ pub(super) fn ended(dir: &Path) -> HashSet<[u8; 8]> {
             ids.extend(spans.map(|span| span.span_id));
         }
     }
-    ids
+    Ok(ids)
 }

@@ -25,7 +25,8 @@
 //!
 //! The process that holds the lock of the folder. A segment goes when every destination's cursor is at its end; an earlier
 //! run's folder when all of its spans have arrived. The cursor comes first and the deletion second, so a crash in between
-//! costs nothing, and a file that is missing has been dealt with.
+//! costs nothing, and a file that is missing has been dealt with. What the disk did not give back has not arrived, so it
+//! stays, whatever the counts say of it.
 
 mod calls;
 #[cfg(test)]

@@ -77,6 +77,8 @@ impl std::fmt::Debug for ListenerBox {
 struct Meta {
     region: Arc<dyn Region>,
     at: usize,
+    /// What stands before the disk knows.
+    synced: usize,
     scopes: Vec<Arc<EncodedScope>>,
 }
 
@@ -93,6 +95,8 @@ struct State {
     made: u64,
     /// Why there is no segment, said once.
     failing: Option<String>,
+    /// Why the disk did not sync, said once.
+    not_synced: Option<String>,
     rest_until: Option<Instant>,
     /// Something was sealed or acknowledged, or segments run short.
     is_asked: bool,
@@ -116,6 +120,7 @@ impl Recorder {
         let mut meta = Meta {
             region,
             at: HEADER,
+            synced: 0,
             scopes: Vec::new(),
         };
         if !meta.put(
@@ -175,10 +180,23 @@ impl Recorder {
         self.options.durability >= Durability::PowerLoss
     }
 
-    /// Without its lock: a disk may take long, and a request that uses a new scope does not wait for it.
-    fn sync_meta(&self) -> io::Result<()> {
-        let region = Arc::clone(&self.meta().region);
-        region.sync()
+    /// Without its lock: a disk may take long, and a request that uses a new scope does not wait for it. Gives whether
+    /// there was something to sync.
+    fn sync_meta(&self) -> io::Result<bool> {
+        let (region, at) = {
+            let meta = self.meta();
+            if meta.synced == meta.at {
+                return Ok(false);
+            }
+            (Arc::clone(&meta.region), meta.at)
+        };
+        if let Err(error) = region.sync() {
+            // The system takes what it could not write for written. Touched, it is written by the next sync.
+            region.touch();
+            return Err(error);
+        }
+        self.meta().synced = at;
+        Ok(true)
     }
 
     fn sync_names(&self) -> io::Result<()> {
@@ -205,10 +223,13 @@ impl Recorder {
     #[cold]
     pub(crate) fn take(&self) -> Option<Writer> {
         let mut state = self.lock();
-        let writer = match state.open.pop() {
-            Some(writer) => Some(writer),
-            None => state.prepared.pop().map(Writer::new),
-        };
+        let mut open = state.open.pop();
+        while let Some(full) = open.take_if(|writer| !writer.has_room()) {
+            // The disk has failed there meanwhile.
+            state.seal(&full);
+            open = state.open.pop();
+        }
+        let writer = open.or_else(|| state.prepared.pop().map(Writer::new));
         if state.prepared.len() < PREPARED {
             state.is_asked = true;
             self.work.notify_one();
@@ -224,10 +245,7 @@ impl Recorder {
             state.open.push(writer);
             return;
         }
-        let segment = Arc::clone(writer.segment());
-        segment.seal();
-        state.sealed.push_back(segment);
-        state.is_asked = true;
+        state.seal(&writer);
         self.work.notify_one();
     }
 
@@ -287,7 +305,8 @@ impl Recorder {
 
     /// Why spans are not recorded on the disk at the moment.
     pub(crate) fn failing(&self) -> Option<String> {
-        self.lock().failing.clone()
+        let state = self.lock();
+        state.failing.clone().or_else(|| state.not_synced.clone())
     }
 
     /// Looks after the segments until it is stopped.
@@ -343,8 +362,13 @@ impl Recorder {
 
     /// A segment more, at the price of what was in it. Said once, until segments come back by themselves.
     fn evicted(&self, segment: Arc<Segment>, lost: u64) {
+        if segment.is_poisoned() {
+            // Nobody writes there; another one takes its room.
+            self.forget(&segment);
+        } else {
+            self.lock().prepared.push(segment);
+        }
         let mut state = self.lock();
-        state.prepared.push(segment);
         state.rest_until = None;
         if lost > 0 && state.failing.is_none() {
             state.failing = Some("full, the oldest spans are dropped".to_owned());
@@ -466,11 +490,12 @@ impl Recorder {
     /// Has the disk know all that was appended.
     fn sync(&self) {
         let segments = self.lock().all.clone();
-        let result = self.sync_meta();
-        if result.is_err() {
+        let mut is_synced = match self.sync_meta() {
+            Ok(is_synced) => is_synced,
             // Its scopes may be missing after a power cut, so none of the spans counts.
-            return;
-        }
+            Err(error) => return self.not_synced(&error),
+        };
+        let mut failed = None;
         for segment in segments {
             if segment.is_poisoned() {
                 continue;
@@ -478,17 +503,38 @@ impl Recorder {
             match segment.sync() {
                 Ok(more) => {
                     self.synced.fetch_add(more, Ordering::AcqRel);
+                    is_synced |= more > 0;
                 }
                 Err(error) => {
                     // What a failed sync has left on the disk nobody can tell, a second one included.
                     segment.poison();
-                    let reason = format!("the disk: {error}");
-                    announce(&self.listener.0, &Notice::RecorderFailing { reason });
+                    failed = Some(error);
                 }
             }
         }
+        match failed {
+            Some(error) => self.not_synced(&error),
+            None if is_synced => self.synced_again(),
+            // Nothing is known of the disk.
+            None => {}
+        }
         // Of calls nothing is promised: what the disk has of them it has.
         let _ = self.calls.sync();
+    }
+
+    fn not_synced(&self, error: &io::Error) {
+        let reason = format!("the disk: {error}");
+        let before = self.lock().not_synced.replace(reason.clone());
+        if before.is_none() {
+            announce(&self.listener.0, &Notice::RecorderFailing { reason });
+        }
+    }
+
+    fn synced_again(&self) {
+        let before = self.lock().not_synced.take();
+        if before.is_some() {
+            announce(&self.listener.0, &Notice::RecorderRecovered);
+        }
     }
 
     /// The process ends as it wants to: there is no crash that open calls would have to tell of.
@@ -496,8 +542,8 @@ impl Recorder {
         let _ = self.storage.remove("calls");
     }
 
-    /// Stops the thread. With nothing left to send the run leaves nothing behind; else its files are for the next
-    /// start, but for the calls.
+    /// Stops the thread. With nothing left to send, and nothing that the disk did not give back, the run leaves nothing
+    /// behind; else its files are for the next start, but for the calls.
     pub(crate) fn close(&self, is_empty: bool, timeout: Duration) {
         let mut state = self.lock();
         state.stopping = true;
@@ -506,13 +552,26 @@ impl Recorder {
             .done
             .wait_timeout_while(state, timeout, |state| !state.stopped)
             .unwrap_or_else(PoisonError::into_inner);
+        let destinations = self.destinations.len();
+        let mut segments = state.all.iter();
+        let has_arrived = segments.all(|segment| segment.has_arrived(destinations));
         drop(state);
-        match is_empty {
+        match is_empty && has_arrived {
             true => drop(self.storage.remove_all()),
             false => self.forget_calls(),
         }
         let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
         drop(owner.take());
+    }
+}
+
+impl State {
+    /// Nothing more goes there.
+    fn seal(&mut self, writer: &Writer) {
+        let segment = Arc::clone(writer.segment());
+        segment.seal();
+        self.sealed.push_back(segment);
+        self.is_asked = true;
     }
 }
 

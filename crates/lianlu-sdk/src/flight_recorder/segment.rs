@@ -127,11 +127,15 @@ impl Segment {
 
     /// Whether so many destinations have all that it ever will have.
     pub(super) fn is_done(&self, destinations: usize) -> bool {
-        let is_sealed = self.is_sealed.load(Ordering::Acquire);
+        self.is_sealed.load(Ordering::Acquire) && self.has_arrived(destinations)
+    }
+
+    /// Whether they have all that is in it.
+    pub(super) fn has_arrived(&self, destinations: usize) -> bool {
         let end = self.end.load(Ordering::Acquire);
         let acked = self.acked();
         let mut acked = acked.iter().take(destinations);
-        is_sealed && acked.all(|progress| progress.cursor >= end)
+        acked.all(|progress| progress.cursor >= end)
     }
 
     pub(super) fn begin_flight(&self) {

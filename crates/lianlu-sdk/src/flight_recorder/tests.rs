@@ -155,6 +155,15 @@ impl Bench {
         self.acked.extend(spans);
     }
 
+    /// Whether one failure was told of, and its end.
+    fn is_said_and_over(&self) -> bool {
+        let notices = self.notices.lock().unwrap();
+        matches!(
+            notices[..],
+            [Notice::RecorderFailing { .. }, Notice::RecorderRecovered]
+        )
+    }
+
     /// What a start after this would find.
     fn found(&self, state: usize, luck: impl FnMut() -> bool) -> HashSet<u64> {
         let dir = tempfile::tempdir().unwrap();
@@ -333,10 +342,10 @@ fn after_a_failed_sync_a_segment_is_left_alone() {
     bench.recorder.tend(&never());
     assert_eq!(bench.recorder.durable(1), 1);
     bench.append();
-    // The first is that of the scopes.
-    bench.disk.fail_after(1, Op::Sync);
+    bench.disk.fail_after(0, Op::Sync);
     bench.recorder.tend(&never());
     bench.disk.mend();
+    assert!(bench.recorder.failing().unwrap().starts_with("the disk: "));
     // What was not synced does not count, now or later.
     bench.recorder.tend(&never());
     assert_eq!(bench.recorder.durable(2), 1);
@@ -349,10 +358,67 @@ fn after_a_failed_sync_a_segment_is_left_alone() {
     bench.hand_over();
     let (part, spans) = &bench.waiting[0];
     assert_eq!(bench.read(part), *spans);
-    assert!(matches!(
-        bench.notices.lock().unwrap()[..],
-        [Notice::RecorderFailing { .. }]
-    ));
+    assert!(bench.is_said_and_over());
+}
+
+/// A thread has given its segment back before the disk failed there.
+#[test]
+fn nobody_is_given_a_segment_whose_sync_has_failed() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.append();
+    bench.recorder.tend(&never());
+    bench.append();
+    bench.put_back();
+    bench.disk.fail_after(0, Op::Sync);
+    bench.recorder.tend(&never());
+    bench.disk.mend();
+    bench.append();
+    bench.recorder.tend(&never());
+    assert_eq!(bench.kept_in_memory, 0);
+    assert_eq!(bench.recorder.durable(3), 2);
+    // Nor when it is emptied to make room.
+    let recorder = Arc::get_mut(&mut bench.recorder).unwrap();
+    recorder.set_when_full(WhenFull::DropOldest);
+    for _ in 0..500 {
+        bench.append();
+        bench.recorder.tend(&never());
+    }
+    assert_eq!(bench.kept_in_memory, 0);
+}
+
+/// The file of scopes is one for the whole run, so it is written again.
+#[test]
+fn without_its_scopes_nothing_is_durable() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.disk.fail_after(0, Op::Sync);
+    bench.append();
+    bench.recorder.tend(&never());
+    bench.recorder.tend(&never());
+    assert_eq!(bench.recorder.durable(1), 0);
+    bench.disk.mend();
+    bench.recorder.tend(&never());
+    assert_eq!(bench.recorder.durable(1), 1);
+    assert!(bench.is_said_and_over());
+}
+
+#[test]
+fn what_was_not_read_keeps_its_file() {
+    for is_read in [false, true] {
+        let mut bench = Bench::new(Durability::ProcessCrash);
+        (0..10).for_each(|_| bench.append());
+        bench.hand_over();
+        (0..10).for_each(|_| bench.append());
+        bench.hand_over();
+        if is_read {
+            bench.ack(0);
+        }
+        bench.ack(bench.waiting.len() - 1);
+        super::storage::Storage::sync(&bench.disk).unwrap();
+        // The counts say that nothing waits: what could not be read was given up.
+        bench.recorder.close(true, std::time::Duration::ZERO);
+        let found = bench.found(usize::MAX, || true);
+        assert_eq!(found.len(), if is_read { 0 } else { 20 });
+    }
 }
 
 /// While the disk is at work, for however long, spans are written, handed over, read and acknowledged.

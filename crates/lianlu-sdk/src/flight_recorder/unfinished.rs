@@ -11,7 +11,7 @@ use lianlu_wire::segment::{
     FileKind, HEADER, RecordKind, WORD, open_calls, put_header, put_record, record_len,
 };
 
-use super::leftover::{Found, ended, is_torn, read_file};
+use super::leftover::{Found, ended, is_there, is_torn, read_file, said};
 use super::storage::{create_file, sync_folder};
 
 /// The file that they are put into.
@@ -20,17 +20,17 @@ const FILE: &str = "unfinished.spans";
 /// Makes a file of spans out of a run's open calls. Whenever this is cut short, the next start does it, once.
 pub(super) fn end_calls(dir: &Path, found: &mut Found) -> Result<(), String> {
     let path = dir.join("calls");
-    if !path.exists() {
+    if !is_there(&path)? {
         return Ok(());
     }
-    if !dir.join(FILE).exists() {
+    if !is_there(&dir.join(FILE))? {
         let (content, header) = read_file(&path, FileKind::Calls)?;
         let (calls, damaged) = open_calls(&content);
         found.damaged += damaged;
         found.torn += u64::from(is_torn(&content, &header));
         let ended = match calls.is_empty() {
             true => Default::default(),
-            false => ended(dir),
+            false => ended(dir)?,
         };
         let mut spans = Vec::new();
         for (scope, fields) in calls {
@@ -42,7 +42,7 @@ pub(super) fn end_calls(dir: &Path, found: &mut Found) -> Result<(), String> {
         }
         if !spans.is_empty() {
             let written = write(dir, &spans);
-            written.map_err(|error| format!("{}: {error}", dir.join(FILE).display()))?;
+            written.map_err(|error| said(&dir.join(FILE), &error))?;
             found.unfinished += spans.len() as u64;
         }
     }

@@ -44,7 +44,8 @@ pub struct DestinationCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The queue was full: the exporter did not keep up.
+    /// The queue was full: the exporter did not keep up. Of several destinations the one that is behind loses the oldest,
+    /// and the others nothing.
     pub queue_full: u64,
     /// The collector was not there, refused them (all, or those that it rejects in OTLP's partial success),
     /// or could not take them (a span too large for a UDP packet).
@@ -55,7 +56,8 @@ pub struct Drops {
     pub exporter_panicked: u64,
     /// The flight recorder was full, and was told to drop the oldest.
     pub recorder_full: u64,
-    /// The flight recorder's disk did not give them back.
+    /// The flight recorder's disk did not give them back. Where it could not be read they stay in their file, and the next
+    /// start tries again.
     pub recorder_failed: u64,
     /// They were open at the shutdown, or came after it.
     pub after_shutdown: u64,

@@ -76,6 +76,19 @@ impl Destination {
         }
     }
 
+    pub(super) fn oldest_in_memory(&self) -> Option<&Arc<Item>> {
+        self.queue.iter().find(|item| !item.is_on_disk())
+    }
+
+    /// Drops an item, if it waits, for newer ones that others can send.
+    pub(super) fn make_room(&mut self, item: &Arc<Item>) {
+        if let Some(at) = self.queue.iter().position(|it| Arc::ptr_eq(it, item)) {
+            self.queue.remove(at);
+            self.dropped.queue_full += item.spans() as u64;
+            "the queue was full".clone_into(&mut self.last_failure);
+        }
+    }
+
     /// Nobody takes from the queue any more.
     pub(super) fn stop(&mut self) {
         self.is_stopped = true;

@@ -103,6 +103,13 @@ impl Item {
         }
     }
 
+    /// The disk did not give it to a destination, and it is not acknowledged: the next start sends it.
+    pub(super) fn leave_unread(&self, destination: usize) {
+        if let What::Old(part) = &self.what {
+            part.leave_unread(destination);
+        }
+    }
+
     /// Its spans, in runs of one scope.
     pub(super) fn runs(
         &self,

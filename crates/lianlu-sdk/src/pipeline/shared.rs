@@ -7,7 +7,9 @@
 //!
 //! A thread appends to its own [`Lane`](super::lane::Lane), which is in memory or, with a flight recorder, a file; it
 //! meets nobody. It hands a full batch over, which wakes the workers; what fills no batch a worker fetches itself, in
-//! time. Room in memory is given out in portions, so that a thread asks for it once in many spans.
+//! time. Room in memory is given out in portions, so that a thread asks for it once in many spans. When there is none the
+//! newest span is dropped; but where one destination is behind and another isn't, the oldest that only the first waits
+//! for, so that who is away takes nothing from who isn't.
 
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,7 +27,7 @@ use crate::encode::{EncodedResource, EncodedScope};
 use crate::error::FlushError;
 use crate::flight_recorder::{Found, Home, OldPart, Part, Recorder, Slot};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, holders};
 
 /// A run that is longer is handed over, however few spans it has.
 const LONGEST_RUN: usize = 512 * 1024;
@@ -52,6 +54,10 @@ pub(crate) struct Shared {
     /// Whether a worker was told that room is getting scarce.
     pressed: AtomicBool,
     queue_full_said: AtomicBool,
+    /// Whether something has been settled since nothing was found that could make room.
+    may_make_room: AtomicBool,
+    /// Room was made, and nobody has said so yet.
+    has_made_room: AtomicBool,
     /// Spans of an earlier run.
     recovered: AtomicU64,
     state: Mutex<State>,
@@ -125,6 +131,8 @@ impl Shared {
             stopping: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
             queue_full_said: AtomicBool::new(false),
+            may_make_room: AtomicBool::new(false),
+            has_made_room: AtomicBool::new(false),
             recovered: AtomicU64::new(0),
             state: Mutex::new(State {
                 destinations: destinations.collect(),
@@ -284,7 +292,11 @@ impl Shared {
     /// Gives a thread's spans to the workers, if there is room. The lane is locked, see [`next`](Self::next).
     #[cold]
     fn hand_over(&self, state: &mut LaneState) -> bool {
-        let has_room = self.room.admit(state.bytes_in_memory());
+        let bytes = state.bytes_in_memory();
+        let mut has_room = self.room.admit(bytes);
+        while !has_room && self.make_room() {
+            has_room = self.room.admit(bytes);
+        }
         if !has_room {
             // Few spans, but large ones: these are the newest, and nobody may hold more.
             let spans = state.clear();
@@ -328,12 +340,36 @@ impl Shared {
     /// A portion of the room that is left; 0 if there is none.
     #[cold]
     fn ask_for_room(&self) -> usize {
-        let (portion, is_scarce) = self.room.ask();
+        let (mut portion, is_scarce) = self.room.ask();
+        while portion == 0 && self.make_room() {
+            (portion, _) = self.room.ask();
+        }
         if is_scarce && !self.pressed.swap(true, Ordering::Relaxed) {
             self.lock().is_pressed = true;
             self.work.notify_all();
         }
         portion
+    }
+
+    /// Drops the oldest item in memory that some destinations wait for and another has. Gives whether there was one.
+    #[cold]
+    fn make_room(&self) -> bool {
+        // Before one looks: what is settled meanwhile is for the next time.
+        if !self.may_make_room.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        let item = self.lock().make_room();
+        let is_made = item.is_some();
+        if is_made {
+            self.may_make_room.store(true, Ordering::Release);
+            self.has_made_room.store(true, Ordering::Relaxed);
+        }
+        is_made
+    }
+
+    /// A destination has let an item go.
+    pub(super) fn settled(&self) {
+        self.may_make_room.store(true, Ordering::Release);
     }
 
     #[cold]
@@ -422,6 +458,9 @@ impl Shared {
         self.push(items);
         // Not before: another worker would find the lanes empty, and take it for all sent.
         drop(visit);
+        if self.has_made_room.swap(false, Ordering::Relaxed) {
+            self.say_full();
+        }
     }
 
     /// A worker has sent all that it had.
@@ -624,6 +663,23 @@ impl State {
     fn flush_of(&self, number: usize, asked: u64) -> Option<u64> {
         let done = self.destinations.get(number)?.flush_done;
         (asked > done).then_some(asked)
+    }
+
+    /// Takes the oldest item in memory that some wait for and another has.
+    fn make_room(&mut self) -> Option<Arc<Item>> {
+        let oldest = self.destinations.iter().map(Destination::oldest_in_memory);
+        let oldest: Vec<_> = oldest.flatten().collect();
+        let is_behind = |item: &&&Arc<Item>| {
+            let same = oldest.iter().filter(|other| Arc::ptr_eq(other, item));
+            let waiting = same.count();
+            // Nobody has it in hand, either.
+            waiting < self.destinations.len() && holders(item) == waiting
+        };
+        let item = Arc::clone(oldest.iter().find(is_behind)?);
+        for destination in &mut self.destinations {
+            destination.make_room(&item);
+        }
+        Some(item)
     }
 
     /// Why an attempt has failed, if a destination's last one has.

@@ -244,6 +244,7 @@ impl<'a> Sender<'a> {
             item.ack(self.number);
             item.leave();
             self.ledger.pop_front();
+            self.shared.settled();
         }
     }
 
@@ -273,27 +274,38 @@ impl<'a> Sender<'a> {
     /// Takes an item in hand, and gives how many spans it has.
     fn take(&mut self, item: Arc<Item>) -> usize {
         let resource = self.shared.resource();
-        let (runs, problem) = match item.runs(&resource, &mut self.buffer) {
-            Ok(runs) => (runs, "records in its file were damaged".to_owned()),
-            Err(error) => (Vec::new(), error.to_string()),
+        let runs = match item.runs(&resource, &mut self.buffer) {
+            Ok(runs) => runs,
+            Err(_) if item.is_evicted() => Vec::new(),
+            Err(error) => {
+                let problem = format!("{error}; they are left for the next start");
+                self.not_given_back(item.spans(), &problem);
+                item.leave_unread(self.number);
+                item.leave();
+                return 0;
+            }
         };
         let spans: usize = runs.iter().map(|run| run.spans).sum();
         let missing = item.spans().saturating_sub(spans);
         if item.is_evicted() {
             self.with_counts(|it| it.evicted(missing as u64));
         } else if missing > 0 {
-            let reason = format!("the flight recorder did not give spans back: {problem}");
-            self.note(missing as u64, &reason);
-            self.with_counts(|it| {
-                it.dropped.recorder_failed += missing as u64;
-                it.last_failure = reason;
-            });
+            self.not_given_back(missing, "records in its file were damaged");
         }
         self.runs.extend(runs);
         self.ledger.push_back((item, spans));
         // Of one without spans nothing will be settled.
         self.pass(0);
         spans
+    }
+
+    fn not_given_back(&mut self, spans: usize, problem: &str) {
+        let reason = format!("the flight recorder did not give spans back: {problem}");
+        self.note(spans as u64, &reason);
+        self.with_counts(|it| {
+            it.dropped.recorder_failed += spans as u64;
+            it.last_failure = reason;
+        });
     }
 
     fn warn(&mut self, message: String) {

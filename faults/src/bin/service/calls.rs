@@ -1,7 +1,10 @@
-//! Requests through the layer, in process.
+//! Requests through the layer, in process and over connections.
 
 use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::panic::AssertUnwindSafe;
+use std::sync::{Condvar, Mutex};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
@@ -10,25 +13,47 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use axum::routing::get;
 use lianlu_sdk::TracerProvider;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio_stream::StreamExt as _;
 use tower::{Service as _, ServiceExt as _};
 
 /// A service, and the runtime that it is called on.
 pub(crate) struct Calls {
     app: Router,
     runtime: Runtime,
+    /// Where it listens, once it does.
+    address: Option<SocketAddr>,
 }
+
+/// A body that has begun, and goes on for ever.
+async fn streams() -> Body {
+    let begin = tokio_stream::once(Ok::<_, Infallible>("begun"));
+    Body::from_stream(begin.chain(tokio_stream::pending()))
+}
+
+/// Says that it has begun, and works for ever.
+async fn works() -> Body {
+    *BEGUN.0.lock().unwrap() += 1;
+    BEGUN.1.notify_all();
+    std::future::pending().await
+}
+
+/// How many handlers.
+static BEGUN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
 impl Calls {
     pub(crate) fn new(provider: &TracerProvider) -> Self {
         let app = Router::new()
             .route("/orders/{id}", get(async || "ok"))
             .route("/panics", get(async || -> () { panic!("on purpose") }))
-            .route("/waits", get(async || std::future::pending::<()>().await))
+            .route("/works", get(works))
+            .route("/streams", get(streams))
             .layer(lianlu::server().with_tracer_provider(provider.clone()));
         Self {
             app,
             runtime: Builder::new_current_thread().build().unwrap(),
+            address: None,
         }
     }
 
@@ -72,12 +97,54 @@ impl Calls {
     /// So many that nobody waits for any more while the handler works.
     pub(crate) fn dropped(&mut self, count: usize) {
         for _ in 0..count {
-            let mut answer = Box::pin(self.call("/waits"));
+            let mut answer = Box::pin(self.call("/works"));
             let polled = answer
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_pending());
         }
+    }
+
+    /// So many whose client closes its connection while the handler works, or when the answer has begun.
+    pub(crate) fn gone(&mut self, count: usize, path: &str) {
+        let address = self.listen();
+        for _ in 0..count {
+            let before = *BEGUN.0.lock().unwrap();
+            let mut client = TcpStream::connect(address).unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
+            client.write_all(request.as_bytes()).unwrap();
+            match path {
+                "/works" => {
+                    let begun = BEGUN.0.lock().unwrap();
+                    drop(BEGUN.1.wait_while(begun, |it| *it == before).unwrap());
+                }
+                _ => {
+                    let mut answer = Vec::new();
+                    while !answer.ends_with(b"begun\r\n") {
+                        let mut byte = [0];
+                        client.read_exact(&mut byte).unwrap();
+                        answer.extend(byte);
+                    }
+                }
+            }
+        }
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let app = self.app.clone();
+        *self.address.get_or_insert_with(|| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let address = listener.local_addr().unwrap();
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            std::thread::spawn(move || {
+                runtime.block_on(async {
+                    let listener = TcpListener::from_std(listener).unwrap();
+                    axum::serve(listener, app).await.unwrap();
+                });
+            });
+            address
+        })
     }
 
     /// So many whose client goes when it has the head.

@@ -5,7 +5,7 @@ use std::process;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
-use lianlu_sdk::{Span, TracerProvider};
+use lianlu_sdk::{Span, SpanCounts, TracerProvider};
 
 use crate::calls::Calls;
 use crate::options::Options;
@@ -60,8 +60,15 @@ impl Child {
             ["calls-panic", count] => self.calls.panics(number(count)),
             ["calls-dropped", count] => self.calls.dropped(number(count)),
             ["calls-unread", count] => self.calls.unread(number(count)),
+            ["calls-gone", count] => self.calls.gone(number(count), "/works"),
+            ["calls-hung-up", count] => self.calls.gone(number(count), "/streams"),
             // The pipeline.
-            ["counts"] => return self.counts(),
+            ["counts"] => return counts(&self.provider.handle().counts()),
+            ["destinations"] => {
+                let all = self.provider.handle().destinations().into_iter();
+                let lines: Vec<_> = all.map(|it| counts(&it.counts)).collect();
+                return lines.join(";");
+            }
             ["health"] => return format!("{:?}", self.provider.handle().health()),
             ["found"] => return format!("{:?}", self.provider.handle().found()),
             ["unnoted"] => return self.provider.handle().unnoted_calls().to_string(),
@@ -81,6 +88,7 @@ impl Child {
             // The end.
             ["fork"] => return fork::fork(&self.provider, maker),
             ["abort"] => process::abort(),
+            ["eat"] => eat(),
             ["exit"] => process::exit(0),
             _ => panic!("{words:?}"),
         }
@@ -99,23 +107,29 @@ impl Child {
             (Ok(()), _) => "ok".to_owned(),
         }
     }
+}
 
-    fn counts(&self) -> String {
-        let counts = self.provider.handle().counts();
-        let mut line = format!(
-            "started={} open={} waiting={} exported={} recovered={} durable={}",
-            counts.started,
-            counts.open,
-            counts.waiting,
-            counts.exported,
-            counts.recovered,
-            counts.durable
-        );
-        for (reason, count) in counts.dropped.by_reason() {
-            line.push_str(&format!(" {reason}={count}"));
-        }
-        line
+/// All the memory that there is.
+fn eat() -> ! {
+    loop {
+        std::mem::forget(vec![1_u8; 1 << 20]);
     }
+}
+
+fn counts(counts: &SpanCounts) -> String {
+    let mut line = format!(
+        "started={} open={} waiting={} exported={} recovered={} durable={}",
+        counts.started,
+        counts.open,
+        counts.waiting,
+        counts.exported,
+        counts.recovered,
+        counts.durable
+    );
+    for (reason, count) in counts.dropped.by_reason() {
+        line.push_str(&format!(" {reason}={count}"));
+    }
+    line
 }
 
 fn number<T: FromStr>(word: &str) -> T {

@@ -29,6 +29,10 @@ impl<E: Export> Export for Panics<E> {
         assert!(!self.number.is_multiple_of(3), "on purpose");
         self.inner.export(batch)
     }
+
+    fn destination(&self) -> String {
+        self.inner.destination()
+    }
 }
 
 static RELEASED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -48,6 +52,10 @@ impl<E: Export> Export for Stalls<E> {
         drop(RELEASED.1.wait_while(released, |it| !*it).unwrap());
         self.0.export(batch)
     }
+
+    fn destination(&self) -> String {
+        self.0.destination()
+    }
 }
 
 /// Records spans of its own while it exports, and looks at the current one.
@@ -62,5 +70,17 @@ impl<E: Export> Export for Records<E> {
             }
         });
         self.0.export(batch)
+    }
+
+    fn idle(&mut self) {
+        global::tracer("exporter").start("idle").end();
+    }
+
+    fn flush(&mut self) {
+        global::tracer("exporter").start("flush").end();
+    }
+
+    fn destination(&self) -> String {
+        self.0.destination()
     }
 }

@@ -8,6 +8,7 @@
     clippy::panic
 )]
 
+mod callbacks;
 mod calls;
 mod commands;
 mod exporters;

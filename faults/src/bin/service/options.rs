@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) endpoint: String,
     /// `http` or `grpc`.
     pub(crate) protocol: Protocol,
+    /// The authority that is trusted, as PEM.
+    pub(crate) authority: Option<String>,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,
     pub(crate) recorder: Option<FlightRecorder>,
@@ -22,6 +24,11 @@ pub(crate) struct Options {
     pub(crate) life: i64,
     /// What the exporter does besides, see `exporters.rs`.
     pub(crate) exporter: String,
+    /// A second destination, and what its exporter does besides.
+    pub(crate) second_endpoint: Option<String>,
+    pub(crate) second_exporter: String,
+    /// Whether the pipeline's listener and its sampler use it themselves, see `callbacks.rs`.
+    pub(crate) calls_back: bool,
     /// The runtime that the pipeline is made in, see `within.rs`; dropped at once.
     pub(crate) made_in: String,
 }
@@ -36,11 +43,15 @@ impl Options {
         let mut new = Self {
             endpoint: String::new(),
             protocol: Protocol::HttpProtobuf,
+            authority: None,
             timeout: Duration::from_secs(10),
             recorder: None,
             limits,
             life: 1,
             exporter: String::new(),
+            second_endpoint: None,
+            second_exporter: String::new(),
+            calls_back: false,
             made_in: String::new(),
         };
         let arguments: Vec<_> = arguments.collect();
@@ -55,7 +66,9 @@ impl Options {
         let limits = &mut self.limits;
         match name {
             "endpoint" => value.clone_into(&mut self.endpoint),
+            "protocol" if value == "http" => self.protocol = Protocol::HttpProtobuf,
             "protocol" if value == "grpc" => self.protocol = Protocol::Grpc,
+            "authority" => self.authority = Some(value.to_owned()),
             "timeout-ms" => self.timeout = millis(value),
             "dir" => self.recorder = Some(FlightRecorder::new(PathBuf::from(value))),
             "durability" => self.record(|it| {
@@ -67,9 +80,13 @@ impl Options {
                 })
             }),
             "max-bytes" => self.record(|it| it.with_max_bytes(number(value))),
-            "when-full" if value == "oldest" => {
-                self.record(|it| it.when_full(WhenFull::DropOldest))
-            }
+            "when-full" => self.record(|it| {
+                it.when_full(match value {
+                    "newest" => WhenFull::DropNewest,
+                    "oldest" => WhenFull::DropOldest,
+                    _ => panic!("{value}"),
+                })
+            }),
             "queue-size" => limits.queue_size = number(value),
             "queue-bytes" => limits.queue_bytes = number(value),
             "batch-size" => limits.batch_size = number(value),
@@ -77,7 +94,10 @@ impl Options {
             "retry-ms" => limits.retry_initial = millis(value),
             "retry-max-ms" => limits.retry_max = millis(value),
             "life" => self.life = number(value),
+            "second-endpoint" => self.second_endpoint = Some(value.to_owned()),
+            "second-exporter" => value.clone_into(&mut self.second_exporter),
             "exporter" => value.clone_into(&mut self.exporter),
+            "calls-back" => self.calls_back = number(value),
             "made-in" => value.clone_into(&mut self.made_in),
             _ => panic!("{name}={value}"),
         }
