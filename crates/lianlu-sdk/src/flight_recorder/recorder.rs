@@ -241,16 +241,18 @@ impl Recorder {
         }
     }
 
-    /// Notes a call that starts: the fields of a `Span`, and as many of its attributes as there is room for.
+    /// Notes a call that starts: the fields of a `Span`, and of those from `attributes` on, which are its attributes, as
+    /// many as there is room for.
+    #[inline]
     pub(crate) fn note(
         &self,
         mine: &mut FreeSlots,
         scope: &Arc<EncodedScope>,
-        head: &[u8],
-        attributes: &[u8],
+        fields: &[u8],
+        attributes: usize,
     ) -> Option<Slot> {
         let scope = self.scope(scope);
-        let slot = self.calls.note(mine, scope, head, attributes);
+        let slot = self.calls.note(mine, scope, fields, attributes);
         if slot.is_none() {
             self.unnoted.fetch_add(1, Ordering::Relaxed);
         }

@@ -441,7 +441,7 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
 fn open_calls_have_a_place_each_and_no_more() {
     let bench = Bench::new(Durability::ProcessCrash);
     let mut mine = FreeSlots::default();
-    let note = |mine: &mut FreeSlots| bench.recorder.note(mine, &bench.scope, b"\x12\x01x", b"");
+    let note = |mine: &mut FreeSlots| bench.recorder.note(mine, &bench.scope, b"\x12\x01x", 3);
     let slots: Vec<_> = (0..65).map(|_| note(&mut mine)).collect();
     assert_eq!(slots.iter().flatten().count(), 64);
     assert_eq!(bench.recorder.unnoted(), 1);

@@ -158,10 +158,11 @@ impl LaneState {
         Ok(self.writer.as_ref().map_or(0, Writer::bytes))
     }
 
-    pub(super) fn keep_scratch(&mut self, mut scratch: Vec<u8>) {
-        scratch.clear();
-        scratch.shrink_to(LARGEST_SCRATCH);
-        self.scratch = scratch;
+    #[inline]
+    pub(super) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= LARGEST_SCRATCH {
+            self.scratch = scratch;
+        }
     }
 
     #[inline]

@@ -172,19 +172,19 @@ impl Shared {
     }
 
     /// Notes a call that starts, for the case that the process does not live to see its end: the fields of a `Span`, and
-    /// its attributes.
+    /// where among them its attributes begin.
     pub(crate) fn note(
         &self,
         scope: &Arc<EncodedScope>,
-        head: &[u8],
-        attributes: &[u8],
+        fields: &[u8],
+        attributes: usize,
     ) -> Option<Slot> {
         let recorder = self.recorder.get()?;
         if self.home.is_left() || self.stopping.load(Ordering::Relaxed) {
             return None;
         }
         self.lanes
-            .with(|lane| recorder.note(&mut lane.lock().slots, scope, head, attributes))
+            .with(|lane| recorder.note(&mut lane.lock().slots, scope, fields, attributes))
     }
 
     /// Whether calls are noted at all.

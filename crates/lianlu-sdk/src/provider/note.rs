@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use lianlu_wire::otlp::{AttributeOf, SpanHead, Spans, put_span, put_varint, span_flags};
+use lianlu_wire::otlp::{AttributeOf, SpanHead, put_span_fields, put_varint, span_flags};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanContext;
 
@@ -59,9 +59,10 @@ impl Recording {
             end_unix_nanos: 0,
         };
         self.slot = with_scratch(|scratch| {
-            put_span(scratch, &head, |_| {});
-            let head = Spans::new(scratch).next()?.ok()?.message;
-            pipeline.note(&tracer.scope, head, attributes)
+            put_span_fields(scratch, &head, |_| {});
+            let start = scratch.len();
+            scratch.extend_from_slice(attributes);
+            pipeline.note(&tracer.scope, scratch, start)
         });
     }
 
