@@ -182,6 +182,9 @@ pub(crate) fn status(out: &mut Vec<u8>, status: &Status) {
 /// The members of a trace state as the header has them. Nothing is allocated for none.
 #[inline]
 pub(crate) fn header(state: &TraceState) -> String {
+    if *state == TraceState::NONE {
+        return String::new();
+    }
     let members = || state.into_iter();
     let length = members()
         .map(|(key, value)| key.len() + value.len() + 2)

@@ -58,11 +58,11 @@ impl Recording {
             start_unix_nanos: self.start,
             end_unix_nanos: 0,
         };
-        self.slot = with_scratch(|scratch| {
-            put_span_fields(scratch, &head, |_| {});
-            let start = scratch.len();
-            scratch.extend_from_slice(attributes);
-            pipeline.note(&tracer.scope, scratch, start)
+        self.slot = pipeline.note(&tracer.scope, |out| {
+            put_span_fields(out, &head, |_| {});
+            let head = out.len();
+            out.extend_from_slice(attributes);
+            head
         });
     }
 

@@ -11,7 +11,7 @@ pub(super) fn store(words: &[AtomicU64], at: usize, value: u64) {
 }
 
 /// Words that are stored in one go round.
-const BLOCK: usize = 4;
+const BLOCK: usize = 8;
 
 /// What a CRC begins with: a number, and another one where there is one.
 pub type Head = (u64, Option<u32>);
@@ -52,27 +52,25 @@ pub fn copy_by(
     if let Some(second) = second {
         crc = by_4(crc, second);
     }
-    let (blocks, rest) = bytes.as_chunks::<{ BLOCK * WORD }>();
-    let (places, places_left) = words.as_chunks::<BLOCK>();
-    for (block, place) in blocks.iter().zip(places) {
-        // Known lengths: four times load, sum up, store.
-        for (chunk, word) in block.as_chunks::<WORD>().0.iter().zip(place) {
-            let value = u64::from_le_bytes(*chunk);
-            crc = by_8(crc, value);
-            word.store(value, Ordering::Relaxed);
-        }
-    }
-    let places = match places.get(blocks.len()) {
-        Some(place) => place,
-        None => places_left,
+    let Some((words, behind)) = words.split_at_checked(bytes.len() / WORD) else {
+        return 0;
     };
-    let (whole, rest) = rest.as_chunks::<WORD>();
-    for (chunk, word) in whole.iter().zip(places) {
+    let mut put = |chunk: &[u8; WORD], word: &AtomicU64| {
         let value = u64::from_le_bytes(*chunk);
         crc = by_8(crc, value);
         word.store(value, Ordering::Relaxed);
+    };
+    let (blocks, rest) = bytes.as_chunks::<{ BLOCK * WORD }>();
+    let (places, places_left) = words.as_chunks::<BLOCK>();
+    for (block, place) in blocks.iter().zip(places) {
+        // Known lengths: eight times load, sum up, store.
+        let chunks = block.as_chunks().0.iter();
+        chunks.zip(place).for_each(|(chunk, word)| put(chunk, word));
     }
-    if let (false, Some(word)) = (rest.is_empty(), places.get(whole.len())) {
+    let (chunks, rest) = rest.as_chunks();
+    let chunks = chunks.iter().zip(places_left);
+    chunks.for_each(|(chunk, word)| put(chunk, word));
+    if let (false, Some(word)) = (rest.is_empty(), behind.first()) {
         let mut value = last_word(bytes, rest);
         word.store(value, Ordering::Relaxed);
         if rest.len() >= 4 {
@@ -93,13 +91,10 @@ fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     match bytes.last_chunk() {
         // One load, and what is not of the rest is pushed out.
         Some(last) => u64::from_le_bytes(*last) >> (8 * (WORD - rest.len())),
-        None => {
-            let mut last = [0; WORD];
-            for (to, from) in last.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            u64::from_le_bytes(last)
-        }
+        None => rest
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
