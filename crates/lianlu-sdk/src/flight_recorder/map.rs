@@ -1,4 +1,5 @@
-//! Mapped memory: the one module of this crate that is not safe Rust.
+//! Mapped memory, and the processor's own checksum of what is copied there: the one module of this crate that is not safe
+//! Rust.
 //!
 //! What is mapped is only ever seen as a slice of atomic words. Whoever writes there from two threads gets a mixture and
 //! no undefined behaviour, and nothing outside of this module needs `unsafe`.

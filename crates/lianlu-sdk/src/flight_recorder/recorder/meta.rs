@@ -11,7 +11,7 @@ use super::super::storage::{Region, Storage};
 use super::NO_SCOPE;
 use crate::encode::{EncodedResource, EncodedScope};
 
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = if cfg!(miri) { 4096 } else { 256 * 1024 };
 
 #[derive(Debug)]
 pub(super) struct Meta {
