@@ -198,11 +198,11 @@ fn a_call_is_there_from_its_start_to_its_end_with_what_is_learnt_meanwhile() {
     let words = words(HEADER + 3 * CALL_SLOT);
     put_header(&words, FileKind::Calls, 1);
     put_heartbeat(&words, 99);
-    put_call(&words, 1, 4, b"abc", b"");
+    put_call(&words, 1, 4, b"abc", 3);
     append_call(&words, 1, b"defghijklm");
     append_call(&words, 1, &[7; 2000]);
-    put_call(&words, 2, 5, b"xyz", b"");
-    put_call(&words, 3, 5, b"no such slot", b"");
+    put_call(&words, 2, 5, b"xyz", 3);
+    put_call(&words, 3, 5, b"no such slot", 12);
     let file = bytes(&words);
     assert_eq!(Header::read(&file, FileKind::Calls).unwrap().heartbeat, 99);
     let open: Vec<(u16, &[u8])> = vec![(4, b"abcdefghijklm"), (5, b"xyz")];
@@ -228,8 +228,8 @@ fn of_many_attributes_those_that_fit_are_noted() {
         out.resize(out.len() + length, b'k');
         out
     };
-    let attributes = [attribute(500), attribute(900), attribute(200)].concat();
-    put_call(&words, 0, 1, &[9; 100], &attributes);
+    let fields = [vec![9; 100], attribute(500), attribute(900), attribute(200)].concat();
+    put_call(&words, 0, 1, &fields, 100);
     let file = bytes(&words);
     let (calls, damaged) = open_calls(&file);
     assert_eq!(damaged, 0);

@@ -52,7 +52,7 @@ pub(super) fn files() -> Vec<Seed> {
     let calls = file(HEADER + 3 * CALL_SLOT, |words| {
         put_header(words, FileKind::Calls, 1);
         put_heartbeat(words, 1);
-        put_call(words, 1, 1, b"\x12\x01i", b"\x4a\x03\x0a\x01k");
+        put_call(words, 1, 1, b"\x12\x01i\x4a\x03\x0a\x01k", 3);
         append_call(words, 1, b"\x2a\x01n");
     });
     let mut gap = spans.clone();

@@ -4,9 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lianlu_wire::segment::{
-    CALL_SLOT, FileKind, HEADER, WORD, append_call, free_call, put_call, put_header, put_heartbeat,
+    CALL_SLOT, FileKind, HEADER, WORD, append_call, free_call, put_call_by, put_header,
+    put_heartbeat,
 };
 
+use super::map;
 use super::storage::Region;
 
 /// How many slots a thread fetches at once, and how many it keeps.
@@ -61,23 +63,18 @@ impl Calls {
         }
     }
 
-    /// Notes a call: the fields of a `Span`, and as many of its attributes as there is room for. `None` where there is
-    /// no slot for it.
+    /// Notes a call, see [`Recorder::note`](super::Recorder::note). `None` where there is no slot for it.
+    #[inline]
     pub(super) fn note(
         &self,
         mine: &mut FreeSlots,
         scope: u16,
         fields: &[u8],
-        attributes: &[u8],
+        attributes: usize,
     ) -> Option<Slot> {
         let slot = mine.0.pop().or_else(|| self.portion(mine))?;
-        put_call(
-            self.region.words(),
-            slot.number(),
-            scope,
-            fields,
-            attributes,
-        );
+        let words = self.region.words();
+        put_call_by(map::copy, words, slot.number(), scope, fields, attributes);
         Some(slot)
     }
 

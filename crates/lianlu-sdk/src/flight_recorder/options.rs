@@ -55,8 +55,10 @@ pub struct FlightRecorder {
 
 /// A segment is no larger.
 const LARGEST_SEGMENT: u64 = 1024 * 1024;
-/// And no smaller.
-const SMALLEST_SEGMENT: u64 = 64 * 1024;
+/// And no smaller; for Miri, to whom each word is work, much smaller.
+const SMALLEST_SEGMENT: u64 = if cfg!(miri) { 8 * 1024 } else { 64 * 1024 };
+/// Places for calls that there are at least.
+const FEWEST_SLOTS: u64 = if cfg!(miri) { 16 } else { 64 };
 /// How often `PowerLoss` syncs.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the recorder says that the process lives.
@@ -125,7 +127,7 @@ impl FlightRecorder {
 
     /// For so many calls at once there is a place.
     pub(super) fn slots(&self) -> usize {
-        (self.max_bytes() / 16 / 1024).clamp(64, 4096) as usize
+        (self.max_bytes() / 16 / 1024).clamp(FEWEST_SLOTS, 4096) as usize
     }
 
     pub(super) fn interval(&self) -> Duration {

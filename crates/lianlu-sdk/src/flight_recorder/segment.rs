@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lianlu_wire::segment::{
     CURSORS, FileKind, HEADER, RecordKind, WORD, put_cursor, put_generation, put_header,
-    put_record, record_len,
+    put_record_by, record_len,
 };
 
+use super::map;
 use super::recorder::Recorder;
 use super::storage::Region;
 use crate::encode::EncodedScope;
@@ -82,6 +83,7 @@ impl Segment {
         }
     }
 
+    #[inline]
     pub(super) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
     }
@@ -99,6 +101,7 @@ impl Segment {
         self.is_poisoned.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn is_poisoned(&self) -> bool {
         self.is_poisoned.load(Ordering::Relaxed)
     }
@@ -210,13 +213,14 @@ impl Writer {
     #[inline]
     pub(crate) fn append(&mut self, scope: u16, span: &[u8]) -> bool {
         let segment = &*self.segment;
+        let words = segment.region.words();
         let end = self.at + record_len(span.len());
-        if end > segment.size() || segment.is_poisoned() {
+        if end > words.len() * WORD || segment.is_poisoned() {
             return false;
         }
-        let words = segment.region.words();
         let generation = segment.generation();
-        put_record(words, self.at, generation, (RecordKind::Span, scope), span);
+        let kind = (RecordKind::Span, scope);
+        put_record_by(map::copy, words, self.at, generation, kind, span);
         fetch_ahead(words, end);
         self.at = end;
         self.spans += 1;
@@ -269,8 +273,11 @@ fn fetch_ahead(words: &[AtomicU64], end: usize) {
     /// Of a usual span.
     const LINES: usize = 7;
     const LINE: usize = 64;
-    for line in 0..LINES {
-        if let Some(word) = words.get((end + line * LINE) / WORD) {
+    // At a segment's end there is none.
+    let ahead = words.get(end / WORD..).unwrap_or_default();
+    let lines = ahead.as_chunks::<{ LINE / WORD }>().0;
+    if let Some(lines) = lines.first_chunk::<LINES>() {
+        for [word, ..] in lines {
             word.store(0, Ordering::Relaxed);
         }
     }

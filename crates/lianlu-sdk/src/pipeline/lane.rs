@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::encode::EncodedScope;
-use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Writer};
+use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Slot, Writer};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -35,7 +35,7 @@ pub(super) struct LaneState {
     on_disk: usize,
     /// Places for calls that start.
     pub(super) slots: FreeSlots,
-    /// A span on its way to the segment.
+    /// A span on its way to the segment, or a call's note on its way to its place.
     scratch: Vec<u8>,
     pub(super) totals: LaneTotals,
 }
@@ -137,6 +137,19 @@ impl LaneState {
         length
     }
 
+    /// Notes a call that starts: `write` appends the fields of a `Span`, and gives where its attributes begin.
+    #[inline]
+    pub(super) fn note(
+        &mut self,
+        recorder: &Recorder,
+        scope: &Arc<EncodedScope>,
+        write: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) -> Option<Slot> {
+        self.scratch.clear();
+        let attributes = write(&mut self.scratch);
+        recorder.note(&mut self.slots, scope, &self.scratch, attributes)
+    }
+
     /// Appends a span to the thread's segment, and gives how many bytes wait there; or the span, where there is no
     /// segment for it.
     pub(super) fn record(
@@ -145,38 +158,41 @@ impl LaneState {
         scope: &Arc<EncodedScope>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<usize, Vec<u8>> {
-        let mut span = std::mem::take(&mut self.scratch);
-        span.clear();
-        write(&mut span);
+        self.scratch.clear();
+        write(&mut self.scratch);
         let number = recorder.scope(scope);
-        if number == NO_SCOPE || !self.write(recorder, number, &span) {
-            return Err(span);
+        if number == NO_SCOPE || !self.write(recorder, number) {
+            return Err(std::mem::take(&mut self.scratch));
         }
-        self.keep_scratch(span);
+        if self.scratch.capacity() > LARGEST_SCRATCH {
+            self.scratch = Vec::new();
+        }
         self.on_disk += 1;
         self.totals.recorded += 1;
         Ok(self.writer.as_ref().map_or(0, Writer::bytes))
     }
 
-    pub(super) fn keep_scratch(&mut self, mut scratch: Vec<u8>) {
-        scratch.clear();
-        scratch.shrink_to(LARGEST_SCRATCH);
-        self.scratch = scratch;
+    pub(super) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= LARGEST_SCRATCH {
+            self.scratch = scratch;
+        }
     }
 
+    /// Appends what is in `scratch`.
     #[inline]
-    fn write(&mut self, recorder: &Recorder, scope: u16, span: &[u8]) -> bool {
-        if let Some(writer) = &mut self.writer
-            && writer.append(scope, span)
-        {
-            return true;
-        }
+    fn write(&mut self, recorder: &Recorder, scope: u16) -> bool {
+        let writer = self.writer.as_mut();
+        writer.is_some_and(|writer| writer.append(scope, &self.scratch))
+            || self.write_elsewhere(recorder, scope)
+    }
+
+    /// To another segment, where one is prepared.
+    #[cold]
+    fn write_elsewhere(&mut self, recorder: &Recorder, scope: u16) -> bool {
         self.put_writer_back(recorder);
-        let writer = self.writer.insert(match recorder.take() {
-            Some(writer) => writer,
-            None => return false,
-        });
-        writer.append(scope, span)
+        self.writer = recorder.take();
+        let writer = self.writer.as_mut();
+        writer.is_some_and(|writer| writer.append(scope, &self.scratch))
     }
 
     /// Gives the segment away; what is in it is handed over with the rest.

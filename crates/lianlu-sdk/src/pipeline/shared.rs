@@ -179,20 +179,20 @@ impl Shared {
         }
     }
 
-    /// Notes a call that starts, for the case that the process does not live to see its end: the fields of a `Span`, and
-    /// its attributes.
+    /// Notes a call that starts, for the case that the process does not live to see its end: `write` appends the fields of
+    /// a `Span`, and gives where its attributes begin.
+    #[inline]
     pub(crate) fn note(
         &self,
         scope: &Arc<EncodedScope>,
-        head: &[u8],
-        attributes: &[u8],
+        write: impl FnOnce(&mut Vec<u8>) -> usize,
     ) -> Option<Slot> {
         let recorder = self.recorder.get()?;
         if self.home.is_left() || self.stopping.load(Ordering::Relaxed) {
             return None;
         }
         self.lanes
-            .with(|lane| recorder.note(&mut lane.lock().slots, scope, head, attributes))
+            .with(|lane| lane.lock().note(recorder, scope, write))
     }
 
     /// Whether calls are noted at all.

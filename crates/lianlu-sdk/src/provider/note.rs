@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use lianlu_wire::otlp::{AttributeOf, Spans, put_span, put_varint};
+use lianlu_wire::otlp::{AttributeOf, put_span_fields, put_varint};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanContext;
 
@@ -47,17 +47,19 @@ pub(super) fn start(
     attributes: &[u8],
 ) -> Option<Slot> {
     let pipeline = tracer.provider.pipeline.as_ref()?;
-    let state = encode::header(context.trace_state());
-    let state = if state.len() > LONGEST_STATE {
-        ""
-    } else {
-        &state
-    };
-    let head = start.head(context, state, encode::cut(name, LONGEST_NAME), 0);
-    with_scratch(|scratch| {
-        put_span(scratch, &head, |_| {});
-        let head = Spans::new(scratch).next()?.ok()?.message;
-        pipeline.note(&tracer.scope, head, attributes)
+    encode::with_header(context.trace_state(), |state| {
+        let state = if state.len() > LONGEST_STATE {
+            ""
+        } else {
+            state
+        };
+        let head = start.head(context, state, encode::cut(name, LONGEST_NAME), 0);
+        pipeline.note(&tracer.scope, |out| {
+            put_span_fields(out, &head, |_| {});
+            let head = out.len();
+            out.extend_from_slice(attributes);
+            head
+        })
     })
 }
 

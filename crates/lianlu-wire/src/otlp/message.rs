@@ -50,20 +50,24 @@ pub enum StatusCode {
 #[inline]
 pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut Vec<u8>)) {
     // Most spans have 128 to 16,383 bytes, whose length has two.
-    put_len_prefixed(out, 0x12, 2, |out| {
-        put_ids(out, &head.trace_id, &head.span_id);
-        put_text(out, 0x1a, head.trace_state);
-        if head.parent_span_id != [0; 8] {
-            let mut parent = [0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-            parent[2..].copy_from_slice(&head.parent_span_id);
-            out.extend_from_slice(&parent);
-        }
-        put_text(out, 0x2a, head.name);
-        put_kind_and_times(out, head);
-        rest(out);
-        let [a, b, c, d] = head.flags.to_le_bytes();
-        out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
-    });
+    put_len_prefixed(out, 0x12, 2, |out| put_span_fields(out, head, rest));
+}
+
+/// The same without the tag and the length that stand before it: the fields of a `Span`.
+#[inline]
+pub fn put_span_fields(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut Vec<u8>)) {
+    put_ids(out, &head.trace_id, &head.span_id);
+    put_text(out, 0x1a, head.trace_state);
+    if head.parent_span_id != [0; 8] {
+        let mut parent = [0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+        parent[2..].copy_from_slice(&head.parent_span_id);
+        out.extend_from_slice(&parent);
+    }
+    put_text(out, 0x2a, head.name);
+    put_kind_and_times(out, head);
+    rest(out);
+    let [a, b, c, d] = head.flags.to_le_bytes();
+    out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
 }
 
 /// As [`put_span`], of a span that has nothing but attributes, as elements of `Span.attributes` already.

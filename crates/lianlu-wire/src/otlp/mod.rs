@@ -26,7 +26,7 @@ pub use key::StaticKey;
 pub use key::encode_key;
 pub use message::{
     Envelope, EventHead, LinkHead, SpanHead, StatusCode, put_described_span, put_dropped,
-    put_event, put_link, put_scope, put_span, put_status, span_flags,
+    put_event, put_link, put_scope, put_span, put_span_fields, put_status, span_flags,
 };
 pub use read::{
     AnyValue, ArrayValue, Attributes, EntityRef, Event, KeyValue, KeyValueList, Link,

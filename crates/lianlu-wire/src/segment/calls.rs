@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::words::put_at;
+use super::words::{Copying, copy, put_at};
 use super::{HEADER, WORD};
 use crate::otlp::Attributes;
 
@@ -14,6 +14,7 @@ const ROOM: usize = CALL_SLOT - HEAD;
 
 type Slot<'a> = (&'a AtomicU64, &'a AtomicU64, &'a [AtomicU64]);
 
+#[inline]
 fn slot(words: &[AtomicU64], number: usize) -> Option<Slot<'_>> {
     let at = (HEADER + number * CALL_SLOT) / WORD;
     match words.get(at..)?.get(..CALL_SLOT / WORD)? {
@@ -22,32 +23,55 @@ fn slot(words: &[AtomicU64], number: usize) -> Option<Slot<'_>> {
     }
 }
 
-/// Notes a call in the slot with this number, which is free: fields of a `Span`, of which there is room for 1,008 bytes,
-/// and as many of its attributes (`0x4a length KeyValue` again and again) as fit in behind them.
-pub fn put_call(words: &[AtomicU64], number: usize, scope: u16, fields: &[u8], attributes: &[u8]) {
+/// Notes a call in the slot with this number, which is free: fields of a `Span`, of which there is room for 1,008 bytes.
+/// From this one of them on they are attributes (`0x4a length KeyValue` again and again), which are left out where there
+/// is no room for them.
+pub fn put_call(words: &[AtomicU64], number: usize, scope: u16, fields: &[u8], attributes: usize) {
+    put_call_by(copy, words, number, scope, fields, attributes);
+}
+
+/// The same where there is something better than [`copy`].
+#[inline]
+pub fn put_call_by(
+    copy: Copying,
+    words: &[AtomicU64],
+    number: usize,
+    scope: u16,
+    fields: &[u8],
+    attributes: usize,
+) {
     let Some((commit, second, words)) = slot(words, number) else {
         return;
     };
-    let scope = u64::from(scope);
-    second.store(scope, Ordering::Relaxed);
-    let mut crc = crc32c::crc32c(&scope.to_le_bytes());
-    let mut length = 0;
-    let mut put = |fields: &[u8]| {
-        if fields.len() <= ROOM - length {
-            put_at(words, length, fields);
-            length += fields.len();
-            crc = crc32c::crc32c_append(crc, fields);
+    let fitting;
+    let fields = match fields.len() <= ROOM {
+        true => fields,
+        false => {
+            fitting = fit(fields, attributes);
+            &fitting
         }
     };
-    put(fields);
-    if fields.len() + attributes.len() <= ROOM {
-        put(attributes);
-    } else {
-        for attribute in Attributes::new(attributes).map_while(Result::ok) {
-            put(attribute.framed);
+    let scope = u64::from(scope);
+    second.store(scope, Ordering::Relaxed);
+    let crc = copy(words, (scope, None), fields);
+    commit.store(
+        fields.len() as u64 | u64::from(crc) << 32,
+        Ordering::Release,
+    );
+}
+
+/// As many of these as there is room for.
+#[cold]
+fn fit(fields: &[u8], attributes: usize) -> Vec<u8> {
+    let (first, attributes) = fields.split_at_checked(attributes).unwrap_or((fields, &[]));
+    let attributes = Attributes::new(attributes).map_while(Result::ok);
+    let mut fitting = Vec::with_capacity(ROOM);
+    for field in std::iter::once(first).chain(attributes.map(|attribute| attribute.framed)) {
+        if fitting.len() + field.len() <= ROOM {
+            fitting.extend_from_slice(field);
         }
     }
-    commit.store(length as u64 | u64::from(crc) << 32, Ordering::Release);
+    fitting
 }
 
 /// Appends a field to a call, if it has room.
@@ -66,6 +90,7 @@ pub fn append_call(words: &[AtomicU64], number: usize, field: &[u8]) {
 }
 
 /// The call has ended.
+#[inline]
 pub fn free_call(words: &[AtomicU64], number: usize) {
     if let Some((commit, ..)) = slot(words, number) {
         commit.store(0, Ordering::Release);

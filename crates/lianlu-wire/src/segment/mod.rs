@@ -64,12 +64,13 @@ mod header;
 mod record;
 mod words;
 
-pub use calls::{CALL_SLOT, append_call, free_call, open_calls, put_call};
+pub use calls::{CALL_SLOT, append_call, free_call, open_calls, put_call, put_call_by};
 pub use header::{
     CURSORS, FileKind, HEADER, Header, HeaderError, cursor_bytes, put_cursor, put_generation,
     put_header, put_heartbeat,
 };
-pub use record::{Record, RecordKind, Records, put_record, record_len};
+pub use record::{Record, RecordKind, Records, put_record, put_record_by, record_len};
+pub use words::{Copying, Head, copy, copy_by};
 
 /// The bytes of a word.
 pub const WORD: usize = size_of::<u64>();

@@ -4,7 +4,7 @@ use std::iter::FusedIterator;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::WORD;
-use super::words::{put_bytes, word};
+use super::words::{Copying, copy, word};
 
 /// What stands before a record's payload.
 const RECORD: usize = 16;
@@ -38,26 +38,37 @@ pub const fn record_len(payload: usize) -> usize {
 }
 
 /// Writes a record at this byte, which the caller knows to have room. It is there once its first word is.
-#[inline]
 pub fn put_record(
+    words: &[AtomicU64],
+    at: usize,
+    generation: u32,
+    kind: (RecordKind, u16),
+    payload: &[u8],
+) {
+    put_record_by(copy, words, at, generation, kind, payload);
+}
+
+/// The same where there is something better than [`copy`].
+#[inline]
+pub fn put_record_by(
+    copy: Copying,
     words: &[AtomicU64],
     at: usize,
     generation: u32,
     (kind, scope): (RecordKind, u16),
     payload: &[u8],
 ) {
-    let first = payload.len() as u64 | u64::from(generation) << 32;
+    let length = payload.len() as u32;
     let tail = u32::from(kind as u8) | u32::from(scope) << 16;
-    let crc = record_crc(first, tail, payload);
     let Some([commit, second, rest @ ..]) = words.get(at / WORD..) else {
         return;
     };
-    put_bytes(rest, payload);
+    let first = u64::from(length) | u64::from(generation) << 32;
+    let crc = copy(rest, (first, Some(tail)), payload);
     second.store(u64::from(crc) | u64::from(tail) << 32, Ordering::Relaxed);
     commit.store(first, Ordering::Release);
 }
 
-#[inline]
 fn record_crc(first: u64, tail: u32, payload: &[u8]) -> u32 {
     let mut head = [0; 12];
     head[..8].copy_from_slice(&first.to_le_bytes());
