@@ -198,6 +198,11 @@ impl Recorder {
     /// Has the disk know all that was appended.
     fn sync(&self) {
         let segments = self.lock().all.clone();
+        let mut is_synced = match self.meta.sync() {
+            Ok(is_synced) => is_synced,
+            // Its scopes may be missing after a power cut, so none of the spans counts.
+            Err(error) => return self.not_synced(&error),
+        };
         let mut more = 0;
         let mut failed = None;
         for segment in segments {
@@ -213,10 +218,9 @@ impl Recorder {
                 }
             }
         }
-        // Afterwards: a scope is in there before the first of its spans is in a segment. Without it, after a power cut,
-        // none of the spans would count.
-        let mut is_synced = more > 0;
+        is_synced |= more > 0;
         let uncounted = std::mem::take(&mut self.lock().uncounted) + more;
+        // Once more, if a scope has come meanwhile: it is in there before the first of its spans is in a segment.
         match self.meta.sync() {
             Ok(has_synced) => {
                 is_synced |= has_synced;
