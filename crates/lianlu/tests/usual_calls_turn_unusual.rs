@@ -30,7 +30,9 @@ use http_body::{Body, Frame};
 use http_body_util::Empty;
 use lianlu::{KeyValue, ServerLayer, TraceOptions};
 use opentelemetry::Context;
-use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::trace::{
+    SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+};
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -105,6 +107,11 @@ const USUAL: Call = Call {
 
 fn current(say: impl FnOnce(opentelemetry::trace::SpanRef<'_>)) {
     say(Context::current().span());
+}
+
+fn elsewhere() -> SpanContext {
+    let (trace, span) = (TraceId::from(7_u128), SpanId::from(7_u64));
+    SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::NONE)
 }
 
 static KEPT: Mutex<Vec<Context>> = Mutex::new(Vec::new());
@@ -289,7 +296,7 @@ fn calls() -> Vec<(&'static str, Call)> {
                         span.update_name("better");
                         span.set_status(Status::Ok);
                         span.add_event("seen", vec![KeyValue::new("at", 1)]);
-                        span.add_link(span.span_context().clone(), Vec::new());
+                        span.add_link(elsewhere(), Vec::new());
                     })
                 },
                 ..USUAL
@@ -390,7 +397,7 @@ impl Call {
     }
 
     async fn run(self, layer: &ServerLayer) {
-        let service = service_fn(async move |_: Request<Empty<Bytes>>| {
+        let service = service_fn(move |_: Request<Empty<Bytes>>| async move {
             (self.handler)();
             let mut response = Response::new(Reply(self.pieces.to_vec().into_iter()));
             *response.status_mut() = StatusCode::from_u16(self.status).unwrap();

@@ -450,6 +450,28 @@ fn nobody_waits_for_a_slow_disk() {
     assert!(bench.recorder.durable(bench.next) > 0);
 }
 
+/// A scope that comes while the disk syncs those before it has to be there too, before its spans count.
+#[test]
+fn a_scope_that_comes_meanwhile_is_synced_too() {
+    let mut bench = Bench::new(Durability::PowerLoss);
+    bench.append();
+    let (begins, ends) = bench.disk.slow_down();
+    let recorder = Arc::clone(&bench.recorder);
+    let thread = std::thread::spawn(move || recorder.tend(&never()));
+    begins.recv().unwrap();
+    bench.scope = Arc::new(EncodedScope::of(b"another".to_vec(), String::new()));
+    bench.append();
+    // The scopes are synced, then the segment with both spans.
+    for _ in 0..2 {
+        ends.send(()).unwrap();
+        begins.recv().unwrap();
+        assert_eq!(bench.recorder.durable(bench.next), 0);
+    }
+    drop(ends);
+    thread.join().unwrap();
+    assert_eq!(bench.recorder.durable(bench.next), 2);
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "takes minutes")]
 fn the_oldest_are_dropped_where_that_is_wanted() {
