@@ -63,6 +63,12 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    #[cfg(feature = "pipeline")]
+    #[inline]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.template.is_none() && self.resend_count == 0
+    }
+
     /// Reads what the request and the context tell, and counts an attempt.
     ///
     /// What the context told is taken from it: a call made inside of this one is another call.

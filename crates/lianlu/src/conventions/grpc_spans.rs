@@ -10,6 +10,8 @@ use super::headers::{self, Direction};
 use super::methods::Method;
 use super::settings::{RpcStatusKey, Settings};
 use super::sink::{Part, Sink};
+#[cfg(feature = "pipeline")]
+use super::usual::Usual;
 use super::{
     Carried, Described, End, OTHER, Protocol, Start, Totals, count, peer_attributes, server, table,
 };
@@ -126,8 +128,9 @@ pub(super) fn end(
     sink: &mut Sink<'_>,
 ) -> Option<Cow<'static, str>> {
     let mut name = None;
-    if carried.labels_later {
-        sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+    #[cfg(feature = "pipeline")]
+    if let Some(Usual::Method(method)) = carried.usual.filter(|_| carried.labels_later) {
+        sink.labels.clone_from(method.labels());
     }
     match &carried.grpc_method {
         Method::Known(method) => label_method(sink, method),

@@ -38,7 +38,7 @@ impl Style {
 }
 
 /// The labels of a call's metrics, in the current and in the old conventions.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Labels {
     pub(crate) current: Vec<KeyValue>,
     pub(crate) old: Vec<KeyValue>,

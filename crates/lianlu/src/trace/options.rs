@@ -119,7 +119,6 @@ impl Options {
     #[inline]
     pub(super) fn are_plain(&self) -> bool {
         self.proxies.is_none()
-            && self.target.is_none()
             && self.hooks.span_name.is_none()
             && self.hooks.attributes.is_none()
             && self.settings.request_headers.is_empty()

@@ -3,20 +3,21 @@
 use std::borrow::Cow;
 
 use super::{Success, Usual};
-use crate::conventions::datum::fixed;
 use crate::conventions::methods;
 use crate::conventions::names::{Table, hash};
-use crate::conventions::opt_in::OptIn;
+use crate::conventions::opt_in::{OptIn, OptIns};
 use crate::conventions::settings::{RpcStatusKey, Settings};
 use crate::conventions::sink::{Labels, Style};
-use crate::conventions::table::{self, Surface};
+use crate::conventions::table::Surface;
 use crate::conventions::{Carried, Described, grpc_spans};
 use crate::grpc::Code;
 
-/// A method, and how its calls are written down.
+/// A method, and how its calls are written down: those to a server, or a client's to one certain server.
 #[derive(Debug)]
 pub(crate) struct Method {
     key: Key,
+    /// Those of the start.
+    labels: Labels,
     success: Success,
 }
 
@@ -25,31 +26,45 @@ type Key = (&'static str, Style, RpcStatusKey);
 static KNOWN: Table<1024, Method> = Table::new();
 
 impl Method {
-    /// That of a call, if nothing but its method and how it is written down has a say in its end.
-    #[inline]
-    pub(crate) fn of(settings: &Settings, carried: &Carried) -> Option<&'static Self> {
+    /// That of a call that was described with these labels, if nothing but them, its method and how it is written down
+    /// has a say in its end.
+    pub(crate) fn of(
+        settings: &Settings,
+        carried: &Carried,
+        labels: &Labels,
+    ) -> Option<&'static Self> {
         let methods::Method::Known(Cow::Borrowed(method)) = carried.grpc_method else {
             return None;
         };
         let style = carried.style;
-        let is_plain = style.surface == Surface::GrpcServer
-            && !style.opt_ins.contains(OptIn::ServerAddressOnMetrics);
+        let is_plain = match style.surface {
+            Surface::GrpcServer => !style.opt_ins.contains(OptIn::ServerAddressOnMetrics),
+            Surface::GrpcClient => style.opt_ins == OptIns::default(),
+            _ => false,
+        };
         if !is_plain {
             return None;
         }
         let key = (method, style, settings.rpc_status_key);
-        let is_it = |known: &Self| known.key == key;
-        KNOWN.keep_with(hash(method), is_it, || Box::new(Self::new(key, settings)))
+        let is_it = |known: &Self| known.key == key && known.labels == *labels;
+        let make = || Box::new(Self::new(key, settings, labels));
+        let server = labels.current.last().map(|label| label.value.as_str());
+        let hash = hash(method) ^ server.map_or(0, |server| hash(&server)).rotate_left(7);
+        KNOWN.keep_with(hash, is_it, make)
     }
 
-    fn new(key: Key, settings: &Settings) -> Self {
+    #[cold]
+    fn new(key: Key, settings: &Settings, labels: &Labels) -> Self {
         let (method, style, _) = key;
-        let success = Success::new(style, Labels::default(), |sink| {
-            sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
+        let success = Success::new(style, labels.clone(), |sink| {
             grpc_spans::label_method(sink, &Cow::Borrowed(method));
             grpc_spans::status_code(settings, Code::Ok, sink);
         });
-        Self { key, success }
+        Self {
+            key,
+            labels: labels.clone(),
+            success,
+        }
     }
 
     #[inline]
@@ -73,6 +88,11 @@ impl Method {
             grpc_method: methods::Method::Known(Cow::Borrowed(method)),
             usual: Some(Usual::Method(self)),
         }
+    }
+
+    /// The labels that calls have from their start.
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// How its calls end whose status is `OK`.

@@ -209,6 +209,8 @@ impl Call {
     fn went_well(&self) -> Option<&'static Success> {
         let options = &self.options;
         let is_all = self.slices.is_none()
+            // Whom a client has reached is its span's own.
+            && self.peer.is_none()
             && options.hooks.are_silent_at_the_end()
             && options.request_content == 0
             && options.response_content == 0;

@@ -1,4 +1,4 @@
-//! A server's gRPC call of which there is nothing special to say so far.
+//! A gRPC call of which there is nothing special to say so far.
 //!
 //! Nearly all calls are such from their start to their end: messages that come in one piece each, then trailers that say
 //! `OK`, and no hook that wants to hear of it. They take little room and few steps. When anything else happens, the call
@@ -30,6 +30,7 @@ use crate::trace::stream_end::StreamEnd;
 #[derive(Debug)]
 pub(in crate::trace) struct UsualCall {
     options: Arc<Options>,
+    kind: SpanKind,
     method: &'static Method,
     began: Began,
     deadline: Option<Instant>,
@@ -50,6 +51,7 @@ impl UsualCall {
     #[inline]
     pub(in crate::trace) fn new(
         options: &Arc<Options>,
+        kind: SpanKind,
         method: &'static Method,
         began: Began,
         scan: &Scan<'_>,
@@ -59,6 +61,7 @@ impl UsualCall {
         let timeout = scan.grpc_timeout().and_then(parse_timeout);
         Self {
             options: Arc::clone(options),
+            kind,
             method,
             began,
             deadline: timeout.and_then(|timeout| deadline(began.instant, timeout)),
@@ -166,7 +169,8 @@ impl UsualCall {
         let mut responses = FrameCounter::default();
         responses.begin_with(self.messages, self.bytes);
         Call {
-            kind: SpanKind::Server,
+            response_events: MessageEvents::new(self.kind != SpanKind::Client),
+            kind: self.kind,
             protocol: Protocol::Grpc,
             began: self.began,
             recording: self.recording,
@@ -190,7 +194,6 @@ impl UsualCall {
             requests: self.requests,
             request_length: None,
             responses,
-            response_events: MessageEvents::new(true),
             response_size: Some(0),
             response_content: Content::new(0),
             options: self.options,

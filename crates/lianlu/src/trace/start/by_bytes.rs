@@ -123,7 +123,7 @@ impl<'a> New<'a> {
         let (mut described, named) = self.describe(base, into, labels);
         let carried = &described.carried;
         described.carried.usual = match self.protocol {
-            Protocol::Grpc => Method::of(&options.settings, carried).map(Usual::Method),
+            Protocol::Grpc => Method::of(&options.settings, carried, labels).map(Usual::Method),
             Protocol::Http if is_plain => {
                 Route::of(&options.settings, &head, &described, labels).map(Usual::Route)
             }
@@ -136,15 +136,17 @@ impl<'a> New<'a> {
     /// What tells the call from others, if nothing else does.
     #[inline]
     fn familiar(&self, base: &Context) -> Option<Familiar<'a>> {
-        let is_plain = self.kind == SpanKind::Server
-            && self.asked.is_none()
+        let is_server = self.kind == SpanKind::Server;
+        let is_plain = self.asked.is_none()
+            && self.told.is_nothing()
             && self.options.are_plain()
-            && base.get::<CallerService>().is_none();
+            && !(is_server && base.get::<CallerService>().is_some());
         if !is_plain {
             return None;
         }
         let is_measured = self.meters.is_some();
-        let peer = peer(&self.head);
+        // A request that a client passes on may still have the extensions of the server that got it.
+        let peer = if is_server { peer(&self.head) } else { None };
         let call = Familiar::grpc(self.options.id, &self.head, self.scan, peer, is_measured);
         match (self.protocol, &self.route) {
             (Protocol::Grpc, _) => Some(call),

@@ -122,7 +122,7 @@ impl New<'_> {
         filter.is_some_and(|filter| !filter(&self.head))
     }
 
-    /// Whether nobody has a say in a gRPC call of a server's.
+    /// Whether nobody has a say in a gRPC call.
     #[cfg(feature = "pipeline")]
     #[inline]
     fn is_usual(&self, named: bool) -> bool {
@@ -152,6 +152,7 @@ impl New<'_> {
             room.lists().labels.clear();
             room.fill_usual(UsualCall::new(
                 options,
+                self.kind.clone(),
                 method,
                 self.began,
                 self.scan,

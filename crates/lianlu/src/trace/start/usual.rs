@@ -85,6 +85,8 @@ pub(super) fn start(
             (context, None)
         }
     };
-    room.fill_usual(UsualCall::new(options, method, began, scan, meters, open));
+    room.fill_usual(UsualCall::new(
+        options, kind, method, began, scan, meters, open,
+    ));
     Some(Scope::traced(context, room))
 }
