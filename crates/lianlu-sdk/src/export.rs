@@ -26,7 +26,8 @@ pub trait Export: Send + 'static {
     /// something back themselves.
     fn idle(&mut self) {}
 
-    /// Called at the end of a flush and of a shutdown, after everything waiting was exported.
+    /// Called at the end of a flush, after everything that had ended when it was asked for was exported, and of a shutdown.
+    /// Under load more is waiting.
     fn flush(&mut self) {}
 }
 

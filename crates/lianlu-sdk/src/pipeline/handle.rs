@@ -47,8 +47,8 @@ impl Handle {
         self.shared.set_resource(EncodedResource::new(resource));
     }
 
-    /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
-    /// thread, with or without a runtime: the work is done on the pipeline's own.
+    /// Blocks until every span that has ended by now is exported, for `timeout` at most; what ends meanwhile is not
+    /// waited for. Callable from any thread, with or without a runtime: the work is done on the pipeline's own.
     ///
     /// # Errors
     ///

@@ -11,6 +11,8 @@ use crate::flight_recorder::{OldPart, Part, Recorder};
 /// Finished spans that wait. Destinations share it; when the last one has let it go, its room is free.
 #[derive(Debug)]
 pub(super) struct Item {
+    /// In the order of the queues.
+    pub(super) number: u64,
     what: What,
     spans: usize,
     /// In memory; 0 on the disk.
@@ -28,6 +30,7 @@ enum What {
 impl Item {
     pub(super) fn memory(runs: Vec<Run>, room: &Arc<Room>) -> Self {
         Self {
+            number: 0,
             spans: runs.iter().map(|run| run.spans).sum(),
             bytes: runs.iter().map(Run::len).sum(),
             what: What::Memory(runs),
@@ -37,6 +40,7 @@ impl Item {
 
     pub(super) fn part(part: Part, recorder: &Arc<Recorder>, room: &Arc<Room>) -> Self {
         Self {
+            number: 0,
             spans: part.spans(),
             bytes: 0,
             what: What::Part(part, Arc::clone(recorder)),
@@ -46,6 +50,7 @@ impl Item {
 
     pub(super) fn old(part: OldPart, room: &Arc<Room>) -> Self {
         Self {
+            number: 0,
             spans: part.spans(),
             bytes: 0,
             what: What::Old(part),

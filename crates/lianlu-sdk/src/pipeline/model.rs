@@ -5,8 +5,8 @@
 //! shuttle reports. Memory is as one core would see it: what `Relaxed` and `Release` allow is not tried here.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -47,6 +47,9 @@ struct World {
     arrived: [Arrived; 2],
     workers: Vec<JoinHandle<()>>,
     started: AtomicU64,
+    /// Whether somebody never stops, and the number of the next span by them.
+    is_busy: AtomicBool,
+    next: AtomicU8,
 }
 
 /// Spans by their number.
@@ -55,6 +58,7 @@ type Arrived = Arc<Mutex<BTreeSet<u8>>>;
 struct Collector {
     arrived: Arrived,
     takes: bool,
+    world: Weak<World>,
 }
 
 impl Export for Collector {
@@ -66,6 +70,9 @@ impl Export for Collector {
         let runs = batch.scopes().flat_map(|scope| scope.runs());
         let numbers = runs.flat_map(|run| run.chunks(3).map(|span| span[2]));
         self.arrived.lock().unwrap().extend(numbers);
+        if let Some(world) = self.world.upgrade() {
+            world.go_on();
+        }
         Ok(())
     }
 }
@@ -86,20 +93,46 @@ impl World {
         let names = ["a".to_owned(), "b".to_owned()];
         let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), &names));
         let arrived: [Arrived; 2] = Default::default();
-        let start = |(number, arrived): (usize, &Arrived)| {
-            let (shared, arrived) = (Arc::clone(&shared), Arc::clone(arrived));
-            thread::spawn(move || {
-                let collector = Box::new(Collector { arrived, takes });
-                worker::run(&shared, number, collector, None);
-            })
+        let start = |(number, arrived): (usize, &Arrived), world: &Weak<Self>| {
+            let shared = Arc::clone(&shared);
+            let collector = Box::new(Collector {
+                arrived: Arc::clone(arrived),
+                takes,
+                // It takes one for all to be busy.
+                world: if number == 0 {
+                    world.clone()
+                } else {
+                    Weak::new()
+                },
+            });
+            thread::spawn(move || worker::run(&shared, number, collector, None))
         };
-        Arc::new(Self {
-            workers: arrived.iter().enumerate().map(start).collect(),
-            shared,
+        Arc::new_cyclic(|world| Self {
+            workers: arrived
+                .iter()
+                .enumerate()
+                .map(|it| start(it, world))
+                .collect(),
+            shared: Arc::clone(&shared),
             scope: Arc::default(),
-            arrived,
+            arrived: arrived.clone(),
             started: AtomicU64::new(0),
+            is_busy: AtomicBool::new(false),
+            next: AtomicU8::new(100),
         })
+    }
+
+    /// Before a batch is taken the next one waits, while somebody is busy.
+    fn go_on(&self) {
+        if self.is_busy.load(Ordering::Relaxed) {
+            for _ in 0..2 {
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                assert!(number < u8::MAX, "nobody ever has a turn");
+                self.record(number);
+            }
+            // Whoever goes on for ever leaves the others behind.
+            thread::yield_now();
+        }
     }
 
     fn record(&self, number: u8) {
@@ -189,6 +222,22 @@ fn two_threads_flush() {
         join(threads);
         world.shared.shut_down(LONG).unwrap();
         assert_eq!(world.end(), [0; 3]);
+    });
+}
+
+/// A flush ends though the queue is never empty, and has then seen to what it was asked for.
+#[test]
+fn a_flush_meets_somebody_who_never_stops() {
+    check(|| {
+        let world = World::new(limits(1000, 2), true);
+        world.is_busy.store(true, Ordering::Relaxed);
+        (0..3).for_each(|number| world.record(number));
+        world.shared.flush(LONG).unwrap();
+        world.assert_arrived(0..3);
+        world.is_busy.store(false, Ordering::Relaxed);
+        world.shared.shut_down(LONG).unwrap();
+        let [_, queue_full, given_up] = world.end();
+        assert_eq!((queue_full, given_up), (0, 0));
     });
 }
 

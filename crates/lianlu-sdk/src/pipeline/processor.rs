@@ -332,25 +332,48 @@ mod tests {
     #[test]
     fn a_flush_ends_under_load() {
         let limits = Limits {
-            queue_size: 100,
             batch_size: 10,
+            schedule_delay: Duration::from_secs(3600),
             ..Limits::default()
         };
-        let (provider, handle, _) = pipeline(limits, |_| {
-            std::thread::sleep(Duration::from_millis(1));
+        let (hungry, hunger) = mpsc::channel();
+        let (fed, feed) = mpsc::channel();
+        let (provider, handle, _) = pipeline(limits, move |_| {
+            // No batch is taken before the next one waits.
+            if hungry.send(()).is_ok() {
+                let _ = feed.recv();
+            }
             Ok(())
         });
         let busy = Arc::new(AtomicBool::new(true));
-        let keep_on = Arc::clone(&busy);
+        let (keep_on, load) = (Arc::clone(&busy), provider.clone());
         let load = std::thread::spawn(move || {
-            while keep_on.load(Ordering::Relaxed) {
-                spans(&provider, 10);
+            while hunger.recv().is_ok() && keep_on.load(Ordering::Relaxed) {
+                spans(&load, 10);
+                let _ = fed.send(());
             }
         });
+        spans(&provider, 10 + 7);
         let result = handle.flush(LONG);
+        let counts = assert_identity(&handle);
         busy.store(false, Ordering::Relaxed);
         load.join().unwrap();
         result.unwrap();
+        assert!(counts.exported >= 17 && counts.waiting > 0, "{counts}");
+        handle.flush(LONG).unwrap();
+        assert_eq!(assert_identity(&handle).waiting, 0);
+    }
+
+    #[test]
+    fn a_flush_is_not_done_while_the_collector_is_away() {
+        let (provider, handle, _) =
+            pipeline(Limits::default(), |_| Err(Failure::temporary("away")));
+        spans(&provider, 1);
+        for _ in 0..2 {
+            let outcome = handle.flush(Duration::from_millis(50));
+            let is_timeout = matches!(outcome, Err(FlushError::Timeout { waiting: 1, .. }));
+            assert!(is_timeout, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! newest span is dropped; but where one destination is behind and another isn't, the oldest that only the first waits
 //! for, so that who is away takes nothing from who isn't.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,12 @@ pub(super) struct State {
     pub(super) destinations: Vec<Destination>,
     /// Set by `pressed`.
     is_pressed: bool,
+    /// How many items there have been: the next one's number.
+    pushed: u64,
     flush_asked: u64,
+    /// The flushes that somebody waits for, each with how many items there were when the lanes had been looked at for it:
+    /// it is done where these are settled, whatever has come since.
+    flushes: BTreeMap<u64, Option<u64>>,
     /// The pipeline stops; at this time whatever still waits is given up.
     stop_at: Option<Instant>,
     stopped: bool,
@@ -84,8 +90,8 @@ pub(super) struct Wait {
     pub(super) deadline: Instant,
     /// The collector is left alone until then.
     pub(super) retry_at: Option<Instant>,
-    /// It has something to send already.
-    pub(super) has_more: bool,
+    /// The number of the oldest item that it has taken and not settled.
+    pub(super) in_hand: Option<u64>,
     flush_seen: u64,
     stop_seen: bool,
 }
@@ -95,7 +101,7 @@ impl Wait {
         Self {
             deadline: Instant::now() + limits.schedule_delay,
             retry_at: None,
-            has_more: false,
+            in_hand: None,
             flush_seen: 0,
             stop_seen: false,
         }
@@ -107,7 +113,7 @@ impl Wait {
 pub(super) struct Turn {
     /// The queue has nothing.
     pub(super) is_empty: bool,
-    /// The flush that is done when all is sent.
+    /// The last flush for which all is settled here, and of which the exporter has not heard.
     pub(super) flush: Option<u64>,
     /// Whether somebody has begun to wait for it.
     pub(super) is_urgent: bool,
@@ -328,7 +334,9 @@ impl Shared {
 
     fn push(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.lock();
-        for item in items {
+        for mut item in items {
+            item.number = state.pushed;
+            state.pushed += 1;
             let item = Arc::new(item);
             for (number, destination) in state.destinations.iter_mut().enumerate() {
                 destination.push(number, &item);
@@ -400,10 +408,10 @@ impl Shared {
             let is_pressed = state.is_pressed && wait.retry_at.is_none();
             let is_over = state.stop_at.is_some_and(|at| at <= now);
             let fetches = is_asked || is_stopped || is_due || is_pressed;
-            let has_work = wait.has_more || state.has_queue(number);
-            // What was asked for has been sent, and somebody waits to hear of it.
-            let is_through = !has_work
-                && (state.stop_at.is_some() || state.flush_of(number, wait.flush_seen).is_some());
+            let has_work = wait.in_hand.is_some() || state.has_queue(number);
+            // What was asked for is settled, and somebody waits to hear of it.
+            let is_through = !has_work && state.stop_at.is_some()
+                || state.flush_of(number, wait.in_hand).is_some();
             if fetches || may_send && has_work || is_through || is_over {
                 wait.flush_seen = state.flush_asked;
                 wait.stop_seen = state.stop_at.is_some();
@@ -417,11 +425,12 @@ impl Shared {
                     // Before the queue is looked at: a lane hands over under its lock, so what it had is in the queue.
                     self.fetch();
                     state = self.lock();
+                    // One that has come since the lanes were looked at is for the next turn, and so is a stop.
+                    state.looked(wait.flush_seen);
                 }
                 return Turn {
                     is_empty: !state.has_queue(number),
-                    // One that has come since the lanes were looked at is for the next turn, and so is a stop.
-                    flush: state.flush_of(number, wait.flush_seen),
+                    flush: state.flush_of(number, wait.in_hand),
                     is_urgent: is_asked || is_stopped,
                     stop_at: state.stop_at.filter(|_| wait.stop_seen),
                 };
@@ -525,12 +534,17 @@ impl Shared {
         let lost_before = state.lost();
         state.flush_asked += 1;
         let asked = state.flush_asked;
+        state.flushes.insert(asked, None);
         self.work.notify_all();
-        let state = self.wait(state, timeout, |state| {
+        let is_done = |state: &State| {
             let mut destinations = state.destinations.iter();
             destinations.all(|it| it.flush_done >= asked) || state.stopped
-        })?;
-        state.outcome(&lost_before)
+        };
+        let outcome = self
+            .wait(state, timeout, is_done)
+            .and_then(|state| state.outcome(&lost_before));
+        self.lock().flushes.remove(&asked);
+        outcome
     }
 
     pub(crate) fn shut_down(&self, timeout: Duration) -> Result<(), FlushError> {
@@ -547,7 +561,6 @@ impl Shared {
             let timeout = timeout - (timeout / 10).min(GIVING_UP);
             let now = Instant::now();
             state.stop_at = Some(now.checked_add(timeout).unwrap_or(now + NEVER));
-            state.flush_asked += 1;
             // What ends from here on is late; what has ended is fetched by a worker's last visit.
             self.stopping.store(true, Ordering::Release);
         }
@@ -659,10 +672,22 @@ impl State {
         destination.is_some_and(|destination| !destination.queue.is_empty())
     }
 
-    /// The flush that this destination has still to do, of those up to this one.
-    fn flush_of(&self, number: usize, asked: u64) -> Option<u64> {
-        let done = self.destinations.get(number)?.flush_done;
-        (asked > done).then_some(asked)
+    /// The lanes have been emptied since these flushes were asked for.
+    fn looked(&mut self, asked: u64) {
+        for (_, mark) in self.flushes.range_mut(..=asked) {
+            mark.get_or_insert(self.pushed);
+        }
+    }
+
+    /// The last flush for which this destination, with this in hand, has settled all, unless that is said already.
+    fn flush_of(&self, number: usize, in_hand: Option<u64>) -> Option<u64> {
+        let destination = self.destinations.get(number)?;
+        // What is taken out of the queue is older than what is in there.
+        let oldest = in_hand.or_else(|| Some(destination.queue.front()?.number));
+        let is_settled = |mark: u64| oldest.is_none_or(|oldest| mark <= oldest);
+        let mut flushes = self.flushes.range(destination.flush_done + 1..).rev();
+        let (asked, _) = flushes.find(|(_, mark)| mark.is_some_and(is_settled))?;
+        Some(*asked)
     }
 
     /// Takes the oldest item in memory that some wait for and another has.

@@ -35,17 +35,23 @@ pub(super) fn run(
     let mut sender = Sender::new(shared, number, exporter, rejected);
     let mut wait = Wait::new(&shared.limits);
     loop {
-        wait.has_more = sender.has_more();
+        wait.in_hand = sender.in_hand();
         let turn = shared.next(number, &mut wait);
-        if turn.is_empty && !sender.has_more() {
+        let is_drained = turn.is_empty && wait.in_hand.is_none();
+        let is_end = is_drained && turn.stop_at.is_some();
+        if is_drained {
             shared.drained();
-            if let Some(asked) = turn.flush {
-                quietly(|| sender.exporter.flush());
-                shared.flushed(number, asked);
-            }
-            if turn.stop_at.is_some() {
-                break;
-            }
+        }
+        if turn.flush.is_some() || is_end {
+            quietly(|| sender.exporter.flush());
+        }
+        if let Some(asked) = turn.flush {
+            shared.flushed(number, asked);
+        }
+        if is_end {
+            break;
+        }
+        if is_drained {
             if turn.flush.is_none() {
                 quietly(|| sender.exporter.idle());
             }
@@ -127,8 +133,9 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn has_more(&self) -> bool {
-        self.kept.is_some() || !self.runs.is_empty()
+    /// The number of the oldest item whose spans are in `kept` or `runs`.
+    fn in_hand(&self) -> Option<u64> {
+        self.ledger.front().map(|(item, _)| item.number)
     }
 
     fn with_counts(&self, change: impl FnOnce(&mut Destination)) {
