@@ -58,6 +58,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             style: sink.style,
             http_method: Cow::Borrowed(""),
             has_route: true,
+            #[cfg(feature = "pipeline")]
             labels_later: false,
             grpc_method: method,
             #[cfg(feature = "pipeline")]

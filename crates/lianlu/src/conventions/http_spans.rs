@@ -64,6 +64,7 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
             style: sink.style,
             http_method,
             has_route: start.route.is_some(),
+            #[cfg(feature = "pipeline")]
             labels_later: false,
             grpc_method: Method::Known(Cow::Borrowed("")),
             #[cfg(feature = "pipeline")]

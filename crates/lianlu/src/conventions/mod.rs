@@ -153,6 +153,7 @@ pub(crate) struct Carried {
     http_method: Cow<'static, str>,
     has_route: bool,
     /// Whether the labels of the start are still to be written.
+    #[cfg(feature = "pipeline")]
     labels_later: bool,
     grpc_method: Method,
     /// What it is like, where that is known beforehand.
