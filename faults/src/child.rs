@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::ops::RangeInclusive;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -93,13 +93,19 @@ impl Service {
     /// When the system has no process for it.
     #[must_use]
     pub fn spawn(mut self) -> Child {
-        let mut process = self
-            .0
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let command = &mut self.0;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::piped());
+        let mut process = loop {
+            match command.spawn() {
+                // Just copied, and a child that another thread forked meanwhile still has it open for writing: until
+                // that one becomes its own program.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                process => break process.unwrap(),
+            }
+        };
         let claims: Arc<Mutex<Claims>> = Arc::default();
         let said: Arc<Mutex<String>> = Arc::default();
         let (tell, answers) = channel();

@@ -1,8 +1,8 @@
 //! Whole descriptions of calls that a thread has described before.
 //!
-//! A server's calls of one method or route, from one peer, to one authority begin with the same name and the same bytes,
-//! but for their paths, as long as nothing else has a say: no hook, no captured header, no proxy. Then looking them up
-//! is all there is to do.
+//! gRPC calls of one method, and a server's calls of one route, from one peer, to one authority begin with the same name
+//! and the same bytes, but for their paths, as long as nothing else has a say: no hook, no captured header, no proxy.
+//! Then looking them up is all there is to do.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

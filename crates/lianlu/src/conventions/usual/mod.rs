@@ -1,7 +1,8 @@
-//! How a server's calls of one method, or of one route, begin and end when nothing unusual happens.
+//! How calls of one gRPC method, or of one route of a server's, begin and end when nothing unusual happens.
 //!
 //! Nearly all calls of one kind say the same of themselves, but for counts and paths, and have the same labels. That is
-//! made once for each kind and kept for good: methods and routes that come here are the service's own, up to a limit.
+//! made once for each kind and kept for good: methods and routes that come here are the service's own, and a client's
+//! hosts are those that its metrics tell apart, up to a limit.
 
 mod method;
 mod route;
