@@ -52,7 +52,7 @@ enum Piece {
 const OK: Piece = Piece::Trailers(&[("grpc-status", "0")]);
 
 #[derive(Debug)]
-struct Reply(std::vec::IntoIter<Piece>);
+struct Reply(std::slice::Iter<'static, Piece>);
 
 impl Body for Reply {
     type Data = Bytes;
@@ -62,7 +62,7 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        Poll::Ready(Some(match self.0.next() {
+        Poll::Ready(Some(match self.0.next().copied() {
             None => return Poll::Ready(None),
             Some(Piece::Stuck) => return Poll::Pending,
             Some(Piece::Panic) => panic!("a body that panics"),
@@ -407,7 +407,7 @@ impl Call {
     async fn run<K: Side>(self, layer: &TraceLayer<K>) {
         let service = service_fn(move |_: Request<Empty<Bytes>>| async move {
             (self.handler)();
-            let mut response = Response::new(Reply(self.pieces.to_vec().into_iter()));
+            let mut response = Response::new(Reply(self.pieces.iter()));
             *response.status_mut() = StatusCode::from_u16(self.status).unwrap();
             *response.headers_mut() = headers(self.head);
             if let Some(told) = self.told {
