@@ -1,7 +1,9 @@
 //! The recorder on disks that fail, and on such whose power goes.
 
 use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use lianlu_wire::otlp::{SpanHead, put_span};
 use opentelemetry::InstrumentationScope;
@@ -94,6 +96,14 @@ impl Bench {
             acked: HashSet::new(),
             kept_in_memory: 0,
         }
+    }
+
+    /// The recorder's thread, held up by each sync until it is let go.
+    fn tend_slowly(&self) -> (Receiver<()>, Sender<()>, JoinHandle<()>) {
+        let (begins, ends) = self.disk.slow_down();
+        let recorder = Arc::clone(&self.recorder);
+        let thread = std::thread::spawn(move || recorder.tend(&never()));
+        (begins, ends, thread)
     }
 
     /// As a lane does it.
@@ -428,9 +438,7 @@ fn what_was_not_read_keeps_its_file() {
 fn nobody_waits_for_a_slow_disk() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    let (begins, ends) = bench.disk.slow_down();
-    let recorder = Arc::clone(&bench.recorder);
-    let thread = std::thread::spawn(move || recorder.tend(&never()));
+    let (begins, ends, thread) = bench.tend_slowly();
     // From here on the disk holds the recorder's thread up until it is let go.
     begins.recv().unwrap();
     for _ in 0..50 {
@@ -455,9 +463,7 @@ fn nobody_waits_for_a_slow_disk() {
 fn a_scope_that_comes_meanwhile_is_synced_too() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    let (begins, ends) = bench.disk.slow_down();
-    let recorder = Arc::clone(&bench.recorder);
-    let thread = std::thread::spawn(move || recorder.tend(&never()));
+    let (begins, ends, thread) = bench.tend_slowly();
     begins.recv().unwrap();
     bench.scope = Arc::new(EncodedScope::of(b"another".to_vec(), String::new()));
     bench.append();

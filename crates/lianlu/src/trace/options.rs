@@ -30,7 +30,7 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 pub(crate) struct Options {
     /// Tells these options from all others.
     pub(super) id: u64,
-    /// Whether a gRPC call of a server's is described by the conventions alone, from its start to its end.
+    /// Whether nothing but the conventions has a say in a gRPC call once it is described.
     #[cfg(feature = "pipeline")]
     pub(super) is_silent: bool,
     /// The same, and nothing but its head has a say in it either.
@@ -128,8 +128,7 @@ impl Options {
                 .contains(OptIn::ServerAddressOnMetrics)
     }
 
-    /// Whether nobody has a say in a gRPC call of a server's once it is described, nor wants to be told of it or to have
-    /// it told.
+    /// Whether nobody has a say in a gRPC call once it is described, nor wants to be told of it or to have it told.
     #[cfg(feature = "pipeline")]
     fn are_silent(&self) -> bool {
         self.hooks.on_response.is_none()

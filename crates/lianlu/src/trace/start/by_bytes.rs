@@ -169,14 +169,7 @@ impl<'a> New<'a> {
             return Ok(Begun::NotRecorded(unsampled_span(&parent.span(state))));
         }
         let (trace_id, span, state) = match &parent.caller {
-            Some(caller) => {
-                let span = ParentSpan {
-                    span_id: caller.span_id,
-                    flags: caller.flags,
-                    is_remote: true,
-                };
-                (caller.trace_id, Some(span), state)
-            }
+            Some(caller) => (caller.trace_id, Some(caller.as_parent()), state),
             None if !parent.base.has_active_span() => (tracer.new_trace_id(), None, state),
             None => {
                 let span = parent.base.span();

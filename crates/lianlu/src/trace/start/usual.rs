@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lianlu_sdk::direct::{Begun, ParentSpan};
+use lianlu_sdk::direct::Begun;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
 use super::by_bytes::open;
@@ -53,11 +53,7 @@ pub(super) fn start(
         }
     };
     let began = Began::now();
-    let span = ParentSpan {
-        span_id: caller.span_id,
-        flags: caller.flags,
-        is_remote: true,
-    };
+    let span = caller.as_parent();
     let trace_id = caller.trace_id;
     let state = std::mem::take(&mut caller.state);
     let kind = SpanKind::Server;
