@@ -11,10 +11,12 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
     for word in words {
         mix(u64::from_le_bytes(*word));
     }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
-    mix(last);
+    // What is left, with some of the last word.
+    mix(match text.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => rest
+            .iter()
+            .fold(0, |last, byte| last << 8 | u64::from(*byte)),
+    });
     hash ^ hash >> 32
 }

@@ -45,6 +45,7 @@ struct World {
     shared: Arc<Shared>,
     scope: Arc<EncodedScope>,
     arrived: [Arrived; 2],
+    news: Arc<News>,
     workers: Vec<JoinHandle<()>>,
     started: AtomicU64,
     /// Whether somebody never stops, and the number of the next span by them.
@@ -55,8 +56,16 @@ struct World {
 /// Spans by their number.
 type Arrived = Arc<Mutex<BTreeSet<u8>>>;
 
+/// How many spans both destinations have taken, for who waits for that.
+#[derive(Default)]
+struct News {
+    taken: sync::Mutex<usize>,
+    more: sync::Condvar,
+}
+
 struct Collector {
     arrived: Arrived,
+    news: Arc<News>,
     takes: bool,
     world: Weak<World>,
 }
@@ -70,6 +79,8 @@ impl Export for Collector {
         let runs = batch.scopes().flat_map(|scope| scope.runs());
         let numbers = runs.flat_map(|run| run.chunks(3).map(|span| span[2]));
         self.arrived.lock().unwrap().extend(numbers);
+        *self.news.taken.lock().unwrap() += batch.len();
+        self.news.more.notify_all();
         if let Some(world) = self.world.upgrade() {
             world.go_on();
         }
@@ -93,10 +104,12 @@ impl World {
         let names = ["a".to_owned(), "b".to_owned()];
         let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), &names));
         let arrived: [Arrived; 2] = Default::default();
+        let news = Arc::<News>::default();
         let start = |(number, arrived): (usize, &Arrived), world: &Weak<Self>| {
             let shared = Arc::clone(&shared);
             let collector = Box::new(Collector {
                 arrived: Arc::clone(arrived),
+                news: Arc::clone(&news),
                 takes,
                 // It takes one for all to be busy.
                 world: if number == 0 {
@@ -116,6 +129,7 @@ impl World {
             shared: Arc::clone(&shared),
             scope: Arc::default(),
             arrived: arrived.clone(),
+            news: Arc::clone(&news),
             started: AtomicU64::new(0),
             is_busy: AtomicBool::new(false),
             next: AtomicU8::new(100),
@@ -140,6 +154,14 @@ impl World {
         self.started.fetch_add(1, Ordering::Relaxed);
         let write = |out: &mut Vec<u8>| out.extend([0x12, 1, number]);
         self.shared.record(&self.scope, None, write);
+    }
+
+    /// Until both destinations together have taken so many.
+    fn wait_for(&self, spans: usize) {
+        let mut taken = self.news.taken.lock().unwrap();
+        while *taken < spans {
+            taken = self.news.more.wait(taken).unwrap();
+        }
     }
 
     /// A thread that does this with a world, and ends some time after.
@@ -220,6 +242,22 @@ fn two_threads_flush() {
             })
         });
         join(threads);
+        world.shared.shut_down(LONG).unwrap();
+        assert_eq!(world.end(), [0; 3]);
+    });
+}
+
+/// Whatever fills a batch arrives, and nobody has to ask for it.
+#[test]
+fn full_batches_wake_the_workers() {
+    check(|| {
+        let world = World::new(limits(1000, 2), true);
+        let threads = [0, 10].map(|first| {
+            world.spawn(move |world| (first..first + 4).for_each(|number| world.record(number)))
+        });
+        world.wait_for(2 * 8);
+        join(threads);
+        world.assert_arrived((0..4).chain(10..14));
         world.shared.shut_down(LONG).unwrap();
         assert_eq!(world.end(), [0; 3]);
     });

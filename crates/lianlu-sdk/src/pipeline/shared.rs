@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) destinations: Vec<Destination>,
     /// Set by `pressed`.
     is_pressed: bool,
+    /// How many workers wait for something to send. The others look into their queues by themselves.
+    idle: usize,
     /// How many items there have been: the next one's number.
     pushed: u64,
     flush_asked: u64,
@@ -332,6 +334,7 @@ impl Shared {
         items
     }
 
+    /// Wakes those who have nothing to do. That takes long, for a thread that serves requests.
     fn push(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.lock();
         for mut item in items {
@@ -342,7 +345,12 @@ impl Shared {
                 destination.push(number, &item);
             }
         }
-        self.work.notify_all();
+        let is_waited_for = state.idle > 0;
+        // Or they would wake to wait for the lock.
+        drop(state);
+        if is_waited_for {
+            self.work.notify_all();
+        }
     }
 
     /// A portion of the room that is left; 0 if there is none.
@@ -439,11 +447,15 @@ impl Shared {
             for at in wait.retry_at.into_iter().chain(state.stop_at) {
                 until = until.min(at);
             }
+            // One that waits for a collector has its queue full already.
+            let is_idle = wait.retry_at.is_none();
+            state.idle += usize::from(is_idle);
             state = self
                 .work
                 .wait_timeout(state, until.saturating_duration_since(now))
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            state.idle -= usize::from(is_idle);
         }
     }
 

@@ -53,8 +53,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (response, scope) = ready!(poll_call(this.inner, this.scope, cx))?;
-        Poll::Ready(Ok(match scope {
+        let response = ready!(poll_call(this.inner, this.scope, cx))?;
+        Poll::Ready(Ok(match this.scope.take() {
             Some(scope) => wrap(response, scope),
             // Switched off; or polled again after it was ready, and the inner future allowed it.
             None => response.map(ResponseBody::untouched),
@@ -62,13 +62,12 @@ where
     }
 }
 
-/// Polls a call's future in its scope. An error ends the call; a response comes with the scope, to be
-/// handed to its body.
+/// Polls a call's future in its scope. An error ends the call; a response's body is to have the scope.
 pub(super) fn poll_call<F, T, E>(
     inner: Pin<&mut F>,
     scope: &mut Option<Scope>,
     cx: &mut Context<'_>,
-) -> Poll<Result<(T, Option<Scope>), E>>
+) -> Poll<Result<T, E>>
 where
     F: Future<Output = Result<T, E>>,
     E: Display + 'static,
@@ -77,34 +76,33 @@ where
         Some(scope) => ready!(scope.enter(|| inner.poll(cx))),
         None => ready!(inner.poll(cx)),
     };
-    let mut scope = scope.take();
-    if let (Err(error), Some(scope)) = (&result, &mut scope) {
+    if let Err(error) = &result
+        && let Some(mut scope) = scope.take()
+    {
         scope.end(Some(failure(error)));
     }
-    Poll::Ready(result.map(|response| (response, scope)))
+    Poll::Ready(result)
 }
 
 /// Takes note of a response's head, and lets the call last as long as its body.
 pub(super) fn wrap<B: Body>(response: Response<B>, mut scope: Scope) -> Response<ResponseBody<B>> {
-    let (mut head, body) = response.into_parts();
-    let mut length = None;
-    if scope.is_traced() {
-        let seen = Seen::of(&head.headers);
-        length = seen.length.or_else(|| body.size_hint().exact());
-        let ended = body.is_end_stream();
-        #[cfg(feature = "pipeline")]
-        if let Some(call) = scope.usual()
-            && call.on_head(&head, &seen, ended)
-        {
-            let body = ResponseBody::new(body, scope, length);
-            return Response::from_parts(head, body);
-        }
-        if let (context, Some(call)) = scope.parts()
-            && call.on_head(context, &mut head, &seen, length, ended)
-        {
-            scope.end(None);
-        }
+    if !scope.is_traced() {
+        return response.map(|body| ResponseBody::new(body, scope, None));
     }
-    let body = ResponseBody::new(body, scope, length);
-    Response::from_parts(head, body)
+    let seen = Seen::of(response.headers());
+    let length = seen.length.or_else(|| response.body().size_hint().exact());
+    let ended = response.body().is_end_stream();
+    #[cfg(feature = "pipeline")]
+    if let Some(call) = scope.usual()
+        && call.on_head(&response, &seen, ended)
+    {
+        return response.map(|body| ResponseBody::new(body, scope, length));
+    }
+    let (mut head, body) = response.into_parts();
+    if let (context, Some(call)) = scope.parts()
+        && call.on_head(context, &mut head, &seen, length, ended)
+    {
+        scope.end(None);
+    }
+    Response::from_parts(head, ResponseBody::new(body, scope, length))
 }

@@ -114,8 +114,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (response, scope) = ready!(poll_call(this.inner, this.scope, cx))?;
-        Poll::Ready(Ok(match scope {
+        let response = ready!(poll_call(this.inner, this.scope, cx))?;
+        Poll::Ready(Ok(match this.scope.take() {
             Some(scope) => rebuild(response, scope),
             None => response,
         }))

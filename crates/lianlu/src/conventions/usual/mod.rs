@@ -4,16 +4,18 @@
 //! made once for each kind and kept for good: methods and routes that come here are the service's own, and a client's
 //! hosts are those that its metrics tell apart, up to a limit.
 
+mod counts;
 mod method;
 mod route;
 
 use lianlu_sdk::direct::Ending;
 
-use super::description::{Description, copy, put_count};
+use super::description::{Description, copy};
 use super::settings::Settings;
 use super::sink::{Labels, Sink, Style};
 use super::{Described, Totals, grpc_spans};
 use crate::request::RequestHead;
+use counts::Counts;
 pub(crate) use method::Method;
 pub(crate) use route::Route;
 
@@ -57,8 +59,8 @@ pub(crate) struct Success {
     pub(crate) labels: Labels,
     attributes: Vec<u8>,
     count: u32,
-    /// Whether spans have the counts of messages and bytes.
-    has_counts: bool,
+    /// Of the request's messages and bytes, and of the response's, where spans have them.
+    counts: Option<[Counts; 2]>,
 }
 
 impl Success {
@@ -76,7 +78,7 @@ impl Success {
             labels,
             attributes: ending.attributes,
             count: ending.count,
-            has_counts,
+            counts: has_counts.then(|| grpc_spans::COUNTS.map(Counts::of)),
         }
     }
 
@@ -89,13 +91,10 @@ impl Success {
             ending.common = &self.attributes;
             ending.count += self.count;
         }
-        if !self.has_counts {
-            return;
-        }
-        for (totals, rows) in counted.into_iter().zip(grpc_spans::COUNTS) {
-            if let Some((messages, bytes)) = totals {
-                put_count(ending, rows[0].key, messages);
-                put_count(ending, rows[1].key, bytes);
+        let Some(counts) = &self.counts else { return };
+        for (totals, counts) in counted.into_iter().zip(counts) {
+            if let Some(totals) = totals {
+                counts.put(totals, ending);
             }
         }
     }

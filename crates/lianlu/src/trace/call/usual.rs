@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
-use http::{HeaderMap, StatusCode, Version, response};
+use http::{HeaderMap, Response, StatusCode, Version};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
@@ -94,18 +94,18 @@ impl UsualCall {
 
     /// Whether a response's head is as usual, and then takes note of it.
     #[inline]
-    pub(in crate::trace) fn on_head(
+    pub(in crate::trace) fn on_head<B>(
         &mut self,
-        head: &response::Parts,
+        response: &Response<B>,
         seen: &Seen,
         body_ended: bool,
     ) -> bool {
-        let is_usual = head.status == StatusCode::OK
+        let is_usual = response.status() == StatusCode::OK
             && !body_ended
             && seen.is_plain_grpc()
-            && head.extensions.is_empty();
+            && response.extensions().is_empty();
         if is_usual {
-            self.version = Some(head.version);
+            self.version = Some(response.version());
         }
         is_usual
     }
