@@ -77,6 +77,7 @@ fn plans() -> Vec<Plan> {
     }
     plans.push(plan(grpc, Case::Sampled, empty, Peer::LianluNoProvider));
     for case in [Case::Sampled, Case::Unsampled] {
+        plans.push(plan(grpc, case, empty, Peer::Floor));
         plans.push(plan(grpc, case, RequestBody::Full, Peer::Lianlu));
         // What a tonic server's layers get. Ours looks into it, and so has two attributes more.
         let peers = [Peer::Lianlu, Peer::Sdk, Peer::TowerOtel, Peer::FastraceFull];

@@ -3,6 +3,7 @@
 pub(crate) mod by_hand;
 mod errors;
 pub(crate) mod fastrace;
+pub(crate) mod floor;
 mod lianlu;
 mod meters;
 mod pipeline;
@@ -20,6 +21,10 @@ macro_rules! with_grpc_layer {
         match $peer.layers() {
             $crate::peers::Layers::None => {
                 let $layer = tower_layer::Identity::new();
+                $block
+            }
+            $crate::peers::Layers::Floor => {
+                let $layer = $crate::peers::floor::Floor;
                 $block
             }
             $crate::peers::Layers::Lianlu(variant) => {
@@ -66,6 +71,7 @@ pub(crate) fn http(router: axum::Router, peer: Peer, off: bool) -> axum::Router 
     match peer.layers() {
         // As the others: axum boxes what a layer makes.
         Layers::None => router.layer(tower_layer::Identity::new()),
+        Layers::Floor => router.layer(floor::Floor),
         Layers::Lianlu(variant) => router.layer(lianlu::layer(variant, off)),
         Layers::ByHand => router.layer(by_hand::layer()),
         Layers::TowerOtel => {

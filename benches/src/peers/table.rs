@@ -10,6 +10,8 @@ use super::lianlu::Variant;
 pub(crate) enum Peer {
     /// No tracing.
     None,
+    /// What the API alone costs.
+    Floor,
     /// With durations going to a meter provider that does nothing.
     Lianlu,
     /// Without metrics.
@@ -38,6 +40,7 @@ pub(crate) enum Peer {
 #[derive(Clone, Copy)]
 pub(crate) enum Layers {
     None,
+    Floor,
     Lianlu(Variant),
     ByHand,
     TowerOtel,
@@ -53,6 +56,7 @@ impl Peer {
     pub(crate) fn layers(self) -> Layers {
         match self {
             Self::None => Layers::None,
+            Self::Floor => Layers::Floor,
             Self::Lianlu => Layers::Lianlu(Variant::NoopMetrics),
             Self::LianluNoMetrics | Self::LianluOverSdk | Self::LianluNoProvider => {
                 Layers::Lianlu(Variant::NoMetrics)
@@ -71,7 +75,7 @@ impl Peer {
     /// The pipeline behind the layer.
     pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::None | Self::LianluNoProvider => Kind::None,
+            Self::None | Self::Floor | Self::LianluNoProvider => Kind::None,
             Self::Lianlu | Self::LianluNoMetrics | Self::LianluSdkMetrics => Kind::Lianlu,
             Self::Sdk | Self::LianluOverSdk | Self::OtelTower => Kind::Sdk,
             Self::TowerOtel | Self::TracingOtel | Self::TowerHttpOtel => Kind::SdkByTracing,

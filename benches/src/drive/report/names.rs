@@ -6,6 +6,7 @@ use crate::peers::{Kind, Peer};
 pub(super) fn peer(peer: Peer, is_grpc: bool) -> &'static str {
     match peer {
         Peer::None => "no tracing",
+        Peer::Floor => "the API alone: an empty span, made current; nothing is recorded",
         Peer::Lianlu => "**lianlu**",
         Peer::LianluNoMetrics => "lianlu, without metrics",
         Peer::LianluSdkMetrics => "lianlu, metrics by opentelemetry_sdk",
