@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Answer, Http, Row, Service, copy_folder, undisturbed_by};
+use crate::{Answer, Http, Row, Service, copy_folder, undisturbed_by_work};
 
 /// Spans that are left besides: sending them takes longer than the requests.
 const SPANS: usize = 2500;
@@ -35,7 +35,7 @@ pub fn undisturbed_by_leftovers(model: &Path, row: &mut Row) -> String {
     child.must(&format!("spans {SPANS}"));
     let claims = child.kill();
     let mut child = start(empty.clone());
-    row.ratio(undisturbed_by(
+    row.ratio(undisturbed_by_work(
         &mut child,
         |child| {
             child.must("flush 10000");

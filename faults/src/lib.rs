@@ -47,7 +47,7 @@ pub use meanwhile::Meanwhile;
 pub use random::{Random, seeds};
 pub use recovered::recovered;
 pub use row::Row;
-pub use undisturbed::{undisturbed, undisturbed_by};
+pub use undisturbed::{undisturbed, undisturbed_by, undisturbed_by_work};
 
 /// Spans in one batch, as the pipeline has it by default.
 pub const BATCH: usize = 512;

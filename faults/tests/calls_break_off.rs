@@ -2,7 +2,7 @@
 //! when the service is killed, so none is taken for one that was open.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_by};
+use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_by_work};
 
 const EACH: usize = 20;
 
@@ -83,7 +83,7 @@ fn the_others_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    row.ratio(undisturbed_by(
+    row.ratio(undisturbed_by_work(
         &mut child,
         |child| {
             child.must("meanwhile");

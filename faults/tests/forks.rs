@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_by};
+use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_by_work};
 
 const FORKS: usize = 20;
 
@@ -70,7 +70,7 @@ fn requests_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    row.ratio(undisturbed_by(
+    row.ratio(undisturbed_by_work(
         &mut child,
         |child| {
             child.must("meanwhile");

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use lianlu_faults::{Http, Row, Service, id, undisturbed_by};
+use lianlu_faults::{Http, Row, Service, id, undisturbed_by_work};
 
 const LONG: usize = 10_000_000;
 const WIDE: u32 = 1_000_000;
@@ -89,10 +89,8 @@ fn requests_go_on() {
     ] {
         let mut row = Row::new(fault);
         let collector = Http::start();
-        // Sending them is work for a processor that may have other things to do.
-        let service = Service::new(&collector.url()).set("delay-ms", 60_000);
-        let mut child = service.start();
-        row.ratio(undisturbed_by(
+        let mut child = Service::new(&collector.url()).start();
+        row.ratio(undisturbed_by_work(
             &mut child,
             |child| {
                 child.must("meanwhile");

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::thread::sleep;
 use std::time::Duration;
 
-use lianlu_faults::{Answer, Http, Meanwhile, Row, Service, undisturbed_by};
+use lianlu_faults::{Answer, Http, Meanwhile, Row, Service, undisturbed_by_work};
 
 #[test]
 fn the_second_is_refused() {
@@ -48,7 +48,7 @@ fn requests_of_the_first_go_on() {
     let collector = Http::start();
     let mut first = Service::new(&collector.url()).recorder(dir.path()).start();
     let others = RefCell::new(None);
-    row.ratio(undisturbed_by(
+    row.ratio(undisturbed_by_work(
         &mut first,
         |first| {
             others.take();

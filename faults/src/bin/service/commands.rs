@@ -120,7 +120,10 @@ impl Child {
         let (maker, provider) = (self.maker.clone(), self.provider.clone());
         Some(match *work {
             [] => return None,
-            ["fork"] => Meanwhile::new(move || assert_eq!(fork::fork(&provider, &maker), "ok")),
+            ["fork"] => Meanwhile::new(move || {
+                assert_eq!(fork::fork(&provider, &maker), "ok");
+                sleep(Duration::from_millis(5));
+            }),
             ["long", bytes] => {
                 let bytes = number(bytes);
                 Meanwhile::new(move || {
