@@ -78,6 +78,7 @@ fn check(service: Service, requests: impl Fn() -> usize, row: &mut Row) {
     let counts = child.counts();
     assert_eq!(counts.exported, 393, "{counts:?}");
     assert_eq!(counts.dropped_by("export_failed"), 7, "{counts:?}");
+    child.wait_to_say("slow down a little", 1);
     let said = child.said();
     assert_eq!(said.matches("seven were too old").count(), 1, "{said}");
     assert_eq!(said.matches("slow down a little").count(), 1, "{said}");

@@ -1,20 +1,55 @@
-//! Requests of a service that has just found what another has left.
+//! A service sends what another has left, and some of that is damaged or of an unknown version: its own requests go on.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use crate::{Answer, Http, Row, Service, copy_folder, undisturbed_by_work};
+use lianlu_faults::{Answer, Http, Row, Service, copy_folder, record_file, undisturbed_by_work};
 
 /// Spans that are left besides: sending them takes longer than the requests.
 const SPANS: usize = 2500;
 
+#[test]
+fn a_torn_tail() {
+    let mut row = Row::new("tail torn, requests while the rest is sent");
+    let dir = tempfile::tempdir().unwrap();
+    let (file, places) = record_file(dir.path(), 3);
+    let file = OpenOptions::new().write(true).open(file).unwrap();
+    file.set_len(places[3] as u64 - 10).unwrap();
+    let found = check(dir.path(), &mut row);
+    assert!(found.contains("torn: 1"), "{found}");
+    row.print();
+}
+
+#[test]
+fn a_bit_is_flipped() {
+    let mut row = Row::new("a bit flipped, requests while the rest is sent");
+    let dir = tempfile::tempdir().unwrap();
+    let (file, places) = record_file(dir.path(), 3);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[places[1] + 20] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let found = check(dir.path(), &mut row);
+    assert!(found.contains("damaged: 1"), "{found}");
+    row.print();
+}
+
+#[test]
+fn an_unknown_version() {
+    let mut row = Row::new("unknown version of a file, requests while others are sent");
+    let dir = tempfile::tempdir().unwrap();
+    let (file, _) = record_file(dir.path(), 3);
+    let mut newer = fs::read(&file).unwrap();
+    newer[8] += 1;
+    fs::write(&file, newer).unwrap();
+    let found = check(dir.path(), &mut row);
+    assert!(found.contains("version 2"), "{found}");
+    row.print();
+}
+
 /// Times requests while a service sends what is left in a folder like this one and by a service that was killed, and
 /// requests of a service that finds an empty folder. Gives what was found.
-///
-/// # Panics
-///
-/// When requests take too long.
-#[track_caller]
-pub fn undisturbed_by_leftovers(model: &Path, row: &mut Row) -> String {
+fn check(model: &Path, row: &mut Row) -> String {
     let dirs = tempfile::tempdir().unwrap();
     let mut folders = (0..).map(|number: u32| dirs.path().join(number.to_string()));
     let mut next = || folders.next().unwrap();
