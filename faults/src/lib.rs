@@ -26,6 +26,7 @@ mod collector;
 mod counts;
 mod disk;
 mod files;
+mod meanwhile;
 mod random;
 mod recovered;
 mod row;
@@ -40,10 +41,11 @@ pub use collector::{Inbox, Request, id, is, text};
 pub use counts::Counts;
 pub use disk::Disk;
 pub use files::{copy_folder, files_in, record_file, run_folders};
+pub use meanwhile::Meanwhile;
 pub use random::{Random, seeds};
 pub use recovered::recovered;
 pub use row::Row;
-pub use undisturbed::undisturbed;
+pub use undisturbed::{undisturbed, undisturbed_by, undisturbed_by_work};
 
 /// Spans in one batch, as the pipeline has it by default.
 pub const BATCH: usize = 512;

@@ -2,7 +2,7 @@
 //! pipeline reads so much and no more, loses what it has to, counts it, and goes on.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Answer, Http, Row, Service};
+use lianlu_faults::{Answer, Http, Row, Service, undisturbed_by};
 
 /// What the answers may cost, in KiB: 4 MiB of each are read.
 const MOST_GROWN: u64 = 24 * 1024;
@@ -10,19 +10,7 @@ const MOST_GROWN: u64 = 24 * 1024;
 #[test]
 fn memory_stays_flat_and_the_next_batch_arrives() {
     let mut row = Row::new("malformed, endless and huge answers");
-    let answers = [
-        raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\n\x0a\xff\xff\xff\xff\xff\xff\xff\x01"),
-        raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n"),
-        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffffff\r\n"),
-        raw(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"),
-        raw(b"HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\n\xff\x00\x1b"),
-        raw(b"\x00\x01\x02\x03\r\n\r\n"),
-        raw(b"HTTP/1.1 999999999 What\r\n\r\n"),
-        raw(&[b"HTTP/1.1 200 OK\r\nx: ".as_slice(), &[b'x'; 1 << 20]].concat()),
-        raw(b""),
-        Answer::Endless,
-    ];
-    for answer in answers {
+    for answer in answers() {
         let collector = Http::start();
         let shown = format!("{answer:?}").chars().take(100).collect::<String>();
         collector.script(move |number| match number {
@@ -57,6 +45,45 @@ fn memory_stays_flat_and_the_next_batch_arrives() {
         row.run(&counts);
     }
     row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("malformed, endless and huge answers, requests");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).set("delay-ms", 5).start();
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.ask("flush 10000");
+        },
+        |child| {
+            child.ask("flush 10000");
+            let answers = answers();
+            collector.script(move |number| answers[number % answers.len()].clone());
+        },
+        |_| collector.inbox().count(),
+    ));
+    collector.always(Answer::Taken);
+    child.ask("flush 10000");
+    row.run(&child.counts());
+    row.print();
+}
+
+fn answers() -> Vec<Answer> {
+    vec![
+        raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 9\r\n\r\n\x0a\xff\xff\xff\xff\xff\xff\xff\x01"),
+        raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999\r\n\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffffff\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"),
+        raw(b"HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\n\xff\x00\x1b"),
+        raw(b"\x00\x01\x02\x03\r\n\r\n"),
+        raw(b"HTTP/1.1 999999999 What\r\n\r\n"),
+        raw(&[b"HTTP/1.1 200 OK\r\nx: ".as_slice(), &[b'x'; 1 << 20]].concat()),
+        raw(b""),
+        Answer::Endless,
+    ]
 }
 
 fn raw(bytes: &[u8]) -> Answer {

@@ -2,7 +2,7 @@
 //! when the service is killed, so none is taken for one that was open.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text};
+use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_by_work};
 
 const EACH: usize = 20;
 
@@ -75,4 +75,25 @@ fn each_gives_its_place_back() {
 /// All that has started: a server has to notice that its clients are gone.
 fn has_ended(counts: &Counts) -> bool {
     counts.open == 0
+}
+
+#[test]
+fn the_others_go_on() {
+    let mut row = Row::new("other handlers panic, other futures dropped");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
+    row.ratio(undisturbed_by_work(
+        &mut child,
+        |child| {
+            child.must("meanwhile");
+            child.must("flush 10000");
+        },
+        |child| child.must("meanwhile break-off"),
+        |child| child.ask("times").parse().unwrap(),
+    ));
+    child.must("meanwhile");
+    child.must("flush 10000");
+    row.run(&child.counts());
+    row.print();
 }

@@ -1,10 +1,13 @@
 //! The wall clock goes back an hour and forward a day while spans run. No duration is negative, and no call takes an hour.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
-use lianlu_faults::{Http, Row, Service};
+use lianlu_faults::{Http, Meanwhile, Row, Service, undisturbed_by};
 
 /// Debian's package `libfaketime`.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
@@ -12,10 +15,7 @@ const MINUTE: u64 = 60_000_000_000;
 
 #[test]
 fn the_systems_clock() {
-    if !Path::new(FAKETIME).exists() {
-        eprintln!(
-            "SKIPPED: the system's clock is not stepped without {FAKETIME} (apt-get install faketime)"
-        );
+    if !has_faketime() {
         return;
     }
     let mut row = Row::new("clock stepped by -1 h, +1 d");
@@ -24,15 +24,7 @@ fn the_systems_clock() {
     fs::write(&clock, "+0").unwrap();
     let collector = Http::start();
     let recorder = dir.path().join("recorder");
-    let service = || {
-        let mut service = Service::new(&collector.url()).recorder(&recorder);
-        let command = service.command();
-        command.env("LD_PRELOAD", FAKETIME);
-        command.env("FAKETIME_TIMESTAMP_FILE", &clock);
-        command.env("FAKETIME_NO_CACHE", "1");
-        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        service
-    };
+    let service = || service(&collector, &recorder, &clock);
     let mut child = service().start();
     let mut stepped = 0;
     for step in ["-3600", "+86400", "+0"] {
@@ -70,6 +62,72 @@ fn the_systems_clock() {
         assert!(duration.is_some_and(|it| it < most), "{span:?}");
     }
     row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    if !has_faketime() {
+        return;
+    }
+    let mut row = Row::new("clock stepped by -1 h, +1 d, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let clock = dir.path().join("clock");
+    fs::write(&clock, "+0").unwrap();
+    let collector = Http::start();
+    let mut child = service(&collector, &dir.path().join("recorder"), &clock).start();
+    let steps = RefCell::new(None);
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            steps.take();
+            step(&clock, "+0");
+            child.must("flush 10000");
+        },
+        |_| {
+            let clock = clock.clone();
+            steps.replace(Some(Meanwhile::new(move || {
+                for to in ["-3600", "+86400"] {
+                    step(&clock, to);
+                    sleep(Duration::from_millis(2));
+                }
+            })));
+        },
+        |_| steps.borrow().as_ref().map_or(0, Meanwhile::times),
+    ));
+    steps.take();
+    child.must("flush 10000");
+    let counts = child.counts();
+    assert_eq!(counts.exported, counts.started, "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
+
+/// In one piece: the child reads it at any moment.
+fn step(clock: &Path, to: &str) {
+    let new = clock.with_extension("new");
+    fs::write(&new, to).unwrap();
+    fs::rename(new, clock).unwrap();
+}
+
+fn has_faketime() -> bool {
+    let is_there = Path::new(FAKETIME).exists();
+    if !is_there {
+        eprintln!(
+            "SKIPPED: the system's clock is not stepped without {FAKETIME} (apt-get install faketime)"
+        );
+    }
+    is_there
+}
+
+/// A service that is told the time by this file.
+fn service(collector: &Http, recorder: &Path, clock: &Path) -> Service {
+    let mut service = Service::new(&collector.url()).recorder(recorder);
+    let command = service.command();
+    command.env("LD_PRELOAD", FAKETIME);
+    command.env("FAKETIME_TIMESTAMP_FILE", clock);
+    command.env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    service
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! span arrives, and what was taken is not sent again.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use lianlu_faults::{Answer, Http, Random, Row, Service, undisturbed};
+use lianlu_faults::{Answer, Http, Meanwhile, Random, Row, Service, undisturbed, undisturbed_by};
 
 #[test]
 fn resets_in_the_middle() {
@@ -56,6 +58,40 @@ fn comes_and_goes() {
     let counts = child.counts();
     assert_eq!((counts.dropped(), counts.waiting), (0, 0), "{counts:?}");
     row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn requests_go_on_while_it_comes_and_goes() {
+    let mut row = Row::new("collector comes and goes, requests");
+    let collector = Arc::new(Mutex::new(Http::start()));
+    let service = Service::new(&collector.lock().unwrap().url());
+    let service = service.set("retry-ms", 1);
+    let mut child = service.set("retry-max-ms", 2).start();
+    let flaps = RefCell::new(None);
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            flaps.take();
+            child.must("flush 10000");
+        },
+        |_| {
+            let collector = Arc::clone(&collector);
+            flaps.replace(Some(Meanwhile::new(move || {
+                let mut collector = collector.lock().unwrap();
+                collector.stop();
+                sleep(Duration::from_millis(3));
+                collector.resume();
+                sleep(Duration::from_millis(3));
+            })));
+        },
+        |child| child.said().matches("spans wait").count() as u64,
+    ));
+    flaps.take();
+    child.must("flush 10000");
+    let counts = child.counts();
+    assert_eq!((counts.dropped(), counts.waiting), (0, 0), "{counts:?}");
     row.run(&counts);
     row.print();
 }

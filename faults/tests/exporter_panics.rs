@@ -1,7 +1,7 @@
 //! An exporter panics at each third batch: those are lost and counted, and the others arrive. Requests go on.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Http, Row, Service};
+use lianlu_faults::{Http, Row, Service, undisturbed_by};
 
 #[test]
 fn the_others_arrive() {
@@ -31,6 +31,37 @@ fn the_others_arrive() {
         let missing = child.claims().missing(collector.inbox()).len() as u64;
         assert_eq!(missing, counts.dropped());
         row.run(&counts);
+        row.print();
+    }
+}
+
+#[test]
+fn requests_go_on() {
+    for (fault, has_recorder) in [
+        ("exporter panics, requests", false),
+        ("exporter panics, recorder, requests", true),
+    ] {
+        let mut row = Row::new(fault);
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Http::start();
+        let mut service = Service::new(&collector.url())
+            .set("exporter", "panics")
+            .set("delay-ms", 5);
+        if has_recorder {
+            service = service.recorder(dir.path());
+        }
+        let mut child = service.start();
+        row.ratio(undisturbed_by(
+            &mut child,
+            |child| {
+                child.must("good");
+                child.ask("flush 10000");
+            },
+            |child| child.must("bad"),
+            |child| child.counts().dropped_by("exporter_panicked"),
+        ));
+        child.ask("flush 10000");
+        row.run(&child.counts());
         row.print();
     }
 }

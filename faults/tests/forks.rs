@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use lianlu_faults::{Grpc, Http, Row, Service};
+use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_by_work};
 
 const FORKS: usize = 20;
 
@@ -61,5 +61,26 @@ fn while_a_request_is_on_its_way() {
         "nothing of the forks"
     );
     row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("fork, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
+    row.ratio(undisturbed_by_work(
+        &mut child,
+        |child| {
+            child.must("meanwhile");
+            child.must("flush 10000");
+        },
+        |child| child.must("meanwhile fork"),
+        |child| child.ask("times").parse().unwrap(),
+    ));
+    child.must("meanwhile");
+    child.must("flush 10000");
+    row.run(&child.counts());
     row.print();
 }

@@ -2,9 +2,10 @@
 //! it a little later, and RESOURCE_EXHAUSTED without it never.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use lianlu_faults::{Grpc, Row, Service, grpc};
+use lianlu_faults::{Child, Grpc, Row, Service, grpc, undisturbed_by};
 use tonic::{Code, Status};
 
 #[test]
@@ -76,6 +77,61 @@ fn goes_and_comes_back() {
     child.must("flush 10000");
     row.lost(child.claims().missing(collector.inbox()).len());
     row.run(&child.counts());
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("UNAVAILABLE, RESOURCE_EXHAUSTED, requests");
+    for refusal in [
+        grpc::come_back(Code::Unavailable, 30),
+        Status::unavailable("down"),
+        grpc::come_back(Code::ResourceExhausted, 30),
+        Status::resource_exhausted("quota"),
+    ] {
+        let collector = Grpc::start();
+        let mut child = service(&collector).set("delay-ms", 20).start();
+        row.ratio(undisturbed_by(
+            &mut child,
+            |child| {
+                collector.script(|_| grpc::taken());
+                child.ask("flush 10000");
+            },
+            |_| {
+                let refusal = refusal.clone();
+                collector.script(move |_| Err(refusal.clone()));
+            },
+            |_| collector.inbox().refused(),
+        ));
+        collector.script(|_| grpc::taken());
+        child.ask("flush 10000");
+        row.run(&child.counts());
+    }
+    row.print();
+}
+
+#[test]
+fn requests_go_on_without_it() {
+    let mut row = Row::new("gRPC collector goes and comes back, requests");
+    let collector = RefCell::new(Grpc::start());
+    let service = service(&collector.borrow()).set("delay-ms", 20);
+    let mut child = service.start();
+    let come_back = |child: &mut Child| {
+        let mut collector = collector.borrow_mut();
+        collector.stop();
+        collector.resume();
+        child.must("flush 10000");
+    };
+    row.ratio(undisturbed_by(
+        &mut child,
+        come_back,
+        |_| collector.borrow_mut().stop(),
+        |child| child.said().matches("spans wait").count() as u64,
+    ));
+    come_back(&mut child);
+    let counts = child.counts();
+    assert_eq!(counts.dropped(), 0, "{counts:?}");
+    row.run(&counts);
     row.print();
 }
 

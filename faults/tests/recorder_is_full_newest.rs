@@ -2,7 +2,7 @@
 //! is counted.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Http, Row, Service};
+use lianlu_faults::{Answer, Http, Row, Service, undisturbed_by};
 
 #[test]
 fn the_oldest_arrive() {
@@ -38,6 +38,38 @@ fn the_oldest_arrive() {
     let first = missing.first().unwrap();
     let taken = collector.inbox().taken_ids();
     assert!(taken.iter().filter(|id| *id < first).count() > 500);
+    row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("recorder full, drop newest, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url())
+        .recorder(dir.path())
+        .set("max-bytes", 256 << 10)
+        .set("queue-size", 1000)
+        .start();
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.ask("flush 10000");
+        },
+        |child| {
+            collector.always(Answer::Nothing);
+            // There is no room left.
+            child.must("spans 5000");
+        },
+        |child| child.counts().dropped_by("queue_full"),
+    ));
+    collector.always(Answer::Taken);
+    child.ask("flush 10000");
+    let counts = child.counts();
+    let missing = child.claims().missing(collector.inbox()).len() as u64;
+    assert!(missing <= counts.dropped(), "{counts:?}");
     row.run(&counts);
     row.print();
 }

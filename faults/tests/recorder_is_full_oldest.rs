@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use lianlu_faults::{Http, Row, Service};
+use lianlu_faults::{Answer, Child, Http, Row, Service, undisturbed_by};
 
 #[test]
 fn the_newest_arrive() {
@@ -17,11 +17,7 @@ fn the_newest_arrive() {
         .set("when-full", "oldest")
         .start();
     collector.stop();
-    for _ in 0..20 {
-        child.must("spans 200");
-        // The recorder's thread makes room in time.
-        sleep(Duration::from_millis(20));
-    }
+    fill(&mut child, 20);
     let counts = child.counts();
     counts.assert_identity();
     assert_eq!(
@@ -48,4 +44,45 @@ fn the_newest_arrive() {
     );
     row.run(&counts);
     row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("recorder full, drop oldest, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url())
+        .recorder(dir.path())
+        .set("max-bytes", 256 << 10)
+        .set("when-full", "oldest")
+        .set("retry-max-ms", 20)
+        .start();
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.ask("flush 10000");
+        },
+        |child| {
+            collector.always(Answer::Nothing);
+            // There is no room left.
+            fill(child, 6);
+        },
+        |child| child.counts().dropped_by("recorder_full"),
+    ));
+    collector.always(Answer::Taken);
+    child.ask("flush 10000");
+    let counts = child.counts();
+    let missing = child.claims().missing(collector.inbox()).len() as u64;
+    assert!(missing <= counts.dropped(), "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
+
+fn fill(child: &mut Child, times: u32) {
+    for _ in 0..times {
+        child.must("spans 200");
+        // The recorder's thread makes room in time.
+        sleep(Duration::from_millis(20));
+    }
 }

@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use lianlu_faults::{Http, Row, Service};
+use lianlu_faults::{Http, Row, Service, undisturbed_by};
 
 #[test]
 fn what_it_records_is_suppressed() {
@@ -60,6 +60,30 @@ fn callbacks_use_the_pipeline() {
     let missing = child.claims().missing(collector.inbox()).len() as u64;
     assert!(missing <= counts.dropped_by("queue_full"), "{counts:?}");
     assert_eq!(collector.inbox().spans().len() as u64, counts.exported);
+    row.run(&counts);
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("exporter records spans itself, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let service = Service::new(&collector.url()).recorder(dir.path());
+    let service = service.set("exporter", "records");
+    let mut child = service.start();
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            child.must("good");
+            child.must("flush 10000");
+        },
+        |child| child.must("bad"),
+        |child| child.ask("times").parse().unwrap(),
+    ));
+    child.must("flush 10000");
+    let counts = child.counts();
+    assert_eq!(collector.inbox().spans().len() as u64, counts.started);
     row.run(&counts);
     row.print();
 }

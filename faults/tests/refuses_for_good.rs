@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use lianlu_faults::{Answer, Http, Row, Service, files_in, undisturbed};
+use lianlu_faults::{Answer, Http, Row, Service, files_in, undisturbed_by};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
@@ -63,20 +63,37 @@ fn dropped_once_and_set_aside() {
 
 #[test]
 fn requests_go_on() {
-    let mut row = Row::new("500 to everything");
-    let collector = Http::start();
-    let mut child = Service::new(&collector.url()).start();
-    row.ratio(undisturbed(
-        &mut child,
-        |child| {
-            collector.always(Answer::Taken);
-            child.ask("flush 10000");
-        },
-        |_| collector.always(Answer::Status(STATUSES[2], Vec::new(), Vec::new())),
-    ));
-    child.ask("flush 10000");
-    let counts = child.counts();
-    assert!(counts.dropped_by("export_failed") > 0, "{counts:?}");
-    row.run(&counts);
-    row.print();
+    for (fault, has_recorder) in [
+        ("400, 413, 500, 501 to everything", false),
+        ("400, 413, 500, 501 to everything, recorder", true),
+    ] {
+        let mut row = Row::new(fault);
+        let dir = tempfile::tempdir().unwrap();
+        let collector = Http::start();
+        let mut service = Service::new(&collector.url());
+        if has_recorder {
+            service = service.recorder(dir.path());
+        }
+        let mut child = service.start();
+        row.ratio(undisturbed_by(
+            &mut child,
+            |child| {
+                collector.always(Answer::Taken);
+                child.ask("flush 10000");
+            },
+            |_| {
+                collector.script(|number| {
+                    Answer::Status(STATUSES[number % STATUSES.len()], Vec::new(), Vec::new())
+                });
+            },
+            |_| collector.inbox().refused(),
+        ));
+        child.ask("flush 10000");
+        let counts = child.counts();
+        assert!(counts.dropped_by("export_failed") > 0, "{counts:?}");
+        let aside = files_in(&dir.path().join("rejected"));
+        assert_eq!(aside.is_empty(), !has_recorder, "{aside:?}");
+        row.run(&counts);
+        row.print();
+    }
 }

@@ -5,16 +5,18 @@
 use std::process::Command;
 use std::time::Duration;
 
-use lianlu_faults::{Answer, Http, Row, Service};
+use lianlu_faults::{Answer, Http, Row, Service, undisturbed_by};
+
+const STATUSES: [&str; 2] = ["429 Too Many Requests", "503 Service Unavailable"];
 
 #[test]
 fn in_seconds_and_as_a_date() {
     let mut row = Row::new("429, 503 with Retry-After");
-    for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+    for status in STATUSES {
         for is_date in [false, true] {
             let collector = Http::start();
             collector.script(move |number| match number {
-                0 if is_date => refused(status, &in_two_seconds()),
+                0 if is_date => refused(status, &date("2 seconds")),
                 0 => refused(status, "1"),
                 _ => Answer::Taken,
             });
@@ -58,14 +60,38 @@ fn in_ten_years() {
     row.print();
 }
 
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("429, 503 with Retry-After, requests");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    let mut statuses = STATUSES.into_iter().cycle();
+    row.ratio(undisturbed_by(
+        &mut child,
+        |child| {
+            collector.always(Answer::Taken);
+            child.must("flush 10000");
+        },
+        // Up to a second from now.
+        |_| collector.always(refused(statuses.next().unwrap(), &date("1 second"))),
+        |_| collector.inbox().refused(),
+    ));
+    collector.always(Answer::Taken);
+    child.must("flush 10000");
+    let counts = child.counts();
+    assert_eq!((counts.dropped(), counts.waiting), (0, 0), "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
+
 fn refused(status: &'static str, when: &str) -> Answer {
     let header = format!("retry-after: {when}");
     Answer::Status(status, vec![header], Vec::new())
 }
 
-/// An HTTP date.
-fn in_two_seconds() -> String {
-    let format = ["-u", "-d", "2 seconds", "+%a, %d %b %Y %H:%M:%S GMT"];
+/// An HTTP date, so long from now.
+fn date(from_now: &str) -> String {
+    let format = ["-u", "-d", from_now, "+%a, %d %b %Y %H:%M:%S GMT"];
     let output = Command::new("date")
         .env("LC_ALL", "C")
         .args(format)

@@ -53,6 +53,19 @@ impl Inbox {
         self.0.0.lock().unwrap().clone()
     }
 
+    /// How many requests came in whole.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.0.lock().unwrap().len() as u64
+    }
+
+    /// How many of them were not answered with success.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        let requests = self.0.0.lock().unwrap();
+        requests.iter().filter(|request| !request.taken).count() as u64
+    }
+
     /// The spans of those that were taken.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {

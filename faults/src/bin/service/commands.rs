@@ -3,8 +3,10 @@
 use std::io::{BufRead, stdin};
 use std::process;
 use std::str::FromStr;
+use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use lianlu_faults::Meanwhile;
 use lianlu_sdk::{Span, SpanCounts, TracerProvider};
 
 use crate::calls::Calls;
@@ -20,6 +22,7 @@ pub(crate) fn serve(options: &Options, provider: TracerProvider) {
         calls: Calls::new(&provider),
         provider,
         open: Vec::new(),
+        meanwhile: None,
     };
     for line in stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<_> = line.split(' ').collect();
@@ -32,6 +35,7 @@ struct Child {
     maker: Maker,
     calls: Calls,
     open: Vec<Span>,
+    meanwhile: Option<Meanwhile>,
 }
 
 impl Child {
@@ -52,8 +56,14 @@ impl Child {
             ["stop"] => maker.stop(),
             ["open", count] => self.open.extend(maker.open(number(count))),
             ["end"] => self.open.clear(),
-            ["long", bytes] => maker.long(number(bytes)),
-            ["wide", attributes] => maker.wide(number(attributes)),
+            ["long", bytes] => {
+                let id = maker.long(number(bytes));
+                maker.claim(id, id);
+            }
+            ["wide", attributes] => {
+                let id = maker.wide(number(attributes));
+                maker.claim(id, id);
+            }
             ["clock-steps", count] => maker.make_while_the_clock_steps(number(count)),
             // Calls.
             ["calls", count] => return self.calls.timed(number(count)),
@@ -62,6 +72,15 @@ impl Child {
             ["calls-unread", count] => self.calls.unread(number(count)),
             ["calls-gone", count] => self.calls.gone(number(count), "/works"),
             ["calls-hung-up", count] => self.calls.gone(number(count), "/streams"),
+            // What another thread does again and again until there is something else for it to do.
+            ["meanwhile", ref work @ ..] => {
+                self.meanwhile = None;
+                self.meanwhile = self.meanwhile(work);
+            }
+            ["times"] => {
+                let times = self.meanwhile.as_ref().map(Meanwhile::times);
+                return times.unwrap_or_else(exporters::times).to_string();
+            }
             // The pipeline.
             ["counts"] => return counts(&self.provider.handle().counts()),
             ["destinations"] => {
@@ -73,6 +92,8 @@ impl Child {
             ["found"] => return format!("{:?}", self.provider.handle().found()),
             ["unnoted"] => return self.provider.handle().unnoted_calls().to_string(),
             ["release"] => exporters::release(),
+            ["good"] => exporters::be_good(true),
+            ["bad"] => exporters::be_good(false),
             ["flush", millis] => return self.flush("", millis),
             ["flush", millis, place] => return self.flush(place, millis),
             ["shutdown", millis] => {
@@ -93,6 +114,38 @@ impl Child {
             _ => panic!("{words:?}"),
         }
         "ok".to_owned()
+    }
+
+    fn meanwhile(&self, work: &[&str]) -> Option<Meanwhile> {
+        let (maker, provider) = (self.maker.clone(), self.provider.clone());
+        Some(match *work {
+            [] => return None,
+            ["fork"] => Meanwhile::new(move || {
+                assert_eq!(fork::fork(&provider, &maker), "ok");
+                sleep(Duration::from_millis(5));
+            }),
+            ["long", bytes] => {
+                let bytes = number(bytes);
+                Meanwhile::new(move || {
+                    maker.long(bytes);
+                    // So that there is room for more than a moment.
+                    sleep(Duration::from_millis(20));
+                })
+            }
+            ["wide", attributes] => {
+                let attributes = number(attributes);
+                Meanwhile::new(move || _ = maker.wide(attributes))
+            }
+            ["break-off"] => {
+                let mut calls = Calls::new(&provider);
+                Meanwhile::new(move || {
+                    calls.panics(1);
+                    calls.dropped(1);
+                    calls.unread(1);
+                })
+            }
+            _ => panic!("{work:?}"),
+        })
     }
 
     /// `ok`, or why not, or how long it took if that is longer than it was allowed to.

@@ -39,7 +39,7 @@ impl Maker {
     }
 
     /// Says that these have ended, and of how many of all that have ended the pipeline does not promise that they survive.
-    fn claim(&self, first: i64, last: i64) {
+    pub(crate) fn claim(&self, first: i64, last: i64) {
         let counts = self.handle.counts();
         let unpromised = (counts.started - counts.open).saturating_sub(counts.durable);
         say(&format!("c {first} {last} {unpromised}"));
@@ -120,26 +120,26 @@ impl Maker {
             .collect()
     }
 
-    /// One span with a value of so many bytes.
-    pub(crate) fn long(&self, bytes: usize) {
-        self.large(|span| span.set_attribute(KeyValue::new("long", "x".repeat(bytes))));
+    /// One span with a value of so many bytes, that nobody is told of. Gives its id, as does the next.
+    pub(crate) fn long(&self, bytes: usize) -> i64 {
+        self.large(|span| span.set_attribute(KeyValue::new("long", "x".repeat(bytes))))
     }
 
     /// One span that is given so many attributes.
-    pub(crate) fn wide(&self, attributes: i64) {
+    pub(crate) fn wide(&self, attributes: i64) -> i64 {
         self.large(|span| {
             for number in 0..attributes {
                 span.set_attribute(KeyValue::new(format!("key {number}"), number));
             }
-        });
+        })
     }
 
-    fn large(&self, fill: impl FnOnce(&mut Span)) {
+    fn large(&self, fill: impl FnOnce(&mut Span)) -> i64 {
         let id = self.thread();
         let mut span = self.start(id, SpanKind::Internal);
         fill(&mut span);
         span.end();
-        self.claim(id, id);
+        id
     }
 
     /// So many spans whose clock goes back an hour or forward a day while they run.
