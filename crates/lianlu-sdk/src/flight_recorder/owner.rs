@@ -51,7 +51,8 @@ pub enum RecorderError {
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(super) dir: PathBuf,
-    _lock: File,
+    lock: File,
+    process: u32,
 }
 
 impl Owner {
@@ -85,7 +86,8 @@ impl Owner {
             .and_then(|()| writeln!(lock, "{}", std::process::id()));
         Ok(Self {
             dir: dir.to_owned(),
-            _lock: lock,
+            lock,
+            process: std::process::id(),
         })
     }
 
@@ -95,5 +97,56 @@ impl Owner {
         let nanos = now.unwrap_or_default().as_nanos();
         let name = format!("run-{nanos:020}-{}", std::process::id());
         self.dir.join(name)
+    }
+}
+
+/// Not by closing it: a process that another thread is starting has a copy of the file until it becomes its own program.
+/// One that was forked for good has no say.
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            let _ = self.lock.unlock();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free(dir: &Path) -> bool {
+        match Owner::take(dir) {
+            Ok(_) => true,
+            Err(RecorderError::InUse { owner, .. }) => {
+                assert_eq!(owner, std::process::id().to_string());
+                false
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_copy_of_the_lock_does_not_keep_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let owner = Owner::take(dir.path()).unwrap();
+        let copy = owner.lock.try_clone().unwrap();
+        assert!(!is_free(dir.path()));
+        drop(owner);
+        assert!(is_free(dir.path()));
+        drop(copy);
+    }
+
+    #[test]
+    fn a_fork_does_not_let_go_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let owner = Owner::take(dir.path()).unwrap();
+        drop(Owner {
+            dir: owner.dir.clone(),
+            lock: owner.lock.try_clone().unwrap(),
+            process: owner.process + 1,
+        });
+        assert!(!is_free(dir.path()));
+        drop(owner);
+        assert!(is_free(dir.path()));
     }
 }
