@@ -5,8 +5,8 @@
 use lianlu_sdk::otlp::{Exporter, Protocol};
 use tonic::transport::{Identity, ServerTlsConfig};
 
+use crate::common::attempt;
 use crate::common::grpc::{Collector, taken};
-use crate::common::{PATIENCE, pipeline, watched};
 
 const AUTHORITY: &str = include_str!("ca.pem");
 
@@ -27,11 +27,7 @@ fn problem(protocol: Protocol, collector: &Collector, authority: Option<&str>) -
         // A system without a certificate.
         Err(error) => return error.to_string(),
     };
-    let (exporter, results) = watched(exporter);
-    let pipeline = pipeline(exporter);
-    pipeline.span("one", "text");
-    let _ = pipeline.handle.flush(PATIENCE);
-    match results.recv_timeout(PATIENCE).unwrap() {
+    match attempt(exporter) {
         Ok(()) => String::new(),
         Err(failure) => failure.reason,
     }
