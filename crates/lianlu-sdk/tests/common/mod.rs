@@ -8,7 +8,7 @@ pub mod rich;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use lianlu_sdk::{Batch, Export, Failure, Handle, Limits, Notice, Processor};
@@ -164,25 +164,6 @@ pub fn grpc_exporter(address: SocketAddr, timeout: Duration) -> lianlu_sdk::otlp
         .with_timeout(timeout)
         .build()
         .unwrap()
-}
-
-/// An exporter that tells how each batch went.
-pub struct Watched<E> {
-    inner: E,
-    results: Sender<Result<(), Failure>>,
-}
-
-pub fn watched<E: Export>(inner: E) -> (Watched<E>, Receiver<Result<(), Failure>>) {
-    let (results, heard) = channel();
-    (Watched { inner, results }, heard)
-}
-
-impl<E: Export> Export for Watched<E> {
-    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let result = self.inner.export(batch);
-        let _ = self.results.send(result.clone());
-        result
-    }
 }
 
 /// An HTTP request as it came.

@@ -1,0 +1,134 @@
+//! OTLP over gRPC, to a collector made of tonic and OpenTelemetry's generated code.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lianlu_sdk::otlp::{Builder, Compression, Exporter, Protocol};
+use lianlu_sdk::{Batch, Export, Failure};
+
+use crate::common::grpc::{Collector, partial, taken};
+use crate::common::rich::{kept, record, sorted};
+use crate::common::{PATIENCE, attempt, is_lost, is_taken_with, pipeline};
+
+fn builder(url: &str) -> Builder {
+    Exporter::builder(Protocol::Grpc)
+        .with_endpoint(url)
+        .with_timeout(Duration::from_secs(20))
+}
+
+fn exporter(url: &str) -> Exporter {
+    builder(url).build().unwrap()
+}
+
+#[test]
+fn exactly_the_spans_arrive() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let collector = Collector::start(taken);
+        let exporter = builder(&collector.url()).with_compression(compression);
+        let (pipeline, kept) = kept(exporter.build().unwrap());
+        record(&pipeline);
+        pipeline.handle.flush(PATIENCE).unwrap();
+        assert_eq!(pipeline.outcome(), (5, 0));
+        let received = collector.requests.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(sorted(received.message), kept.request());
+        let encoding = received.metadata.get("grpc-encoding");
+        let encoding = encoding.map_or("none", |it| it.to_str().unwrap());
+        assert_eq!(encoding, compression.as_str());
+        assert!(collector.requests.try_recv().is_err(), "sent twice");
+    }
+}
+
+#[test]
+fn headers_arrive() {
+    let collector = Collector::start(taken);
+    let url = format!("http://ann:secret@{}", collector.address);
+    let exporter = builder(&url)
+        .with_header("x-tenant", "another")
+        .with_header("x-tenant", "shop");
+    attempt(exporter.build().unwrap()).unwrap();
+    let metadata = collector
+        .requests
+        .recv_timeout(PATIENCE)
+        .unwrap()
+        .metadata
+        .into_headers();
+    assert_eq!(metadata["x-tenant"], "shop");
+    assert_eq!(metadata["authorization"], "Basic YW5uOnNlY3JldA==");
+    let agent = metadata["user-agent"].to_str().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let wanted = format!("lianlu/{version} OTel-OTLP-Exporter-Rust/{version} ");
+    assert!(agent.starts_with(&wanted), "{agent}");
+}
+
+#[test]
+fn rejected_spans_are_lost_and_a_warning_loses_none() {
+    let rejecting = Collector::start(|| partial(1, "too old"));
+    let wanted = format!("http://{}/ rejected spans: too old", rejecting.address);
+    is_lost(attempt(exporter(&rejecting.url())), &wanted);
+
+    let all_and_more = Collector::start(|| partial(99, ""));
+    is_lost(attempt(exporter(&all_and_more.url())), "rejected spans");
+
+    let warning = Collector::start(|| partial(0, "use gzip"));
+    is_taken_with(attempt(exporter(&warning.url())), " says: use gzip");
+
+    for collector in [&rejecting, &all_and_more, &warning] {
+        assert_eq!(collector.requests.try_iter().count(), 1, "retried");
+    }
+}
+
+#[test]
+fn a_large_batch_is_several_requests() {
+    // Its limit is the usual one of 4 MiB.
+    let collector = Collector::start(taken);
+    let pipeline = pipeline(exporter(&collector.url()));
+    for _ in 0..100 {
+        pipeline.span("large", "x".repeat(100_000));
+    }
+    pipeline.span("too large", "x".repeat(5_000_000));
+    for _ in 0..100 {
+        pipeline.span("large", "x".repeat(100_000));
+    }
+    let error = pipeline.handle.flush(PATIENCE).unwrap_err().to_string();
+    assert!(error.contains("OUT_OF_RANGE"), "{error}");
+    assert_eq!(pipeline.outcome(), (200, 1));
+    let received = collector.requests.try_iter();
+    let spans = received.map(|it| it.message.resource_spans[0].scope_spans[0].spans.len());
+    assert_eq!(spans.sum::<usize>(), 200);
+}
+
+#[test]
+fn a_collector_that_is_gone_and_back_costs_no_span() {
+    let first = Collector::start(taken);
+    let address = first.address;
+    let pipeline = pipeline(exporter(&first.url()));
+    pipeline.span("one", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    first.stop();
+    let second = Collector::start_at(address, taken);
+    pipeline.span("two", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    assert_eq!(second.requests.try_iter().count(), 1);
+    assert_eq!(pipeline.outcome(), (2, 0));
+}
+
+/// An exporter that can be taken back.
+#[derive(Clone)]
+struct Lent(Arc<Mutex<Option<Exporter>>>);
+
+impl Export for Lent {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.0.lock().unwrap().as_mut().unwrap().export(batch)
+    }
+}
+
+#[tokio::test]
+async fn one_with_a_connection_is_dropped_inside_of_a_runtime() {
+    let collector = Collector::start(taken);
+    let exporter = Lent(Arc::new(Mutex::new(Some(exporter(&collector.url())))));
+    let pipeline = pipeline(exporter.clone());
+    pipeline.span("one", "text");
+    pipeline.handle.flush(PATIENCE).unwrap();
+    assert_eq!(pipeline.outcome(), (1, 0));
+    drop(exporter.0.lock().unwrap().take());
+}

@@ -1,0 +1,58 @@
+//! `https` with an authority of one's own.
+//!
+//! The authority in `ca.pem` has signed the collector's certificate for `localhost`; its key is gone.
+
+use lianlu_sdk::otlp::{Exporter, Protocol};
+use tonic::transport::{Identity, ServerTlsConfig};
+
+use crate::common::attempt;
+use crate::common::grpc::{Collector, taken};
+
+const AUTHORITY: &str = include_str!("ca.pem");
+
+fn collector() -> Collector {
+    let identity = Identity::from_pem(include_str!("server.pem"), include_str!("server.key"));
+    Collector::start_tls(ServerTlsConfig::new().identity(identity), taken)
+}
+
+/// What is wrong with one span's export; nothing if it is an empty text.
+fn problem(protocol: Protocol, collector: &Collector, authority: Option<&str>) -> String {
+    let url = format!("https://localhost:{}", collector.address.port());
+    let mut builder = Exporter::builder(protocol).with_endpoint(url);
+    if let Some(pem) = authority {
+        builder = builder.with_root_certificates(pem);
+    }
+    let exporter = match builder.build() {
+        Ok(exporter) => exporter,
+        // A system without a certificate.
+        Err(error) => return error.to_string(),
+    };
+    match attempt(exporter) {
+        Ok(()) => String::new(),
+        Err(failure) => failure.reason,
+    }
+}
+
+#[test]
+fn an_authority_that_is_given_is_trusted_and_no_other() {
+    let collector = collector();
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson] {
+        assert_eq!(problem(protocol, &collector, Some(AUTHORITY)), "");
+        let unknown = problem(protocol, &collector, None);
+        assert!(unknown.contains("ertificate"), "{protocol}: {unknown}");
+        // A certificate, and not the authority's.
+        let other = problem(protocol, &collector, Some(include_str!("server.pem")));
+        assert_ne!(other, "", "{protocol}");
+    }
+    assert_eq!(collector.requests.try_iter().count(), 1);
+}
+
+#[test]
+fn no_certificate_is_an_error() {
+    for pem in ["", "nonsense", include_str!("server.key")] {
+        let builder = Exporter::builder(Protocol::Grpc).with_root_certificates(pem);
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.starts_with("with_root_certificates: "), "{error}");
+        assert!(!error.contains("PRIVATE"), "{error}");
+    }
+}

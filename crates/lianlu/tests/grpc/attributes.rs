@@ -1,0 +1,159 @@
+//! The names and attributes of gRPC spans, and the scope of all spans.
+
+use opentelemetry::trace::SpanKind;
+
+use crate::common::echo::{self, Echo, message};
+use crate::common::traces::{self, Traces, attr, int, keys, text};
+
+const SERVER: [&str; 11] = [
+    "lianlu.rpc.request.bytes",
+    "lianlu.rpc.request.messages",
+    "lianlu.rpc.response.bytes",
+    "lianlu.rpc.response.messages",
+    "network.peer.address",
+    "network.peer.port",
+    "rpc.method",
+    "rpc.response.status_code",
+    "rpc.system.name",
+    "server.address",
+    "server.port",
+];
+
+#[tokio::test]
+async fn spans_have_these() {
+    let traces = Traces::default();
+    let address = echo::serve(traces.server(), Echo::new(&traces)).await;
+    let target = format!("http://{address}");
+    let layer = traces.client().with_target(&target);
+    let mut client = echo::connect(layer, address).await;
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, server) = traces.pair().await;
+    for span in [&client, &server] {
+        assert_eq!(span.name, "lianlu.testing.Echo/Unary");
+        for (key, value) in [
+            ("rpc.system.name", "grpc"),
+            ("rpc.method", "lianlu.testing.Echo/Unary"),
+            ("rpc.response.status_code", "OK"),
+            ("server.address", "127.0.0.1"),
+        ] {
+            assert_eq!(text(span, key), Some(value), "{key}");
+        }
+        assert_eq!(int(span, "server.port"), Some(address.port().into()));
+    }
+    assert_eq!(keys(&server), SERVER);
+    assert_eq!(text(&server, "network.peer.address"), Some("127.0.0.1"));
+    assert_ne!(
+        int(&server, "network.peer.port"),
+        int(&server, "server.port")
+    );
+    let of_the_client: Vec<_> = SERVER
+        .into_iter()
+        .filter(|key| !key.starts_with("network"))
+        .collect();
+    assert_eq!(keys(&client), of_the_client);
+}
+
+/// The server is what the caller calls it, whatever the socket is.
+#[tokio::test]
+async fn the_servers_address_is_the_authority() {
+    let traces = Traces::default();
+    let address = echo::serve(traces.server(), Echo::new(&traces)).await;
+    let channel = echo::channel(address)
+        .origin("http://shop.example:81".parse().unwrap())
+        .connect()
+        .await
+        .unwrap();
+    let layer = traces.client().with_target("dns:///catalog.example:82");
+    let channel = tower::ServiceBuilder::new().layer(layer).service(channel);
+    let mut client = lianlu_protos::testing::echo_client::EchoClient::new(channel);
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, server) = traces.pair().await;
+    assert_eq!(text(&server, "server.address"), Some("shop.example"));
+    assert_eq!(int(&server, "server.port"), Some(81));
+    assert_eq!(text(&client, "server.address"), Some("catalog.example"));
+    assert_eq!(int(&client, "server.port"), Some(82));
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_named_has_no_address() {
+    let traces = Traces::default();
+    let (mut client, _) = echo::pair(&traces).await;
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, _) = traces.pair().await;
+    assert_eq!(attr(&client, "server.address"), None);
+    assert_eq!(attr(&client, "server.port"), None);
+}
+
+#[tokio::test]
+async fn a_target_of_each_kind() {
+    for (target, host, port) in [
+        ("shop.example:81", "shop.example", Some(81)),
+        ("dns://1.2.3.4/shop.example:81", "shop.example", Some(81)),
+        ("unix:///run/shop.sock", "/run/shop.sock", None),
+        ("https://shop.example", "shop.example", Some(443)),
+        ("consul://shop", "consul://shop", None),
+    ] {
+        let traces = Traces::default();
+        let layer = traces.client().with_target(target);
+        let channel = echo::channel(crate::common::nobody().await).connect_lazy();
+        let channel = tower::ServiceBuilder::new().layer(layer).service(channel);
+        let mut client = lianlu_protos::testing::echo_client::EchoClient::new(channel);
+        client.unary(message("hello", 0)).await.unwrap_err();
+        let span = traces::client(&traces.all(1).await);
+        assert_eq!(text(&span, "server.address"), Some(host));
+        assert_eq!(int(&span, "server.port"), port);
+    }
+}
+
+/// What is no method of gRPC makes no name.
+#[tokio::test]
+async fn a_path_that_is_no_method() {
+    for path in ["/", "/just-one", "/a/b/c", "//", "/a/", "//b"] {
+        let traces = Traces::default();
+        let app = axum::Router::new()
+            .fallback(async || "")
+            .layer(traces.server());
+        let address = crate::common::http::serve(app).await;
+        let client = crate::common::http::plain(::http::Version::HTTP_2);
+        let mut request = crate::common::http::request(::http::Method::POST, address, path);
+        let headers = request.headers_mut();
+        headers.insert("content-type", "application/grpc+proto".parse().unwrap());
+        crate::common::soon(client.request(request)).await.unwrap();
+        let span = traces::server(&traces.all(1).await);
+        assert_eq!(span.name, "grpc", "{path}");
+        assert_eq!(text(&span, "rpc.method"), Some("_OTHER"));
+        assert_eq!(text(&span, "rpc.method_original"), Some(path));
+    }
+}
+
+#[tokio::test]
+async fn the_scope_is_this_crate() {
+    let traces = Traces::default();
+    let (mut client, _) = echo::pair(&traces).await;
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, server) = traces.pair().await;
+    for span in [client, server] {
+        let scope = &span.instrumentation_scope;
+        assert_eq!(scope.name(), "lianlu");
+        assert_eq!(scope.version(), Some(env!("CARGO_PKG_VERSION")));
+        let schema = scope.schema_url().unwrap();
+        assert!(
+            schema.starts_with("https://opentelemetry.io/schemas/1."),
+            "{schema}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_scope_has_the_name_it_was_given() {
+    let traces = Traces::default();
+    let layer = traces.server().with_tracer_name("shop");
+    let address = echo::serve(layer, Echo::new(&traces)).await;
+    let mut client = echo::connect(traces.client(), address).await;
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, server) = traces.pair().await;
+    assert_eq!(client.instrumentation_scope.name(), "lianlu");
+    assert_eq!(server.instrumentation_scope.name(), "shop");
+    assert!(server.instrumentation_scope.version().is_some());
+    assert_eq!(server.span_kind, SpanKind::Server);
+}

@@ -1,0 +1,128 @@
+//! An HTTP handler panics, before the head or in the body: the call is an error.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::routing::get;
+use http_body_util::BodyExt;
+use opentelemetry::trace::Status;
+use tower::ServiceExt;
+
+use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
+use crate::common::traces::{self, Traces, assert_error, assert_fine, attr, int};
+use crate::common::{Gate, soon};
+
+#[tokio::test]
+async fn before_the_head() {
+    for version in VERSIONS {
+        let traces = Traces::default();
+        let app = Router::new()
+            .route("/", get(async || -> () { panic!("told to") }))
+            .layer(traces.server());
+        let address = net::serve(app).await;
+        let client = net::connect(traces.client(), version);
+        net::get(&client, address, "/").await.unwrap_err();
+        let (client, server) = traces.pair().await;
+        assert_error(&server, "panic");
+        assert_eq!(attr(&server, "http.response.status_code"), None);
+        assert!(matches!(client.status, Status::Error { .. }));
+    }
+}
+
+#[tokio::test]
+async fn in_the_body() {
+    for version in VERSIONS {
+        for length in [None, Some(100)] {
+            let traces = Traces::default();
+            let received = Gate::default();
+            let wait = received.clone();
+            let app = Router::new()
+                .route(
+                    "/",
+                    get(async move || {
+                        let steps = [Step::Data("hel"), Step::Wait(wait), Step::Panic];
+                        response(length, scripted(steps))
+                    }),
+                )
+                .layer(traces.server());
+            let address = net::serve(app).await;
+            let client = net::connect(traces.client(), version);
+            let mut response = net::get(&client, address, "/").await.unwrap();
+            soon(response.body_mut().frame()).await.unwrap().unwrap();
+            received.open();
+            net::read(response).await.unwrap_err();
+            let (client, server) = traces.pair().await;
+            assert_error(&server, "panic");
+            assert_eq!(int(&server, "http.response.status_code"), Some(200));
+            assert!(matches!(client.status, Status::Error { .. }));
+        }
+    }
+}
+
+/// A layer outside that makes an answer of the panic: the span is ended before.
+#[tokio::test]
+async fn and_another_layer_catches_it() {
+    let traces = Traces::default();
+    async fn handler(_: ::http::Request<()>) -> Result<::http::Response<String>, Infallible> {
+        tokio::task::yield_now().await;
+        panic!("told to")
+    }
+    let service = tower::service_fn(handler);
+    let service = tower::Layer::layer(&traces.server(), service);
+    let call = tokio::spawn(service.oneshot(::http::Request::new(())));
+    assert!(call.await.unwrap_err().is_panic());
+    assert_error(&traces::server(&traces.finished()), "panic");
+}
+
+/// Other calls of the same connection don't notice.
+#[tokio::test]
+async fn beside_other_calls() {
+    let traces = Traces::default();
+    let app = Router::new()
+        .route("/panic", get(async || -> () { panic!("told to") }))
+        .route("/fine", get(async || "fine"))
+        .layer(traces.server());
+    let address = net::serve(app).await;
+    let client = net::connect(traces.client(), ::http::Version::HTTP_2);
+    for _ in 0..3 {
+        net::get(&client, address, "/panic").await.unwrap_err();
+        let response = net::get(&client, address, "/fine").await.unwrap();
+        assert_eq!(net::read(response).await.unwrap(), "fine");
+    }
+    let spans = traces.all(12).await;
+    let (panicked, fine): (Vec<_>, Vec<_>) = spans
+        .iter()
+        .filter(|span| span.span_kind == opentelemetry::trace::SpanKind::Server)
+        .partition(|span| span.name == "GET /panic");
+    assert_eq!((panicked.len(), fine.len()), (3, 3));
+    for span in panicked {
+        assert_error(span, "panic");
+    }
+    fine.into_iter().for_each(assert_fine);
+}
+
+/// A hook that panics over a panic would be a second one while the first unwinds, and end the process.
+#[tokio::test]
+async fn a_hook_that_panics_too_ends_its_task_alone() {
+    for hook in 0..4 {
+        let traces = Traces::default();
+        let layer = traces.server();
+        let layer = match hook {
+            0 => layer.on_end(|_, _| panic!("by the hook")),
+            1 => layer.with_error_classifier(|_| panic!("by the hook")),
+            2 => layer.with_error_type(|_| panic!("by the hook")),
+            _ => layer
+                .with_meter_provider(opentelemetry_sdk::metrics::SdkMeterProvider::default())
+                .with_metric_attributes(|_| panic!("by the hook")),
+        };
+        let app = Router::new()
+            .route("/", get(async || -> () { panic!("told to") }))
+            .layer(layer);
+        let address = net::serve(app).await;
+        let client = net::plain(VERSIONS[0]);
+        let request = net::request(http::Method::GET, address, "/");
+        soon(client.request(request)).await.unwrap_err();
+        // The span is not lost either.
+        traces.all(1).await;
+    }
+}

@@ -1,0 +1,258 @@
+//! What the conventions leave to be asked for is there when it is, and not before.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ::http::{Request, Version};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::post;
+use lianlu::{OptIn, UrlTemplate};
+use opentelemetry_sdk::trace::SpanData;
+use tower::ServiceExt;
+
+use crate::common::echo::{self, Echo, message};
+use crate::common::http as net;
+use crate::common::measured::Measured;
+use crate::common::soon;
+use crate::common::traces::{Traces, attr, int, text};
+
+const BODY: &str = "hello";
+
+/// All that one call is told by: both spans' keys and both metrics' labels.
+struct Told {
+    client: SpanData,
+    server: SpanData,
+    keys: BTreeSet<String>,
+    address: SocketAddr,
+}
+
+/// `client url.scheme`, `server metric url.scheme` and the like are the keys.
+async fn told(opt_ins: &[OptIn], agent: &str) -> Told {
+    let traces = Traces::default();
+    let (asked, served) = (Measured::default(), Measured::default());
+    let mut client = traces.client().with_meter_provider(asked.provider.clone());
+    let mut server = traces.server().with_meter_provider(served.provider.clone());
+    for opt_in in opt_ins {
+        client = client.with_opt_in(*opt_in);
+        server = server.with_opt_in(*opt_in);
+    }
+    let app = Router::new()
+        .route("/", post(async |body: String| body + "!"))
+        .layer(server);
+    let address = net::serve(app).await;
+    let mut request = Request::post(format!("http://{address}/"))
+        .header("user-agent", agent)
+        .body(Body::from(BODY))
+        .unwrap();
+    request.extensions_mut().insert(UrlTemplate("/".into()));
+    let call = net::connect(client, Version::HTTP_11).oneshot(request);
+    net::read(soon(call).await.unwrap()).await.unwrap();
+    let (client, server) = traces.pair().await;
+    let mut keys = BTreeSet::new();
+    for (side, span) in [("client", &client), ("server", &server)] {
+        let attributes = span.attributes.iter();
+        keys.extend(attributes.map(|attribute| format!("{side} {}", attribute.key)));
+    }
+    for (side, measured) in [("client", asked), ("server", served)] {
+        let name = format!("http.{side}.request.duration");
+        let labels = measured.of(&name, 1).await.remove(0).labels;
+        keys.extend(labels.keys().map(|key| format!("{side} metric {key}")));
+    }
+    Told {
+        client,
+        server,
+        keys,
+        address,
+    }
+}
+
+/// Each adds its own keys, and no other.
+#[tokio::test]
+async fn one_by_one() {
+    let none = told(&[], "Googlebot/2.1").await;
+    for (opt_in, added) in [
+        (OptIn::ClientPort, &["server client.port"][..]),
+        // axum does not tell.
+        (OptIn::NetworkLocal, &[]),
+        (OptIn::NetworkTransport, &["server network.transport"]),
+        (
+            OptIn::UrlScheme,
+            &["client metric url.scheme", "client url.scheme"],
+        ),
+        (OptIn::UserAgent, &["client user_agent.original"]),
+        (
+            OptIn::SyntheticUserAgent,
+            &[
+                "client user_agent.synthetic.type",
+                "server metric user_agent.synthetic.type",
+                "server user_agent.synthetic.type",
+            ],
+        ),
+        (
+            OptIn::BodySize,
+            &[
+                "client http.request.body.size",
+                "client http.response.body.size",
+                "server http.request.body.size",
+                "server http.response.body.size",
+            ],
+        ),
+        (
+            OptIn::ServerAddressOnMetrics,
+            &["server metric server.address", "server metric server.port"],
+        ),
+        (OptIn::UrlTemplateOnMetrics, &["client metric url.template"]),
+    ] {
+        let with = told(&[opt_in], "Googlebot/2.1").await;
+        let more: Vec<_> = with.keys.difference(&none.keys).collect();
+        assert_eq!(more, added, "{opt_in:?}");
+        assert!(with.keys.is_superset(&none.keys), "{opt_in:?}");
+    }
+}
+
+#[tokio::test]
+async fn all_at_once_and_their_values() {
+    let all = [
+        OptIn::ClientPort,
+        OptIn::NetworkTransport,
+        OptIn::UrlScheme,
+        OptIn::UserAgent,
+        OptIn::SyntheticUserAgent,
+        OptIn::BodySize,
+    ];
+    let told = told(&all, "synthetics/1").await;
+    let (client, server) = (&told.client, &told.server);
+    assert_eq!(text(server, "network.transport"), Some("tcp"));
+    assert_eq!(text(client, "url.scheme"), Some("http"));
+    assert_eq!(text(client, "user_agent.original"), Some("synthetics/1"));
+    for span in [client, server] {
+        assert_eq!(text(span, "user_agent.synthetic.type"), Some("test"));
+        assert_eq!(int(span, "http.request.body.size"), Some(5));
+        assert_eq!(int(span, "http.response.body.size"), Some(6));
+    }
+    let port = int(server, "client.port").unwrap();
+    assert_eq!(int(server, "network.peer.port"), Some(port));
+    assert_ne!(port, i64::from(told.address.port()));
+}
+
+/// HTTP on tonic's server, which knows both ends of its socket.
+#[tokio::test]
+async fn our_end_of_the_socket() {
+    for asked in [false, true] {
+        let traces = Traces::default();
+        let mut layer = traces.server();
+        if asked {
+            layer = layer.with_opt_in(OptIn::NetworkLocal);
+        }
+        let address = echo::serve(layer, Echo::new(&traces)).await;
+        let request = Request::post(format!("http://{address}/")).body(Body::empty());
+        let call = net::plain(Version::HTTP_2).request(request.unwrap());
+        soon(call).await.unwrap();
+        let span = traces.all(1).await.remove(0);
+        let expected = asked.then_some("127.0.0.1");
+        assert_eq!(text(&span, "network.local.address"), expected);
+        let expected = asked.then_some(i64::from(address.port()));
+        assert_eq!(int(&span, "network.local.port"), expected);
+    }
+}
+
+/// The bodies' beginnings: never by default, whole characters, and no more than was asked for.
+#[tokio::test]
+async fn contents() {
+    const REQUEST: &str = "http.request.body.content";
+    const RESPONSE: &str = "http.response.body.content";
+    for (max, request, response) in [
+        (None, None, None),
+        (Some(0), None, None),
+        // Not even one character of the request.
+        (Some(1), Some(""), Some("<")),
+        (Some(3), Some("链"), Some("<")),
+        (Some(7), Some("链路"), Some("<链路")),
+        (Some(100), Some("链路"), Some("<链路>")),
+    ] {
+        let traces = Traces::default();
+        let (mut client, mut server) = (traces.client(), traces.server());
+        if let Some(max) = max {
+            client = client
+                .with_request_body_content(max)
+                .with_response_body_content(max);
+            server = server
+                .with_request_body_content(max)
+                .with_response_body_content(max);
+        }
+        let handler = async |body: String| {
+            // In two pieces.
+            let (before, after) = ("<".to_owned(), format!("{body}>"));
+            let pieces = [before, after].map(Ok::<_, std::io::Error>);
+            Body::from_stream(tokio_stream::iter(pieces))
+        };
+        let app = Router::new().route("/", post(handler)).layer(server);
+        let address = net::serve(app).await;
+        let body = Body::from("链路");
+        let request_of = Request::post(format!("http://{address}/")).body(body);
+        let call = net::connect(client, Version::HTTP_11).oneshot(request_of.unwrap());
+        let whole = net::read(soon(call).await.unwrap()).await.unwrap();
+        assert_eq!(whole, "<链路>", "the body itself is not cut");
+        let (client, server) = traces.pair().await;
+        for span in [client, server] {
+            assert_eq!(text(&span, REQUEST), request, "{max:?}");
+            assert_eq!(text(&span, RESPONSE), response, "{max:?}");
+        }
+    }
+}
+
+/// Type, number and size of each `rpc.message`.
+fn messages(span: &SpanData) -> Vec<String> {
+    let mut lines: Vec<_> = span
+        .events
+        .events
+        .iter()
+        .map(|event| {
+            assert_eq!(event.name, "rpc.message");
+            let value = |key: &str| {
+                let mut attributes = event.attributes.iter();
+                let found = attributes.find(|attribute| attribute.key.as_str() == key);
+                found.unwrap().value.to_string()
+            };
+            format!(
+                "{} {} {}",
+                value("rpc.message.type"),
+                value("rpc.message.id"),
+                value("rpc.message.compressed_size")
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn messages_of_grpc() {
+    for max in [None, Some(0), Some(2), Some(100)] {
+        let traces = Traces::default();
+        let (mut client, mut server) = (traces.client(), traces.server());
+        if let Some(max) = max {
+            client = client.with_message_events(max);
+            server = server.with_message_events(max);
+        }
+        let address = echo::serve(server, Echo::new(&traces)).await;
+        let mut grpc = echo::connect(client, address).await;
+        let texts = ["a", "bc", "def"];
+        let requests = tokio_stream::iter(texts.map(|text| message(text, 0)));
+        let mut replies = grpc.bidi(requests).await.unwrap().into_inner();
+        while replies.message().await.unwrap().is_some() {}
+        let (client, server) = traces.pair().await;
+        let count = texts.len().min(max.unwrap_or(0) as usize);
+        let expected = ["RECEIVED", "SENT"].into_iter().flat_map(|direction| {
+            let texts = texts.iter().take(count).enumerate();
+            texts.map(move |(at, text)| format!("{direction} {} {}", at + 1, echo::size(text, 0)))
+        });
+        let expected: Vec<_> = expected.collect();
+        for span in [&client, &server] {
+            assert_eq!(messages(span), expected, "{max:?}");
+            assert_eq!(int(span, "lianlu.rpc.request.messages"), Some(3));
+            assert_eq!(attr(span, "error.type"), None);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The sizes of bodies are those of the bytes that went by, on the metrics and on the spans.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::{any, get, post};
+use http::{Method, Request, Response, StatusCode, Version, header};
+use http_body_util::{BodyExt, Full};
+use lianlu::{ClientLayer, Conventions, OptIn, ServerLayer, StreamEnd};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::common::http::{self as net, HttpClient, Step, VERSIONS, response, scripted};
+use crate::common::metrics::{Metrics, Values};
+use crate::common::traces::{Traces, int};
+use crate::common::{Gate, soon};
+
+/// Metrics and attributes, of both sides.
+struct Measuring {
+    traces: Traces,
+    metrics: Metrics,
+}
+
+/// What a call's two sides should have: request and response.
+type Sizes = (Option<u64>, Option<u64>);
+
+impl Measuring {
+    fn new() -> Self {
+        Self {
+            traces: Traces::default(),
+            metrics: Metrics::default(),
+        }
+    }
+
+    fn server(&self) -> ServerLayer {
+        self.traces
+            .server()
+            .with_meter_provider(self.metrics.provider.clone())
+            .with_body_sizes()
+            .with_opt_in(OptIn::BodySize)
+    }
+
+    fn client(&self) -> ClientLayer {
+        self.traces
+            .client()
+            .with_meter_provider(self.metrics.provider.clone())
+            .with_body_sizes()
+            .with_opt_in(OptIn::BodySize)
+    }
+
+    fn connect(&self, version: Version) -> HttpClient {
+        net::connect(self.client(), version)
+    }
+
+    /// Waits for the call's end, and compares both places.
+    async fn assert(&self, server: Sizes, client: Sizes) {
+        let (client_span, server_span) = self.traces.pair().await;
+        for (side, span, sizes) in [
+            ("server", server_span, server),
+            ("client", client_span, client),
+        ] {
+            let duration = format!("http.{side}.request.duration");
+            let labels = self.metrics.counted(&duration, 1).await[0].line();
+            for (what, size) in [("request", sizes.0), ("response", sizes.1)] {
+                let key = format!("http.{what}.body.size");
+                let expected = size.map(|size| i64::try_from(size).unwrap());
+                assert_eq!(int(&span, &key), expected, "{side} {what}");
+                let name = format!("http.{side}.{what}.body.size");
+                if size.is_some() {
+                    self.metrics.counted(&name, 1).await;
+                }
+                let series = self.metrics.of(&name);
+                let found = series.first().map(|series| series.sum);
+                assert_eq!(found, size.map(|size| size as f64), "{name}");
+                for series in series {
+                    assert_eq!(series.unit, "By");
+                    assert_eq!(series.line(), labels);
+                }
+            }
+        }
+    }
+}
+
+/// `hello, hello, hello!`, compressed.
+const GZIP: [u8; 34] = [
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7,
+    0x51, 0xc8, 0x40, 0x27, 0x14, 0x01, 0x00, 0x7d, 0x3f, 0xf2, 0x10, 0x14, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00,
+];
+
+async fn serve(layer: ServerLayer) -> SocketAddr {
+    let app = Router::new()
+        .route(
+            "/chunks",
+            get(async || {
+                let steps = [Step::Data("hel"), Step::Data("lo, "), Step::Data("you")];
+                response(None, scripted(steps))
+            }),
+        )
+        .route("/whole", get(async || "twelve bytes"))
+        .route("/swallow", post(async |body: Bytes| body.len().to_string()))
+        .route("/ignore", post(async || "no"))
+        .route("/no-content", any(async || StatusCode::NO_CONTENT))
+        .route("/gzip", get(async || Body::from(GZIP.as_slice())))
+        .route(
+            "/endless",
+            get(async || response(None, scripted([Step::Data("hello"), Step::Hang]))),
+        )
+        .layer(layer);
+    net::serve(app).await
+}
+
+async fn exchange(client: &HttpClient, request: Request<Body>) -> String {
+    let response = soon(client.clone().oneshot(request)).await.unwrap();
+    net::read(response).await.unwrap()
+}
+
+#[tokio::test]
+async fn of_responses_with_and_without_a_length() {
+    for version in VERSIONS {
+        for (method, path, size) in [
+            (Method::GET, "/chunks", 10),
+            (Method::GET, "/whole", 12),
+            (Method::HEAD, "/whole", 0),
+            (Method::GET, "/no-content", 0),
+        ] {
+            let measuring = Measuring::new();
+            let address = serve(measuring.server()).await;
+            let client = measuring.connect(version);
+            exchange(&client, net::request(method, address, path)).await;
+            let sizes = (Some(0), Some(size));
+            measuring.assert(sizes, sizes).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_requests_that_stream() {
+    for version in VERSIONS {
+        let measuring = Measuring::new();
+        let address = serve(measuring.server()).await;
+        let client = measuring.connect(version);
+        let mut request = net::request(Method::POST, address, "/swallow");
+        let steps = [Step::Data("hel"), Step::Data("lo, "), Step::Data("you")];
+        *request.body_mut() = scripted(steps);
+        assert_eq!(exchange(&client, request).await, "10");
+        let sizes = (Some(10), Some(2));
+        measuring.assert(sizes, sizes).await;
+    }
+}
+
+/// Compressed inside of the layer: what goes over the wire.
+#[tokio::test]
+async fn of_compressed_bodies_as_they_are_sent() {
+    let measuring = Measuring::new();
+    let compress = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
+        let encoding = "gzip".parse().unwrap();
+        response.headers_mut().insert("content-encoding", encoding);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.map(|_| Body::from(GZIP.as_slice()))
+    });
+    let app = Router::new()
+        .route("/", get(async || "hello, hello, hello!"))
+        .layer(compress)
+        .layer(measuring.server());
+    let address = net::serve(app).await;
+    let client = measuring.connect(Version::HTTP_11);
+    let response = net::get(&client, address, "/").await.unwrap();
+    soon(response.into_body().collect()).await.unwrap();
+    let sizes = (Some(0), Some(GZIP.len() as u64));
+    measuring.assert(sizes, sizes).await;
+}
+
+#[tokio::test]
+async fn of_reqwest() {
+    for (streams, told) in [(false, false), (true, false), (true, true)] {
+        let measuring = Measuring::new();
+        let address = serve(measuring.server()).await;
+        let url = format!("http://{address}/swallow").parse().unwrap();
+        let mut request = reqwest::Request::new(Method::POST, url);
+        *request.body_mut() = Some(match streams {
+            false => "hello, you".into(),
+            true => reqwest::Body::wrap_stream(
+                scripted([Step::Data("hello, "), Step::Data("you")]).into_data_stream(),
+            ),
+        });
+        if told {
+            let headers = request.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, 10.into());
+        }
+        let client = net::reqwest(measuring.client());
+        let response = soon(client.oneshot(request)).await.unwrap();
+        assert_eq!(soon(response.text()).await.unwrap(), "10");
+        // A stream of reqwest's is not wrapped, and tells no length by itself.
+        let client = (!streams || told).then_some(10);
+        measuring
+            .assert((Some(10), Some(2)), (client, Some(2)))
+            .await;
+    }
+}
+
+/// A body of another type than axum's and tonic's: what the head says, or nothing.
+#[tokio::test]
+async fn of_requests_that_cannot_be_counted() {
+    for length in [Some(5), None] {
+        let measuring = Measuring::new();
+        let handler = async |_: Request<Full<Bytes>>| {
+            Ok::<_, std::convert::Infallible>(Response::new(Body::from("twelve bytes")))
+        };
+        let service = measuring.server().layer(service_fn(handler));
+        let service = measuring.client().layer(service);
+        let mut request = Request::post("/").body(Full::from("hello")).unwrap();
+        if let Some(length) = length {
+            let headers = request.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        net::read(service.oneshot(request).await.unwrap())
+            .await
+            .unwrap();
+        let sizes = (length, Some(12));
+        measuring.assert(sizes, sizes).await;
+    }
+}
+
+/// What was sent, not what would have been.
+#[tokio::test]
+async fn of_responses_that_are_dropped_half_way() {
+    for version in VERSIONS {
+        let measuring = Measuring::new();
+        let address = serve(measuring.server()).await;
+        let client = measuring.connect(version);
+        let mut response = net::get(&client, address, "/endless").await.unwrap();
+        soon(response.body_mut().frame()).await.unwrap().unwrap();
+        drop(response);
+        let sizes = (Some(0), Some(5));
+        measuring.assert(sizes, sizes).await;
+    }
+}
+
+/// The server hangs up on a request that is still being sent.
+#[tokio::test]
+async fn of_requests_that_are_dropped_half_way() {
+    let measuring = Measuring::new();
+    let received = Gate::default();
+    let inside = received.clone();
+    let app = Router::new()
+        .route(
+            "/",
+            post(async move |mut request: Request<Body>| {
+                request.body_mut().frame().await.unwrap().unwrap();
+                inside.open();
+                std::future::pending::<()>().await;
+            }),
+        )
+        .layer(measuring.server());
+    let address = net::serve(app).await;
+    let mut request = net::request(Method::POST, address, "/");
+    *request.body_mut() = scripted([Step::Data("hello"), Step::Hang]);
+    let client = measuring.connect(Version::HTTP_2);
+    let call = tokio::spawn(client.oneshot(request));
+    soon(received.pass()).await;
+    call.abort();
+    // There was no response to have a size.
+    let sizes = (Some(5), None);
+    measuring.assert(sizes, sizes).await;
+}
+
+#[tokio::test]
+async fn of_requests_that_nobody_reads() {
+    let measuring = Measuring::new();
+    let handler =
+        async |_: Request<Body>| Ok::<_, std::convert::Infallible>(Response::new(Body::from("no")));
+    let service = measuring.server().layer(service_fn(handler));
+    let service = measuring.client().layer(service);
+    let request = Request::post("/").body(Body::from("hello")).unwrap();
+    net::read(service.oneshot(request).await.unwrap())
+        .await
+        .unwrap();
+    let sizes = (Some(0), Some(2));
+    measuring.assert(sizes, sizes).await;
+}
+
+/// The span ends before the body: its size is what the head says, or unknown. Never 0.
+#[tokio::test]
+async fn of_responses_whose_span_ends_with_the_head() {
+    for (path, size) in [
+        ("/whole", Some(12)),
+        ("/chunks", None),
+        ("/no-content", Some(0)),
+    ] {
+        let measuring = Measuring::new();
+        let address = serve(measuring.server().with_stream_end(StreamEnd::Headers)).await;
+        let layer = measuring.client().with_stream_end(StreamEnd::Headers);
+        let client = net::connect(layer, Version::HTTP_2);
+        exchange(&client, net::request(Method::GET, address, path)).await;
+        let sizes = (Some(0), size);
+        measuring.assert(sizes, sizes).await;
+    }
+}
+
+/// Neither is there unless asked for, and each by itself.
+#[tokio::test]
+async fn only_when_asked_for() {
+    for (sizes, opt_in) in [(false, false), (true, false), (false, true)] {
+        let (traces, values) = (Traces::default(), Values::default());
+        let mut layer = traces.server().with_meter_provider(values.clone());
+        if sizes {
+            layer = layer.with_body_sizes();
+        }
+        if opt_in {
+            layer = layer.with_opt_in(OptIn::BodySize);
+        }
+        let handler = async |request: Request<Body>| {
+            Ok::<_, std::convert::Infallible>(Response::new(request.into_body()))
+        };
+        let request = Request::post("/").body(Body::from("hello")).unwrap();
+        let response = layer.layer(service_fn(handler)).oneshot(request).await;
+        net::read(response.unwrap()).await.unwrap();
+        let span = &traces.finished()[0];
+        let five = opt_in.then_some(5);
+        assert_eq!(int(span, "http.request.body.size"), five);
+        assert_eq!(int(span, "http.response.body.size"), five);
+        assert_eq!(values.all().len(), if sizes { 3 } else { 1 });
+    }
+}
+
+/// The old conventions have no such metrics: no series without labels appear.
+#[tokio::test]
+async fn not_in_the_old_conventions() {
+    let (traces, values) = (Traces::default(), Values::default());
+    let layer = traces.server().with_meter_provider(values.clone());
+    let layer = layer
+        .with_body_sizes()
+        .with_active_requests()
+        .with_http_conventions(Conventions::Old);
+    let handler = async |request: Request<Body>| {
+        Ok::<_, std::convert::Infallible>(Response::new(request.into_body()))
+    };
+    let request = Request::post("/").body(Body::from("hello")).unwrap();
+    let response = layer.layer(service_fn(handler)).oneshot(request).await;
+    net::read(response.unwrap()).await.unwrap();
+    let names: Vec<_> = values.all().into_iter().map(|value| value.name).collect();
+    assert_eq!(names, ["http.server.duration"]);
+}

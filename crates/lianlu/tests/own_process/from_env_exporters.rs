@@ -1,0 +1,325 @@
+//! Where `pipeline_from_env` sends spans, and how.
+
+use crate::from_env::{Collector, child, run};
+
+fn zipkin(variables: &[(&str, &str)]) -> crate::from_env::Outcome {
+    run(
+        "from_env_exporters::the_exporter_is_the_named_one",
+        variables,
+    )
+}
+
+#[test]
+fn the_exporter_is_the_named_one() {
+    if child() {
+        return;
+    }
+    let collector = Collector::start();
+    let url = format!("{}/here", collector.url);
+    let variables = [
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", url.as_str()),
+    ];
+    zipkin(&variables).is_silent().has("exported=1");
+    assert!(collector.request().head.starts_with("POST /here "));
+
+    let variables = [
+        ("OTEL_TRACES_EXPORTER", "Jaeger"),
+        ("OTEL_EXPORTER_JAEGER_ENDPOINT", url.as_str()),
+        ("OTEL_EXPORTER_JAEGER_USER", "ann"),
+        ("OTEL_EXPORTER_JAEGER_PASSWORD", "secret"),
+        ("OTEL_EXPORTER_JAEGER_TIMEOUT", "20000"),
+    ];
+    zipkin(&variables).is_silent().has("exported=1");
+    let head = collector.request().head.to_ascii_lowercase();
+    assert!(head.contains("application/x-thrift"), "{head}");
+    assert!(
+        head.contains("authorization: basic yw5uonnly3jlda=="),
+        "{head}"
+    );
+
+    for quiet in ["console", "logging"] {
+        let outcome = zipkin(&[("OTEL_TRACES_EXPORTER", quiet)]);
+        outcome.is_silent().has("exported=1");
+    }
+    zipkin(&[("OTEL_TRACES_EXPORTER", "none")])
+        .is_silent()
+        .has("exported=0")
+        .has("recording=true");
+    assert!(collector.is_idle());
+}
+
+#[test]
+fn otlp_is_the_default() {
+    if child() {
+        return;
+    }
+    let run =
+        |variables: &[(&str, &str)]| run("from_env_exporters::otlp_is_the_default", variables);
+    let collector = Collector::start();
+    let url = collector.url.as_str();
+    let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+
+    run(&[
+        http,
+        all,
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%2Cb,x-two=2"),
+    ])
+    .is_silent()
+    .has("exported=1");
+    let request = collector.request();
+    assert!(request.head.starts_with("POST /v1/traces "), "{request:?}");
+    let head = request.head.to_ascii_lowercase();
+    assert!(
+        head.contains("x-key: a,b\r\n") && head.contains("x-two: 2\r\n"),
+        "{head}"
+    );
+    assert!(request.has("test-span"));
+
+    let traces = format!("{url}/mine");
+    run(&[
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces.as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=all"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=traces"),
+    ])
+    .is_silent()
+    .has("exported=1");
+    let head = collector.request().head.to_ascii_lowercase();
+    assert!(head.starts_with("post /mine "), "{head}");
+    assert!(head.contains("x-key: traces\r\n"), "{head}");
+
+    // What can't be used is said, and the span arrives all the same.
+    for (variable, value, said) in [
+        (
+            "OTEL_TRACES_EXPORTER",
+            "foo",
+            "\"foo\": not an exporter (otlp, jaeger, zipkin, console, none); otlp is used",
+        ),
+        (
+            "OTEL_TRACES_EXPORTER",
+            "otlp,zipkin",
+            "\"otlp,zipkin\": lianlu has one",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "foo",
+            "\"foo\": not a protocol",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "ftp://ann:pw@h",
+            "\"ftp://***@h\": unknown scheme",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "h:4317",
+            "\"h:4317\": not a URL",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "secret",
+            "\"***\": not name=value",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+            "a b=c",
+            "\"***\": not name=value",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "soon",
+            "\"soon\": needs a whole number",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            "0",
+            "\"0\": needs a whole number",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+            "foo",
+            "\"foo\": not a compression (none, gzip, zstd); none is used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/no/such/ca.pem",
+            "\"/no/such/ca.pem\": No such file or directory (os error 2); the system's are used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/dev/null",
+            "\"/dev/null\": certificates need this crate's feature `tls`",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+            "/key",
+            "\"/key\": OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set; no certificate is shown",
+        ),
+        (
+            "OTEL_BSP_EXPORT_TIMEOUT",
+            "-1",
+            "\"-1\": needs a whole number, 1 or more; 30000 is used",
+        ),
+    ] {
+        run(&[http, all, (variable, value)])
+            .warns(&format!("{variable}={said}"))
+            .has("exported=1");
+        assert!(collector.request().has("test-span"), "{variable}");
+    }
+    let certificate = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/dev/null");
+    run(&[http, all, certificate])
+        .warns("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=\"/dev/null\": OTEL_EXPORTER_OTLP_CLIENT_KEY is not set")
+        .has("exported=1");
+    for (key, said) in [
+        (
+            "/no/such.key",
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=\"/no/such.key\": No such file",
+        ),
+        (
+            "/dev/null",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=\"/dev/null\": certificates need this crate's feature",
+        ),
+    ] {
+        let key = ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", key);
+        run(&[http, all, certificate, key])
+            .warns(said)
+            .has("exported=1");
+    }
+    run(&[http, all, ("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).is_silent();
+}
+
+#[test]
+fn otlp_in_json_and_compressed() {
+    if child() {
+        return;
+    }
+    let run = |variables: &[(&str, &str)]| {
+        run("from_env_exporters::otlp_in_json_and_compressed", variables)
+    };
+    let collector = Collector::start();
+    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
+    let json = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+
+    run(&[json, all]).is_silent().has("exported=1");
+    let request = collector.request();
+    let head = request.head.to_ascii_lowercase();
+    assert!(head.starts_with("post /v1/traces "), "{head}");
+    assert!(
+        head.contains("content-type: application/json\r\n"),
+        "{head}"
+    );
+    assert!(request.has("\"name\":\"test-span\""));
+
+    for (variable, value, sent) in [
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "gzip"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "ZSTD", "zstd"),
+    ] {
+        run(&[json, all, (variable, value)])
+            .is_silent()
+            .has("exported=1");
+        let request = collector.request();
+        let wanted = format!("content-encoding: {sent}\r\n");
+        let head = request.head.to_ascii_lowercase();
+        assert!(head.contains(&wanted), "{head}");
+        assert!(!request.has("test-span"));
+    }
+}
+
+#[test]
+fn a_timeout_is_kept() {
+    if child() {
+        return;
+    }
+    // Takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    for variables in [
+        [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "50"),
+        ],
+        [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "50"),
+        ],
+        [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "50"),
+        ],
+        [
+            ("OTEL_TRACES_EXPORTER", "zipkin"),
+            ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", "50"),
+        ],
+        [
+            ("OTEL_TRACES_EXPORTER", "jaeger"),
+            ("OTEL_EXPORTER_JAEGER_TIMEOUT", "50"),
+        ],
+    ] {
+        let endpoints = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+            ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", url.as_str()),
+            ("OTEL_EXPORTER_JAEGER_ENDPOINT", url.as_str()),
+        ];
+        // The attempt ends long before the flush's patience, and is known to have failed.
+        let outcome = run(
+            "from_env_exporters::a_timeout_is_kept",
+            &[&variables[..], &endpoints[..]].concat(),
+        );
+        outcome
+            .warns("spans wait, the collector does not take them")
+            .has("exported=0")
+            .has("flushed=retrying");
+    }
+}
+
+#[test]
+fn older_exporters_fall_back() {
+    if child() {
+        return;
+    }
+    let run = |variables: &[(&str, &str)]| {
+        run("from_env_exporters::older_exporters_fall_back", variables)
+    };
+    let first = |variables: &[(&str, &str)], said: &str| {
+        let outcome = run(variables);
+        let wanted = format!("lianlu: {said}");
+        assert!(outcome.said[0].starts_with(&wanted), "{outcome:#?}");
+        outcome.has("started=1");
+    };
+    let zipkin = ("OTEL_TRACES_EXPORTER", "zipkin");
+    let jaeger = ("OTEL_TRACES_EXPORTER", "jaeger");
+    first(
+        &[zipkin, ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "nonsense")],
+        "OTEL_EXPORTER_ZIPKIN_ENDPOINT=\"nonsense\": not a URL, it needs a scheme such as http://host:port; http://localhost:9411/api/v2/spans is used",
+    );
+    first(
+        &[jaeger, ("OTEL_EXPORTER_JAEGER_ENDPOINT", "nonsense")],
+        "OTEL_EXPORTER_JAEGER_ENDPOINT=\"nonsense\": not a URL",
+    );
+    first(
+        &[jaeger, ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "port")],
+        "OTEL_EXPORTER_JAEGER_AGENT_PORT=\"port\": not a port; http://localhost:14268/api/traces",
+    );
+    first(
+        &[jaeger, ("OTEL_EXPORTER_JAEGER_TIMEOUT", "x")],
+        "OTEL_EXPORTER_JAEGER_TIMEOUT=\"x\": needs a whole number",
+    );
+    let agent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent
+        .set_read_timeout(Some(std::time::Duration::from_secs(30)))
+        .unwrap();
+    let port = agent.local_addr().unwrap().port().to_string();
+    run(&[
+        jaeger,
+        ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "127.0.0.1"),
+        ("OTEL_EXPORTER_JAEGER_AGENT_PORT", port.as_str()),
+    ])
+    .is_silent()
+    .has("exported=1");
+    let mut packet = [0; 65_536];
+    assert!(agent.recv(&mut packet).unwrap() > 100);
+}

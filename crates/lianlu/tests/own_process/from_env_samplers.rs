@@ -1,0 +1,131 @@
+//! Which spans `pipeline_from_env` samples.
+
+use crate::from_env::{Collector, child, run, run_until};
+
+#[test]
+fn each_sampler() {
+    if child() {
+        return;
+    }
+    let run = |sampler: &str, argument: &str| {
+        run(
+            "from_env_samplers::each_sampler",
+            &[
+                ("OTEL_TRACES_EXPORTER", "console"),
+                ("OTEL_TRACES_SAMPLER", sampler),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+            ],
+        )
+    };
+    for (sampler, argument, started) in [
+        ("", "", "started=1"),
+        ("always_on", "", "started=1"),
+        ("ALWAYS_OFF", "", "started=0"),
+        ("parentbased_always_on", "", "started=1"),
+        ("parentbased_always_off", "", "started=0"),
+        ("traceidratio", "", "started=1"),
+        ("traceidratio", "0", "started=0"),
+        ("parentbased_traceidratio", " 1.0 ", "started=1"),
+        ("parentbased_traceidratio", "0.0", "started=0"),
+        ("always_on", "ignored", "started=1"),
+    ] {
+        run(sampler, argument).is_silent().has(started);
+    }
+    for (sampler, argument, said) in [
+        (
+            "foo",
+            "",
+            "OTEL_TRACES_SAMPLER=\"foo\": not a sampler (always_on, always_off, traceidratio, jaeger_remote, each also with parentbased_ before it); parentbased_always_on is used",
+        ),
+        (
+            "parentbased_xray",
+            "",
+            "OTEL_TRACES_SAMPLER=\"parentbased_xray\": not a sampler",
+        ),
+        (
+            "xray",
+            "",
+            "OTEL_TRACES_SAMPLER=\"xray\": AWS X-Ray's sampler is not in lianlu",
+        ),
+        (
+            "traceidratio",
+            "7",
+            "OTEL_TRACES_SAMPLER_ARG=\"7\": a ratio is between 0 and 1; 1 is used",
+        ),
+        (
+            "parentbased_traceidratio",
+            "NaN",
+            "OTEL_TRACES_SAMPLER_ARG=\"NaN\": a ratio",
+        ),
+        (
+            "traceidratio",
+            "half",
+            "OTEL_TRACES_SAMPLER_ARG=\"half\": a ratio",
+        ),
+    ] {
+        run(sampler, argument).warns(said).has("started=1");
+    }
+}
+
+#[test]
+fn a_remote_sampler() {
+    if child() {
+        return;
+    }
+    let jaeger = Collector::answering(r#"{"probabilisticSampling":{"samplingRate":1}}"#);
+    let run = |argument: &str| {
+        run_until(
+            "from_env_samplers::a_remote_sampler",
+            &[
+                ("OTEL_TRACES_EXPORTER", "console"),
+                ("OTEL_SERVICE_NAME", "my shop"),
+                ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+            ],
+            || jaeger.request().head,
+        )
+    };
+    let endpoint = format!("endpoint={}", jaeger.url);
+    let (outcome, head) = run(&format!(
+        "{endpoint},pollingIntervalMs=5000,initialSamplingRate=1"
+    ));
+    outcome.is_silent().has("started=1");
+    assert!(
+        head.starts_with("GET /sampling?service=my%20shop "),
+        "{head}"
+    );
+    for (argument, said) in [
+        (
+            "pollingIntervalMs=0",
+            "\"pollingIntervalMs=0\": needs a whole number of milliseconds above 0; 60000 is used",
+        ),
+        (
+            "initialSamplingRate=2",
+            "\"initialSamplingRate=2\": a ratio is between 0 and 1; 0.001 is used",
+        ),
+        ("foo=1", "\"foo=1\": not one of"),
+        ("foo", "\"foo\": not one of"),
+    ] {
+        let (outcome, head) = run(&format!("{endpoint},{argument}"));
+        outcome.warns(&format!("OTEL_TRACES_SAMPLER_ARG={said}"));
+        assert!(head.starts_with("GET /sampling?"));
+    }
+}
+
+#[test]
+fn a_remote_sampler_without_a_place() {
+    if child() {
+        return;
+    }
+    let outcome = run(
+        "from_env_samplers::a_remote_sampler_without_a_place",
+        &[
+            ("OTEL_TRACES_EXPORTER", "none"),
+            ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+            ("OTEL_TRACES_SAMPLER_ARG", "endpoint=nonsense"),
+        ],
+    );
+    // Nobody may be at the default one, which would be said too.
+    let said = "lianlu: OTEL_TRACES_SAMPLER_ARG=\"nonsense\": not a URL";
+    assert!(outcome.said[0].starts_with(said), "{outcome:#?}");
+}

@@ -1,0 +1,117 @@
+//! A second install takes over, and the first loses nothing.
+//!
+//! One test alone in its process: it is about the global provider.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use http_body_util::Empty;
+use lianlu::console::Tree;
+use lianlu::{Guard, Resource};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::is_alone;
+
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn install(name: &'static str) -> (Guard, Output) {
+    let output = Output::default();
+    let guard = lianlu::console::pipeline()
+        .with_tree(Tree::to_writer(output.clone()))
+        .with_resource(Resource::builder().with_service_name(name).build())
+        .install()
+        .unwrap();
+    (guard, output)
+}
+
+type Sent = Arc<Mutex<Vec<Option<String>>>>;
+
+/// Answers with an empty body, and keeps what name the caller gave.
+fn service(
+    sent: &Sent,
+) -> impl Service<
+    Request<Empty<bytes::Bytes>>,
+    Response = Response<lianlu::ResponseBody<Empty<bytes::Bytes>>>,
+    Error = Infallible,
+> + Clone {
+    let sent = Arc::clone(sent);
+    lianlu::client().layer(tower::service_fn(
+        move |request: Request<Empty<bytes::Bytes>>| {
+            let name = request.headers().get("x-md-service-name");
+            let name = name.map(|name| name.to_str().unwrap().to_owned());
+            sent.lock().unwrap().push(name);
+            async { Ok::<_, Infallible>(Response::new(Empty::new())) }
+        },
+    ))
+}
+
+async fn call(
+    service: impl Service<
+        Request<Empty<bytes::Bytes>>,
+        Response = Response<lianlu::ResponseBody<Empty<bytes::Bytes>>>,
+        Error = Infallible,
+    >,
+    method: &str,
+) {
+    let request = Request::builder()
+        .method(method)
+        .uri("http://h/")
+        .body(Empty::new())
+        .unwrap();
+    service.oneshot(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_pipeline_keeps_its_own() {
+    if !is_alone("pipeline_second_install::each_pipeline_keeps_its_own") {
+        return;
+    }
+    let sent = Sent::default();
+    let service = service(&sent);
+    call(service.clone(), "OPTIONS").await;
+    let (first, first_output) = install("first");
+    call(service.clone(), "GET").await;
+    let (second, second_output) = install("second");
+    call(service.clone(), "PUT").await;
+
+    assert_eq!(first.counts().started, 1);
+    assert_eq!(second.counts().started, 1);
+    first.shutdown().unwrap();
+    call(service, "POST").await;
+    second.shutdown().unwrap();
+
+    assert!(
+        first_output.text().contains("first  GET"),
+        "{}",
+        first_output.text()
+    );
+    assert!(!first_output.text().contains("PUT"));
+    assert!(
+        second_output.text().contains("second  PUT"),
+        "{}",
+        second_output.text()
+    );
+    assert!(second_output.text().contains("second  POST"));
+    let sent = sent.lock().unwrap().clone();
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(sent, [None, name("first"), name("second"), name("second")]);
+}

@@ -1,0 +1,275 @@
+//! Business metadata: what crosses every hop, what one, over HTTP and gRPC.
+
+use std::net::SocketAddr;
+
+use ::http::Version;
+use axum::Router;
+use axum::routing::get;
+use lianlu::metadata::{self, Metadata};
+use lianlu_protos::testing::echo_client::EchoClient;
+use lianlu_protos::testing::echo_server::EchoServer;
+use opentelemetry::Context;
+use opentelemetry::trace::FutureExt;
+use tonic::transport::Channel;
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::common::echo::{self, Echo, message};
+use crate::common::{http as net, listen, soon};
+
+type Http = metadata::ClientService<net::Legacy>;
+
+fn http(layer: metadata::ClientLayer) -> Http {
+    let client = net::plain(Version::HTTP_11);
+    ServiceBuilder::new().layer(layer).service(client)
+}
+
+async fn ask(client: &Http, address: SocketAddr) -> String {
+    let request = net::request(::http::Method::GET, address, "/");
+    let response = soon(client.clone().oneshot(request)).await.unwrap();
+    net::read(response).await.unwrap()
+}
+
+/// The metadata of the call, as sorted lines.
+fn lines() -> String {
+    let metadata = metadata::current();
+    let lines: Vec<_> = metadata
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    lines.join(" ")
+}
+
+/// Answers with the metadata that it got.
+async fn last(layer: metadata::ServerLayer) -> SocketAddr {
+    let app = Router::new().fallback(async || {
+        // Also after an await.
+        tokio::task::yield_now().await;
+        lines()
+    });
+    net::serve(app.layer(layer)).await
+}
+
+/// Answers with the metadata that it got, and with the answer of the next hop.
+async fn middle(layer: metadata::ServerLayer, client: Http, next: SocketAddr) -> SocketAddr {
+    let app = Router::new().fallback(async move || {
+        let here = lines();
+        format!("{here} | {}", ask(&client, next).await)
+    });
+    net::serve(app.layer(layer)).await
+}
+
+fn sending<const N: usize>(pairs: [(&str, &str); N]) -> Context {
+    metadata::append_to_client_context(&Context::new(), pairs)
+}
+
+#[tokio::test]
+async fn global_crosses_all_and_local_one() {
+    let last = last(metadata::server()).await;
+    let middle = middle(metadata::server(), http(metadata::client()), last).await;
+    let first = self::middle(metadata::server(), http(metadata::client()), middle).await;
+    let cx = sending([("x-md-global-tenant", "acme"), ("x-md-local-note", "hi")]);
+    let answer = ask(&http(metadata::client()), first).with_context(cx).await;
+    assert_eq!(
+        answer,
+        "x-md-global-tenant=acme x-md-local-note=hi | x-md-global-tenant=acme | x-md-global-tenant=acme"
+    );
+}
+
+#[tokio::test]
+async fn all_values_of_a_key_travel() {
+    let last = last(metadata::server()).await;
+    let middle = middle(metadata::server(), http(metadata::client()), last).await;
+    let cx = sending([
+        ("X-Md-Global-Zone", "a"),
+        ("x-md-global-zone", "b"),
+        ("x-md-local-one", "1"),
+        ("x-md-local-one", "2"),
+    ]);
+    let answer = ask(&http(metadata::client()), middle)
+        .with_context(cx)
+        .await;
+    assert_eq!(
+        answer,
+        "x-md-global-zone=a x-md-global-zone=b x-md-local-one=1 x-md-local-one=2 \
+         | x-md-global-zone=a x-md-global-zone=b"
+    );
+}
+
+#[tokio::test]
+async fn constants_are_always_there() {
+    let constants = |pairs: [(&'static str, &'static str); 2]| Metadata::from_iter(pairs);
+    let server = metadata::server().with_constants(constants([
+        ("x-md-global-region", "eu"),
+        ("x-md-global-tenant", "nobody"),
+    ]));
+    let client = metadata::client()
+        .with_constants(constants([("x-md-local-build", "7"), ("x-other", "yes")]));
+    let last = last(metadata::server().with_propagated_prefix(["x-"])).await;
+    let middle = middle(server, http(client), last).await;
+    let cx = sending([("x-md-global-tenant", "acme")]);
+    let answer = ask(&http(metadata::client()), middle)
+        .with_context(cx)
+        .await;
+    assert_eq!(
+        answer,
+        "x-md-global-region=eu x-md-global-tenant=acme | \
+         x-md-global-region=eu x-md-global-tenant=acme x-md-local-build=7 x-other=yes"
+    );
+}
+
+#[tokio::test]
+async fn prefixes_of_ones_own_replace_the_others() {
+    let server = || metadata::server().with_propagated_prefix(["X-Shop-"]);
+    let client = metadata::client().with_propagated_prefix(["x-shop-all-", "x-shop-too-"]);
+    let last = last(server()).await;
+    let middle = middle(server(), http(client), last).await;
+    let cx = sending([
+        ("x-md-global-tenant", "acme"),
+        ("x-shop-all-a", "1"),
+        ("X-SHOP-TOO-B", "2"),
+        ("x-shop-here-c", "3"),
+    ]);
+    let answer = ask(&http(metadata::client()), middle)
+        .with_context(cx)
+        .await;
+    assert_eq!(
+        answer,
+        "x-shop-all-a=1 x-shop-here-c=3 x-shop-too-b=2 | x-shop-all-a=1 x-shop-too-b=2"
+    );
+}
+
+#[tokio::test]
+async fn what_no_header_can_hold_is_left_out() {
+    let last = last(metadata::server()).await;
+    let cx = sending([
+        ("x-md-global-line", "a\nb"),
+        ("x-md-global no name", "a"),
+        ("", "a"),
+        ("x-md-global-fine", "a"),
+    ]);
+    let answer = ask(&http(metadata::client()), last).with_context(cx).await;
+    assert_eq!(answer, "x-md-global-fine=a");
+}
+
+#[tokio::test]
+async fn it_is_empty_outside_of_a_call() {
+    assert!(metadata::current().is_empty());
+    assert_eq!(metadata::from_server_context(&Context::current()), None);
+    let last = last(metadata::server()).await;
+    assert_eq!(ask(&http(metadata::client()), last).await, "");
+}
+
+/// gRPC, then HTTP, then gRPC, with the tracing layers on each hop as users have them.
+#[tokio::test]
+async fn over_both_transports() {
+    #[derive(Clone)]
+    struct Relay(Http, SocketAddr);
+
+    #[tonic::async_trait]
+    impl lianlu_protos::helloworld::greeter_server::Greeter for Relay {
+        async fn say_hello(
+            &self,
+            _: tonic::Request<lianlu_protos::helloworld::HelloRequest>,
+        ) -> Result<tonic::Response<lianlu_protos::helloworld::HelloReply>, tonic::Status> {
+            let here = lines();
+            let message = format!("{here} | {}", ask(&self.0, self.1).await);
+            Ok(tonic::Response::new(
+                lianlu_protos::helloworld::HelloReply { message },
+            ))
+        }
+    }
+
+    let last = last(metadata::server()).await;
+    let (listener, first) = listen().await;
+    let layers = ServiceBuilder::new()
+        .layer(lianlu::server())
+        .layer(metadata::server());
+    let relay = Relay(http(metadata::client()), last);
+    let server = tonic::transport::Server::builder()
+        .layer(layers)
+        .add_service(lianlu_protos::helloworld::greeter_server::GreeterServer::new(relay));
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    tokio::spawn(server.serve_with_incoming(incoming));
+
+    let channel = echo::channel(first).connect().await.unwrap();
+    let channel = ServiceBuilder::new()
+        .layer(lianlu::client().with_service_name("till"))
+        .layer(metadata::client())
+        .service(channel);
+    let mut client = lianlu_protos::helloworld::greeter_client::GreeterClient::new(channel);
+    let request = lianlu_protos::helloworld::HelloRequest::default();
+    let cx = sending([("x-md-global-tenant", "acme"), ("x-md-local-note", "hi")]);
+    let reply = client.say_hello(request).with_context(cx).await.unwrap();
+    // The caller's name is one of the headers with the prefix, and goes no further.
+    assert_eq!(
+        reply.get_ref().message,
+        "x-md-global-tenant=acme x-md-local-note=hi x-md-service-name=till | x-md-global-tenant=acme"
+    );
+}
+
+/// In the streams of a call too.
+#[tokio::test]
+async fn in_a_response_stream() {
+    let app = Router::new()
+        .route(
+            "/",
+            get(async || {
+                let line = futures_util::stream::once(async {
+                    tokio::task::yield_now().await;
+                    Ok::<_, std::convert::Infallible>(lines())
+                });
+                axum::body::Body::from_stream(line)
+            }),
+        )
+        .layer(metadata::server());
+    let address = net::serve(app).await;
+    let cx = sending([("x-md-local-note", "hi")]);
+    let answer = ask(&http(metadata::client()), address)
+        .with_context(cx)
+        .await;
+    assert_eq!(answer, "x-md-local-note=hi");
+}
+
+#[tokio::test]
+async fn through_reqwest() {
+    let last = last(metadata::server()).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = ServiceBuilder::new()
+        .layer(lianlu::client())
+        .layer(metadata::client())
+        .service(client);
+    let url = format!("http://{last}/").parse().unwrap();
+    let request = reqwest::Request::new(::http::Method::GET, url);
+    let cx = sending([("x-md-local-note", "hi")]);
+    let response = client.oneshot(request).with_context(cx).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "x-md-local-note=hi");
+}
+
+/// The layers hand bodies and errors on as they are, for channels too.
+#[tokio::test]
+async fn around_a_channel() {
+    let (listener, address) = listen().await;
+    let server = tonic::transport::Server::builder()
+        .layer(metadata::server())
+        .add_service(EchoServer::new(Echo::default()));
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    tokio::spawn(server.serve_with_incoming(incoming));
+    let channel = echo::channel(address).connect().await.unwrap();
+    let mut client: EchoClient<metadata::ClientService<Channel>> = EchoClient::new(
+        ServiceBuilder::new()
+            .layer(metadata::client())
+            .service(channel),
+    );
+    let reply = client.server_stream(message("tick", 2)).await.unwrap();
+    let mut replies = reply.into_inner();
+    let mut count = 0;
+    while replies.message().await.unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, 2);
+    let status = client
+        .unary(message("fail 5 no such", 0))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), tonic::Code::NotFound);
+}

@@ -1,0 +1,381 @@
+//! What the layers write into a request's headers, and what a server makes of what it gets.
+
+use std::sync::{Arc, Mutex};
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use axum::Router;
+use axum::routing::get;
+use lianlu::propagation::{Baggage, TraceContext};
+use lianlu_protos::testing::echo_server::EchoServer;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{
+    FutureExt, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::Sampler;
+use tower::{Layer, ServiceExt};
+
+use crate::common::echo::{self, Echo, message};
+use crate::common::http as net;
+use crate::common::soon;
+use crate::common::traces::{self, Traces, assert_child, assert_root, attr, text};
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT_ID: &str = "00f067aa0ba902b7";
+
+/// The headers of the requests that a server without a layer got.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<HeaderMap>>>);
+
+impl Seen {
+    fn take(&self) -> HeaderMap {
+        let mut seen = std::mem::take(&mut *self.0.lock().unwrap());
+        assert_eq!(seen.len(), 1);
+        seen.remove(0)
+    }
+
+    /// Answers everything, gRPC too.
+    fn app(&self) -> Router {
+        let seen = self.clone();
+        let keep = move |request: axum::extract::Request, next: axum::middleware::Next| {
+            seen.0.lock().unwrap().push(request.headers().clone());
+            next.run(request)
+        };
+        tonic::service::Routes::new(EchoServer::new(Echo::default()))
+            .into_axum_router()
+            .route("/", get(async || "hello"))
+            .layer(axum::middleware::from_fn(keep))
+    }
+}
+
+/// Sends one call through each kind of client behind `layer`; what arrived of each, without what the
+/// transport adds.
+async fn sent(layer: lianlu::ClientLayer, cx: &Context, extra: &HeaderMap) -> [Vec<String>; 3] {
+    let seen = Seen::default();
+    let address = net::serve(seen.app()).await;
+    async {
+        let mut grpc = echo::connect(layer.clone(), address).await;
+        let mut request = tonic::Request::new(message("hello", 0));
+        *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(extra.clone());
+        grpc.unary(request).await.unwrap();
+        let grpc = propagated(&seen.take());
+
+        let mut request = net::request(Method::GET, address, "/");
+        request.headers_mut().extend(extra.clone());
+        let client = net::connect(layer.clone(), Version::HTTP_11);
+        soon(client.oneshot(request)).await.unwrap();
+        let hyper = propagated(&seen.take());
+
+        let url = format!("http://{address}/").parse().unwrap();
+        let mut request = reqwest::Request::new(Method::GET, url);
+        request.headers_mut().extend(extra.clone());
+        soon(net::reqwest(layer.clone()).oneshot(request))
+            .await
+            .unwrap();
+        [grpc, hyper, propagated(&seen.take())]
+    }
+    .with_context(cx.clone())
+    .await
+}
+
+/// All headers but the transport's own, as sorted lines. The ids of a span made on the way are `*`.
+fn propagated(headers: &HeaderMap) -> Vec<String> {
+    let transport = [
+        "accept",
+        "content-type",
+        "grpc-accept-encoding",
+        "host",
+        "te",
+        "user-agent",
+    ];
+    let mut lines: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| !transport.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn remote(flags: TraceFlags, state: &str) -> Context {
+    Context::new().with_remote_span_context(SpanContext::new(
+        TraceId::from_hex(TRACE_ID).unwrap(),
+        SpanId::from_hex(PARENT_ID).unwrap(),
+        flags,
+        true,
+        state.parse::<TraceState>().unwrap(),
+    ))
+}
+
+fn with_baggage(cx: &Context) -> Context {
+    cx.with_baggage([KeyValue::new("tenant", "acme corp")])
+}
+
+/// The only traceparent among `lines` is that of `span`.
+fn assert_traceparent(lines: &[String], span: &opentelemetry_sdk::trace::SpanData) {
+    let expected = format!(
+        "traceparent: 00-{}-{}-01",
+        span.span_context.trace_id(),
+        span.span_context.span_id()
+    );
+    let found: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("traceparent"))
+        .collect();
+    assert_eq!(found, [&expected]);
+}
+
+fn without_traceparent(lines: &[String]) -> Vec<&str> {
+    lines
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !line.starts_with("traceparent"))
+        .collect()
+}
+
+#[tokio::test]
+async fn by_default_the_trace_and_nothing_that_is_empty() {
+    let traces = Traces::default();
+    let sent = sent(traces.client(), &Context::new(), &HeaderMap::new()).await;
+    let spans = traces.all(3).await;
+    for (lines, span) in sent.iter().zip(&spans) {
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_traceparent(lines, span);
+    }
+}
+
+#[tokio::test]
+async fn all_that_there_can_be() {
+    let traces = Traces::default();
+    let layer = traces.client().with_service_name("shop");
+    let cx = with_baggage(&remote(TraceFlags::SAMPLED, "a=1,b=2"));
+    let sent = sent(layer, &cx, &HeaderMap::new()).await;
+    let spans = traces.all(3).await;
+    for (lines, span) in sent.iter().zip(&spans) {
+        assert_traceparent(lines, span);
+        assert_eq!(span.span_context.trace_id().to_string(), TRACE_ID);
+        assert_eq!(span.parent_span_id.to_string(), PARENT_ID);
+        assert_eq!(
+            without_traceparent(lines),
+            [
+                "baggage: tenant=acme%20corp",
+                "tracestate: a=1,b=2",
+                "x-md-service-name: shop"
+            ]
+        );
+    }
+}
+
+/// Kratos would send a second value beside the first.
+#[tokio::test]
+async fn what_the_user_has_set_is_replaced() {
+    let traces = Traces::default();
+    let layer = traces.client().with_service_name("shop");
+    let mut stale = HeaderMap::new();
+    for (name, value) in [
+        ("traceparent", TRACEPARENT),
+        ("tracestate", "stale=1"),
+        ("baggage", "stale=1"),
+        ("x-md-service-name", "stale"),
+    ] {
+        stale.append(name, HeaderValue::from_static(value));
+        stale.append(name, HeaderValue::from_static(value));
+    }
+    let sent = sent(layer, &with_baggage(&Context::new()), &stale).await;
+    let spans = traces.all(3).await;
+    for (lines, span) in sent.iter().zip(&spans) {
+        assert_traceparent(lines, span);
+        assert_eq!(
+            without_traceparent(lines),
+            ["baggage: tenant=acme%20corp", "x-md-service-name: shop"],
+            "the new trace has no state, so none is left"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_trace_that_is_not_sampled_goes_on_as_such() {
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let traces = Traces::with_sampler(sampler);
+    let cx = remote(TraceFlags::default(), "a=1");
+    for lines in sent(traces.client(), &cx, &HeaderMap::new()).await {
+        let [traceparent, tracestate] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        let start = format!("traceparent: 00-{TRACE_ID}-");
+        assert!(
+            traceparent.starts_with(&start) && traceparent.ends_with("-00"),
+            "{traceparent}"
+        );
+        assert!(!traceparent.contains(PARENT_ID), "a span of its own");
+        assert_eq!(tracestate, "tracestate: a=1");
+    }
+    assert_eq!(traces.started(), 0);
+}
+
+#[tokio::test]
+async fn another_propagator_is_alone() {
+    let traces = Traces::default();
+    let layer = traces
+        .client()
+        .with_service_name("shop")
+        .with_propagator(Baggage::new());
+    let cx = with_baggage(&remote(TraceFlags::SAMPLED, ""));
+    for lines in sent(layer, &cx, &HeaderMap::new()).await {
+        assert_eq!(lines, ["baggage: tenant=acme%20corp"]);
+    }
+
+    // And on a server.
+    let server = traces.server().with_propagator(Baggage::new());
+    let service = server.layer(tower::service_fn(handler));
+    let request = Request::get("/")
+        .header("traceparent", TRACEPARENT)
+        .header("baggage", "tenant=acme");
+    let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+    assert_eq!(net::read(response).await.unwrap(), "acme");
+    assert_root(&traces::server(&traces.all(4).await));
+}
+
+/// Answers with the baggage's tenant.
+async fn handler(_: Request<()>) -> Result<Response<String>, std::convert::Infallible> {
+    let tenant = Context::map_current(|cx| {
+        cx.baggage()
+            .get("tenant")
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    });
+    Ok(Response::new(tenant))
+}
+
+#[tokio::test]
+async fn a_server_goes_on_with_the_callers_trace() {
+    for name in ["application/grpc", "text/plain"] {
+        let traces = Traces::default();
+        let service = traces.server().layer(tower::service_fn(handler));
+        let request = Request::post("/a.B/C")
+            .header("content-type", name)
+            .header("traceparent", TRACEPARENT)
+            .header("tracestate", "a=1")
+            .header("tracestate", "b=2")
+            .header("baggage", "tenant=acme%20corp")
+            .header("x-md-service-name", "till");
+        let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+        assert_eq!(net::read(response).await.unwrap(), "acme corp");
+        let span = traces::server(&traces.all(1).await);
+        assert_eq!(span.span_context.trace_id().to_string(), TRACE_ID);
+        assert_eq!(span.span_context.trace_state().header(), "a=1,b=2");
+        assert_eq!(span.parent_span_id.to_string(), PARENT_ID);
+        assert!(span.parent_span_is_remote);
+        assert_eq!(text(&span, "service.peer.name"), Some("till"));
+    }
+}
+
+/// The calls that a filter leaves out have no span, and still carry the trace to the next hop.
+#[tokio::test]
+async fn past_calls_without_a_span() {
+    let traces = Traces::default();
+    let unseen = Traces::default();
+    let seen = Seen::default();
+    let last = net::serve(seen.app()).await;
+
+    // Middle hop: both of its layers make no span.
+    let client = net::connect(
+        unseen
+            .client()
+            .with_service_name("middle")
+            .with_filter(|head| head.path() != "/"),
+        Version::HTTP_11,
+    );
+    let app = Router::new()
+        .route(
+            "/pass",
+            get(async move || {
+                let response = net::get(&client, last, "/").await.unwrap();
+                net::read(response).await.unwrap()
+            }),
+        )
+        .route("/seen", get(async || "seen"))
+        .layer(unseen.server().with_filter(|head| {
+            assert_eq!(head.method(), Method::GET);
+            assert!(head.headers().contains_key("traceparent"));
+            head.path() == "/seen"
+        }));
+    let middle = net::serve(app).await;
+
+    let first = net::connect(traces.client(), Version::HTTP_11);
+    let cx = with_baggage(&Context::new());
+    let response = net::get(&first, middle, "/pass").with_context(cx).await;
+    assert_eq!(net::read(response.unwrap()).await.unwrap(), "hello");
+    let lines = propagated(&seen.take());
+    let span = traces::client(&traces.all(1).await);
+    assert_traceparent(&lines, &span);
+    assert_eq!(
+        without_traceparent(&lines),
+        ["baggage: tenant=acme%20corp", "x-md-service-name: middle"]
+    );
+    assert_eq!(unseen.started(), 0);
+
+    net::get(&first, middle, "/seen").await.unwrap();
+    let server = traces::server(&unseen.all(1).await);
+    let client = traces.all(2).await.pop().unwrap();
+    assert_child(&server, &client);
+}
+
+/// A trace over four spans and both transports, told by the context alone.
+#[tokio::test]
+async fn from_hop_to_hop() {
+    let traces = Traces::default();
+    let (grpc, _) = echo::pair(&traces).await;
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move || {
+                let mut grpc = grpc.clone();
+                let reply = grpc.unary(message("hello", 0)).await.unwrap();
+                reply.into_inner().text
+            }),
+        )
+        .layer(traces.server());
+    let address = net::serve(app).await;
+    let client = net::connect(traces.client(), Version::HTTP_2);
+    let response = net::get(&client, address, "/").await.unwrap();
+    assert_eq!(net::read(response).await.unwrap(), "hello");
+    let spans = traces.all(4).await;
+    let (grpc, http): (Vec<_>, Vec<_>) = spans
+        .into_iter()
+        .partition(|span| attr(span, "rpc.method").is_some());
+    assert_child(&traces::server(&grpc), &traces::client(&grpc));
+    assert_child(&traces::client(&grpc), &traces::server(&http));
+    assert_child(&traces::server(&http), &traces::client(&http));
+    assert_root(&traces::client(&http));
+}
+
+#[tokio::test]
+async fn the_name_of_the_caller() {
+    let traces = Traces::default();
+    let address = echo::serve(traces.server(), Echo::new(&traces)).await;
+    let layer = traces.client().with_service_name("till");
+    let mut client = echo::connect(layer, address).await;
+    client.unary(message("hello", 0)).await.unwrap();
+    let (client, server) = traces.pair().await;
+    assert_eq!(text(&server, "service.peer.name"), Some("till"));
+    assert_eq!(attr(&client, "service.peer.name"), None);
+}
+
+/// `with_propagator` after `with_service_name` counts, and the other way round.
+#[tokio::test]
+async fn the_last_propagator_counts() {
+    let traces = Traces::default();
+    let cx = with_baggage(&Context::new());
+    let layer = traces
+        .client()
+        .with_propagator(TraceContext::new())
+        .with_service_name("till");
+    for lines in sent(layer, &cx, &HeaderMap::new()).await {
+        assert_eq!(
+            without_traceparent(&lines),
+            ["baggage: tenant=acme%20corp", "x-md-service-name: till"]
+        );
+    }
+}
