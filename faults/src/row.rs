@@ -50,6 +50,13 @@ impl Row {
         }
     }
 
+    /// The last counts of one that has sent what a process before it had left, which is in the row already.
+    #[track_caller]
+    pub fn run_after(&mut self, counts: &Counts) {
+        self.run(counts);
+        self.exported -= counts.recovered;
+    }
+
     fn drop(&mut self, reason: &str, count: u64) {
         match self.dropped.iter_mut().find(|(known, _)| known == reason) {
             Some((_, sum)) => *sum += count,

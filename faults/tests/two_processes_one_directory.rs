@@ -37,7 +37,7 @@ fn the_second_is_refused() {
         "{counts:?}"
     );
     row.killed(&claims, collector.inbox());
-    row.run(&counts);
+    row.run_after(&counts);
     row.print();
 }
 

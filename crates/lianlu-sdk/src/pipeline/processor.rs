@@ -203,6 +203,12 @@ mod tests {
         });
         spans(&provider, 512);
         assert_eq!(batches.recv_timeout(LONG).unwrap(), 512);
+        // The worker looks into its queue again and again, and then waits to be woken.
+        for pause in [0, 1, 5, 20, 100, 0, 200] {
+            std::thread::sleep(Duration::from_millis(pause));
+            spans(&provider, 512);
+            assert_eq!(batches.recv_timeout(LONG), Ok(512), "after {pause} ms");
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Room {
     /// Whether more than half of it is free.
     pub(super) fn is_wide(&self) -> bool {
         self.spans.load(Ordering::Relaxed) > self.limits.queue_size / 2
+            && self.bytes.load(Ordering::Relaxed) < self.limits.queue_bytes / 2
     }
 
     /// Takes bytes in, if the limit allows it.

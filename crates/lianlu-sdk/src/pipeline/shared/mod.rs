@@ -63,8 +63,10 @@ pub(super) struct State {
     pub(super) destinations: Vec<Destination>,
     /// Set by `pressed`.
     is_pressed: bool,
-    /// How many workers wait for something to send. The others look into their queues by themselves.
+    /// How many workers wait to be woken when there is something to send.
     idle: usize,
+    /// How many look into their queues by themselves before long.
+    napping: usize,
     /// How many items there have been: the next one's number.
     pushed: u64,
     flush_asked: u64,

@@ -170,7 +170,7 @@ impl Shared {
         items
     }
 
-    /// Wakes those who have nothing to do. That takes long, for a thread that serves requests.
+    /// Wakes those who wait for something to do, and who nap if there is no time for that.
     pub(super) fn push(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.lock();
         for mut item in items {
@@ -181,7 +181,7 @@ impl Shared {
                 destination.push(number, &item);
             }
         }
-        let is_waited_for = state.idle > 0;
+        let is_waited_for = state.idle > 0 || state.napping > 0 && !self.room.is_wide();
         // Or they would wake to wait for the lock.
         drop(state);
         if is_waited_for {

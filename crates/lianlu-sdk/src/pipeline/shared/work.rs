@@ -12,6 +12,20 @@ use crate::sync::atomic::Ordering;
 /// How long the last worker waits for the recorder's thread, which may be waiting for a disk.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// After its work a worker looks into its queue by itself for a while, at growing intervals, before it waits to be woken:
+/// to wake it takes a thread that serves requests microseconds, and on a virtual machine up to a hundred of them. A batch
+/// waits longer by that, and not much longer for having to fill up.
+const NAPS: &[Duration] = if cfg!(all(test, lianlu_shuttle)) {
+    // There is no time.
+    &[]
+} else {
+    &[
+        Duration::from_millis(2),
+        Duration::from_millis(8),
+        Duration::from_millis(32),
+    ]
+};
+
 /// What a worker waits for.
 pub(in crate::pipeline) struct Wait {
     /// It then fetches what the lanes have.
@@ -22,6 +36,8 @@ pub(in crate::pipeline) struct Wait {
     pub(in crate::pipeline) in_hand: Option<u64>,
     flush_seen: u64,
     stop_seen: bool,
+    /// Since it had work.
+    naps: usize,
 }
 
 impl Wait {
@@ -32,6 +48,7 @@ impl Wait {
             in_hand: None,
             flush_seen: 0,
             stop_seen: false,
+            naps: NAPS.len(),
         }
     }
 }
@@ -80,6 +97,9 @@ impl Shared {
             if fetches || may_send && has_work || is_through || is_over {
                 wait.flush_seen = state.flush_asked;
                 wait.stop_seen = state.stop_at.is_some();
+                if has_work {
+                    wait.naps = 0;
+                }
                 if fetches {
                     if is_due {
                         wait.deadline = now + self.limits.schedule_delay;
@@ -104,14 +124,23 @@ impl Shared {
             for at in wait.retry_at.into_iter().chain(state.stop_at) {
                 until = until.min(at);
             }
+            let mut longest = until.saturating_duration_since(now);
             // One that waits for a collector has its queue full already.
-            let is_idle = wait.retry_at.is_none();
+            let is_ready = wait.retry_at.is_none();
+            let nap = NAPS.get(wait.naps).filter(|_| is_ready);
+            if let Some(nap) = nap {
+                wait.naps += 1;
+                longest = longest.min(*nap);
+            }
+            let [is_napping, is_idle] = [nap.is_some(), is_ready && nap.is_none()];
+            state.napping += usize::from(is_napping);
             state.idle += usize::from(is_idle);
             state = self
                 .work
-                .wait_timeout(state, until.saturating_duration_since(now))
+                .wait_timeout(state, longest)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            state.napping -= usize::from(is_napping);
             state.idle -= usize::from(is_idle);
         }
     }
