@@ -11,8 +11,8 @@ use std::time::Duration;
 /// | | what a span costs | what is lost |
 /// |---|---|---|
 /// | `Memory` | × 1: one copy | all that waits, when the process dies |
-/// | `ProcessCrash` | × 1.04: a second copy and a checksum, no system call | nothing when the process dies (`kill -9`, abort, out of memory); what the system has not written yet (up to 30 s by Linux's default), when the machine does |
-/// | `PowerLoss` | × 1.59: the same, and pages that the disk is at work on are copied once more | what ended since the last sync, when the machine dies |
+/// | `ProcessCrash` | about × 1.2: a second copy and a checksum, no system call | nothing when the process dies (`kill -9`, abort, out of memory); what the system has not written yet (up to 30 s by Linux's default), when the machine does |
+/// | `PowerLoss` | about × 1.6: the same, and pages that the disk is at work on are copied once more | what ended since the last sync, when the machine dies |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Durability {

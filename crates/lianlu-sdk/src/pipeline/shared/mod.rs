@@ -6,10 +6,11 @@
 //! ```
 //!
 //! A thread appends to its own [`Lane`](super::lane::Lane), which is in memory or, with a flight recorder, a file; it
-//! meets nobody. It hands a full batch over, which wakes the workers; what fills no batch a worker fetches itself, in
-//! time. Room in memory is given out in portions, so that a thread asks for it once in many spans. When there is none the
-//! newest span is dropped; but where one destination is behind and another isn't, the oldest that only the first waits
-//! for, so that who is away takes nothing from who isn't.
+//! meets nobody. It hands a full batch over, and wakes workers that have had nothing to do for a while; the others look
+//! by themselves. What fills no batch a worker fetches itself, in time. Room in memory is given out in portions, so
+//! that a thread asks for it once in many spans. When there is none the newest span is dropped; but where one
+//! destination is behind and another isn't, the oldest that only the first waits for, so that who is away takes nothing
+//! from who isn't.
 
 mod ask;
 mod record;
