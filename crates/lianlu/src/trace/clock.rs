@@ -15,6 +15,10 @@ pub(super) struct Began {
 /// calls have its old time for so long.
 const TRUSTED: Duration = Duration::from_millis(100);
 
+/// Between two looks at clocks that nothing interrupts.
+const NEAR: Duration = Duration::from_micros(2);
+const TRIES: usize = 8;
+
 thread_local! {
     static ANCHOR: Cell<Option<Began>> = const { Cell::new(None) };
 }
@@ -34,12 +38,36 @@ impl Began {
                 };
             }
         }
-        let since_1970 = opentelemetry::time::now().duration_since(UNIX_EPOCH);
-        let began = Self {
-            unix_nanos: nanos(since_1970.unwrap_or_default()),
-            instant,
-        };
+        let began = Self::by_both_clocks();
         let _ = ANCHOR.try_with(|anchor| anchor.set(Some(began)));
+        began
+    }
+
+    /// Reads both clocks in the same moment, or as near to it as can be: whoever is interrupted between them reads again, or
+    /// all calls until the next time would be off by that.
+    #[cold]
+    fn by_both_clocks() -> Self {
+        let read = || {
+            let instant = Instant::now();
+            let since_1970 = opentelemetry::time::now().duration_since(UNIX_EPOCH);
+            let apart = instant.elapsed();
+            let unix_nanos = nanos(since_1970.unwrap_or_default());
+            let began = Self {
+                unix_nanos,
+                instant,
+            };
+            (apart, began)
+        };
+        let (mut apart, mut began) = read();
+        for _ in 0..TRIES {
+            if apart <= NEAR {
+                break;
+            }
+            let again = read();
+            if again.0 < apart {
+                (apart, began) = again;
+            }
+        }
         began
     }
 
@@ -66,6 +94,8 @@ pub(super) fn system_time(unix_nanos: u64) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -80,6 +110,27 @@ mod tests {
             assert!(at + off >= before && at <= after + off);
             std::thread::sleep(Duration::from_millis(30));
         }
+    }
+
+    #[test]
+    fn it_does_not_matter_who_is_interrupted() {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // More than there are processors.
+            for _ in 0..2 * std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+            }
+            let zero = Began::by_both_clocks();
+            let offsets = (0..200_000).map(|_| {
+                let began = Began::by_both_clocks();
+                let passed = nanos(began.instant - zero.instant);
+                began.unix_nanos.abs_diff(zero.unix_nanos + passed)
+            });
+            let most = offsets.max().unwrap();
+            is_over.store(true, Ordering::Relaxed);
+            // The system may be at work on its clock meanwhile.
+            assert!(most < 1_000_000, "{most} ns");
+        });
     }
 
     #[test]
