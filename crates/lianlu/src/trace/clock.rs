@@ -118,7 +118,11 @@ mod tests {
         std::thread::scope(|scope| {
             // More than there are processors.
             for _ in 0..2 * std::thread::available_parallelism().map_or(1, usize::from) {
-                scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
             let zero = Began::by_both_clocks();
             let offsets = (0..200_000).map(|_| {
