@@ -108,7 +108,9 @@ fn what_can_not_be_read_is_for_the_next_start() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on read");
     let collector = Http::start();
-    let mut child = disk.service(&collector.url()).start();
+    // What fills no batch waits for the flush.
+    let service = disk.service(&collector.url()).set("delay-ms", 60_000);
+    let mut child = service.start();
     disk.does("read=eio only=.spans");
     child.must("spans 3000");
     let said = child.ask("flush 10000");
