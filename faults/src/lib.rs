@@ -45,7 +45,7 @@ pub use meanwhile::Meanwhile;
 pub use random::{Random, seeds};
 pub use recovered::recovered;
 pub use row::Row;
-pub use undisturbed::{undisturbed, undisturbed_by, undisturbed_by_work};
+pub use undisturbed::{undisturbed, undisturbed_by, undisturbed_by_work, undisturbed_meanwhile};
 
 /// Spans in one batch, as the pipeline has it by default.
 pub const BATCH: usize = 512;

@@ -65,6 +65,27 @@ pub fn undisturbed_by_work(
     compare(child, without, with, times, own_p99)
 }
 
+/// The same while another thread of the child's does this again and again.
+///
+/// # Panics
+///
+/// When it is more than twice, or when the work is not done.
+#[track_caller]
+pub fn undisturbed_meanwhile(child: &mut Child, work: &str) -> f64 {
+    let calm = |child: &mut Child| {
+        child.must("meanwhile");
+        child.must("flush 10000");
+    };
+    let ratio = undisturbed_by_work(
+        child,
+        calm,
+        |child| child.must(&format!("meanwhile {work}")),
+        |child| child.ask("times").parse().expect("a number"),
+    );
+    calm(child);
+    ratio
+}
+
 #[track_caller]
 fn compare(
     child: &mut Child,

@@ -2,7 +2,7 @@
 //! when the service is killed, so none is taken for one that was open.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_by_work};
+use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_meanwhile};
 
 const EACH: usize = 20;
 
@@ -83,17 +83,7 @@ fn the_others_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    row.ratio(undisturbed_by_work(
-        &mut child,
-        |child| {
-            child.must("meanwhile");
-            child.must("flush 10000");
-        },
-        |child| child.must("meanwhile break-off"),
-        |child| child.ask("times").parse().unwrap(),
-    ));
-    child.must("meanwhile");
-    child.must("flush 10000");
+    row.ratio(undisturbed_meanwhile(&mut child, "break-off"));
     row.run(&child.counts());
     row.print();
 }

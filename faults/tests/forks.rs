@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_by_work};
+use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_meanwhile};
 
 const FORKS: usize = 20;
 
@@ -70,17 +70,7 @@ fn requests_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    row.ratio(undisturbed_by_work(
-        &mut child,
-        |child| {
-            child.must("meanwhile");
-            child.must("flush 10000");
-        },
-        |child| child.must("meanwhile fork"),
-        |child| child.ask("times").parse().unwrap(),
-    ));
-    child.must("meanwhile");
-    child.must("flush 10000");
+    row.ratio(undisturbed_meanwhile(&mut child, "fork"));
     row.run(&child.counts());
     row.print();
 }

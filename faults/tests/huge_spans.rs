@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use lianlu_faults::{Http, Row, Service, id, undisturbed_by_work};
+use lianlu_faults::{Http, Row, Service, id, undisturbed_meanwhile};
 
 const LONG: usize = 10_000_000;
 const WIDE: u32 = 1_000_000;
@@ -81,26 +81,16 @@ fn ten_of_them_are_more_than_there_is_room_for() {
 fn requests_go_on() {
     // Each in a moment, as there is one in each round.
     for (fault, work) in [
-        ("spans of 10 MB, requests", format!("meanwhile long {LONG}")),
+        ("spans of 10 MB, requests", format!("long {LONG}")),
         (
             "spans of 10,000 attributes, requests",
-            format!("meanwhile wide {}", WIDE / 100),
+            format!("wide {}", WIDE / 100),
         ),
     ] {
         let mut row = Row::new(fault);
         let collector = Http::start();
         let mut child = Service::new(&collector.url()).start();
-        row.ratio(undisturbed_by_work(
-            &mut child,
-            |child| {
-                child.must("meanwhile");
-                child.must("flush 10000");
-            },
-            |child| child.must(&work),
-            |child| child.ask("times").parse().unwrap(),
-        ));
-        child.must("meanwhile");
-        child.must("flush 10000");
+        row.ratio(undisturbed_meanwhile(&mut child, &work));
         row.run(&child.counts());
         row.print();
     }
