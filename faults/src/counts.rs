@@ -13,6 +13,8 @@ pub struct Counts {
     pub exported: u64,
     /// Of an earlier life.
     pub recovered: u64,
+    /// Written to the recorder's files.
+    pub recorded: u64,
     /// As safe as the level promises.
     pub durable: u64,
     /// Lost, by reason; those that are 0 are left out.
@@ -32,6 +34,7 @@ impl Counts {
                 "waiting" => counts.waiting = count,
                 "exported" => counts.exported = count,
                 "recovered" => counts.recovered = count,
+                "recorded" => counts.recorded = count,
                 "durable" => counts.durable = count,
                 _ if count > 0 => counts.dropped.push((name.to_owned(), count)),
                 _ => {}

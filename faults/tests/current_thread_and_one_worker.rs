@@ -2,7 +2,7 @@
 //! comes back in time and everything has arrived; the parent's patience is the watchdog.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Grpc, Http, Inbox, Row, Service};
+use lianlu_faults::{Grpc, Http, Inbox, Row, Service, undisturbed_meanwhile};
 
 const PLACES: [&str; 5] = ["", "current-thread", "one-worker", "drop", "panic-hook"];
 
@@ -49,5 +49,21 @@ fn with_nobody_to_flush_to() {
         assert!(said.contains("still wait"), "{place}: {said}");
     }
     row.run(&child.counts());
+    row.print();
+}
+
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("flush from 5 places, requests");
+    let collector = Http::start();
+    for (life, made_in) in PLACES.into_iter().take(3).enumerate() {
+        let service = Service::new(&collector.url()).set("life", life + 1);
+        let mut child = service.set("made-in", made_in).start();
+        for place in PLACES {
+            let flush = format!("flush {place}");
+            row.ratio(undisturbed_meanwhile(&mut child, flush.trim_end()));
+        }
+        row.run(&child.counts());
+    }
     row.print();
 }

@@ -1,7 +1,7 @@
 //! A program without any runtime: it records, exports over both protocols, and flushes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Grpc, Http, Row, Service};
+use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_meanwhile};
 
 #[test]
 fn over_http() {
@@ -25,5 +25,24 @@ fn over_grpc() {
     child.must("flush 10000");
     row.lost(child.claims().missing(collector.inbox()).len());
     row.run(&child.counts());
+    row.print();
+}
+
+/// Requests, which have one, beside a thread that records, and one that flushes.
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("no runtime, requests");
+    for protocol in ["http", "grpc"] {
+        let (http, grpc) = (Http::start(), Grpc::start());
+        let service = match protocol {
+            "http" => Service::new(&http.url()),
+            _ => Service::new(&grpc.url()),
+        };
+        let mut child = service.set("protocol", protocol).start();
+        for work in ["spans 10", "flush"] {
+            row.ratio(undisturbed_meanwhile(&mut child, work));
+        }
+        row.run(&child.counts());
+    }
     row.print();
 }

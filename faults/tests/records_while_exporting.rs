@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use lianlu_faults::{Http, Row, Service, undisturbed_by};
+use lianlu_faults::{Http, Row, Service, undisturbed_by, undisturbed_meanwhile};
 
 #[test]
 fn what_it_records_is_suppressed() {
@@ -84,6 +84,22 @@ fn requests_go_on() {
     child.must("flush 10000");
     let counts = child.counts();
     assert_eq!(collector.inbox().spans().len() as u64, counts.started);
+    row.run(&counts);
+    row.print();
+}
+
+/// Beside spans whose sampler uses the pipeline.
+#[test]
+fn requests_go_on_while_a_sampler_calls_back() {
+    let mut row = Row::new("sampler records spans itself, requests");
+    let dir = tempfile::tempdir().unwrap();
+    let collector = Http::start();
+    let service = Service::new(&collector.url()).recorder(dir.path());
+    let mut child = service.set("calls-back", true).start();
+    row.ratio(undisturbed_meanwhile(&mut child, "spans 10"));
+    child.must("flush 10000");
+    let counts = child.counts();
+    assert_eq!(collector.inbox().spans().len() as u64, counts.exported);
     row.run(&counts);
     row.print();
 }

@@ -1,7 +1,7 @@
 //! The runtime that a pipeline was made in, and that its spans were recorded in, is gone before the flush.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use lianlu_faults::{Grpc, Http, Row, Service};
+use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_meanwhile};
 
 #[test]
 fn nobody_misses_it() {
@@ -24,5 +24,20 @@ fn nobody_misses_it() {
         row.lost(child.claims().missing(inbox).len());
         row.run(&child.counts());
     }
+    row.print();
+}
+
+/// Beside runtimes that come and go.
+#[test]
+fn requests_go_on() {
+    let mut row = Row::new("runtime dropped before flush, requests");
+    let collector = Http::start();
+    let service = Service::new(&collector.url()).set("made-in", "one-worker");
+    let mut child = service.start();
+    for place in ["current-thread", "one-worker"] {
+        let spans = format!("spans-in 10 {place}");
+        row.ratio(undisturbed_meanwhile(&mut child, &spans));
+    }
+    row.run(&child.counts());
     row.print();
 }

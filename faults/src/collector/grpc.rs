@@ -1,7 +1,7 @@
 //! A collector over gRPC, by tonic and OpenTelemetry's generated service.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,12 +12,13 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Code, Request, Response, Status};
 
-use super::Inbox;
+use super::{Inbox, port};
 use crate::PATIENCE;
 
 /// What a request is answered with.
@@ -29,6 +30,7 @@ type Script = Box<dyn FnMut(usize) -> Answer + Send>;
 pub struct Grpc {
     /// Where.
     pub address: SocketAddr,
+    _port: TcpSocket,
     state: Service,
     runtime: Option<Runtime>,
     #[cfg(feature = "tls")]
@@ -57,8 +59,10 @@ impl Grpc {
             script: Arc::new(Mutex::new(Box::new(|_| taken()))),
             number: Arc::default(),
         };
+        let (address, port) = port::hold();
         Self {
-            address: ([127, 0, 0, 1], 0).into(),
+            address,
+            _port: port,
             state,
             runtime: None,
             #[cfg(feature = "tls")]
@@ -112,9 +116,7 @@ impl Grpc {
             .enable_all()
             .build()
             .unwrap();
-        let listener = TcpListener::bind(self.address).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        self.address = listener.local_addr().unwrap();
+        let listener = port::listen(self.address);
         let service = TraceServiceServer::new(self.state.clone());
         let mut server = self.server();
         runtime.spawn(async move {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use tokio::net::TcpSocket;
 
-use super::Inbox;
+use super::{Inbox, port};
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ struct State {
 pub struct Http {
     /// Where.
     pub address: SocketAddr,
+    _port: TcpSocket,
     state: Arc<State>,
     listener: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
@@ -52,8 +54,10 @@ impl Http {
     /// One that takes everything.
     #[must_use]
     pub fn start() -> Self {
+        let (address, port) = port::hold();
         let mut new = Self {
-            address: ([127, 0, 0, 1], 0).into(),
+            address,
+            _port: port,
             state: Arc::new(State {
                 inbox: Inbox::default(),
                 script: Mutex::new(Box::new(|_| Answer::Taken)),
@@ -105,9 +109,7 @@ impl Http {
 
     /// Opens it again.
     pub fn resume(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        self.address = listener.local_addr().unwrap();
+        let listener = port::listen(self.address);
         let state = Arc::clone(&self.state);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

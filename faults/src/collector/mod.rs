@@ -2,6 +2,7 @@
 
 pub mod grpc;
 pub(crate) mod http;
+mod port;
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};

@@ -23,6 +23,9 @@ pub struct SpanCounts {
     pub dropped: Drops,
     /// How many of the started ones come from an earlier run.
     pub recovered: u64,
+    /// How many of the ended ones were written to the flight recorder's files, those that have arrived among them: they
+    /// outlive the process, whatever the level. 0 without a recorder.
+    pub recorded: u64,
     /// How many of the ended ones have been as safe as the flight recorder's
     /// [`Durability`](crate::Durability) promises, those that have arrived among them. 0 without a recorder.
     pub durable: u64,

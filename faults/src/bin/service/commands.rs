@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use lianlu_faults::Meanwhile;
+use lianlu_faults::{Meanwhile, PATIENCE};
 use lianlu_sdk::{Span, SpanCounts, TracerProvider};
 
 use crate::calls::Calls;
@@ -144,6 +144,28 @@ impl Child {
                     calls.unread(1);
                 })
             }
+            ["spans", count] => {
+                let count = number(count);
+                Meanwhile::new(move || {
+                    maker.quietly(count);
+                    sleep(Duration::from_millis(1));
+                })
+            }
+            ["spans-in", count, place] => {
+                let (count, place) = (number(count), place.to_owned());
+                Meanwhile::new(move || {
+                    let maker = maker.clone();
+                    within::run(&place, move || maker.quietly(count));
+                    sleep(Duration::from_millis(1));
+                })
+            }
+            ["flush", ref place @ ..] => {
+                let place = place.concat();
+                Meanwhile::new(move || {
+                    let handle = provider.handle();
+                    within::run(&place, move || handle.flush(PATIENCE)).unwrap();
+                })
+            }
             _ => panic!("{work:?}"),
         })
     }
@@ -171,12 +193,13 @@ fn eat() -> ! {
 
 fn counts(counts: &SpanCounts) -> String {
     let mut line = format!(
-        "started={} open={} waiting={} exported={} recovered={} durable={}",
+        "started={} open={} waiting={} exported={} recovered={} recorded={} durable={}",
         counts.started,
         counts.open,
         counts.waiting,
         counts.exported,
         counts.recovered,
+        counts.recorded,
         counts.durable
     );
     for (reason, count) in counts.dropped.by_reason() {

@@ -38,10 +38,11 @@ impl Maker {
         }
     }
 
-    /// Says that these have ended, and of how many of all that have ended the pipeline does not promise that they survive.
+    /// Says that these have ended, and of how many of all that have ended the pipeline does not promise that they survive
+    /// the process.
     pub(crate) fn claim(&self, first: i64, last: i64) {
         let counts = self.handle.counts();
-        let unpromised = (counts.started - counts.open).saturating_sub(counts.durable);
+        let unpromised = (counts.started - counts.open).saturating_sub(counts.recorded);
         say(&format!("c {first} {last} {unpromised}"));
     }
 

@@ -118,15 +118,19 @@ impl Shared {
         drop(state);
         let (totals, started) = self.lanes.totals();
         let recovered = self.recovered.load(Ordering::Relaxed);
-        let durable = match self.recorder.get() {
-            Some(recorder) => recorder.durable(totals.recorded) + recovered,
-            None => 0,
+        let (recorded, durable) = match self.recorder.get() {
+            Some(recorder) => (
+                totals.recorded + recovered,
+                recorder.durable(totals.recorded) + recovered,
+            ),
+            None => (0, 0),
         };
         let destinations = seen.into_iter().map(|mut seen| {
             let counts = &mut seen.counts;
             counts.dropped.queue_full += totals.queue_full;
             counts.dropped.after_shutdown += totals.after_shutdown;
             counts.recovered = recovered;
+            counts.recorded = recorded;
             counts.durable = durable;
             let ended = totals.ended + recovered;
             let gone = counts.exported + counts.dropped.total();
