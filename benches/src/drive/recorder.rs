@@ -14,13 +14,16 @@ pub(super) struct Row {
     pub(super) added: Summary,
     /// Heap allocations that the layer adds, on the calling thread.
     pub(super) allocations: f64,
-    pub(super) times_memory: f64,
+    /// Over the level of memory, in the same round.
+    pub(super) times_memory: Summary,
 }
 
-const LEVELS: [&str; 3] = ["memory", "process-crash", "power-loss"];
+pub(super) const PROCESS_CRASH: &str = "process-crash";
+
+const LEVELS: [&str; 3] = ["memory", PROCESS_CRASH, "power-loss"];
 
 pub(super) fn run(quick: bool) -> Vec<Row> {
-    let (rounds, samples) = if quick { (5, 120) } else { (11, 240) };
+    let (rounds, samples) = if quick { (5, 120) } else { (21, 120) };
     let mut measured: [Vec<Measured>; 3] = Default::default();
     for round in 1..=rounds {
         super::tell(&format!("recorder, round {round} of {rounds}"));
@@ -28,20 +31,19 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
             measured.push(measure(level, samples));
         }
     }
-    let added = |measured: &[Measured]| {
-        let samples: Vec<f64> = measured.iter().flat_map(|it| &it.added).copied().collect();
-        Summary::of(&samples)
-    };
-    let memory = added(&measured[0]).median;
+    let median = |it: &Measured| Summary::of(&it.added).median;
+    let memory: Vec<f64> = measured[0].iter().map(median).collect();
     let rows = LEVELS.into_iter().zip(&measured);
     rows.map(|(level, measured)| {
-        let added = added(measured);
+        let added: Vec<f64> = measured.iter().flat_map(|it| &it.added).copied().collect();
+        let rounds = measured.iter().map(median).zip(&memory);
+        let times: Vec<_> = rounds.map(|(it, memory)| ratio(it, *memory)).collect();
         let allocations: Vec<_> = measured.iter().map(|it| it.allocations).collect();
         Row {
             level: level.to_owned(),
-            added,
+            added: Summary::of(&added),
             allocations: Summary::of(&allocations).median,
-            times_memory: ratio(added.median, memory),
+            times_memory: Summary::of(&times),
         }
     })
     .collect()

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Results;
 use super::in_process;
+use super::recorder::PROCESS_CRASH;
 use super::servers::Server;
 use crate::calls::requests::Case;
 use crate::export::Maker;
@@ -39,6 +40,14 @@ pub(super) fn of(results: &Results) -> Vec<Target> {
     {
         let what = "spans a second, two threads against one";
         targets.push(target(what, 1.8, true, row.gain));
+    }
+    if let Some(row) = results
+        .recorder
+        .iter()
+        .find(|row| row.level == PROCESS_CRASH)
+    {
+        let what = "time added in process with a flight recorder, process-crash against memory";
+        targets.push(at_most(what, 1.3, row.times_memory.median));
     }
     targets
 }

@@ -42,7 +42,10 @@ pub(super) fn server(server: Server, unsampled: bool) -> String {
         Server::GrpcGo { traced: false } => "grpc-go 1.76, no tracing",
         Server::GrpcGo { traced: true } => "grpc-go 1.76, otelgrpc 0.63",
     };
-    if unsampled {
+    let is_traced = !matches!(server, Server::Tonic(Peer::None) | Server::Axum(Peer::None));
+    if unsampled && !is_traced {
+        format!("{name}, once more")
+    } else if unsampled {
         format!("{name}, parent not sampled")
     } else {
         name.to_owned()

@@ -256,17 +256,19 @@ fn recorder(results: &Results, text: &mut String) {
         "",
         "added to a sampled gRPC call",
         "allocations",
-        "memory = 1",
+        "memory in the same round = 1",
     ];
     head(text, "The flight recorder's levels, in process", &columns);
     for row in &results.recorder {
         let _ = writeln!(
             text,
-            "| {} | {} | {:.0} | {:.2} |",
+            "| {} | {} | {:.0} | {:.2} [{:.2}–{:.2}] |",
             row.level,
             nanos(row.added),
             row.allocations,
-            row.times_memory,
+            row.times_memory.median,
+            row.times_memory.lower_quartile,
+            row.times_memory.upper_quartile,
         );
     }
 }

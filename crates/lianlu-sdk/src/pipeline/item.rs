@@ -169,7 +169,7 @@ impl Growing {
     }
 
     fn finish(self, resource: &Arc<EncodedResource>) -> Vec<Run> {
-        let run = |(scope, bytes, spans)| Run::new(resource, scope, bytes, spans);
+        let run = |(scope, bytes, spans)| Run::new(resource, scope, Arc::new(bytes), spans);
         self.0.into_iter().map(run).collect()
     }
 }

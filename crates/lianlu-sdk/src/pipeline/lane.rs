@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::encode::EncodedScope;
+use super::room::Room;
+use super::run::Run;
+use crate::encode::{EncodedResource, EncodedScope};
 use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Slot, Writer};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -42,16 +44,16 @@ pub(super) struct LaneState {
 
 /// A run that grows: spans of one scope, each as `0x12 len Span`.
 #[derive(Debug)]
-pub(super) struct Growing {
-    pub(super) scope: Arc<EncodedScope>,
-    pub(super) bytes: Vec<u8>,
-    pub(super) spans: usize,
+struct Growing {
+    scope: Arc<EncodedScope>,
+    bytes: Vec<u8>,
+    spans: usize,
 }
 
 /// What a thread hands over.
 #[derive(Debug, Default)]
 pub(super) struct Handed {
-    pub(super) runs: Vec<Growing>,
+    pub(super) runs: Vec<Run>,
     pub(super) parts: Vec<Part>,
 }
 
@@ -224,7 +226,11 @@ impl LaneState {
     }
 
     /// Takes all that waits, and leaves buffers for what comes.
-    pub(super) fn take(&mut self, mut buffer: impl FnMut(usize) -> Vec<u8>) -> Handed {
+    pub(super) fn take(
+        &mut self,
+        resource: impl FnOnce() -> Arc<EncodedResource>,
+        room: &Room,
+    ) -> Handed {
         if std::mem::take(&mut self.on_disk) > 0 {
             let last = self.writer.as_mut().and_then(Writer::take);
             self.parts.extend(last);
@@ -236,13 +242,11 @@ impl LaneState {
         if std::mem::take(&mut self.in_memory) > 0 {
             // A scope that was not used since the last time is forgotten.
             self.runs.retain(|run| run.spans > 0);
+            let resource = resource();
             let take = |run: &mut Growing| {
-                let next = buffer(run.bytes.len());
-                Growing {
-                    scope: Arc::clone(&run.scope),
-                    bytes: std::mem::replace(&mut run.bytes, next),
-                    spans: std::mem::take(&mut run.spans),
-                }
+                let bytes = room.exchange(&mut run.bytes);
+                let spans = std::mem::take(&mut run.spans);
+                Run::new(&resource, Arc::clone(&run.scope), bytes, spans)
             };
             handed.runs = self.runs.iter_mut().map(take).collect();
         }

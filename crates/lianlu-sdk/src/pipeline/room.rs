@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use super::limits::Limits;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Buffers that are kept to be used again, and the largest that is.
 const SPARE_BUFFERS: usize = 32;
@@ -21,7 +21,8 @@ pub(super) struct Room {
     spans: AtomicUsize,
     /// Bytes that were handed over and are not exported.
     bytes: AtomicUsize,
-    spare: Mutex<Vec<Vec<u8>>>,
+    /// Empty, and nobody else's.
+    spare: Mutex<Vec<Arc<Vec<u8>>>>,
 }
 
 impl Room {
@@ -79,22 +80,39 @@ impl Room {
         spans.load(Ordering::SeqCst) == self.limits.queue_size && bytes.load(Ordering::SeqCst) == 0
     }
 
+    fn spare(&self) -> MutexGuard<'_, Vec<Arc<Vec<u8>>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A buffer that will probably get `length` bytes.
     pub(super) fn buffer(&self, length: usize) -> Vec<u8> {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let spare = spare.pop();
+        let spare = self.spare().pop();
         // At once, or it would be copied again and again while it grows. Memory that nobody writes to costs nothing.
-        spare.unwrap_or_else(|| Vec::with_capacity(length + length / 8))
+        let new = || Vec::with_capacity(length + length / 8);
+        spare.and_then(Arc::into_inner).unwrap_or_else(new)
+    }
+
+    /// What is in a buffer, to be shared; one that is as large takes its place.
+    pub(super) fn exchange(&self, full: &mut Vec<u8>) -> Arc<Vec<u8>> {
+        let spare = self.spare().pop();
+        let mut empty = spare.unwrap_or_else(|| Arc::new(self.buffer(full.len())));
+        if let Some(empty) = Arc::get_mut(&mut empty) {
+            std::mem::swap(empty, full);
+        }
+        empty
     }
 
     /// Takes a buffer that nobody else needs any more, to be used again.
-    pub(super) fn recycle(&self, buffer: Arc<Vec<u8>>) {
-        let Some(mut buffer) = Arc::into_inner(buffer) else {
+    pub(super) fn recycle(&self, mut buffer: Arc<Vec<u8>>) {
+        let Some(bytes) = Arc::get_mut(&mut buffer) else {
             return;
         };
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE_BUFFERS && (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
-            buffer.clear();
+        if !(1..=LARGEST_SPARE).contains(&bytes.capacity()) {
+            return;
+        }
+        bytes.clear();
+        let mut spare = self.spare();
+        if spare.len() < SPARE_BUFFERS {
             spare.push(buffer);
         }
     }

@@ -23,14 +23,14 @@ impl Run {
     pub(super) fn new(
         resource: &Arc<EncodedResource>,
         scope: Arc<EncodedScope>,
-        bytes: Vec<u8>,
+        bytes: Arc<Vec<u8>>,
         spans: usize,
     ) -> Self {
         Self {
             resource: Arc::clone(resource),
             scope,
             range: 0..bytes.len(),
-            bytes: Arc::new(bytes),
+            bytes,
             spans,
         }
     }
@@ -123,7 +123,7 @@ mod tests {
             lianlu_wire::otlp::put_varint(&mut bytes, size as u64);
             bytes.resize(bytes.len() + size, 0xff);
         }
-        Run::new(resource, Arc::clone(scope), bytes, sizes.len())
+        Run::new(resource, Arc::clone(scope), Arc::new(bytes), sizes.len())
     }
 
     fn batches(runs: Vec<Run>, most: usize, most_bytes: usize) -> Vec<usize> {

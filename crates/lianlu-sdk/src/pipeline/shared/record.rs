@@ -8,7 +8,6 @@ use crate::flight_recorder::Slot;
 use crate::pipeline::item::Item;
 use crate::pipeline::lane::{Handed, LaneState};
 use crate::pipeline::notice::Notice;
-use crate::pipeline::run::Run;
 use crate::sync::atomic::Ordering;
 
 /// A run that is longer is handed over, however few spans it has.
@@ -147,27 +146,20 @@ impl Shared {
             state.totals.queue_full += spans as u64;
             state.credit += spans;
         }
-        let handed = state.take(|length| self.room.buffer(length));
+        let handed = state.take(|| self.resource(), &self.room);
         self.push(self.items(handed));
         has_room
     }
 
     /// What a lane has handed over, as the destinations have it.
-    pub(super) fn items(&self, handed: Handed) -> Vec<Item> {
+    pub(super) fn items(&self, handed: Handed) -> impl Iterator<Item = Item> {
         let Handed { runs, parts } = handed;
-        let mut items = Vec::with_capacity(parts.len() + 1);
-        if let Some(recorder) = self.recorder.get() {
-            let part = |part| Item::part(part, recorder, &self.room);
-            items.extend(parts.into_iter().map(part));
-        }
-        if !runs.is_empty() {
-            let resource = self.resource();
-            let runs = runs
-                .into_iter()
-                .map(|run| Run::new(&resource, run.scope, run.bytes, run.spans));
-            items.push(Item::memory(runs.collect(), &self.room));
-        }
-        items
+        let parts = parts
+            .into_iter()
+            .zip(std::iter::repeat(self.recorder.get()));
+        let part = |(part, recorder): (_, Option<_>)| Some(Item::part(part, recorder?, &self.room));
+        let memory = (!runs.is_empty()).then(|| Item::memory(runs, &self.room));
+        parts.filter_map(part).chain(memory)
     }
 
     /// Wakes those who wait for something to do, and who nap if there is no time for that.

@@ -157,7 +157,7 @@ impl Shared {
             }
             if state.spans() > 0 {
                 self.room.take_in(state.bytes_in_memory());
-                let handed = state.take(|length| self.room.buffer(length));
+                let handed = state.take(|| self.resource(), &self.room);
                 items.extend(self.items(handed));
             }
         });
