@@ -1,10 +1,13 @@
-//! A service sends what another has left, and some of that is damaged or of an unknown version: its own requests go on.
+//! A service sends what another has left, and some of that is damaged, of an unknown version, or not given by the disk: its
+//! own requests go on.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use lianlu_faults::{Answer, Http, Row, Service, copy_folder, record_file, undisturbed_by_work};
+use lianlu_faults::{
+    Answer, Disk, Http, Row, Service, copy_folder, record_file, undisturbed_by_work,
+};
 
 /// Spans that are left besides: sending them takes longer than the requests.
 const SPANS: usize = 2500;
@@ -47,16 +50,34 @@ fn an_unknown_version() {
     row.print();
 }
 
-/// Times requests while a service sends what is left in a folder like this one and by a service that was killed, and
-/// requests of a service that finds an empty folder. Gives what was found.
+#[test]
+fn the_disk_fails() {
+    let Some(disk) = Disk::new() else { return };
+    let mut row = Row::new("EIO on reading leftovers, requests while the rest is sent");
+    let dir = tempfile::tempdir().unwrap();
+    let (file, _) = record_file(dir.path(), 3);
+    let run = file.parent().unwrap().file_name().unwrap();
+    disk.does(&format!("read=eio only={}", run.display()));
+    let service = |url: &str| disk.service(url);
+    let found = check_by(service, &disk.folder(), dir.path(), &mut row);
+    assert!(found.contains("Input/output error"), "{found}");
+    row.print();
+}
+
 fn check(model: &Path, row: &mut Row) -> String {
     let dirs = tempfile::tempdir().unwrap();
-    let mut folders = (0..).map(|number: u32| dirs.path().join(number.to_string()));
+    check_by(Service::new, dirs.path(), model, row)
+}
+
+/// Times requests while a service sends what is left in a folder like this one and by a service that was killed, and
+/// requests of a service that finds an empty folder. Gives what was found.
+fn check_by(service: impl Fn(&str) -> Service, dirs: &Path, model: &Path, row: &mut Row) -> String {
+    let mut folders = (0..).map(|number: u32| dirs.join(number.to_string()));
     let mut next = || folders.next().unwrap();
     let collector = Http::start();
     let start = |folder: PathBuf| {
         collector.always(Answer::Nothing);
-        let service = Service::new(&collector.url()).recorder(&folder);
+        let service = service(&collector.url()).recorder(&folder);
         let service = service.set("retry-ms", 1).set("retry-max-ms", 2);
         let mut child = service.start();
         // The first ones are slow, and nothing is sent before they are over.

@@ -1,15 +1,19 @@
 //! Whole descriptions of calls that a thread has described before.
 //!
 //! gRPC calls of one method, and a server's calls of one route, from one peer, to one authority begin with the same name
-//! and the same bytes, but for their paths, as long as nothing else has a say: no hook, no captured header, no proxy.
-//! Then looking them up is all there is to do.
+//! and the same bytes, but for their paths and the peer's port, as long as nothing else has a say: no hook, no captured
+//! header, no proxy. Then looking them up is all there is to do. The port is put in its place in the bytes, so that all
+//! connections of a peer are one.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use http::Version;
 use lianlu_sdk::direct::Ending;
+use lianlu_wire::otlp::{AnyValue, Attributes};
 
 use super::Described;
+use super::keys;
 use super::names::hash;
 use super::settings::Settings;
 use super::usual::Usual;
@@ -29,49 +33,99 @@ pub(crate) struct Familiar<'a> {
     /// Where it is described.
     agent: Option<&'a [u8]>,
     peer: Peer,
+    port: Port,
     is_measured: bool,
 }
 
-/// Address and port, as they are written down.
+/// A peer's address, and what else is the same for all of its connections that are described alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Peer {
     address: [u64; 2],
-    /// With a bit that tells an IPv4 address from none, and another for IPv6.
-    port: u64,
+    /// The kind of the address, the version of HTTP, the length of the port.
+    shape: u64,
 }
 
 impl Peer {
     #[inline]
-    fn of(peer: Option<SocketAddr>) -> Self {
-        match peer {
-            None => Self {
-                address: [0; 2],
-                port: 0,
-            },
-            Some(SocketAddr::V4(peer)) => Self {
-                address: [u64::from(peer.ip().to_bits()), 0],
-                port: 1 << 16 | u64::from(peer.port()),
-            },
+    fn of(peer: Option<SocketAddr>, version: Version, port: Port) -> Self {
+        let address = match peer {
+            None => [0; 2],
+            Some(SocketAddr::V4(peer)) => [u64::from(peer.ip().to_bits()), 0],
             Some(SocketAddr::V6(peer)) => {
                 let [a, b, c, d, e, f, g, h] = peer.ip().segments().map(u64::from);
-                Self {
-                    address: [
-                        a << 48 | b << 32 | c << 16 | d,
-                        e << 48 | f << 32 | g << 16 | h,
-                    ],
-                    port: 1 << 17 | u64::from(peer.port()),
-                }
+                [
+                    a << 48 | b << 32 | c << 16 | d,
+                    e << 48 | f << 32 | g << 16 | h,
+                ]
             }
+        };
+        let kind = match peer {
+            None => 0,
+            Some(SocketAddr::V4(_)) => 1,
+            Some(SocketAddr::V6(_)) => 2,
+        };
+        let version = match version {
+            Version::HTTP_2 => 0,
+            Version::HTTP_11 => 1,
+            Version::HTTP_3 => 2,
+            _ => 3,
+        };
+        Self {
+            address,
+            shape: kind | version << 8 | (port.bytes().len() as u64) << 16,
         }
     }
 
     #[inline]
     fn hash(&self) -> u64 {
         let [high, low] = self.address;
-        let mixed = high.rotate_left(17) ^ low ^ self.port << 32;
-        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        let mixed = high.rotate_left(17) ^ low ^ self.shape.rotate_left(32);
+        mixed.wrapping_mul(MIX)
     }
 }
+
+/// A peer's port: a number in OTLP's bytes.
+#[derive(Debug, Clone, Copy)]
+struct Port(u16);
+
+impl Port {
+    #[inline]
+    fn bytes(self) -> PortBytes {
+        let port = self.0;
+        let [low, middle, high] = [port & 0x7f, port >> 7 & 0x7f, port >> 14].map(|it| it as u8);
+        match port {
+            0..0x80 => PortBytes([low, 0, 0], 1),
+            0x80..0x4000 => PortBytes([low | 0x80, middle, 0], 2),
+            _ => PortBytes([low | 0x80, middle | 0x80, high], 3),
+        }
+    }
+
+    /// Where it stands among these attributes, as that of the socket's other end.
+    fn places(self, attributes: &[u8]) -> Vec<usize> {
+        // Whoever asks for others has no usual calls.
+        const KEY: &str = keys::NETWORK_PEER_PORT;
+        let value = AnyValue::Int(i64::from(self.0));
+        let all = Attributes::new(attributes).map_while(Result::ok);
+        let mine = all.filter(|it| it.attribute.key == KEY && it.attribute.value == value);
+        // A value is what its attribute ends with.
+        let place = |end: usize| end.saturating_sub(self.bytes().len());
+        mine.map(|it| place(it.at + it.framed.len())).collect()
+    }
+}
+
+struct PortBytes([u8; 3], usize);
+
+impl std::ops::Deref for PortBytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.0.get(..self.1).unwrap_or_default()
+    }
+}
+
+/// The golden ratio, of 64 bits.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<'a> Familiar<'a> {
     /// A gRPC call, through this layer.
@@ -83,6 +137,7 @@ impl<'a> Familiar<'a> {
         peer: Option<SocketAddr>,
         is_measured: bool,
     ) -> Self {
+        let port = Port(peer.map_or(0, |peer| peer.port()));
         Self {
             layer,
             path: head.path(),
@@ -92,7 +147,8 @@ impl<'a> Familiar<'a> {
                 None => scan.host().unwrap_or_default(),
             },
             agent: None,
-            peer: Peer::of(peer),
+            peer: Peer::of(peer, head.version(), port),
+            port,
             is_measured,
         }
     }
@@ -147,6 +203,8 @@ struct Entry {
     peer: Peer,
     usual: Usual,
     bytes: Vec<u8>,
+    /// Where the peer's port stands in there.
+    ports: Vec<usize>,
     count: u32,
 }
 
@@ -173,8 +231,10 @@ thread_local! {
     static CALLS: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
 }
 
+#[inline]
 fn place(hash: u64) -> usize {
-    usize::try_from(hash % PLACES as u64).unwrap_or_default()
+    // The highest bits are those that all others have a say in.
+    (hash.wrapping_mul(MIX) >> (u64::BITS - PLACES.ilog2())) as usize
 }
 
 /// Describes a call as it was described before, but for what is its own; without an `ending`, for its metrics alone.
@@ -196,7 +256,15 @@ pub(crate) fn recall(
             if entry.count == 0 {
                 return None;
             }
+            let start = ending.attributes.len();
             ending.attributes.extend_from_slice(&entry.bytes);
+            let port = call.port.bytes();
+            for at in &entry.ports {
+                let behind = ending.attributes.get_mut(start + at..);
+                if let Some(place) = behind.and_then(|behind| behind.get_mut(..port.len())) {
+                    place.copy_from_slice(&port);
+                }
+            }
             ending.count = entry.count;
         }
         Some(entry.usual)
@@ -240,6 +308,7 @@ pub(crate) fn remember(
         let (own_bytes, own_count) = described.own;
         let bytes = ending.map_or(&[][..], |ending| &ending.attributes);
         let shared = bytes.len().saturating_sub(own_bytes);
+        let bytes = bytes.get(..shared).unwrap_or_default();
         place.entry = Some(Box::new(Entry {
             layer: call.layer,
             path: call.path.to_owned(),
@@ -247,7 +316,8 @@ pub(crate) fn remember(
             agent: call.agent.map(Box::from),
             peer: call.peer,
             usual,
-            bytes: bytes.get(..shared).unwrap_or_default().to_vec(),
+            bytes: bytes.to_vec(),
+            ports: call.port.places(bytes),
             count: ending.map_or(0, |ending| ending.count - own_count),
         }));
     });

@@ -11,6 +11,7 @@ use lianlu::{
     Conventions, HeaderCapture, KeyValue, KnownMethods, OptIn, ServerLayer, Side, TraceLayer,
     TraceOptions,
 };
+use opentelemetry::Value;
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, ServiceExt, service_fn};
@@ -104,9 +105,17 @@ fn calls() -> Vec<Call> {
         but(&|call| call.host = Some("other.example:8080")),
         but(&|call| call.peer = None),
         but(&|call| call.peer = Some("10.0.0.7:51235")),
+        but(&|call| call.peer = Some("10.0.0.7:16384")),
+        but(&|call| call.peer = Some("10.0.0.7:16383")),
+        but(&|call| call.peer = Some("10.0.0.7:200")),
+        but(&|call| call.peer = Some("10.0.0.7:127")),
+        but(&|call| call.peer = Some("10.0.0.7:1")),
+        but(&|call| call.peer = Some("10.0.0.7:0")),
         but(&|call| call.peer = Some("10.0.0.8:51234")),
         but(&|call| call.peer = Some("0.0.0.0:0")),
         but(&|call| call.peer = Some("[::1]:51234")),
+        but(&|call| call.peer = Some("[::1]:51235")),
+        but(&|call| call.version = Version::HTTP_3),
         but(&|call| call.peer = Some("[::2]:51234")),
         but(&|call| call.code = 5),
         but(&|call| call.code = 13),
@@ -123,6 +132,8 @@ fn calls() -> Vec<Call> {
         but(&|call| call.parent = UNSAMPLED),
         but(&|call| call.parent = ""),
         ROUTED,
+        routed(&|call| call.peer = Some("10.0.0.7:51235")),
+        routed(&|call| call.peer = Some("10.0.0.7:8080")),
         routed(&|call| call.path = "/orders/7"),
         routed(&|call| call.path = "/orders/8?sig=secret"),
         routed(&|call| call.route = Some("/orders/{order}")),
@@ -277,6 +288,55 @@ async fn same(told: impl Fn(ServerLayer) -> ServerLayer) {
 #[tokio::test]
 async fn by_a_layer_that_is_told_nothing() {
     same(|layer| layer).await;
+}
+
+/// A peer's connections are described alike, but for their ports: in those of each length, by each layer.
+#[tokio::test]
+async fn from_many_ports() {
+    const PORTS: [u16; 9] = [51234, 51235, 0, 1, 127, 128, 16383, 16384, 65535];
+    for whose in Whose::BOTH {
+        let traces = Traces::of(whose, Sampler::AlwaysOn);
+        let layer = traces.server();
+        let asked = layer
+            .clone()
+            .with_opt_in(OptIn::ClientPort)
+            .with_opt_in(OptIn::NetworkLocal);
+        let old = layer
+            .clone()
+            .with_rpc_conventions(Conventions::Both)
+            .with_http_conventions(Conventions::Both);
+        let mut wanted = Vec::new();
+        for _ in 0..4 {
+            for port in PORTS {
+                for address in ["10.0.0.7", "[::1]"] {
+                    let peer = Some(&*format!("{address}:{port}").leak());
+                    for layer in [&layer, &asked, &old] {
+                        for call in [PLAIN, ROUTED] {
+                            Call { peer, ..call }.send(layer).await;
+                            wanted.push(port);
+                        }
+                    }
+                }
+            }
+        }
+        let mut spans = traces.finished();
+        spans.sort_by_key(|span| span.start_time);
+        assert_eq!(spans.len(), wanted.len());
+        let keys = ["network.peer.port", "client.port", "net.sock.peer.port"];
+        let mut seen = [0; 3];
+        for (span, wanted) in spans.iter().zip(wanted) {
+            for (key, seen) in keys.into_iter().zip(&mut seen) {
+                let ports = span.attributes.iter().filter(|it| it.key.as_str() == key);
+                for port in ports {
+                    assert_eq!(port.value, Value::I64(wanted.into()), "{key} of {span:?}");
+                    *seen += 1;
+                }
+            }
+        }
+        // All; those of HTTP by the layer that was asked, and by the one that has both conventions.
+        let all = spans.len();
+        assert_eq!(seen, [all, all / 6, all / 6], "{whose:?}");
+    }
 }
 
 /// More methods, peers and layers than there are places to remember them in.
