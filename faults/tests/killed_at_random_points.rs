@@ -33,9 +33,8 @@ fn series(level: &'static str, fault: &'static str, count: u64) {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(seed) = next(&seeds) {
-                    let said = Named(seed);
+                    let _named = Named(seed);
                     run(seed, level, &row);
-                    drop(said);
                 }
             });
         }

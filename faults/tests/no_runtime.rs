@@ -39,7 +39,7 @@ fn requests_go_on() {
             _ => Service::new(&grpc.url()),
         };
         let mut child = service.set("protocol", protocol).start();
-        for work in ["spans 10", "flush"] {
+        for work in ["spans-in 10", "flush"] {
             row.ratio(undisturbed_meanwhile(&mut child, work));
         }
         row.run(&child.counts());

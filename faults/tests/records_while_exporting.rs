@@ -96,7 +96,7 @@ fn requests_go_on_while_a_sampler_calls_back() {
     let collector = Http::start();
     let service = Service::new(&collector.url()).recorder(dir.path());
     let mut child = service.set("calls-back", true).start();
-    row.ratio(undisturbed_meanwhile(&mut child, "spans 10"));
+    row.ratio(undisturbed_meanwhile(&mut child, "spans-in 10"));
     child.must("flush 10000");
     let counts = child.counts();
     assert_eq!(collector.inbox().spans().len() as u64, counts.exported);

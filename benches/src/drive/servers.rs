@@ -58,7 +58,7 @@ impl Server {
         }
     }
 
-    fn exports(self) -> bool {
+    pub(super) fn exports(self) -> bool {
         match self {
             Self::Tonic(peer) | Self::Axum(peer) => peer.kind() != Kind::None,
             Self::Kratos { traced } | Self::GrpcGo { traced } => traced,

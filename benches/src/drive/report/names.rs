@@ -42,8 +42,7 @@ pub(super) fn server(server: Server, unsampled: bool) -> String {
         Server::GrpcGo { traced: false } => "grpc-go 1.76, no tracing",
         Server::GrpcGo { traced: true } => "grpc-go 1.76, otelgrpc 0.63",
     };
-    let is_traced = !matches!(server, Server::Tonic(Peer::None) | Server::Axum(Peer::None));
-    if unsampled && !is_traced {
+    if unsampled && !server.exports() {
         format!("{name}, once more")
     } else if unsampled {
         format!("{name}, parent not sampled")

@@ -17,6 +17,7 @@ use super::keys;
 use super::names::hash;
 use super::settings::Settings;
 use super::usual::Usual;
+use crate::hash::MIX;
 use crate::request::RequestHead;
 use crate::scan::Scan;
 
@@ -123,9 +124,6 @@ impl std::ops::Deref for PortBytes {
         self.0.get(..self.1).unwrap_or_default()
     }
 }
-
-/// The golden ratio, of 64 bits.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<'a> Familiar<'a> {
     /// A gRPC call, through this layer.

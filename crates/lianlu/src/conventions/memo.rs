@@ -9,6 +9,7 @@ use lianlu_sdk::direct::Ending;
 
 use super::names::hash;
 use super::sink::Style;
+use crate::hash::MIX;
 
 /// What a part is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ thread_local! {
 
 #[inline]
 fn place(part: Part, text: &str, number: u64) -> usize {
-    let hash = hash(text) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ part as u64;
+    let hash = hash(text) ^ number.wrapping_mul(MIX) ^ part as u64;
     usize::try_from((hash ^ hash >> 29) % PLACES as u64).unwrap_or_default()
 }
 

@@ -144,15 +144,8 @@ impl Child {
                     calls.unread(1);
                 })
             }
-            ["spans", count] => {
-                let count = number(count);
-                Meanwhile::new(move || {
-                    maker.quietly(count);
-                    sleep(Duration::from_millis(1));
-                })
-            }
-            ["spans-in", count, place] => {
-                let (count, place) = (number(count), place.to_owned());
+            ["spans-in", count, ref place @ ..] => {
+                let (count, place) = (number(count), place.concat());
                 Meanwhile::new(move || {
                     let maker = maker.clone();
                     within::run(&place, move || maker.quietly(count));

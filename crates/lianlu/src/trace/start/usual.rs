@@ -41,13 +41,11 @@ pub(super) fn start(
     let tracer = options.tracer.find().direct.as_ref()?;
     let decision = tracer.decide(Some(caller.flags), caller.trace_id)?;
     let meters = options.meter.meters(&SpanKind::Server);
-    let settings = &options.settings;
-    let is_measured = meters.is_some();
-    let familiar = Familiar::grpc(options.id, head, scan, peer(head), is_measured);
+    let familiar = Familiar::grpc(options.id, head, scan, peer(head), meters.is_some());
     let mut room = CallBox::empty();
     let ending = &mut room.lists().ending;
     let ending = decision.records().then(|| ending.get_or_insert_default());
-    let method = match familiar::recall(&familiar, settings, head, ending) {
+    let method = match familiar::recall(&familiar, &options.settings, head, ending) {
         Some(Usual::Method(method)) => method,
         _ => {
             room.keep();
