@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+#[cfg(feature = "otlp-grpc")]
+use bytes::Bytes;
 use lianlu_wire::otlp::{self, Envelope, ReadError};
 
 use crate::encode::{EncodedResource, EncodedScope};
@@ -33,6 +35,7 @@ impl Scope {
 }
 
 /// A part of a buffer that several destinations may share.
+#[derive(Clone)]
 pub(crate) struct Slice {
     buffer: Arc<Vec<u8>>,
     range: Range<usize>,
@@ -47,6 +50,16 @@ impl Slice {
         self.buffer.get(self.range.clone()).unwrap_or_default()
     }
 }
+
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+/// Shorter runs are copied into one piece with what is around them.
+#[cfg(feature = "otlp-grpc")]
+const LONG_RUN: usize = 8 * 1024;
 
 impl Batch {
     pub(crate) fn new(resource: Arc<EncodedResource>) -> Self {
@@ -133,6 +146,28 @@ impl Batch {
     /// front of them.
     pub fn write_request(&self, out: &mut Vec<u8>) {
         out.reserve(self.request_len());
+        self.write(out, |out, run| out.extend_from_slice(run.bytes()));
+    }
+
+    /// The same behind a `prefix`, in pieces: long runs are not copied.
+    #[cfg(feature = "otlp-grpc")]
+    pub(crate) fn request_pieces(&self, prefix: &[u8]) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        let mut last = prefix.to_vec();
+        self.write(&mut last, |last, run| {
+            if run.range.len() < LONG_RUN {
+                last.extend_from_slice(run.bytes());
+            } else {
+                pieces.push(Bytes::from(std::mem::take(last)));
+                pieces.push(Bytes::from_owner(run.clone()));
+            }
+        });
+        pieces.push(Bytes::from(last));
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
+
+    fn write(&self, out: &mut Vec<u8>, mut put_run: impl FnMut(&mut Vec<u8>, &Slice)) {
         let envelope = self.envelope();
         envelope.put_start(out, self.scopes_len());
         for scope in &self.scopes {
@@ -141,7 +176,7 @@ impl Batch {
             } = &*scope.scope;
             Envelope::put_scope_start(out, bytes, schema_url, scope.bytes());
             for run in &scope.runs {
-                out.extend_from_slice(run.bytes());
+                put_run(out, run);
             }
             Envelope::put_scope_end(out, schema_url);
         }
@@ -226,5 +261,44 @@ impl fmt::Debug for ScopeSpans<'_> {
         f.debug_struct("ScopeSpans")
             .field("spans", &self.0.spans)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "otlp-grpc"))]
+mod tests {
+    use opentelemetry::InstrumentationScope;
+
+    use super::*;
+
+    #[test]
+    fn in_pieces_it_is_the_same_request() {
+        let scope = |name: &'static str| {
+            let scope = InstrumentationScope::builder(name).with_schema_url("s");
+            Arc::new(EncodedScope::new(&scope.build()))
+        };
+        let (one, other) = (scope("one"), scope("other"));
+        for lengths in [
+            &[][..],
+            &[10],
+            &[LONG_RUN],
+            &[10, LONG_RUN, 20, 30, LONG_RUN - 1, 2 * LONG_RUN],
+        ] {
+            let mut batch = Batch::new(Arc::default());
+            for (at, &length) in lengths.iter().enumerate() {
+                let scope = if at % 3 == 0 { &one } else { &other };
+                let buffer = Arc::new(vec![at as u8; length + 2]);
+                batch.push(scope, Slice::new(buffer, 1..length + 1), 1);
+            }
+            let mut request = b"front".to_vec();
+            batch.write_request(&mut request);
+            let pieces = batch.request_pieces(b"front");
+            assert_eq!(pieces.concat(), request);
+            assert!(pieces.iter().all(|piece| !piece.is_empty()));
+            let long = batch.scopes().flat_map(|scope| scope.runs());
+            for run in long.filter(|run| run.len() >= LONG_RUN) {
+                let is_it = |piece: &&Bytes| piece.as_ptr() == run.as_ptr();
+                assert!(pieces.iter().any(|piece| is_it(&piece)), "it was copied");
+            }
+        }
     }
 }

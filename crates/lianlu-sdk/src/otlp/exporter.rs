@@ -1,7 +1,6 @@
 //! The exporter: a batch in, a request out.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::Protocol;
 use super::answer::Taken;
@@ -12,9 +11,6 @@ use super::grpc::Grpc;
 use super::http::Http;
 use crate::batch::Batch;
 use crate::export::{Export, Failure};
-
-/// How much memory is kept from one request to the next: what a usual batch has at most.
-const MAX_KEPT: usize = 4 * 1024 * 1024;
 
 /// Sends spans over OTLP.
 ///
@@ -33,8 +29,6 @@ const MAX_KEPT: usize = 4 * 1024 * 1024;
 /// ```
 pub struct Exporter {
     sender: Sender,
-    /// The request, shared with the sender while it goes out, and used again for the next.
-    request: Arc<Vec<u8>>,
 }
 
 pub(super) enum Sender {
@@ -52,33 +46,17 @@ impl Exporter {
     }
 
     pub(super) fn new(sender: Sender) -> Self {
-        Self {
-            sender,
-            request: Arc::default(),
-        }
-    }
-
-    fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
-        // Whoever gave a request up may still hold its bytes.
-        if Arc::get_mut(&mut self.request).is_none() {
-            self.request = Arc::default();
-        }
-        let bytes = Arc::make_mut(&mut self.request);
-        bytes.clear();
-        // One large span is no reason to keep its memory.
-        bytes.shrink_to(MAX_KEPT);
-        batch.write_request(bytes);
-        self.sender.send(&self.request, batch.len())
+        Self { sender }
     }
 }
 
 impl Sender {
-    fn send(&mut self, request: &Arc<Vec<u8>>, spans: usize) -> Result<Taken, Failure> {
+    fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
         match self {
             #[cfg(feature = "otlp-grpc")]
-            Self::Grpc(grpc) => grpc.send(request, spans),
+            Self::Grpc(grpc) => grpc.send(batch),
             #[cfg(feature = "otlp-http")]
-            Self::Http(http) => http.send(request, spans),
+            Self::Http(http) => http.send(batch),
         }
     }
 
@@ -98,7 +76,7 @@ impl Export for Exporter {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let Taken { rejected, message } = self.send(batch)?;
+        let Taken { rejected, message } = self.sender.send(batch)?;
         let place = self.sender.place();
         let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
         let reason = match (lost, message.is_empty()) {

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, Request};
 
 use super::answer::{Taken, status_message};
 use super::builder::Settings;
-use super::{Compression, Protocol};
+use super::{Compression, Protocol, empty};
+use crate::batch::Batch;
 use crate::deliver::deliver;
 use crate::export::Failure;
 use crate::http_client::HttpClient;
@@ -26,6 +27,8 @@ pub(super) struct Http {
     protocol: Protocol,
     headers: HeaderMap,
     compression: Compression,
+    /// The last request, for its memory.
+    request: Vec<u8>,
     compressed: Vec<u8>,
 }
 
@@ -57,6 +60,7 @@ impl Http {
             protocol,
             headers,
             compression,
+            request: Vec::new(),
             compressed: Vec::new(),
         }
     }
@@ -65,11 +69,13 @@ impl Http {
         &self.place
     }
 
-    /// Sends a request of `spans` spans.
-    pub(super) fn send(&mut self, bytes: &[u8], spans: usize) -> Result<Taken, Failure> {
+    pub(super) fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
+        let spans = batch.len();
         let lost = |reason: String| Failure::new(spans, reason);
         let place = &self.place;
-        let mut body = encode(self.protocol, bytes).map_err(lost)?;
+        let request = empty(&mut self.request);
+        batch.write_request(request);
+        let mut body = encode(self.protocol, request).map_err(lost)?;
         if self.compression != Compression::None {
             self.compressed.clear();
             self.compression

@@ -6,10 +6,10 @@
 //!                    └─ converted ──► HTTP: application/json
 //! ```
 //!
-//! A [`Batch`](crate::Batch) is OTLP already, so nothing is encoded here: its bytes are written behind one
-//! another once, compressed if that is wanted, and sent. The pipeline makes batches that any gRPC server
-//! takes, of less than 4 MiB. It runs on the pipeline's own thread, gRPC with a
-//! runtime of its own there, HTTP without any.
+//! A [`Batch`](crate::Batch) is OTLP already, so nothing is encoded here. Over gRPC its bytes go out from where they
+//! are; for HTTP, and to be compressed, they are written behind one another once. The pipeline makes batches that any
+//! gRPC server takes, of less than 4 MiB. It runs on the pipeline's own thread, gRPC with a runtime of its own there,
+//! HTTP without any.
 //!
 //! What an answer means is [the specification](https://opentelemetry.io/docs/specs/otlp/)'s:
 //!
@@ -51,6 +51,16 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 /// Batches are smaller than this, but for one of a single span. It is what gRPC servers take by default.
 #[cfg(feature = "otlp-grpc")]
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// How much memory is kept from one request to the next: what a usual batch has at most.
+const MAX_KEPT: usize = 4 * 1024 * 1024;
+
+/// A buffer, emptied to be used again. One large span is no reason to keep its memory.
+fn empty(buffer: &mut Vec<u8>) -> &mut Vec<u8> {
+    buffer.clear();
+    buffer.shrink_to(MAX_KEPT);
+    buffer
+}
 
 /// In the form that OTLP
 /// [wants](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent).

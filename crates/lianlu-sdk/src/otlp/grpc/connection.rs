@@ -1,25 +1,32 @@
 //! The connection to a collector.
 
 use std::error::Error;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
 use http::uri::{Authority, Uri};
 use http::{HeaderMap, HeaderValue, Request, Version};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::transport::{Channel, Endpoint};
+use tower_service::Service;
 
 use super::super::answer::Taken;
 use super::super::builder::Settings;
-use super::super::{Compression, USER_AGENT};
+use super::super::{Compression, USER_AGENT, empty};
 use super::answer::Answer;
+use super::gathered::Gathered;
 use super::message::Message;
 use crate::basic_auth::basic_auth;
+use crate::batch::Batch;
 use crate::error::OptionError;
 use crate::export::Failure;
 use crate::place::Place;
@@ -42,6 +49,8 @@ pub(in super::super) struct Grpc {
     compression: Compression,
     headers: HeaderMap,
     timeout: Duration,
+    /// A request before it is compressed.
+    scratch: Vec<u8>,
     /// The connection lives on it, and moves only while a request is sent. `None` is left behind by the
     /// drop.
     runtime: Option<Runtime>,
@@ -54,7 +63,6 @@ impl Grpc {
         let uri = without_user(settings.place.uri(), &mut headers);
         let is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let endpoint = Endpoint::from(uri)
-            .tcp_keepalive(Some(KEEP_ALIVE))
             .user_agent(USER_AGENT)
             .map_err(|cause| error(with_causes(&cause)))?;
         #[cfg(feature = "tls")]
@@ -78,6 +86,7 @@ impl Grpc {
             compression: settings.compression,
             headers: with_grpcs(headers, settings.compression),
             timeout: settings.timeout,
+            scratch: Vec::new(),
             runtime: Some(runtime),
         })
     }
@@ -86,16 +95,13 @@ impl Grpc {
         &self.place
     }
 
-    /// Sends a request of `spans` spans.
-    pub(in super::super) fn send(
-        &mut self,
-        bytes: &Arc<Vec<u8>>,
-        spans: usize,
-    ) -> Result<Taken, Failure> {
+    pub(in super::super) fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
+        let spans = batch.len();
         let Some(runtime) = &self.runtime else {
             return Err(Failure::new(spans, "the exporter is gone"));
         };
-        let message = Message::new(bytes, self.compression)
+        let scratch = empty(&mut self.scratch);
+        let message = Message::of(batch, self.compression, scratch)
             .map_err(|error| Failure::new(spans, format!("not compressed: {error}")))?;
         let mut request = Request::post(EXPORT)
             .version(Version::HTTP_2)
@@ -110,7 +116,7 @@ impl Grpc {
         });
         let place = &self.place;
         match answer {
-            Ok(Ok(answer)) => answer.judge(place, spans, bytes.len()),
+            Ok(Ok(answer)) => answer.judge(place, spans, batch.request_len()),
             Ok(Err(reason)) => Err(Failure::temporary(format!("{place}: {reason}"))),
             Err(_) => {
                 // It may be a connection whose other end is gone without a word.
@@ -134,7 +140,35 @@ impl Drop for Grpc {
 /// A connection that is made when it is first used.
 fn connect(endpoint: &Endpoint, runtime: &Runtime) -> Channel {
     let _inside = runtime.enter();
-    endpoint.connect_lazy()
+    endpoint.connect_with_connector_lazy(Connector::new())
+}
+
+/// Connects over TCP, as tonic would, and [gathers](Gathered) what is written.
+struct Connector(HttpConnector);
+
+impl Connector {
+    fn new() -> Self {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(KEEP_ALIVE));
+        Self(http)
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Gathered<TokioIo<TcpStream>>;
+    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let stream = self.0.call(uri);
+        Box::pin(async move { stream.await.map(Gathered::new) })
+    }
 }
 
 /// What gRPC wants to have in a request's head, in place of the user's.

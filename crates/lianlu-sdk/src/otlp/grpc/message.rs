@@ -2,50 +2,51 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::super::{Compression, MAX_RESPONSE};
+use crate::batch::Batch;
 
 /// Flag and length.
 pub(super) const PREFIX: usize = 5;
 
 /// The body of a request.
 pub(super) struct Message {
-    prefix: Option<Bytes>,
-    message: Option<Bytes>,
-}
-
-/// Lets a body have the bytes without a copy of them.
-struct Shared(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
+    pieces: std::vec::IntoIter<Bytes>,
 }
 
 impl Message {
-    pub(super) fn new(bytes: &Arc<Vec<u8>>, compression: Compression) -> std::io::Result<Self> {
-        let is_compressed = compression != Compression::None;
-        let message = if is_compressed {
-            let mut compressed = Vec::new();
-            compression.compress(bytes, &mut compressed)?;
-            Bytes::from(compressed)
+    /// A batch's request. One that is compressed is made in `scratch`.
+    pub(super) fn of(
+        batch: &Batch,
+        compression: Compression,
+        scratch: &mut Vec<u8>,
+    ) -> std::io::Result<Self> {
+        let pieces = if compression == Compression::None {
+            batch.request_pieces(&prefix(0, batch.request_len())?)
         } else {
-            Bytes::from_owner(Shared(Arc::clone(bytes)))
+            batch.write_request(scratch);
+            let mut compressed = vec![0; PREFIX];
+            compression.compress(scratch, &mut compressed)?;
+            let prefix = prefix(1, compressed.len().saturating_sub(PREFIX))?;
+            if let Some(place) = compressed.first_chunk_mut() {
+                *place = prefix;
+            }
+            vec![Bytes::from(compressed)]
         };
-        let mut prefix = BytesMut::with_capacity(PREFIX);
-        prefix.put_u8(is_compressed.into());
-        prefix.put_u32(u32::try_from(message.len()).map_err(std::io::Error::other)?);
         Ok(Self {
-            prefix: Some(prefix.freeze()),
-            message: Some(message),
+            pieces: pieces.into_iter(),
         })
     }
+}
+
+fn prefix(flag: u8, length: usize) -> std::io::Result<[u8; PREFIX]> {
+    let length = u32::try_from(length).map_err(std::io::Error::other)?;
+    let [a, b, c, d] = length.to_be_bytes();
+    Ok([flag, a, b, c, d])
 }
 
 impl Body for Message {
@@ -56,17 +57,17 @@ impl Body for Message {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.prefix.take().or_else(|| self.message.take());
+        let next = self.pieces.next();
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.message.is_none()
+        self.pieces.as_slice().is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let parts = [&self.prefix, &self.message].into_iter().flatten();
-        SizeHint::with_exact(parts.map(|part| part.len() as u64).sum())
+        let pieces = self.pieces.as_slice().iter();
+        SizeHint::with_exact(pieces.map(|piece| piece.len() as u64).sum())
     }
 }
 

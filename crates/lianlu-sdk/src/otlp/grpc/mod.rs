@@ -13,6 +13,7 @@
 
 mod answer;
 mod connection;
+mod gathered;
 mod message;
 mod retry_info;
 mod status;
