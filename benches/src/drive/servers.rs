@@ -22,6 +22,7 @@ pub(super) struct Row {
     pub(super) cpu: Summary,
     /// Over the same server without tracing, in the same round.
     pub(super) cpu_added: Summary,
+    pub(super) cpu_added_by_round: Vec<f64>,
     pub(super) cpu_times_untraced: f64,
     /// The same at a fixed rate.
     pub(super) cpu_at_rate: Summary,
@@ -141,7 +142,7 @@ impl Sample {
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
-    let (rounds, millis) = if quick { (2, 800) } else { (4, 2_000) };
+    let (rounds, millis) = if quick { (2, 800) } else { (6, 1_300) };
     let mut sink = Sink::start_nice();
     let variants = variants();
     super::tell("servers: how much they take without tracing");
@@ -235,19 +236,21 @@ fn row(variant: Variant, rate: f64, samples: &[Sample], untraced: &[Sample]) -> 
         Summary::of(&all)
     };
     // Neighbours in time are compared, so that what is slow for a while is so for both.
-    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| {
+    let by_round = |of: &dyn Fn(&Sample, &Sample) -> f64| -> Vec<f64> {
         let pairs = samples.iter().zip(untraced);
-        let all: Vec<_> = pairs.map(|(it, untraced)| of(it, untraced)).collect();
-        Summary::of(&all)
+        pairs.map(|(it, untraced)| of(it, untraced)).collect()
     };
+    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| Summary::of(&by_round(of));
     let cpu = |it: &Sample| Sample::cpu(&it.closed);
     let cpu_at_rate = |it: &Sample| Sample::cpu(&it.at_rate);
+    let cpu_added = by_round(&|it, untraced| cpu(it) - cpu(untraced));
     Row {
         server: variant.0,
         unsampled: variant.1,
         calls_per_second: all(&|it| it.closed.calls as f64 / it.closed.seconds),
         cpu: all(&cpu),
-        cpu_added: against(&|it, untraced| cpu(it) - cpu(untraced)),
+        cpu_added: Summary::of(&cpu_added),
+        cpu_added_by_round: cpu_added,
         cpu_times_untraced: against(&|it, untraced| ratio(cpu(it), cpu(untraced))).median,
         cpu_at_rate: all(&cpu_at_rate),
         cpu_at_rate_added: against(&|it, untraced| cpu_at_rate(it) - cpu_at_rate(untraced)),

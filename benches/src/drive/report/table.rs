@@ -74,6 +74,12 @@ fn times(it: f64) -> String {
     }
 }
 
+/// A ratio of neighbours.
+fn times_of(it: Summary) -> String {
+    let (lower, upper) = (it.lower_quartile, it.upper_quartile);
+    format!("{} [{lower:.2}–{upper:.2}]", times(it.median))
+}
+
 fn in_process(results: &Results, text: &mut String) {
     for (transport, case, title) in [
         (Transport::Grpc, Case::Sampled, "gRPC, sampled parent"),
@@ -118,7 +124,7 @@ fn in_process(results: &Results, text: &mut String) {
                 "| {}{body} | {} | {} | {:.2} |",
                 names::peer(row.peer, transport == Transport::Grpc),
                 nanos(row.added),
-                times(row.times_lianlu),
+                times_of(row.times_lianlu),
                 // No "-0.00".
                 row.allocations + 0.0,
             );
@@ -154,7 +160,7 @@ fn export(results: &Results, text: &mut String) {
             text,
             "| {peer}: {how}, {protocol} | {} | {} | {} | {:.0} | {:.0} |",
             nanos(row.cpu),
-            times(row.times_lianlu),
+            times_of(row.times_lianlu),
             row.attributes,
             row.bytes_per_span,
             row.spans_per_request,
@@ -262,13 +268,11 @@ fn recorder(results: &Results, text: &mut String) {
     for row in &results.recorder {
         let _ = writeln!(
             text,
-            "| {} | {} | {:.0} | {:.2} [{:.2}–{:.2}] |",
+            "| {} | {} | {:.0} | {} |",
             row.level,
             nanos(row.added),
             row.allocations,
-            row.times_memory.median,
-            row.times_memory.lower_quartile,
-            row.times_memory.upper_quartile,
+            times_of(row.times_memory),
         );
     }
 }
@@ -280,9 +284,13 @@ fn targets(results: &Results, text: &mut String) {
         &["", "wanted", "got", ""],
     );
     for it in &results.targets {
+        let quartiles = it
+            .quartiles
+            .map(|(lower, upper)| format!(" [{lower:.3}–{upper:.3}]"));
+        let quartiles = quartiles.unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {} {:.3} | {:.3} | {} |",
+            "| {} | {} {:.3} | {:.3}{quartiles} | {} |",
             it.what,
             if it.at_least { "≥" } else { "≤" },
             it.wanted,
