@@ -169,14 +169,16 @@ fn export(results: &Results, text: &mut String) {
 }
 
 fn servers(results: &Results, text: &mut String) {
-    let groups: [(&str, fn(Server) -> bool); 3] = [
-        ("A small tonic server", |it| matches!(it, Server::Tonic(_))),
-        ("A small axum server", |it| matches!(it, Server::Axum(_))),
-        ("The same tonic service in Go", |it| {
-            matches!(it, Server::Kratos { .. } | Server::GrpcGo { .. })
-        }),
-    ];
-    for (title, is_in) in groups {
+    let title_of = |server| match server {
+        Server::Tonic(_) => "A small tonic server",
+        Server::Axum(_) => "A small axum server",
+        Server::Kratos { .. } | Server::GrpcGo { .. } => "The same tonic service in Go",
+    };
+    // Those of a title stand together.
+    for rows in results
+        .servers
+        .chunk_by(|a, b| title_of(a.server) == title_of(b.server))
+    {
         let columns = [
             "",
             "calls/s",
@@ -188,8 +190,8 @@ fn servers(results: &Results, text: &mut String) {
             "no tracing = 1",
             "spans arrived",
         ];
-        head(text, title, &columns);
-        for row in results.servers.iter().filter(|row| is_in(row.server)) {
+        head(text, title_of(rows[0].server), &columns);
+        for row in rows {
             let _ = writeln!(
                 text,
                 "| {} | {:.0} | {} | {} | {} | {:.0} µs | {:.0} µs | {} | {:.1} % |",
