@@ -70,14 +70,14 @@ impl Server {
         matches!(self, Self::Tonic(peer) | Self::Axum(peer) if peer.kind() == Kind::Lianlu)
     }
 
-    fn transport(self) -> Transport {
+    pub(super) fn transport(self) -> Transport {
         match self {
             Self::Axum(_) => Transport::Http,
             _ => Transport::Grpc,
         }
     }
 
-    fn command(self, go_peer: &Path, sink: &Sink) -> Command {
+    pub(super) fn command(self, go_peer: &Path, sink: &Sink) -> Command {
         let rust = |peer: Peer| {
             let mut command = child::bench("serve");
             command
@@ -103,7 +103,7 @@ impl Server {
 }
 
 /// A server, and whether its callers' traces are not sampled.
-type Variant = (Server, bool);
+pub(super) type Variant = (Server, bool);
 
 fn variants() -> Vec<Variant> {
     let mut variants = Vec::new();
@@ -183,6 +183,11 @@ fn half_of_its_most(server: Server, millis: u64, go_peer: &Path, sink: &Sink) ->
     let service = Service::start(&mut child::pinned(&server.command(go_peer, sink), 0, 0));
     let measured = load((server, false), &service, millis, None);
     service.stop();
+    half(&measured)
+}
+
+/// Half as many calls a second as there were.
+pub(super) fn half(measured: &Measured) -> f64 {
     (measured.calls as f64 / measured.seconds / 2.0).round()
 }
 
@@ -214,7 +219,12 @@ fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut 
     }
 }
 
-fn load(variant: Variant, service: &Service, millis: u64, rate: Option<f64>) -> Measured {
+pub(super) fn load(
+    variant: Variant,
+    service: &Service,
+    millis: u64,
+    rate: Option<f64>,
+) -> Measured {
     let mut command = child::bench("load");
     command
         .args(["--transport", &name(variant.0.transport())])

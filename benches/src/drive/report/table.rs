@@ -32,6 +32,7 @@ pub(super) fn markdown(results: &Results) -> String {
     }
     if !results.servers.is_empty() {
         servers(results, &mut text);
+        half_load(results, &mut text);
     }
     if !results.threads.is_empty() {
         threads(results, &mut text);
@@ -206,6 +207,27 @@ fn servers(results: &Results, text: &mut String) {
                 row.arrived * 100.0,
             );
         }
+    }
+}
+
+fn half_load(results: &Results, text: &mut String) {
+    let columns = ["", "calls/s", "p99", "no tracing in the same round = 1"];
+    head(text, "p99 at half load, neighbours in time", &columns);
+    for row in &results.half_load {
+        let framework = match row.server {
+            Server::Axum(_) => "axum",
+            _ => "tonic",
+        };
+        let _ = writeln!(
+            text,
+            "| {framework}: {} | {:.0} | {:.0} µs [{:.0}–{:.0}] | {} |",
+            names::server(row.server, row.once_more),
+            row.rate.median,
+            row.p99.median,
+            row.p99.lower_quartile,
+            row.p99.upper_quartile,
+            times_of(row.times_untraced),
+        );
     }
 }
 
