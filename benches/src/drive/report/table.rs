@@ -237,6 +237,7 @@ fn threads(results: &Results, text: &mut String) {
         "one thread",
         "two threads",
         "gain",
+        "that of arithmetic = 1",
         "gain by their own CPU time",
     ];
     head(
@@ -247,12 +248,13 @@ fn threads(results: &Results, text: &mut String) {
     for row in &results.threads {
         let _ = writeln!(
             text,
-            "| {} | {:.0} | {:.0} | {} | {} |",
-            names::pipeline(row.pipeline),
+            "| {} | {:.0} | {:.0} | {} | {} | {} |",
+            names::work(row.work),
             row.one.median,
             row.two.median,
-            times(row.gain),
-            times(row.gain_of_cpu),
+            times_of(row.gain),
+            times_of(row.gain_of_arithmetic),
+            times_of(row.gain_of_cpu),
         );
     }
 }
