@@ -6,6 +6,7 @@ use super::child::{self, LARGE_QUEUE, Sink};
 use super::in_process::name;
 use super::statistics::{Summary, ratios};
 use crate::export::{Maker, Measured};
+use crate::peers::bare_socket::BATCH;
 use crate::peers::{Peer, Protocol};
 
 #[derive(Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub(super) struct Row {
     pub(super) times_lianlu: Summary,
 }
 
-const PLANS: [(Peer, Maker, Protocol); 11] = [
+const PLANS: [(Peer, Maker, Protocol); 13] = [
     (Peer::Lianlu, Maker::Layer, Protocol::Grpc),
     (Peer::Sdk, Maker::Layer, Protocol::Grpc),
     (Peer::TowerOtel, Maker::Layer, Protocol::Grpc),
@@ -32,8 +33,10 @@ const PLANS: [(Peer, Maker, Protocol); 11] = [
     (Peer::Sdk, Maker::Api, Protocol::Grpc),
     (Peer::Fastrace, Maker::Api, Protocol::Grpc),
     (Peer::Lianlu, Maker::Layer, Protocol::Http),
+    (Peer::Floor, Maker::Layer, Protocol::Http),
     (Peer::Sdk, Maker::Layer, Protocol::Http),
     (Peer::Lianlu, Maker::Api, Protocol::Http),
+    (Peer::Floor, Maker::Api, Protocol::Http),
     (Peer::Sdk, Maker::Api, Protocol::Http),
 ];
 
@@ -45,7 +48,12 @@ struct Sample {
 }
 
 pub(super) fn run(quick: bool) -> Vec<Row> {
-    let (rounds, spans) = if quick { (2, 24_000) } else { (7, 50_000) };
+    // So many that the floor's requests are all full.
+    let (rounds, spans) = if quick {
+        (2, 48 * BATCH)
+    } else {
+        (7, 98 * BATCH)
+    };
     let mut sink = Sink::start();
     let mut samples: Vec<Vec<Sample>> = PLANS.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {

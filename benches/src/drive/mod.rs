@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds, shorter ones: under five minutes.
+    /// Fewer rounds, shorter ones: under six minutes.
     #[arg(long)]
     quick: bool,
     /// One of the parts, or several; all of them by default.

@@ -1,5 +1,6 @@
 //! Who is measured: a layer, and the pipeline behind it.
 
+pub(crate) mod bare_socket;
 pub(crate) mod by_hand;
 mod errors;
 pub(crate) mod fastrace;

@@ -147,6 +147,7 @@ fn export(results: &Results, text: &mut String) {
     for row in &results.export {
         let peer = match row.peer {
             Peer::Fastrace | Peer::FastraceFull => "fastrace + fastrace-opentelemetry",
+            Peer::Floor => "the API alone, constant bytes over a bare socket",
             peer => names::peer(peer, true),
         };
         let how = match row.maker {
