@@ -12,6 +12,7 @@ use crate::calls::caller::call;
 use crate::calls::requests::{self, Case};
 use crate::calls::service::Greeter;
 use crate::machine::{clocks, processors};
+use crate::peers::bare_socket::{BareSocket, Shape};
 use crate::peers::{self, Destination, Peer, Protocol};
 
 /// Spans are made in lumps at this distance, as a timer's wake-up costs more than a span.
@@ -45,6 +46,17 @@ pub(crate) enum Maker {
     Api,
 }
 
+impl Maker {
+    /// Of a span of ours.
+    fn shape(self) -> Shape {
+        let (attributes, bytes) = match self {
+            Self::Layer => (11, 455),
+            Self::Api => (10, 411),
+        };
+        Shape { attributes, bytes }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) spans: u64,
@@ -60,6 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
     processors::pin(0);
     let destination = Destination::Otlp(arguments.protocol, arguments.endpoint.clone());
     let (pipeline, _) = peers::install(arguments.peer.kind(), &destination, true);
+    let mut socket = (arguments.peer == Peer::Floor)
+        .then(|| BareSocket::connect(&arguments.endpoint, arguments.maker.shape()));
     let is_fastrace = arguments.peer.kind() == peers::Kind::Fastrace;
 
     let nothing = cpu(arguments, || pace(arguments, |_| ()));
@@ -72,12 +86,21 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
             }),
         ),
         Maker::Api => {
+            // Of the floor, the one that does nothing.
             let tracer = global::tracer("bench");
             (
                 nothing,
                 cpu(arguments, || {
-                    pace(arguments, |number| api_span(&tracer, number));
+                    pace(arguments, |number| {
+                        api_span(&tracer, number);
+                        if let Some(socket) = &mut socket {
+                            socket.span();
+                        }
+                    });
                     pipeline.shutdown();
+                    if let Some(socket) = socket {
+                        socket.close();
+                    }
                 }),
             )
         }
@@ -88,8 +111,16 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
             });
             let mut traced = layer.layer(Greeter);
             let made = cpu(arguments, || {
-                pace(arguments, |number| grpc_call(&mut traced, number));
+                pace(arguments, |number| {
+                    grpc_call(&mut traced, number);
+                    if let Some(socket) = &mut socket {
+                        socket.span();
+                    }
+                });
                 pipeline.shutdown();
+                if let Some(socket) = socket {
+                    socket.close();
+                }
             });
             (bare, made)
         }),

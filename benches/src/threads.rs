@@ -1,8 +1,9 @@
 //! Spans a second on one thread and on two: started, given ten attributes, ended, exported to nowhere.
 //!
 //! In bursts that every queue can hold, with a flush that is not timed after each, so that nobody is
-//! fast by dropping.
+//! fast by dropping. Arithmetic in their place shows what a second thread is worth on this machine just now.
 
+use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -17,15 +18,39 @@ use crate::peers::{self, Destination, Kind};
 
 const BURST: u64 = 10_000;
 const WARM_UP: usize = 3;
+/// Makes a step of arithmetic take about as long as a span.
+const MULTIPLICATIONS: u64 = 700;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[arg(long)]
-    kind: Kind,
+    work: Work,
     #[arg(long)]
     threads: usize,
     #[arg(long, default_value_t = 20)]
     bursts: usize,
+}
+
+/// What the threads do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    Lianlu,
+    Sdk,
+    Fastrace,
+    /// Nothing that needs memory, a lock or a pipeline.
+    Arithmetic,
+}
+
+impl Work {
+    pub(crate) fn pipeline(self) -> Kind {
+        match self {
+            Self::Lianlu => Kind::Lianlu,
+            Self::Sdk => Kind::Sdk,
+            Self::Fastrace => Kind::Fastrace,
+            Self::Arithmetic => Kind::None,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,8 +64,8 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Measured {
-    let (pipeline, exported) = peers::install(arguments.kind, &Destination::Nowhere, true);
-    let is_fastrace = arguments.kind == Kind::Fastrace;
+    let work = arguments.work;
+    let (pipeline, exported) = peers::install(work.pipeline(), &Destination::Nowhere, true);
     let bursts = WARM_UP + arguments.bursts;
     // The threads, and this one, which flushes while they wait.
     let gate = Barrier::new(arguments.threads + 1);
@@ -50,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
                 let gate = &gate;
                 scope.spawn(move || {
                     processors::pin(index);
-                    one_thread(gate, bursts, is_fastrace)
+                    one_thread(gate, bursts, work)
                 })
             })
             .collect();
@@ -76,29 +101,42 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
     Measured {
         spans_per_second: rates(|took| took.wall),
         spans_per_cpu_second: rates(|took| took.thread),
-        spans_made: spans_of_a_burst * bursts as u64,
+        spans_made: if work == Work::Arithmetic {
+            0
+        } else {
+            spans_of_a_burst * bursts as u64
+        },
         spans_exported: exported.count(),
     }
 }
 
-fn one_thread(gate: &Barrier, bursts: usize, is_fastrace: bool) -> Vec<Took> {
+fn one_thread(gate: &Barrier, bursts: usize, work: Work) -> Vec<Took> {
     let tracer = global::tracer("bench");
     let burst = || {
         gate.wait();
         let began = Moment::now();
         for number in 0..BURST {
-            if is_fastrace {
-                fastrace_span(number);
-            } else {
-                api_span(&tracer, number);
+            match work {
+                Work::Lianlu | Work::Sdk => api_span(&tracer, number),
+                Work::Fastrace => fastrace_span(number),
+                Work::Arithmetic => arithmetic(number),
             }
         }
         let took = began.elapsed();
-        if is_fastrace {
+        if work == Work::Fastrace {
             peers::fastrace::settle();
         }
         gate.wait();
         took
     };
     std::iter::repeat_with(burst).take(bursts).collect()
+}
+
+/// Each multiplication waits for the one before, so that it is the clock of the processor which counts.
+fn arithmetic(number: u64) {
+    let mut value = black_box(number);
+    for _ in 0..MULTIPLICATIONS {
+        value = value.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+    }
+    black_box(value);
 }

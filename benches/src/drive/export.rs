@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, LARGE_QUEUE, Sink};
 use super::in_process::name;
-use super::statistics::{Summary, ratio};
+use super::statistics::{Summary, ratios};
 use crate::export::{Maker, Measured};
+use crate::peers::bare_socket::BATCH;
 use crate::peers::{Peer, Protocol};
 
 #[derive(Serialize, Deserialize)]
@@ -15,14 +16,15 @@ pub(super) struct Row {
     pub(super) protocol: Protocol,
     /// Nanoseconds of CPU for a span: made, encoded and sent.
     pub(super) cpu: Summary,
+    pub(super) cpu_by_round: Vec<f64>,
     pub(super) attributes: u64,
     pub(super) bytes_per_span: f64,
     pub(super) spans_per_request: f64,
-    /// Of ours made in the same way and sent by the same protocol.
-    pub(super) times_lianlu: f64,
+    /// Over ours in the same round, made in the same way and sent by the same protocol.
+    pub(super) times_lianlu: Summary,
 }
 
-const PLANS: [(Peer, Maker, Protocol); 11] = [
+const PLANS: [(Peer, Maker, Protocol); 13] = [
     (Peer::Lianlu, Maker::Layer, Protocol::Grpc),
     (Peer::Sdk, Maker::Layer, Protocol::Grpc),
     (Peer::TowerOtel, Maker::Layer, Protocol::Grpc),
@@ -31,8 +33,10 @@ const PLANS: [(Peer, Maker, Protocol); 11] = [
     (Peer::Sdk, Maker::Api, Protocol::Grpc),
     (Peer::Fastrace, Maker::Api, Protocol::Grpc),
     (Peer::Lianlu, Maker::Layer, Protocol::Http),
+    (Peer::Floor, Maker::Layer, Protocol::Http),
     (Peer::Sdk, Maker::Layer, Protocol::Http),
     (Peer::Lianlu, Maker::Api, Protocol::Http),
+    (Peer::Floor, Maker::Api, Protocol::Http),
     (Peer::Sdk, Maker::Api, Protocol::Http),
 ];
 
@@ -44,7 +48,12 @@ struct Sample {
 }
 
 pub(super) fn run(quick: bool) -> Vec<Row> {
-    let (rounds, spans) = if quick { (2, 24_000) } else { (3, 100_000) };
+    // So many that the floor's requests are all full.
+    let (rounds, spans) = if quick {
+        (2, 48 * BATCH)
+    } else {
+        (7, 98 * BATCH)
+    };
     let mut sink = Sink::start();
     let mut samples: Vec<Vec<Sample>> = PLANS.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
@@ -57,13 +66,13 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
     let ours: Vec<_> = rows
         .iter()
         .filter(|row| row.peer == Peer::Lianlu)
-        .map(|row| (row.maker, row.protocol, row.cpu.median))
+        .map(|row| ((row.maker, row.protocol), row.cpu_by_round.clone()))
         .collect();
     for row in &mut rows {
-        let ours = ours
-            .iter()
-            .find(|it| (it.0, it.1) == (row.maker, row.protocol));
-        row.times_lianlu = ratio(row.cpu.median, ours.map_or(f64::NAN, |it| it.2));
+        let like_it = (row.maker, row.protocol);
+        let ours = ours.iter().find(|it| it.0 == like_it);
+        let ours = &ours.expect("ours is there for each of them").1;
+        row.times_lianlu = ratios(&row.cpu_by_round, ours);
     }
     rows
 }
@@ -107,9 +116,10 @@ fn row((plan, samples): (&(Peer, Maker, Protocol), &Vec<Sample>)) -> Row {
         maker: plan.1,
         protocol: plan.2,
         cpu: all(|it| it.cpu),
+        cpu_by_round: samples.iter().map(|it| it.cpu).collect(),
         attributes: samples.iter().map(|it| it.attributes).max().unwrap_or(0),
         bytes_per_span: all(|it| it.bytes).median,
         spans_per_request: 1.0 / all(|it| it.requests).median,
-        times_lianlu: f64::NAN,
+        times_lianlu: Summary::default(),
     }
 }

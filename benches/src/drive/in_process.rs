@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::child;
-use super::statistics::{Summary, ratio};
+use super::statistics::{Summary, ratios};
 use crate::calls::requests::Case;
 use crate::in_process::{Measured, RequestBody, Transport};
 use crate::peers::{Kind, Peer};
@@ -20,9 +20,12 @@ pub(super) struct Row {
     pub(super) added_wall: Summary,
     /// Nanoseconds of the call itself.
     pub(super) bare: Summary,
+    /// The median of `added` in each round.
+    pub(super) added_by_round: Vec<f64>,
     /// Heap allocations that the layer adds, on the calling thread.
     pub(super) allocations: f64,
-    pub(super) times_lianlu: f64,
+    /// What is added, over what ours adds in the same round.
+    pub(super) times_lianlu: Summary,
     pub(super) spans_exported: u64,
 }
 
@@ -74,10 +77,15 @@ fn plans() -> Vec<Plan> {
         let peers = GRPC.into_iter();
         let peers = peers.filter(|peer| *peer != Peer::None || case == Case::Sampled);
         plans.extend(peers.map(|peer| plan(grpc, case, empty, peer)));
+        // Beside ours, as ratios are those of neighbours.
+        if case == Case::Sampled {
+            plans.push(plan(grpc, case, empty, Peer::LianluNoProvider));
+        }
+        if matches!(case, Case::Sampled | Case::Unsampled) {
+            plans.push(plan(grpc, case, empty, Peer::Floor));
+        }
     }
-    plans.push(plan(grpc, Case::Sampled, empty, Peer::LianluNoProvider));
     for case in [Case::Sampled, Case::Unsampled] {
-        plans.push(plan(grpc, case, empty, Peer::Floor));
         plans.push(plan(grpc, case, RequestBody::Full, Peer::Lianlu));
         // What a tonic server's layers get. Ours looks into it, and so has two attributes more.
         let peers = [Peer::Lianlu, Peer::Sdk, Peer::TowerOtel, Peer::FastraceFull];
@@ -102,13 +110,16 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
     let lianlu: Vec<_> = rows
         .iter()
         .filter(|row| row.peer == Peer::Lianlu)
-        .map(|row| (row.transport, row.case, row.body, row.added.median))
+        .map(|row| {
+            let like_it = (row.transport, row.case, row.body);
+            (like_it, row.added_by_round.clone())
+        })
         .collect();
     for row in &mut rows {
         let like_it = (row.transport, row.case, row.body);
-        let ours = lianlu.iter().find(|it| (it.0, it.1, it.2) == like_it);
-        let ours = ours.map_or(f64::NAN, |it| it.3);
-        row.times_lianlu = ratio(row.added.median, ours);
+        let ours = lianlu.iter().find(|it| it.0 == like_it);
+        let ours = &ours.expect("ours is there for each of them").1;
+        row.times_lianlu = ratios(&row.added_by_round, ours);
     }
     rows
 }
@@ -145,8 +156,12 @@ fn row(plan: Plan, measured: &[Measured]) -> Row {
         added: all(|it| &it.added),
         added_wall: all(|it| &it.added_wall),
         bare: all(|it| &it.bare),
+        added_by_round: measured
+            .iter()
+            .map(|it| Summary::of(&it.added).median)
+            .collect(),
         allocations: Summary::of(&allocations).median,
-        times_lianlu: f64::NAN,
+        times_lianlu: Summary::default(),
         spans_exported: measured.iter().map(|it| it.spans_exported).sum(),
     }
 }

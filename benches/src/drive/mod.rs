@@ -2,6 +2,7 @@
 
 mod child;
 mod export;
+mod half_load;
 mod in_process;
 mod machine;
 mod memory;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds, shorter ones: under five minutes.
+    /// Fewer rounds, shorter ones: under six minutes.
     #[arg(long)]
     quick: bool,
     /// One of the parts, or several; all of them by default.
@@ -56,6 +57,8 @@ struct Results {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     servers: Vec<servers::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    half_load: Vec<half_load::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     threads: Vec<threads::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     memory: Vec<memory::Row>,
@@ -81,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) {
     }
     if wanted(Part::Servers) {
         results.servers = servers::run(quick, &arguments.go_peer);
+        results.half_load = half_load::run(quick, &arguments.go_peer);
     }
     if wanted(Part::Threads) {
         results.threads = threads::run(quick);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::child;
-use super::statistics::{Summary, ratio};
+use super::statistics::{Summary, ratios};
 use crate::in_process::Measured;
 use crate::peers::DURABILITY;
 
@@ -36,14 +36,13 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
     let rows = LEVELS.into_iter().zip(&measured);
     rows.map(|(level, measured)| {
         let added: Vec<f64> = measured.iter().flat_map(|it| &it.added).copied().collect();
-        let rounds = measured.iter().map(median).zip(&memory);
-        let times: Vec<_> = rounds.map(|(it, memory)| ratio(it, *memory)).collect();
+        let rounds: Vec<_> = measured.iter().map(median).collect();
         let allocations: Vec<_> = measured.iter().map(|it| it.allocations).collect();
         Row {
             level: level.to_owned(),
             added: Summary::of(&added),
             allocations: Summary::of(&allocations).median,
-            times_memory: Summary::of(&times),
+            times_memory: ratios(&rounds, &memory),
         }
     })
     .collect()

@@ -22,6 +22,7 @@ pub(super) struct Row {
     pub(super) cpu: Summary,
     /// Over the same server without tracing, in the same round.
     pub(super) cpu_added: Summary,
+    pub(super) cpu_added_by_round: Vec<f64>,
     pub(super) cpu_times_untraced: f64,
     /// The same at a fixed rate.
     pub(super) cpu_at_rate: Summary,
@@ -69,14 +70,14 @@ impl Server {
         matches!(self, Self::Tonic(peer) | Self::Axum(peer) if peer.kind() == Kind::Lianlu)
     }
 
-    fn transport(self) -> Transport {
+    pub(super) fn transport(self) -> Transport {
         match self {
             Self::Axum(_) => Transport::Http,
             _ => Transport::Grpc,
         }
     }
 
-    fn command(self, go_peer: &Path, sink: &Sink) -> Command {
+    pub(super) fn command(self, go_peer: &Path, sink: &Sink) -> Command {
         let rust = |peer: Peer| {
             let mut command = child::bench("serve");
             command
@@ -102,7 +103,7 @@ impl Server {
 }
 
 /// A server, and whether its callers' traces are not sampled.
-type Variant = (Server, bool);
+pub(super) type Variant = (Server, bool);
 
 fn variants() -> Vec<Variant> {
     let mut variants = Vec::new();
@@ -141,7 +142,7 @@ impl Sample {
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
-    let (rounds, millis) = if quick { (2, 800) } else { (4, 2_000) };
+    let (rounds, millis) = if quick { (2, 800) } else { (6, 1_300) };
     let mut sink = Sink::start_nice();
     let variants = variants();
     super::tell("servers: how much they take without tracing");
@@ -182,6 +183,11 @@ fn half_of_its_most(server: Server, millis: u64, go_peer: &Path, sink: &Sink) ->
     let service = Service::start(&mut child::pinned(&server.command(go_peer, sink), 0, 0));
     let measured = load((server, false), &service, millis, None);
     service.stop();
+    half(&measured)
+}
+
+/// Half as many calls a second as there were.
+pub(super) fn half(measured: &Measured) -> f64 {
     (measured.calls as f64 / measured.seconds / 2.0).round()
 }
 
@@ -213,7 +219,12 @@ fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut 
     }
 }
 
-fn load(variant: Variant, service: &Service, millis: u64, rate: Option<f64>) -> Measured {
+pub(super) fn load(
+    variant: Variant,
+    service: &Service,
+    millis: u64,
+    rate: Option<f64>,
+) -> Measured {
     let mut command = child::bench("load");
     command
         .args(["--transport", &name(variant.0.transport())])
@@ -235,19 +246,21 @@ fn row(variant: Variant, rate: f64, samples: &[Sample], untraced: &[Sample]) -> 
         Summary::of(&all)
     };
     // Neighbours in time are compared, so that what is slow for a while is so for both.
-    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| {
+    let by_round = |of: &dyn Fn(&Sample, &Sample) -> f64| -> Vec<f64> {
         let pairs = samples.iter().zip(untraced);
-        let all: Vec<_> = pairs.map(|(it, untraced)| of(it, untraced)).collect();
-        Summary::of(&all)
+        pairs.map(|(it, untraced)| of(it, untraced)).collect()
     };
+    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| Summary::of(&by_round(of));
     let cpu = |it: &Sample| Sample::cpu(&it.closed);
     let cpu_at_rate = |it: &Sample| Sample::cpu(&it.at_rate);
+    let cpu_added = by_round(&|it, untraced| cpu(it) - cpu(untraced));
     Row {
         server: variant.0,
         unsampled: variant.1,
         calls_per_second: all(&|it| it.closed.calls as f64 / it.closed.seconds),
         cpu: all(&cpu),
-        cpu_added: against(&|it, untraced| cpu(it) - cpu(untraced)),
+        cpu_added: Summary::of(&cpu_added),
+        cpu_added_by_round: cpu_added,
         cpu_times_untraced: against(&|it, untraced| ratio(cpu(it), cpu(untraced))).median,
         cpu_at_rate: all(&cpu_at_rate),
         cpu_at_rate_added: against(&|it, untraced| cpu_at_rate(it) - cpu_at_rate(untraced)),

@@ -37,6 +37,12 @@ fn quantile(sorted: &[f64], quantile: f64) -> f64 {
     below + (above - below) * place.fract()
 }
 
+/// Each round's `a` as a multiple of the same round's `b`: what is slow for a while is so for both.
+pub(super) fn ratios(a: &[f64], b: &[f64]) -> Summary {
+    let rounds: Vec<_> = a.iter().zip(b).map(|(a, b)| ratio(*a, *b)).collect();
+    Summary::of(&rounds)
+}
+
 /// `a` as a multiple of `b`.
 pub(super) fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { f64::NAN } else { a / b }

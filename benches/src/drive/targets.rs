@@ -6,10 +6,12 @@ use super::Results;
 use super::in_process;
 use super::recorder::PROCESS_CRASH;
 use super::servers::Server;
+use super::statistics::{Summary, ratios};
 use crate::calls::requests::Case;
 use crate::export::Maker;
 use crate::in_process::{RequestBody, Transport};
-use crate::peers::{Kind, Peer, Protocol};
+use crate::peers::{Peer, Protocol};
+use crate::threads::Work;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Target {
@@ -18,6 +20,9 @@ pub(super) struct Target {
     pub(super) wanted: f64,
     pub(super) at_least: bool,
     pub(super) got: f64,
+    /// Of the rounds' ratios, where it is their median.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) quartiles: Option<(f64, f64)>,
     pub(super) reached: bool,
 }
 
@@ -33,13 +38,11 @@ pub(super) fn of(results: &Results) -> Vec<Target> {
     if !results.servers.is_empty() {
         servers(results, &mut targets);
     }
-    if let Some(row) = results
-        .threads
-        .iter()
-        .find(|row| row.pipeline == Kind::Lianlu)
-    {
+    if let Some(row) = results.threads.iter().find(|row| row.work == Work::Lianlu) {
         let what = "spans a second, two threads against one";
-        targets.push(target(what, 1.8, true, row.gain));
+        targets.push(at_least(what, 1.8, row.gain));
+        let what = "the same, of what two threads of arithmetic gain";
+        targets.push(at_least(what, 0.9, row.gain_of_arithmetic));
     }
     if let Some(row) = results
         .recorder
@@ -47,25 +50,55 @@ pub(super) fn of(results: &Results) -> Vec<Target> {
         .find(|row| row.level == PROCESS_CRASH)
     {
         let what = "time added in process with a flight recorder, process-crash against memory";
-        targets.push(at_most(what, 1.3, row.times_memory.median));
+        targets.push(at_most(what, 1.3, row.times_memory));
     }
     targets
 }
 
-fn at_most(what: &str, wanted: f64, got: f64) -> Target {
+/// What a target is held against: a number, or the median of many.
+struct Got {
+    value: f64,
+    quartiles: Option<(f64, f64)>,
+}
+
+impl From<f64> for Got {
+    fn from(value: f64) -> Self {
+        Self {
+            value,
+            quartiles: None,
+        }
+    }
+}
+
+impl From<Summary> for Got {
+    fn from(it: Summary) -> Self {
+        Self {
+            value: it.median,
+            quartiles: Some((it.lower_quartile, it.upper_quartile)),
+        }
+    }
+}
+
+fn at_most(what: &str, wanted: f64, got: impl Into<Got>) -> Target {
     target(what, wanted, false, got)
 }
 
-fn target(what: &str, wanted: f64, at_least: bool, got: f64) -> Target {
+fn at_least(what: &str, wanted: f64, got: impl Into<Got>) -> Target {
+    target(what, wanted, true, got)
+}
+
+fn target(what: &str, wanted: f64, at_least: bool, got: impl Into<Got>) -> Target {
+    let Got { value, quartiles } = got.into();
     Target {
         what: what.to_owned(),
         wanted,
         at_least,
-        got,
+        got: value,
+        quartiles,
         reached: if at_least {
-            got >= wanted
+            value >= wanted
         } else {
-            got <= wanted
+            value <= wanted
         },
     }
 }
@@ -88,7 +121,8 @@ fn in_process(rows: &[in_process::Row], targets: &mut Vec<Target>) {
         (Case::Baggage, Peer::TowerOtel, 1.0 / 4.0),
     ] {
         let what = format!("time added in process, {case:?}, against {}", peer.name());
-        let got = row(case, Peer::Lianlu).added.median / row(case, peer).added.median;
+        let ours = &row(case, Peer::Lianlu).added_by_round;
+        let got = ratios(ours, &row(case, peer).added_by_round);
         targets.push(at_most(&what, wanted, got));
     }
     for (case, wanted) in [
@@ -110,7 +144,7 @@ fn export(results: &Results, targets: &mut Vec<Target>) {
         let rows = results.export.iter();
         let mut rows =
             rows.filter(|row| (row.peer, row.maker, row.protocol) == (peer, maker, Protocol::Grpc));
-        rows.next().expect("every target has its row").cpu.median
+        &rows.next().expect("every target has its row").cpu_by_round
     };
     for (peer, maker) in [
         (Peer::Sdk, Maker::Layer),
@@ -122,7 +156,7 @@ fn export(results: &Results, targets: &mut Vec<Target>) {
             "CPU for an exported span, made by the {maker:?}, against {}",
             peer.name()
         );
-        let got = cpu(Peer::Lianlu, maker) / cpu(peer, maker);
+        let got = ratios(cpu(Peer::Lianlu, maker), cpu(peer, maker));
         targets.push(at_most(&what, 1.0 / 6.0, got));
     }
 }
@@ -144,10 +178,16 @@ fn servers(results: &Results, targets: &mut Vec<Target>) {
             (Peer::FastraceFull, 1.0 / 3.0),
         ] {
             let what = format!("CPU added to a call, {kind}, against {}", peer.name());
-            let theirs = row(server(peer)).cpu_added.median;
-            targets.push(at_most(&what, wanted, ours.cpu_added.median / theirs));
+            let theirs = &row(server(peer)).cpu_added_by_round;
+            let got = ratios(&ours.cpu_added_by_round, theirs);
+            targets.push(at_most(&what, wanted, got));
         }
         let what = format!("p99 at half load, {kind}, against no tracing");
-        targets.push(at_most(&what, 1.05, ours.p99_times_untraced));
+        let p99 = results
+            .half_load
+            .iter()
+            .find(|row| row.server == ours.server);
+        let got = p99.expect("every target has its row").times_untraced;
+        targets.push(at_most(&what, 1.05, got));
     }
 }

@@ -4,62 +4,78 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, LARGE_QUEUE};
 use super::in_process::name;
-use super::statistics::{Summary, ratio};
-use crate::peers::Kind;
-use crate::threads::Measured;
+use super::statistics::{Summary, ratio, ratios};
+use crate::threads::{Measured, Work};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Row {
-    pub(super) pipeline: Kind,
-    /// Spans a second.
+    pub(super) work: Work,
+    /// Spans a second, or steps of arithmetic.
     pub(super) one: Summary,
     pub(super) two: Summary,
-    /// How much faster two are.
-    pub(super) gain: f64,
+    /// How much faster two are, in the same round.
+    pub(super) gain: Summary,
     /// The same by the threads' own CPU time: without the worker, who wants a processor too.
-    pub(super) gain_of_cpu: f64,
+    pub(super) gain_of_cpu: Summary,
+    /// The gain, of what arithmetic gains in the same round.
+    pub(super) gain_of_arithmetic: Summary,
 }
 
-const KINDS: [Kind; 3] = [Kind::Lianlu, Kind::Sdk, Kind::Fastrace];
+/// Ours stands beside arithmetic.
+const WORKS: [Work; 4] = [Work::Arithmetic, Work::Lianlu, Work::Sdk, Work::Fastrace];
 
+/// For one thread and for two.
 #[derive(Default)]
 struct Samples {
+    bursts: [Vec<f64>; 2],
+    /// The median of each round.
     wall: [Vec<f64>; 2],
     cpu: [Vec<f64>; 2],
 }
 
+impl Samples {
+    fn gains(of: &[Vec<f64>; 2]) -> Vec<f64> {
+        let rounds = of[1].iter().zip(&of[0]);
+        rounds.map(|(two, one)| ratio(*two, *one)).collect()
+    }
+}
+
 pub(super) fn run(quick: bool) -> Vec<Row> {
-    let (rounds, bursts) = if quick { (3, 10) } else { (7, 30) };
-    let mut samples: [Samples; 3] = Default::default();
+    let (rounds, bursts) = if quick { (5, 10) } else { (15, 15) };
+    let mut samples: [Samples; WORKS.len()] = Default::default();
     for round in 1..=rounds {
         super::tell(&format!("threads, round {round} of {rounds}"));
-        for (kind, samples) in KINDS.into_iter().zip(&mut samples) {
+        for (work, samples) in WORKS.into_iter().zip(&mut samples) {
             for threads in [1, 2] {
-                let measured = measure(kind, threads, bursts);
-                samples.wall[threads - 1].extend(measured.spans_per_second);
-                samples.cpu[threads - 1].extend(measured.spans_per_cpu_second);
+                let measured = measure(work, threads, bursts);
+                let median = |them: &[f64]| Summary::of(them).median;
+                let place = threads - 1;
+                samples.wall[place].push(median(&measured.spans_per_second));
+                samples.cpu[place].push(median(&measured.spans_per_cpu_second));
+                samples.bursts[place].extend(measured.spans_per_second);
             }
         }
     }
-    let rows = KINDS.into_iter().zip(&samples);
-    rows.map(|(kind, samples)| {
-        let [one, two] = [&samples.wall[0], &samples.wall[1]].map(|it| Summary::of(it));
-        let [cpu_one, cpu_two] = [&samples.cpu[0], &samples.cpu[1]].map(|it| Summary::of(it));
+    let arithmetic = Samples::gains(&samples[0].wall);
+    let rows = WORKS.into_iter().zip(&samples);
+    rows.map(|(work, samples)| {
+        let gains = Samples::gains(&samples.wall);
         Row {
-            pipeline: kind,
-            one,
-            two,
-            gain: ratio(two.median, one.median),
-            gain_of_cpu: ratio(cpu_two.median, cpu_one.median),
+            work,
+            one: Summary::of(&samples.bursts[0]),
+            two: Summary::of(&samples.bursts[1]),
+            gain: Summary::of(&gains),
+            gain_of_cpu: Summary::of(&Samples::gains(&samples.cpu)),
+            gain_of_arithmetic: ratios(&gains, &arithmetic),
         }
     })
     .collect()
 }
 
-fn measure(kind: Kind, threads: usize, bursts: usize) -> Measured {
+fn measure(work: Work, threads: usize, bursts: usize) -> Measured {
     let mut command = child::bench("threads");
     command
-        .args(["--kind", &name(kind)])
+        .args(["--work", &name(work)])
         .args(["--threads", &threads.to_string()])
         .args(["--bursts", &bursts.to_string()])
         .env(LARGE_QUEUE.0, LARGE_QUEUE.1);

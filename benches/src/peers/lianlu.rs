@@ -11,22 +11,22 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What becomes of the calls' durations.
 #[derive(Clone, Copy)]
-pub(crate) enum Variant {
-    NoMetrics,
+pub(crate) enum Metrics {
+    None,
     /// All is done but the recording itself.
-    NoopMetrics,
-    SdkMetrics,
+    Noop,
+    Sdk,
 }
 
-pub(crate) fn layer(variant: Variant, off: bool) -> lianlu::ServerLayer {
+pub(crate) fn layer(metrics: Metrics, off: bool) -> lianlu::ServerLayer {
     let layer = lianlu::server();
-    let layer = match variant {
-        Variant::NoMetrics => layer.without_metrics(),
-        Variant::NoopMetrics => {
+    let layer = match metrics {
+        Metrics::None => layer.without_metrics(),
+        Metrics::Noop => {
             lianlu::set_meter_provider(NoopMeterProvider::new());
             layer
         }
-        Variant::SdkMetrics => layer.with_meter_provider(super::meters::sdk()),
+        Metrics::Sdk => layer.with_meter_provider(super::meters::sdk()),
     };
     layer.with_enabled(!off)
 }

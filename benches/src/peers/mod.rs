@@ -1,5 +1,6 @@
 //! Who is measured: a layer, and the pipeline behind it.
 
+pub(crate) mod bare_socket;
 pub(crate) mod by_hand;
 mod errors;
 pub(crate) mod fastrace;
@@ -27,8 +28,8 @@ macro_rules! with_grpc_layer {
                 let $layer = $crate::peers::floor::Floor;
                 $block
             }
-            $crate::peers::Layers::Lianlu(variant) => {
-                let $layer = $crate::peers::lianlu_layer(variant, off);
+            $crate::peers::Layers::Lianlu(metrics) => {
+                let $layer = $crate::peers::lianlu_layer(metrics, off);
                 $block
             }
             $crate::peers::Layers::ByHand => {
@@ -72,7 +73,7 @@ pub(crate) fn http(router: axum::Router, peer: Peer, off: bool) -> axum::Router 
         // As the others: axum boxes what a layer makes.
         Layers::None => router.layer(tower_layer::Identity::new()),
         Layers::Floor => router.layer(floor::Floor),
-        Layers::Lianlu(variant) => router.layer(lianlu::layer(variant, off)),
+        Layers::Lianlu(metrics) => router.layer(lianlu::layer(metrics, off)),
         Layers::ByHand => router.layer(by_hand::layer()),
         Layers::TowerOtel => {
             router.layer(tower_otel::trace::HttpLayer::server(tracing::Level::INFO))

@@ -1,7 +1,7 @@
 //! The peers by name.
 
 use super::Kind;
-use super::lianlu::Variant;
+use super::lianlu::Metrics;
 
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
@@ -10,7 +10,7 @@ use super::lianlu::Variant;
 pub(crate) enum Peer {
     /// No tracing.
     None,
-    /// What the API alone costs.
+    /// What the API alone costs; where spans are exported, constant bytes over a bare socket in their place.
     Floor,
     /// With durations going to a meter provider that does nothing.
     Lianlu,
@@ -41,7 +41,7 @@ pub(crate) enum Peer {
 pub(crate) enum Layers {
     None,
     Floor,
-    Lianlu(Variant),
+    Lianlu(Metrics),
     ByHand,
     TowerOtel,
     /// The two crates of davidB's.
@@ -57,11 +57,11 @@ impl Peer {
         match self {
             Self::None => Layers::None,
             Self::Floor => Layers::Floor,
-            Self::Lianlu => Layers::Lianlu(Variant::NoopMetrics),
+            Self::Lianlu => Layers::Lianlu(Metrics::Noop),
             Self::LianluNoMetrics | Self::LianluOverSdk | Self::LianluNoProvider => {
-                Layers::Lianlu(Variant::NoMetrics)
+                Layers::Lianlu(Metrics::None)
             }
-            Self::LianluSdkMetrics => Layers::Lianlu(Variant::SdkMetrics),
+            Self::LianluSdkMetrics => Layers::Lianlu(Metrics::Sdk),
             Self::Sdk => Layers::ByHand,
             Self::TowerOtel => Layers::TowerOtel,
             Self::TracingOtel => Layers::Davidb,

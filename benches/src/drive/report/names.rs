@@ -2,6 +2,7 @@
 
 use crate::drive::servers::Server;
 use crate::peers::{Kind, Peer};
+use crate::threads::Work;
 
 pub(super) fn peer(peer: Peer, is_grpc: bool) -> &'static str {
     match peer {
@@ -30,6 +31,13 @@ pub(super) fn pipeline(kind: Kind) -> &'static str {
         Kind::Lianlu => "**lianlu**",
         Kind::Sdk | Kind::SdkByTracing => "opentelemetry_sdk 0.33",
         Kind::Fastrace => "fastrace 0.7",
+    }
+}
+
+pub(super) fn work(work: Work) -> &'static str {
+    match work {
+        Work::Arithmetic => "arithmetic alone",
+        Work::Lianlu | Work::Sdk | Work::Fastrace => pipeline(work.pipeline()),
     }
 }
 

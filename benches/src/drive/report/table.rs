@@ -32,6 +32,7 @@ pub(super) fn markdown(results: &Results) -> String {
     }
     if !results.servers.is_empty() {
         servers(results, &mut text);
+        half_load(results, &mut text);
     }
     if !results.threads.is_empty() {
         threads(results, &mut text);
@@ -72,6 +73,12 @@ fn times(it: f64) -> String {
     } else {
         "–".to_owned()
     }
+}
+
+/// A ratio of neighbours.
+fn times_of(it: Summary) -> String {
+    let (lower, upper) = (it.lower_quartile, it.upper_quartile);
+    format!("{} [{lower:.2}–{upper:.2}]", times(it.median))
 }
 
 fn in_process(results: &Results, text: &mut String) {
@@ -118,7 +125,7 @@ fn in_process(results: &Results, text: &mut String) {
                 "| {}{body} | {} | {} | {:.2} |",
                 names::peer(row.peer, transport == Transport::Grpc),
                 nanos(row.added),
-                times(row.times_lianlu),
+                times_of(row.times_lianlu),
                 // No "-0.00".
                 row.allocations + 0.0,
             );
@@ -140,6 +147,7 @@ fn export(results: &Results, text: &mut String) {
     for row in &results.export {
         let peer = match row.peer {
             Peer::Fastrace | Peer::FastraceFull => "fastrace + fastrace-opentelemetry",
+            Peer::Floor => "the API alone, constant bytes over a bare socket",
             peer => names::peer(peer, true),
         };
         let how = match row.maker {
@@ -154,7 +162,7 @@ fn export(results: &Results, text: &mut String) {
             text,
             "| {peer}: {how}, {protocol} | {} | {} | {} | {:.0} | {:.0} |",
             nanos(row.cpu),
-            times(row.times_lianlu),
+            times_of(row.times_lianlu),
             row.attributes,
             row.bytes_per_span,
             row.spans_per_request,
@@ -163,14 +171,16 @@ fn export(results: &Results, text: &mut String) {
 }
 
 fn servers(results: &Results, text: &mut String) {
-    let groups: [(&str, fn(Server) -> bool); 3] = [
-        ("A small tonic server", |it| matches!(it, Server::Tonic(_))),
-        ("A small axum server", |it| matches!(it, Server::Axum(_))),
-        ("The same tonic service in Go", |it| {
-            matches!(it, Server::Kratos { .. } | Server::GrpcGo { .. })
-        }),
-    ];
-    for (title, is_in) in groups {
+    let title_of = |server| match server {
+        Server::Tonic(_) => "A small tonic server",
+        Server::Axum(_) => "A small axum server",
+        Server::Kratos { .. } | Server::GrpcGo { .. } => "The same tonic service in Go",
+    };
+    // Those of a title stand together.
+    for rows in results
+        .servers
+        .chunk_by(|a, b| title_of(a.server) == title_of(b.server))
+    {
         let columns = [
             "",
             "calls/s",
@@ -182,8 +192,8 @@ fn servers(results: &Results, text: &mut String) {
             "no tracing = 1",
             "spans arrived",
         ];
-        head(text, title, &columns);
-        for row in results.servers.iter().filter(|row| is_in(row.server)) {
+        head(text, title_of(rows[0].server), &columns);
+        for row in rows {
             let _ = writeln!(
                 text,
                 "| {} | {:.0} | {} | {} | {} | {:.0} µs | {:.0} µs | {} | {:.1} % |",
@@ -201,12 +211,34 @@ fn servers(results: &Results, text: &mut String) {
     }
 }
 
+fn half_load(results: &Results, text: &mut String) {
+    let columns = ["", "calls/s", "p99", "no tracing in the same round = 1"];
+    head(text, "p99 at half load, neighbours in time", &columns);
+    for row in &results.half_load {
+        let framework = match row.server {
+            Server::Axum(_) => "axum",
+            _ => "tonic",
+        };
+        let _ = writeln!(
+            text,
+            "| {framework}: {} | {:.0} | {:.0} µs [{:.0}–{:.0}] | {} |",
+            names::server(row.server, row.once_more),
+            row.rate.median,
+            row.p99.median,
+            row.p99.lower_quartile,
+            row.p99.upper_quartile,
+            times_of(row.times_untraced),
+        );
+    }
+}
+
 fn threads(results: &Results, text: &mut String) {
     let columns = [
         "",
         "one thread",
         "two threads",
         "gain",
+        "that of arithmetic = 1",
         "gain by their own CPU time",
     ];
     head(
@@ -217,12 +249,13 @@ fn threads(results: &Results, text: &mut String) {
     for row in &results.threads {
         let _ = writeln!(
             text,
-            "| {} | {:.0} | {:.0} | {} | {} |",
-            names::pipeline(row.pipeline),
+            "| {} | {:.0} | {:.0} | {} | {} | {} |",
+            names::work(row.work),
             row.one.median,
             row.two.median,
-            times(row.gain),
-            times(row.gain_of_cpu),
+            times_of(row.gain),
+            times_of(row.gain_of_arithmetic),
+            times_of(row.gain_of_cpu),
         );
     }
 }
@@ -262,13 +295,11 @@ fn recorder(results: &Results, text: &mut String) {
     for row in &results.recorder {
         let _ = writeln!(
             text,
-            "| {} | {} | {:.0} | {:.2} [{:.2}–{:.2}] |",
+            "| {} | {} | {:.0} | {} |",
             row.level,
             nanos(row.added),
             row.allocations,
-            row.times_memory.median,
-            row.times_memory.lower_quartile,
-            row.times_memory.upper_quartile,
+            times_of(row.times_memory),
         );
     }
 }
@@ -280,9 +311,13 @@ fn targets(results: &Results, text: &mut String) {
         &["", "wanted", "got", ""],
     );
     for it in &results.targets {
+        let quartiles = it
+            .quartiles
+            .map(|(lower, upper)| format!(" [{lower:.3}–{upper:.3}]"));
+        let quartiles = quartiles.unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {} {:.3} | {:.3} | {} |",
+            "| {} | {} {:.3} | {:.3}{quartiles} | {} |",
             it.what,
             if it.at_least { "≥" } else { "≤" },
             it.wanted,
