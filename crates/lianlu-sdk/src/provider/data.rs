@@ -44,6 +44,20 @@ impl Data {
         }
     }
 
+    /// Takes over a list, within the limits, in front of all others.
+    pub(super) fn begin_with(&mut self, mut attributes: Vec<KeyValue>, limits: &SpanLimits) {
+        if count(attributes.len()) > limits.max_attributes_per_span {
+            for attribute in attributes {
+                self.push(attribute, limits);
+            }
+        } else if self.attributes.capacity() > attributes.len() {
+            // The one that is here has room for more, which the other would have to be moved for.
+            self.attributes.append(&mut attributes);
+        } else {
+            self.attributes = attributes;
+        }
+    }
+
     /// Leaves the last value of each key.
     pub(super) fn set_once(&mut self) {
         if self.attributes.len() > FEW {
@@ -51,6 +65,9 @@ impl Data {
             self.attributes.reverse();
             self.attributes.retain(|it| seen.insert(it.key.clone()));
             self.attributes.reverse();
+            return;
+        }
+        if self.is_each_once() {
             return;
         }
         let mut at = 0;
@@ -62,6 +79,18 @@ impl Data {
                 at += 1;
             }
         }
+    }
+
+    /// Whether each of a few keys is there once. Most are told apart by a mark, without a look at the others.
+    fn is_each_once(&self) -> bool {
+        let mut marks = 0_u128;
+        self.attributes.iter().enumerate().all(|(at, attribute)| {
+            let mark = 1 << place(attribute.key.as_str());
+            let is_new = marks & mark == 0;
+            marks |= mark;
+            let mut earlier = self.attributes.iter().take(at);
+            is_new || earlier.all(|earlier| earlier.key != attribute.key)
+        })
     }
 
     pub(super) fn add_event(&mut self, mut event: Event, limits: &SpanLimits) {
@@ -104,6 +133,22 @@ impl Data {
         self.dropped_links = 0;
         self.status = Status::Unset;
     }
+}
+
+/// One of 128 places for a key, by its end and its length: many begin alike.
+#[inline]
+fn place(key: &str) -> u32 {
+    /// Any odd number with as many ones as zeros.
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bytes = key.as_bytes();
+    let end = match bytes.last_chunk() {
+        Some(end) => u64::from_le_bytes(*end),
+        None => bytes
+            .iter()
+            .fold(0, |end, byte| end << 8 | u64::from(*byte)),
+    };
+    let mixed = (end ^ bytes.len() as u64).wrapping_mul(MIX);
+    (mixed >> (u64::BITS - 7)) as u32
 }
 
 pub(super) fn count(length: usize) -> u32 {
@@ -190,6 +235,51 @@ mod tests {
                 [("b", "2".into()), ("c", "4".into()), ("a", "5".into())]
             );
             assert_eq!(data.attributes.len(), 3 + many);
+        }
+    }
+
+    #[test]
+    fn keys_of_one_place_are_told_apart() {
+        let names: Vec<_> = (0..400).map(|at| format!("key.{at}")).collect();
+        let alike = |a: &&String| names.iter().any(|b| b > *a && place(a) == place(b));
+        let first = names.iter().find(alike).unwrap();
+        let second = names.iter().rfind(|it| place(it) == place(first)).unwrap();
+        assert_ne!(first, second);
+        let set = |list: &[&String]| {
+            let mut data = Data::default();
+            for (at, &key) in list.iter().enumerate() {
+                data.push(KeyValue::new(key.clone(), at as i64), &limits(1000));
+            }
+            data.set_once();
+            let owned = |(key, value): (&str, String)| (key.to_owned(), value);
+            keys(&data).into_iter().map(owned).collect::<Vec<_>>()
+        };
+        let [a, b] = [first, second].map(String::clone);
+        assert_eq!(
+            set(&[first, second]),
+            [(a.clone(), "0".into()), (b.clone(), "1".into())]
+        );
+        assert_eq!(
+            set(&[first, second, first]),
+            [(b, "1".into()), (a, "2".into())]
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_taken_over_is_within_the_limits_and_in_front() {
+        for room in [0, 8] {
+            for most in [2, 3, 100] {
+                let mut data = Data::default();
+                data.attributes.reserve(room);
+                let list = ["a", "b", "c"].map(|key| KeyValue::new(key, 0)).to_vec();
+                data.begin_with(list, &limits(most));
+                data.push(KeyValue::new("d", 0), &limits(most));
+                let most = most as usize;
+                let expected = ["a", "b", "c", "d"];
+                let found: Vec<_> = keys(&data).into_iter().map(|it| it.0).collect();
+                assert_eq!(found, expected[..most.min(4)]);
+                assert_eq!(data.dropped_attributes as usize, 4 - most.min(4));
+            }
         }
     }
 

@@ -197,14 +197,7 @@ impl Tracer {
     fn data(&self, (attributes, events, links): Lists, more: Vec<KeyValue>) -> Box<data::Data> {
         let limits = &self.shared.provider.limits;
         let mut data = data::fresh();
-        let attributes = attributes.unwrap_or_default();
-        if data::count(attributes.len()) <= limits.max_attributes_per_span {
-            data.attributes = attributes;
-        } else {
-            for attribute in attributes {
-                data.push(attribute, limits);
-            }
-        }
+        data.begin_with(attributes.unwrap_or_default(), limits);
         for attribute in more {
             data.push(attribute, limits);
         }

@@ -46,6 +46,10 @@ pub trait AttributeKey: Copy {
     /// Appends field 1 of the `KeyValue`.
     #[doc(hidden)]
     fn put_key(self, out: &mut Vec<u8>);
+
+    /// Appends tag and length of the `KeyValue`, which is shorter than 128 bytes, and its field 1.
+    #[doc(hidden)]
+    fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize);
 }
 
 impl AttributeKey for StaticKey {
@@ -57,6 +61,12 @@ impl AttributeKey for StaticKey {
     #[inline]
     fn put_key(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.encoded());
+    }
+
+    #[inline]
+    fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize) {
+        out.extend_from_slice(&[tag, low_byte(length as u64)]);
+        self.put_key(out);
     }
 }
 
@@ -70,6 +80,13 @@ impl AttributeKey for &str {
     fn put_key(self, out: &mut Vec<u8>) {
         out.push(KEY);
         put_varint(out, self.len() as u64);
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    #[inline]
+    fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize) {
+        let [length, own] = [length, self.len()].map(|it| low_byte(it as u64));
+        out.extend_from_slice(&[tag, length, KEY, own]);
         out.extend_from_slice(self.as_bytes());
     }
 }
@@ -97,8 +114,7 @@ fn put_delimited(
     let short = key.key_len() + value.len() + 4;
     if short < 0x80 {
         out.reserve(short + 2);
-        out.extend_from_slice(&[of.tag(), low_byte(short as u64)]);
-        key.put_key(out);
+        key.put_short(out, of.tag(), short);
         let length = low_byte(value.len() as u64);
         out.extend_from_slice(&[VALUE, length + 2, kind, length]);
         out.extend_from_slice(value);
@@ -135,15 +151,16 @@ pub fn put_bool(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, valu
 #[inline]
 pub fn put_int(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: i64) {
     let bits = value.cast_unsigned();
-    let short = key.key_len() + 4;
-    if bits < 0x80 && short < 0x80 {
+    let number = varint_len(bits);
+    let short = key.key_len() + 3 + number;
+    if short < 0x80 {
         out.reserve(short + 2);
-        out.extend_from_slice(&[of.tag(), low_byte(short as u64)]);
-        key.put_key(out);
-        out.extend_from_slice(&[VALUE, 2, INT, low_byte(bits)]);
+        key.put_short(out, of.tag(), short);
+        out.extend_from_slice(&[VALUE, 1 + low_byte(number as u64), INT]);
+        put_varint(out, bits);
         return;
     }
-    put_head(out, of, key, 1 + varint_len(bits));
+    put_head(out, of, key, 1 + number);
     out.push(INT);
     put_varint(out, bits);
 }
