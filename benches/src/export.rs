@@ -13,7 +13,7 @@ use crate::calls::requests::{self, Case};
 use crate::calls::service::Greeter;
 use crate::machine::{clocks, processors};
 use crate::peers::bare_socket::{BareSocket, Shape};
-use crate::peers::{self, Destination, Peer, Protocol};
+use crate::peers::{self, Destination, Peer, Pipeline, Protocol};
 
 /// Spans are made in lumps at this distance, as a timer's wake-up costs more than a span.
 const TICK: Duration = Duration::from_millis(2);
@@ -72,57 +72,25 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
     processors::pin(0);
     let destination = Destination::Otlp(arguments.protocol, arguments.endpoint.clone());
     let (pipeline, _) = peers::install(arguments.peer.kind(), &destination, true);
-    let mut socket = (arguments.peer == Peer::Floor)
+    let socket = (arguments.peer == Peer::Floor)
         .then(|| BareSocket::connect(&arguments.endpoint, arguments.maker.shape()));
     let is_fastrace = arguments.peer.kind() == peers::Kind::Fastrace;
 
-    let nothing = cpu(arguments, || pace(arguments, |_| ()));
+    let nothing = cpu(|| pace(arguments, |_| ()));
     let (bare, made) = match arguments.maker {
-        Maker::Api if is_fastrace => (
-            nothing,
-            cpu(arguments, || {
-                pace(arguments, fastrace_span);
-                pipeline.shutdown();
-            }),
-        ),
+        Maker::Api if is_fastrace => (nothing, all(arguments, pipeline, socket, fastrace_span)),
         Maker::Api => {
             // Of the floor, the one that does nothing.
             let tracer = global::tracer("bench");
-            (
-                nothing,
-                cpu(arguments, || {
-                    pace(arguments, |number| {
-                        api_span(&tracer, number);
-                        if let Some(socket) = &mut socket {
-                            socket.span();
-                        }
-                    });
-                    pipeline.shutdown();
-                    if let Some(socket) = socket {
-                        socket.close();
-                    }
-                }),
-            )
+            let make = |number| api_span(&tracer, number);
+            (nothing, all(arguments, pipeline, socket, make))
         }
         Maker::Layer => peers::with_grpc_layer!(arguments.peer, false, |layer| {
             let mut bare = Greeter;
-            let bare = cpu(arguments, || {
-                pace(arguments, |number| grpc_call(&mut bare, number))
-            });
+            let bare = cpu(|| pace(arguments, |number| grpc_call(&mut bare, number)));
             let mut traced = layer.layer(Greeter);
-            let made = cpu(arguments, || {
-                pace(arguments, |number| {
-                    grpc_call(&mut traced, number);
-                    if let Some(socket) = &mut socket {
-                        socket.span();
-                    }
-                });
-                pipeline.shutdown();
-                if let Some(socket) = socket {
-                    socket.close();
-                }
-            });
-            (bare, made)
+            let make = |number| grpc_call(&mut traced, number);
+            (bare, all(arguments, pipeline, socket, make))
         }),
     };
     Measured {
@@ -133,7 +101,28 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
     }
 }
 
-fn cpu(_: &Arguments, work: impl FnOnce()) -> u64 {
+/// What it takes to make all spans and to send them, by the pipeline or over the bare socket.
+fn all(
+    arguments: &Arguments,
+    pipeline: Box<dyn Pipeline>,
+    mut socket: Option<BareSocket>,
+    mut make: impl FnMut(u64),
+) -> u64 {
+    cpu(|| {
+        pace(arguments, |number| {
+            make(number);
+            if let Some(socket) = &mut socket {
+                socket.span();
+            }
+        });
+        pipeline.shutdown();
+        if let Some(socket) = socket {
+            socket.close();
+        }
+    })
+}
+
+fn cpu(work: impl FnOnce()) -> u64 {
     let before = clocks::of_this_process();
     work();
     let spent = clocks::of_this_process() - before;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, LARGE_QUEUE, Service, Sink};
 use super::servers::{self, Server};
-use super::statistics::{Summary, ratio};
+use super::statistics::{Summary, by_round, ratios};
 use crate::load::Measured;
 use crate::peers::Peer;
 
@@ -91,14 +91,7 @@ fn rows(server: fn(Peer) -> Server, samples: &Samples) -> [Row; 3] {
         ours,
         once_more,
     } = samples;
-    let ratios = |of: &[f64], neighbours: &[&[f64]]| {
-        let ratios: Vec<_> = neighbours
-            .iter()
-            .flat_map(|them| of.iter().zip(*them))
-            .map(|(it, neighbour)| ratio(*it, *neighbour))
-            .collect();
-        Summary::of(&ratios)
-    };
+    let both_neighbours = [by_round(ours, untraced), by_round(ours, once_more)].concat();
     let row = |peer, is_once_more, p99: &[f64], times_untraced| Row {
         server: server(peer),
         once_more: is_once_more,
@@ -107,13 +100,8 @@ fn rows(server: fn(Peer) -> Server, samples: &Samples) -> [Row; 3] {
         times_untraced,
     };
     [
-        row(Peer::None, false, untraced, ratios(untraced, &[untraced])),
-        row(
-            Peer::Lianlu,
-            false,
-            ours,
-            ratios(ours, &[untraced, once_more]),
-        ),
-        row(Peer::None, true, once_more, ratios(once_more, &[untraced])),
+        row(Peer::None, false, untraced, ratios(untraced, untraced)),
+        row(Peer::Lianlu, false, ours, Summary::of(&both_neighbours)),
+        row(Peer::None, true, once_more, ratios(once_more, untraced)),
     ]
 }

@@ -39,8 +39,12 @@ fn quantile(sorted: &[f64], quantile: f64) -> f64 {
 
 /// Each round's `a` as a multiple of the same round's `b`: what is slow for a while is so for both.
 pub(super) fn ratios(a: &[f64], b: &[f64]) -> Summary {
-    let rounds: Vec<_> = a.iter().zip(b).map(|(a, b)| ratio(*a, *b)).collect();
-    Summary::of(&rounds)
+    Summary::of(&by_round(a, b))
+}
+
+/// The same, one by one.
+pub(super) fn by_round(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| ratio(*a, *b)).collect()
 }
 
 /// `a` as a multiple of `b`.

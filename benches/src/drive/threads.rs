@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, LARGE_QUEUE};
 use super::in_process::name;
-use super::statistics::{Summary, ratio, ratios};
+use super::statistics::{Summary, by_round, ratios};
 use crate::threads::{Measured, Work};
 
 #[derive(Serialize, Deserialize)]
@@ -33,13 +33,6 @@ struct Samples {
     cpu: [Vec<f64>; 2],
 }
 
-impl Samples {
-    fn gains(of: &[Vec<f64>; 2]) -> Vec<f64> {
-        let rounds = of[1].iter().zip(&of[0]);
-        rounds.map(|(two, one)| ratio(*two, *one)).collect()
-    }
-}
-
 pub(super) fn run(quick: bool) -> Vec<Row> {
     let (rounds, bursts) = if quick { (5, 10) } else { (15, 15) };
     let mut samples: [Samples; WORKS.len()] = Default::default();
@@ -56,17 +49,18 @@ pub(super) fn run(quick: bool) -> Vec<Row> {
             }
         }
     }
-    let arithmetic = Samples::gains(&samples[0].wall);
+    let gains = |[one, two]: &[Vec<f64>; 2]| by_round(two, one);
+    let arithmetic = gains(&samples[0].wall);
     let rows = WORKS.into_iter().zip(&samples);
     rows.map(|(work, samples)| {
-        let gains = Samples::gains(&samples.wall);
+        let gains_of_wall = gains(&samples.wall);
         Row {
             work,
             one: Summary::of(&samples.bursts[0]),
             two: Summary::of(&samples.bursts[1]),
-            gain: Summary::of(&gains),
-            gain_of_cpu: Summary::of(&Samples::gains(&samples.cpu)),
-            gain_of_arithmetic: ratios(&gains, &arithmetic),
+            gain: Summary::of(&gains_of_wall),
+            gain_of_cpu: ratios(&samples.cpu[1], &samples.cpu[0]),
+            gain_of_arithmetic: ratios(&gains_of_wall, &arithmetic),
         }
     })
     .collect()

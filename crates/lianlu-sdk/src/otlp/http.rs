@@ -77,9 +77,9 @@ impl Http {
         batch.write_request(request);
         let mut body = encode(self.protocol, request).map_err(lost)?;
         if self.compression != Compression::None {
-            self.compressed.clear();
+            let compressed = empty(&mut self.compressed);
             self.compression
-                .compress(&body, &mut self.compressed)
+                .compress(&body, compressed)
                 .map_err(|error| lost(format!("not compressed: {error}")))?;
             body = Cow::Borrowed(&self.compressed);
         }

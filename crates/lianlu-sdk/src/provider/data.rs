@@ -138,7 +138,7 @@ impl Data {
 /// One of 128 places for a key, by its end and its length: many begin alike.
 #[inline]
 fn place(key: &str) -> u32 {
-    /// Any odd number with as many ones as zeros.
+    /// The golden ratio, of 64 bits.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let bytes = key.as_bytes();
     let end = match bytes.last_chunk() {

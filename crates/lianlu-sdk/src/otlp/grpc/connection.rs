@@ -1,23 +1,19 @@
 //! The connection to a collector.
 
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
 use http::uri::{Authority, Uri};
 use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::transport::{Channel, Endpoint};
-use tower_service::Service;
+use tower::util::MapResponse;
 
 use super::super::answer::Taken;
 use super::super::builder::Settings;
@@ -137,38 +133,15 @@ impl Drop for Grpc {
     }
 }
 
-/// A connection that is made when it is first used.
+/// A connection that is made when it is first used: over TCP, as tonic would, and what is written is
+/// [gathered](Gathered).
 fn connect(endpoint: &Endpoint, runtime: &Runtime) -> Channel {
     let _inside = runtime.enter();
-    endpoint.connect_with_connector_lazy(Connector::new())
-}
-
-/// Connects over TCP, as tonic would, and [gathers](Gathered) what is written.
-struct Connector(HttpConnector);
-
-impl Connector {
-    fn new() -> Self {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(KEEP_ALIVE));
-        Self(http)
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = Gathered<TokioIo<TcpStream>>;
-    type Error = <HttpConnector as Service<Uri>>::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let stream = self.0.call(uri);
-        Box::pin(async move { stream.await.map(Gathered::new) })
-    }
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEP_ALIVE));
+    endpoint.connect_with_connector_lazy(MapResponse::new(tcp, Gathered::new))
 }
 
 /// What gRPC wants to have in a request's head, in place of the user's.

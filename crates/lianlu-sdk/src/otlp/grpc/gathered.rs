@@ -1,7 +1,7 @@
 //! A connection that is written to in large pieces.
 //!
 //! HTTP/2 cuts a request into frames of 16 KiB, and its library flushes after each. A write to a socket is a system call
-//! that wakes the other end; fewer and larger ones take half of the time. So what is flushed waits until the connection
+//! that wakes the other end; fewer and larger ones take a third less. So what is flushed waits until the connection
 //! has had its turn, which begins by [reading](Gathered::poll_read).
 
 use std::io::{self, IoSlice};
