@@ -2,18 +2,6 @@
 
 mod swar;
 
-/// What [`nibble`] answers for a byte that is no lower-case hex digit. Its high bits survive an OR with any digit.
-const INVALID: u8 = 0xff;
-
-#[inline]
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => INVALID,
-    }
-}
-
 #[inline]
 const fn digit(nibble: u8) -> u8 {
     match nibble & 0x0f {
@@ -22,29 +10,34 @@ const fn digit(nibble: u8) -> u8 {
     }
 }
 
-/// Reads exactly `2 * N` lower-case digits.
+/// Reads exactly `2 * N` lower-case digits, of which there are 32 at most.
 #[inline]
 pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    const { assert!(N <= 16) }
     if digits.len() != 2 * N {
         return None;
     }
-    let mut bytes = [0; N];
-    let (sixteens, pairs) = digits.as_chunks::<16>();
-    let (eights, ones) = bytes.as_chunks_mut::<8>();
+    let mut all = [b'0'; 32];
+    all.get_mut(..2 * N)?.copy_from_slice(digits);
+    decode_all(&all)?.first_chunk().copied()
+}
+
+/// Each step is the same for all digits and none depends on another, so that a compiler takes them side by side.
+fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
+    let mut nibbles = [0; 32];
     let mut invalid = 0;
-    for (eight, sixteen) in eights.iter_mut().zip(sixteens) {
-        let [low, high] = swar::words(*sixteen);
-        invalid |= swar::invalid(low) | swar::invalid(high);
-        *eight = (swar::decode(low) | swar::decode(high) << 32).to_le_bytes();
+    for (nibble, digit) in nibbles.iter_mut().zip(digits) {
+        // A byte below a range wraps to far above it.
+        let decimal = digit.wrapping_sub(b'0');
+        let letter = digit.wrapping_sub(b'a');
+        invalid |= decimal.saturating_sub(9).min(letter.saturating_sub(5));
+        *nibble = decimal.min(letter.wrapping_add(10));
     }
-    let mut seen = 0;
-    let (pairs, _) = pairs.as_chunks::<2>();
-    for (byte, [high, low]) in ones.iter_mut().zip(pairs) {
-        let (high, low) = (nibble(*high), nibble(*low));
-        seen |= high | low;
-        *byte = (high << 4) | (low & 0x0f);
+    let mut bytes = [0; 16];
+    for (byte, [high, low]) in bytes.iter_mut().zip(nibbles.as_chunks().0) {
+        *byte = high << 4 | low;
     }
-    (invalid == 0 && seen <= 0x0f).then_some(bytes)
+    (invalid == 0).then_some(bytes)
 }
 
 /// Writes `bytes` as digits over the front of `out`, and stops where either ends.
@@ -128,8 +121,9 @@ mod tests {
             for byte in 0..=u8::MAX {
                 let mut text = digits;
                 text[at] = byte;
-                let value = nibble(byte);
-                let expected = (value != INVALID).then(|| {
+                let value = b"0123456789abcdef".iter().position(|it| *it == byte);
+                let expected = value.map(|value| {
+                    let value = u8::try_from(value).unwrap();
                     let mut expected = trace_id;
                     let place = &mut expected[at / 2];
                     *place = match at % 2 {

@@ -97,9 +97,7 @@ pub(super) fn meter<B: 'static>(
     let mut meter = || RequestMeter::again(spare.take(), wanted);
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
-        if body.is_end_stream() {
-            return Some(meter());
-        }
+        // If it has ended, tonic makes it an empty one.
         let (inner, meter) = (std::mem::take(body), meter());
         *body = tonic::body::Body::new(MeteredBody::new(inner, &meter, context, wanted));
         return Some(meter);
