@@ -1,7 +1,7 @@
 //! What the threads of the pipeline meet at: the standard library's, or in the pipeline's model shuttle's, which decides
 //! at every step who goes on.
 
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError, TryLockResult};
 
 #[cfg(not(all(test, lianlu_shuttle)))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
@@ -12,6 +12,15 @@ pub(crate) use std::thread_local;
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(all(test, lianlu_shuttle))]
 pub(crate) use shuttle::thread_local;
+
+/// The lock if nobody held it, poisoned or not.
+pub(crate) fn free<G>(lock: TryLockResult<G>) -> Option<G> {
+    match lock {
+        Ok(lock) => Some(lock),
+        Err(TryLockError::Poisoned(lock)) => Some(lock.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
 
 /// How many hold it.
 pub(crate) fn holders<T>(shared: &Arc<T>) -> usize {

@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Slot, Writer};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{self, Mutex, MutexGuard};
 
 /// One large span is no reason to keep its memory.
 const LARGEST_SCRATCH: usize = 16 * 1024;
@@ -26,8 +26,9 @@ pub(super) struct Lane {
 pub(super) struct LaneState {
     /// One for each scope that the thread has recorded in.
     runs: Vec<Growing>,
-    /// How many spans the runs hold.
+    /// How many spans the runs hold, and how many bytes those are.
     in_memory: usize,
+    bytes: usize,
     /// How many more the thread may add to them before it asks for room again.
     pub(super) credit: usize,
     /// With a flight recorder: the segment that the thread writes to, what it has written to others, and how many
@@ -105,6 +106,11 @@ impl Lane {
     pub(super) fn lock(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The same if nobody holds it.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, LaneState>> {
+        sync::free(self.state.try_lock())
+    }
 }
 
 impl LaneState {
@@ -113,7 +119,7 @@ impl LaneState {
         self.in_memory + self.on_disk
     }
 
-    /// Appends a span to the run of its scope, and gives how many bytes that has then.
+    /// Appends a span to the run of its scope, and gives how many bytes the thread has in memory then.
     #[inline]
     pub(super) fn append(
         &mut self,
@@ -124,19 +130,21 @@ impl LaneState {
         // Few scopes, and mostly the same ones.
         let same = |run: &&mut Growing| Arc::ptr_eq(&run.scope, scope);
         if let Some(run) = self.runs.iter_mut().find(same) {
+            let before = run.bytes.len();
             write(&mut run.bytes);
             run.spans += 1;
-            return run.bytes.len();
+            self.bytes += run.bytes.len() - before;
+            return self.bytes;
         }
         let mut bytes = Vec::new();
         write(&mut bytes);
-        let length = bytes.len();
+        self.bytes += bytes.len();
         self.runs.push(Growing {
             scope: Arc::clone(scope),
             bytes,
             spans: 1,
         });
-        length
+        self.bytes
     }
 
     /// Notes a call that starts: `write` appends the fields of a `Span`, and gives where its attributes begin.
@@ -218,11 +226,12 @@ impl LaneState {
     /// Forgets what waits in memory.
     pub(super) fn clear(&mut self) -> usize {
         self.runs.clear();
+        self.bytes = 0;
         std::mem::take(&mut self.in_memory)
     }
 
     pub(super) fn bytes_in_memory(&self) -> usize {
-        self.runs.iter().map(|run| run.bytes.len()).sum()
+        self.bytes
     }
 
     /// Takes all that waits, and leaves buffers for what comes.
@@ -240,6 +249,7 @@ impl LaneState {
             ..Handed::default()
         };
         if std::mem::take(&mut self.in_memory) > 0 {
+            self.bytes = 0;
             // A scope that was not used since the last time is forgotten.
             self.runs.retain(|run| run.spans > 0);
             let resource = resource();

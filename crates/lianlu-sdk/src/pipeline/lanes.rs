@@ -113,6 +113,17 @@ impl Lanes {
         registry
     }
 
+    /// Takes the room that threads have and don't use. Waits for nobody, as the caller holds its own lane: those that
+    /// others hold are left alone.
+    pub(super) fn take_credit(&self) -> usize {
+        let Some(registry) = sync::free(self.registry.try_lock()) else {
+            return 0;
+        };
+        let free = registry.lanes.iter().filter_map(|lane| lane.try_lock());
+        free.map(|mut state| std::mem::take(&mut state.credit))
+            .sum()
+    }
+
     /// What all threads together have counted: ended and dropped first, then started.
     pub(super) fn totals(&self) -> (LaneTotals, u64) {
         let registry = self.registry();

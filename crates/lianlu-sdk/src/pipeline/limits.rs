@@ -10,8 +10,9 @@ use crate::error::OptionError;
 pub struct Limits {
     /// Most spans that wait for the exporter; further ones are dropped and counted.
     pub queue_size: usize,
-    /// Most bytes that were handed over to the exporter and wait for it; a thread's own buffers, of half a
-    /// megabyte at most and one span more, are not counted.
+    /// Most bytes that were handed over to the exporter and wait for it; further ones are dropped and counted. A
+    /// thread's own buffers, of half a megabyte at most and one span more, are not counted, and are taken where nothing else
+    /// waits.
     pub queue_bytes: usize,
     /// Most spans in one call of the exporter. A batch that one thread has filled is exported at once.
     pub batch_size: usize,

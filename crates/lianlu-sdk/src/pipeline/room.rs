@@ -3,15 +3,20 @@
 use std::sync::{Arc, PoisonError};
 
 use super::limits::Limits;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Buffers that are kept to be used again, and the largest that is.
 const SPARE_BUFFERS: usize = 32;
 const LARGEST_SPARE: usize = 1024 * 1024;
 
-/// Most spans that a thread gets room for at once.
+/// Most spans that a thread gets room for at once, and how much of what is left.
 const LARGEST_PORTION: usize = 64;
+const SHARES: usize = if cfg!(all(test, lianlu_shuttle)) {
+    2
+} else {
+    128
+};
 
 /// Counts what waits in memory.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Room {
     limits: Limits,
     /// How many spans may wait besides those that do, or that a thread has room for.
     spans: AtomicUsize,
+    /// Whether a thread got room for more than one since somebody looked for what they don't use.
+    is_lent: AtomicBool,
     /// Bytes that were handed over and are not exported.
     bytes: AtomicUsize,
     /// Empty, and nobody else's.
@@ -30,6 +37,7 @@ impl Room {
         Self {
             limits,
             spans: AtomicUsize::new(limits.queue_size),
+            is_lent: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             spare: Mutex::default(),
         }
@@ -37,14 +45,23 @@ impl Room {
 
     /// A portion of what is left, and whether that is getting scarce. 0 if there is none.
     pub(super) fn ask(&self) -> (usize, bool) {
-        let portion = (self.limits.queue_size / 64).clamp(1, LARGEST_PORTION);
+        let portion = |room: usize| (room / SHARES).clamp(1, LARGEST_PORTION).min(room);
         let taken = self
             .spans
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
-                (room > 0).then(|| room - room.min(portion))
+                (room > 0).then(|| room - portion(room))
             });
         let room = taken.unwrap_or_default();
-        (room.min(portion), room <= self.limits.queue_size / 2)
+        let portion = portion(room);
+        if portion > 1 {
+            self.is_lent.store(true, Ordering::Relaxed);
+        }
+        (portion, room <= self.limits.queue_size / 2)
+    }
+
+    /// Whether a thread may have room that it doesn't use, once for each time that one got some.
+    pub(super) fn may_be_lent(&self) -> bool {
+        self.is_lent.swap(false, Ordering::Relaxed)
     }
 
     /// Whether more than half of it is free.
@@ -53,10 +70,10 @@ impl Room {
             && self.bytes.load(Ordering::Relaxed) < self.limits.queue_bytes / 2
     }
 
-    /// Takes bytes in, if the limit allows it.
+    /// Takes bytes in, if the limit allows it or nothing else waits.
     pub(super) fn admit(&self, bytes: usize) -> bool {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes <= self.limits.queue_bytes {
+        if bytes == 0 || before == 0 || before + bytes <= self.limits.queue_bytes {
             return true;
         }
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::{IdGenerator, ShouldSample, SpanLimits};
 
 use super::TracerProvider;
 use super::ids::Ids;
-use super::inner::Inner;
+use super::inner::{Inner, Owner};
 use super::keep::KeepIf;
 use super::strategy::Strategy;
 use super::{env, ids};
@@ -17,6 +17,7 @@ use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::FlightRecorder;
 use crate::pipeline::{Launch, Limits, Listener, Notice, to_stderr};
+use crate::scopes::Scopes;
 
 /// Makes a [`TracerProvider`].
 #[derive(Default)]
@@ -128,15 +129,22 @@ impl TracerProviderBuilder {
             };
             pipeline = Some(launch.start()?.into_shared());
         }
-        Ok(TracerProvider::new(Inner::new(
-            Strategy::new(self.sampler.unwrap_or_else(env::sampler)),
+        let inner = Inner::new(
             self.span_limits.unwrap_or_else(env::limits),
             self.longest_value,
-            self.ids.map_or_else(ids::Ids::default, Ids::Custom),
-            resource,
             self.keep,
             pipeline,
-        )))
+        );
+        let owner = Owner {
+            inner: Arc::new(inner),
+            strategy: Strategy::new(self.sampler.unwrap_or_else(env::sampler)),
+            ids: self.ids.map_or_else(ids::Ids::default, Ids::Custom),
+            resource,
+            scopes: Scopes::default(),
+        };
+        Ok(TracerProvider {
+            owner: Arc::new(owner),
+        })
     }
 }
 

@@ -121,7 +121,7 @@ impl Tracer {
             return None;
         }
         let parent = parent.map(|flags| flags.is_sampled());
-        let sampled = provider.strategy.decide(parent, trace_id)?;
+        let sampled = self.owner.strategy.decide(parent, trace_id)?;
         let fate = self.shared.fate(sampled);
         Some(Decision { sampled, fate })
     }
@@ -130,7 +130,7 @@ impl Tracer {
     #[inline]
     #[must_use]
     pub fn new_trace_id(&self) -> TraceId {
-        self.shared.provider.ids.trace_id()
+        self.owner.ids.trace_id()
     }
 
     /// Starts a span of which it is [decided](Self::decide) whether it is wanted. Without a parent it is a root; `state`
@@ -150,7 +150,7 @@ impl Tracer {
     ) -> Begun {
         let flags = parent.map_or(TraceFlags::default(), |parent| parent.flags);
         let flags = flags.with_sampled(decision.sampled);
-        let span_id = self.shared.provider.ids.span_id();
+        let span_id = self.owner.ids.span_id();
         let context = SpanContext::new(trace_id, span_id, flags, false, state);
         let Some(fate) = decision.fate else {
             return Begun::NotRecorded(context);

@@ -1,4 +1,4 @@
-//! What a provider's tracers and spans share.
+//! What a provider's spans share, and what its tracers do.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,40 +17,31 @@ use crate::scopes::Scopes;
 /// Scopes that are encoded once; beyond, each tracer has its own.
 const MOST_SCOPES: usize = 256;
 
+/// What spans need until they have ended. Threads remember it for as long as they last, so nothing that a user gives is
+/// in here.
 pub(crate) struct Inner {
-    pub(super) strategy: Strategy,
     pub(super) limits: SpanLimits,
     /// How many characters an attribute's text may have.
     pub(super) longest_value: usize,
-    pub(super) ids: Ids,
-    pub(super) resource: Resource,
     pub(super) keep: KeepIf,
     /// `None` where spans are made and go nowhere.
     pub(super) pipeline: Option<Arc<Shared>>,
     is_shut_down: AtomicBool,
-    pub(super) scopes: Scopes<MOST_SCOPES>,
 }
 
 impl Inner {
     pub(super) fn new(
-        strategy: Strategy,
         limits: SpanLimits,
         longest_value: Option<usize>,
-        ids: Ids,
-        resource: Resource,
         keep: KeepIf,
         pipeline: Option<Arc<Shared>>,
     ) -> Self {
         Self {
-            strategy,
             limits,
             longest_value: longest_value.unwrap_or(usize::MAX),
-            ids,
-            resource,
             keep,
             pipeline,
             is_shut_down: AtomicBool::new(false),
-            scopes: Scopes::default(),
         }
     }
 
@@ -74,28 +65,25 @@ impl Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("strategy", &self.strategy)
+            .field("limits", &self.limits)
+            .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
 }
 
 /// Held by providers and tracers; spans and caches hold [`Inner`] alone. Its end is the pipeline's.
-pub(crate) struct Owner(Arc<Inner>);
-
-impl Owner {
-    pub(super) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
-    }
-
-    pub(super) fn inner(&self) -> &Arc<Inner> {
-        &self.0
-    }
+pub(crate) struct Owner {
+    pub(super) inner: Arc<Inner>,
+    pub(super) strategy: Strategy,
+    pub(super) ids: Ids,
+    pub(super) resource: Resource,
+    pub(super) scopes: Scopes<MOST_SCOPES>,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.shut_down();
-        if let Some(shared) = &self.0.pipeline {
+        self.inner.shut_down();
+        if let Some(shared) = &self.inner.pipeline {
             // Asked, and not waited for: the thread exports what waits and ends.
             let _ = shared.shut_down(Duration::ZERO);
         }

@@ -37,7 +37,7 @@ use opentelemetry_sdk::Resource;
 
 use crate::error::FlushError;
 use crate::pipeline::Handle;
-use inner::{Inner, Owner};
+use inner::Owner;
 
 /// Makes tracers whose spans go through one pipeline. Cheap to clone.
 ///
@@ -74,26 +74,16 @@ impl TracerProvider {
         TracerProviderBuilder::default()
     }
 
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self {
-            owner: Arc::new(Owner::new(inner)),
-        }
-    }
-
-    fn inner(&self) -> &Arc<Inner> {
-        self.owner.inner()
-    }
-
     /// Reaches the pipeline: for flushes and counts.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.inner().handle()
+        self.owner.inner.handle()
     }
 
     /// What the spans are said to come from.
     #[must_use]
     pub fn resource(&self) -> &Resource {
-        &self.inner().resource
+        &self.owner.resource
     }
 
     /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
@@ -112,7 +102,7 @@ impl TracerProvider {
     ///
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.inner().shut_down();
+        self.owner.inner.shut_down();
         self.handle().shutdown(timeout)
     }
 }
@@ -128,7 +118,7 @@ impl opentelemetry::trace::TracerProvider for TracerProvider {
 impl fmt::Debug for TracerProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TracerProvider")
-            .field("sampler", &self.inner().strategy)
+            .field("sampler", &self.owner.strategy)
             .field("counts", &self.handle().counts())
             .finish_non_exhaustive()
     }

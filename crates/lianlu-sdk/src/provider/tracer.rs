@@ -21,7 +21,7 @@ use crate::encode::{self, EncodedScope};
 pub struct Tracer {
     pub(super) shared: Arc<TracerInner>,
     /// Keeps the pipeline running.
-    _owner: Arc<Owner>,
+    pub(super) owner: Arc<Owner>,
 }
 
 #[derive(Debug)]
@@ -85,14 +85,13 @@ impl TracerInner {
 impl Tracer {
     pub(super) fn new(owner: &Arc<Owner>, scope: &InstrumentationScope) -> Self {
         static TRACERS: AtomicU64 = AtomicU64::new(0);
-        let provider = Arc::clone(owner.inner());
         Self {
             shared: Arc::new(TracerInner {
                 id: TRACERS.fetch_add(1, Ordering::Relaxed),
-                scope: provider.scopes.encoded(scope),
-                provider,
+                scope: owner.scopes.encoded(scope),
+                provider: Arc::clone(&owner.inner),
             }),
-            _owner: Arc::clone(owner),
+            owner: Arc::clone(owner),
         }
     }
 
@@ -104,7 +103,7 @@ impl Tracer {
         parent: Option<&SpanContext>,
         trace_id: TraceId,
     ) -> SamplingResult {
-        let strategy = &self.shared.provider.strategy;
+        let strategy = &self.owner.strategy;
         // The SDK's samplers take a span without ids for a parent that was not sampled.
         let is_plain = parent.is_some() || !parent_cx.has_active_span();
         if is_plain
@@ -149,14 +148,14 @@ impl opentelemetry::trace::Tracer for Tracer {
         let parent = Some(parent_span.span_context()).filter(|parent| parent.is_valid());
         let trace_id = match parent {
             Some(parent) => parent.trace_id(),
-            None => provider.ids.trace_id(),
+            None => self.owner.ids.trace_id(),
         };
         let result = self.sample(&builder, parent_cx, parent, trace_id);
         let sampled = result.decision == SamplingDecision::RecordAndSample;
         let flags = parent.map(SpanContext::trace_flags).unwrap_or_default();
         let context = SpanContext::new(
             trace_id,
-            provider.ids.span_id(),
+            self.owner.ids.span_id(),
             flags.with_sampled(sampled),
             false,
             result.trace_state,
@@ -214,7 +213,7 @@ impl Tracer {
 impl fmt::Debug for Tracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tracer")
-            .field("sampler", &self.shared.provider.strategy)
+            .field("sampler", &self.owner.strategy)
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ mod many_threads;
 mod one_scope_for_equal_tracers;
 mod provider_is_dropped;
 mod remote_sampler;
+mod room_is_for_all;
 mod runtimes;
 mod several_destinations;
 mod spans_agree_with_the_sdks;

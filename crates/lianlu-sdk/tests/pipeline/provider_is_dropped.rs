@@ -1,11 +1,16 @@
 //! With the last provider and tracer the pipeline's thread ends, and what had ended before is exported still.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use lianlu_sdk::{Batch, Export, Failure, Handle, Limits, TracerProvider};
-use opentelemetry::Context;
-use opentelemetry::trace::{Span as _, TraceContextExt, Tracer as _, TracerProvider as _};
+use opentelemetry::trace::{
+    Link, Span as _, SpanKind, TraceContextExt, TraceId, TraceState, Tracer as _,
+    TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::common::PATIENCE;
 
@@ -136,6 +141,42 @@ fn threads_that_remember_it_do_not_keep_it() {
     assert_eq!(handle.counts().exported, 2);
     go.send(()).unwrap();
     thread.join().unwrap();
+}
+
+/// What a user gave goes with the provider, whatever threads remember.
+#[test]
+fn its_sampler_goes_with_it() {
+    #[derive(Debug, Clone)]
+    struct Mine(#[expect(dead_code, reason = "it is held")] Arc<()>);
+    impl ShouldSample for Mine {
+        fn should_sample(
+            &self,
+            _: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            _: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: Vec::new(),
+                trace_state: TraceState::NONE,
+            }
+        }
+    }
+    let held = Arc::new(());
+    let (told, heard) = channel();
+    let provider = TracerProvider::builder()
+        .with_exporter(Telling(told))
+        .with_sampler(Box::new(Mine(Arc::clone(&held))) as Box<dyn ShouldSample>)
+        .build()
+        .unwrap();
+    provider.tracer("test").start("span").end();
+    assert!(Arc::strong_count(&held) > 1);
+    drop(provider);
+    assert_eq!(until_the_end(&heard), 1);
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 /// On the exporter's own thread, too: that of the last one who holds the provider.

@@ -135,6 +135,14 @@ impl Shared {
     /// Gives a thread's spans to the workers, if there is room. The lane is locked, see [`next`](Self::next).
     #[cold]
     fn hand_over(&self, state: &mut LaneState) -> bool {
+        let has_room = self.admit(state);
+        let handed = state.take(|| self.resource(), &self.room);
+        self.push(self.items(handed));
+        has_room
+    }
+
+    /// Makes sure that there is room for the bytes that a thread hands over. If there isn't, they are dropped.
+    pub(super) fn admit(&self, state: &mut LaneState) -> bool {
         let bytes = state.bytes_in_memory();
         let mut has_room = self.room.admit(bytes);
         while !has_room && self.make_room() {
@@ -146,8 +154,6 @@ impl Shared {
             state.totals.queue_full += spans as u64;
             state.credit += spans;
         }
-        let handed = state.take(|| self.resource(), &self.room);
-        self.push(self.items(handed));
         has_room
     }
 
@@ -181,11 +187,11 @@ impl Shared {
         }
     }
 
-    /// A portion of the room that is left; 0 if there is none.
+    /// A portion of the room that is left; 0 if there is none. The lane is locked.
     #[cold]
     fn ask_for_room(&self) -> usize {
         let (mut portion, is_scarce) = self.room.ask();
-        while portion == 0 && self.make_room() {
+        while portion == 0 && (self.call_in() || self.make_room()) {
             (portion, _) = self.room.ask();
         }
         if is_scarce && !self.pressed.swap(true, Ordering::Relaxed) {
@@ -193,6 +199,18 @@ impl Shared {
             self.work.notify_all();
         }
         portion
+    }
+
+    /// Takes back the room that other threads have and don't use. Gives whether there was some.
+    #[cold]
+    fn call_in(&self) -> bool {
+        let spans = if self.room.may_be_lent() {
+            self.lanes.take_credit()
+        } else {
+            0
+        };
+        self.room.give_back(spans, 0);
+        spans > 0
     }
 
     /// Drops the oldest item in memory that some destinations wait for and another has. Gives whether there was one.

@@ -149,23 +149,29 @@ impl Shared {
     fn fetch(&self) {
         let mut items = Vec::new();
         let mut room = 0;
+        let mut has_room = true;
         let visit = self.lanes.visit(|lane, is_left| {
             let mut state = lane.lock();
-            room += std::mem::take(&mut state.credit);
             if let Some(recorder) = self.recorder.get() {
                 state.rest(recorder, is_left);
             }
             if state.spans() > 0 {
-                self.room.take_in(state.bytes_in_memory());
+                if self.stopping.load(Ordering::Acquire) {
+                    // Nothing comes after it.
+                    self.room.take_in(state.bytes_in_memory());
+                } else {
+                    has_room &= self.admit(&mut state);
+                }
                 let handed = state.take(|| self.resource(), &self.room);
                 items.extend(self.items(handed));
             }
+            room += std::mem::take(&mut state.credit);
         });
         self.room.give_back(room, 0);
         self.push(items);
         // Not before: another worker would find the lanes empty, and take it for all sent.
         drop(visit);
-        if self.has_made_room.swap(false, Ordering::Relaxed) {
+        if self.has_made_room.swap(false, Ordering::Relaxed) || !has_room {
             self.say_full();
         }
     }
