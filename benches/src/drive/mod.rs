@@ -1,5 +1,6 @@
 //! Runs everything, peers in turn, round after round, and writes what came of it.
 
+mod added;
 mod child;
 mod export;
 mod half_load;
@@ -57,6 +58,8 @@ struct Results {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     servers: Vec<servers::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    added: Vec<added::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     half_load: Vec<half_load::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     threads: Vec<threads::Row>,
@@ -84,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) {
     }
     if wanted(Part::Servers) {
         results.servers = servers::run(quick, &arguments.go_peer);
+        results.added = added::run(quick, &arguments.go_peer);
         results.half_load = half_load::run(quick, &arguments.go_peer);
     }
     if wanted(Part::Threads) {

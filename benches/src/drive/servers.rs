@@ -22,7 +22,6 @@ pub(super) struct Row {
     pub(super) cpu: Summary,
     /// Over the same server without tracing, in the same round.
     pub(super) cpu_added: Summary,
-    pub(super) cpu_added_by_round: Vec<f64>,
     pub(super) cpu_times_untraced: f64,
     /// The same at a fixed rate.
     pub(super) cpu_at_rate: Summary,
@@ -135,10 +134,25 @@ struct Sample {
     arrived: f64,
 }
 
-impl Sample {
-    fn cpu(measured: &Measured) -> f64 {
-        measured.server_cpu as f64 / 1_000.0 / measured.calls as f64
+/// Microseconds of the server's CPU for a call.
+pub(super) fn cpu(measured: &Measured) -> f64 {
+    measured.server_cpu as f64 / 1_000.0 / measured.calls as f64
+}
+
+/// Makes sure that those spans came out that are to: all of ours.
+pub(super) fn check(variant: Variant, calls: u64, arrived: u64) {
+    let (server, unsampled) = variant;
+    if !server.exports() || unsampled {
+        assert_eq!(arrived, 0, "spans from {variant:?}");
+        return;
     }
+    assert!(arrived > 0, "no spans from {variant:?}");
+    let all = if server.is_ours() {
+        arrived == calls
+    } else {
+        arrived <= calls
+    };
+    assert!(all, "{arrived} spans from {variant:?} for {calls} calls");
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
@@ -192,7 +206,7 @@ pub(super) fn half(measured: &Measured) -> f64 {
 }
 
 fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut Sink) -> Sample {
-    let (server, unsampled) = variant;
+    let server = variant.0;
     let mut command = child::pinned(&server.command(go_peer, sink), 0, 0);
     command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
     let service = Service::start(&mut command);
@@ -201,17 +215,7 @@ fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut 
     service.stop();
     let arrived = sink.arrived().spans;
     let calls = closed.calls_in_all + at_rate.calls_in_all;
-    if !server.exports() || unsampled {
-        assert_eq!(arrived, 0, "spans from {variant:?}");
-    } else {
-        assert!(arrived > 0, "no spans from {variant:?}");
-        let all = if server.is_ours() {
-            arrived == calls
-        } else {
-            arrived <= calls
-        };
-        assert!(all, "{arrived} spans from {variant:?} for {calls} calls");
-    }
+    check(variant, calls, arrived);
     Sample {
         closed,
         at_rate,
@@ -246,21 +250,19 @@ fn row(variant: Variant, rate: f64, samples: &[Sample], untraced: &[Sample]) -> 
         Summary::of(&all)
     };
     // Neighbours in time are compared, so that what is slow for a while is so for both.
-    let by_round = |of: &dyn Fn(&Sample, &Sample) -> f64| -> Vec<f64> {
+    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| {
         let pairs = samples.iter().zip(untraced);
-        pairs.map(|(it, untraced)| of(it, untraced)).collect()
+        let all: Vec<_> = pairs.map(|(it, untraced)| of(it, untraced)).collect();
+        Summary::of(&all)
     };
-    let against = |of: &dyn Fn(&Sample, &Sample) -> f64| Summary::of(&by_round(of));
-    let cpu = |it: &Sample| Sample::cpu(&it.closed);
-    let cpu_at_rate = |it: &Sample| Sample::cpu(&it.at_rate);
-    let cpu_added = by_round(&|it, untraced| cpu(it) - cpu(untraced));
+    let cpu = |it: &Sample| self::cpu(&it.closed);
+    let cpu_at_rate = |it: &Sample| self::cpu(&it.at_rate);
     Row {
         server: variant.0,
         unsampled: variant.1,
         calls_per_second: all(&|it| it.closed.calls as f64 / it.closed.seconds),
         cpu: all(&cpu),
-        cpu_added: Summary::of(&cpu_added),
-        cpu_added_by_round: cpu_added,
+        cpu_added: against(&|it, untraced| cpu(it) - cpu(untraced)),
         cpu_times_untraced: against(&|it, untraced| ratio(cpu(it), cpu(untraced))).median,
         cpu_at_rate: all(&cpu_at_rate),
         cpu_at_rate_added: against(&|it, untraced| cpu_at_rate(it) - cpu_at_rate(untraced)),

@@ -162,14 +162,9 @@ fn export(results: &Results, targets: &mut Vec<Target>) {
 }
 
 fn servers(results: &Results, targets: &mut Vec<Target>) {
-    let row = |server| {
-        let mut rows = results.servers.iter();
-        rows.find(|row| row.server == server && !row.unsampled)
-            .expect("every target has its row")
-    };
     for server in [Server::Tonic, Server::Axum] as [fn(Peer) -> Server; 2] {
-        let ours = row(server(Peer::Lianlu));
-        let kind = match ours.server {
+        let ours = server(Peer::Lianlu);
+        let kind = match ours {
             Server::Axum(_) => "axum",
             _ => "tonic",
         };
@@ -178,15 +173,13 @@ fn servers(results: &Results, targets: &mut Vec<Target>) {
             (Peer::FastraceFull, 1.0 / 3.0),
         ] {
             let what = format!("CPU added to a call, {kind}, against {}", peer.name());
-            let theirs = &row(server(peer)).cpu_added_by_round;
-            let got = ratios(&ours.cpu_added_by_round, theirs);
+            let mut rows = results.added.iter();
+            let theirs = rows.find(|row| row.server == server(peer));
+            let got = theirs.expect("every target has its row").ours_to_it;
             targets.push(at_most(&what, wanted, got));
         }
         let what = format!("p99 at half load, {kind}, against no tracing");
-        let p99 = results
-            .half_load
-            .iter()
-            .find(|row| row.server == ours.server);
+        let p99 = results.half_load.iter().find(|row| row.server == ours);
         let got = p99.expect("every target has its row").times_untraced;
         targets.push(at_most(&what, 1.05, got));
     }

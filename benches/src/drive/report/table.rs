@@ -32,6 +32,7 @@ pub(super) fn markdown(results: &Results) -> String {
     }
     if !results.servers.is_empty() {
         servers(results, &mut text);
+        added(results, &mut text);
         half_load(results, &mut text);
     }
     if !results.threads.is_empty() {
@@ -211,17 +212,47 @@ fn servers(results: &Results, text: &mut String) {
     }
 }
 
+/// What a server stands on.
+fn framework(server: Server) -> &'static str {
+    match server {
+        Server::Axum(_) => "axum",
+        _ => "tonic",
+    }
+}
+
+fn added(results: &Results, text: &mut String) {
+    let columns = [
+        "",
+        "CPU of a call",
+        "added",
+        "ours in the same round, over it",
+    ];
+    head(text, "CPU added to a server, neighbours in time", &columns);
+    for row in &results.added {
+        let _ = writeln!(
+            text,
+            "| {}: {} | {} | {} | {} |",
+            framework(row.server),
+            names::server(row.server, row.once_more),
+            micros(row.cpu),
+            micros(row.added),
+            if row.server.exports() {
+                times_of(row.ours_to_it)
+            } else {
+                "–".to_owned()
+            },
+        );
+    }
+}
+
 fn half_load(results: &Results, text: &mut String) {
     let columns = ["", "calls/s", "p99", "no tracing in the same round = 1"];
     head(text, "p99 at half load, neighbours in time", &columns);
     for row in &results.half_load {
-        let framework = match row.server {
-            Server::Axum(_) => "axum",
-            _ => "tonic",
-        };
         let _ = writeln!(
             text,
-            "| {framework}: {} | {:.0} | {:.0} µs [{:.0}–{:.0}] | {} |",
+            "| {}: {} | {:.0} | {:.0} µs [{:.0}–{:.0}] | {} |",
+            framework(row.server),
             names::server(row.server, row.once_more),
             row.rate.median,
             row.p99.median,
