@@ -24,3 +24,4 @@ mod otlp_grpc_statuses;
 mod otlp_http_collector;
 mod redirect_to_another_host;
 mod zipkin_collector;
+mod zipkin_mapping;
