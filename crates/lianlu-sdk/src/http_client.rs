@@ -10,6 +10,9 @@ use crate::tls::Tls;
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
 
+/// A request's longest time. The client adds it to the clock, and panics where that can't be.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Posts batches; blocks, on the pipeline's thread.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
@@ -34,7 +37,7 @@ impl HttpClient {
         #[cfg(feature = "tls")]
         let config = config.tls_config(tls.for_ureq());
         let config = config
-            .timeout_global(Some(timeout))
+            .timeout_global(Some(timeout.min(LONGEST)))
             .max_redirects(0)
             .http_status_as_error(false)
             .proxy(None)

@@ -209,7 +209,7 @@ pub fn check_client_certificate(
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        let place = self.endpoint.parse().map(Place::new);
+        let place = check_endpoint(self.option, &self.endpoint).map(Place::new);
         f.debug_struct("Builder")
             .field("protocol", &self.protocol)
             .field("endpoint", &place.ok())
@@ -248,6 +248,9 @@ mod tests {
             assert!(shown.contains("http://h:1"), "{shown}");
             assert!(!shown.contains("secret"), "{shown}");
         }
+        let builder = builder.with_endpoint("http://ann:se/cret@h:1");
+        let shown = format!("{builder:?}");
+        assert!(!shown.contains("cret"), "{shown}");
         for (name, value) in [("x key", "secret"), ("secret\n", "x"), ("x", "secret\n")] {
             let builder = Builder::new(Protocol::default()).with_header(name, value);
             let error = builder.build().unwrap_err().to_string();

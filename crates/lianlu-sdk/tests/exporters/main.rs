@@ -23,5 +23,6 @@ mod otlp_grpc_resource_exhausted;
 mod otlp_grpc_statuses;
 mod otlp_http_collector;
 mod redirect_to_another_host;
+mod timeout_is_endless;
 mod zipkin_collector;
 mod zipkin_mapping;

@@ -120,6 +120,11 @@ fn otlp_is_the_default() {
             "\"h:4317\": not a URL",
         ),
         (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://ann:p/w@h:4317",
+            "\"http://***@h:4317\": not a URL, its port",
+        ),
+        (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "secret",
             "\"***\": not name=value",
