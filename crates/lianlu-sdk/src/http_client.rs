@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+#[cfg(feature = "jaeger-remote-sampler")]
+use crate::place::Place;
 use crate::tls::Tls;
 
 /// A collector's answer is read to this size, and no further.
@@ -61,10 +63,14 @@ impl HttpClient {
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(crate) fn get(
         &self,
-        uri: &http::Uri,
+        place: &Place,
         limit: u64,
     ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
-        let (head, mut body) = self.agent.get(uri).call()?.into_parts();
+        let mut request = self.agent.get(place.uri());
+        if let Some(user) = place.authorization() {
+            request = request.header(http::header::AUTHORIZATION, user);
+        }
+        let (head, mut body) = request.call()?.into_parts();
         let body = body.with_config().limit(limit).read_to_vec()?;
         Ok((head.status, body))
     }

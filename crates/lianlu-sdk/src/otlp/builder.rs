@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::exporter::Sender;
@@ -59,7 +60,7 @@ impl Builder {
     }
 
     /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`. A user and a password in it are
-    /// sent as HTTP Basic authentication.
+    /// sent as HTTP Basic authentication; what a URL can't hold of them is percent-encoded.
     pub fn with_endpoint(self, url: impl Into<String>) -> Self {
         self.endpoint_of("with_endpoint", url, false)
     }
@@ -155,16 +156,20 @@ impl Builder {
             return Err(OptionError::new("with_compression", name, problem));
         }
         let uri = check_endpoint(self.option, &self.endpoint)?;
-        let place = match self.protocol.traces_path() {
+        let place = Place::new(match self.protocol.traces_path() {
             Some(path) if !self.is_exact => with_path(uri, path),
             _ => uri,
-        };
+        });
+        let mut headers = self.headers;
+        if let Some(user) = place.authorization() {
+            headers.entry(AUTHORIZATION).or_insert(user.clone());
+        }
         let settings = Settings {
             #[cfg(feature = "otlp-http")]
             protocol: self.protocol,
-            place: Place::new(place),
+            place,
             timeout: self.timeout,
-            headers: self.headers,
+            headers,
             compression: self.compression,
             tls: self.tls,
         };
