@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use http::uri::{Authority, Uri};
+use lianlu_wire::percent_decode;
 
 /// The `Authorization` header of a user; `None` if it can't be one.
 pub(crate) fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
@@ -10,4 +12,52 @@ pub(crate) fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Basic {token}")).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// A URL without a user in it, and the header that the user goes into, as HTTP's clients do it: HTTP/2 forbids users in
+/// `:authority`.
+pub(crate) fn without_user(uri: Uri) -> (Uri, Option<HeaderValue>) {
+    let Some((user, host)) = uri
+        .authority()
+        .and_then(|authority| authority.as_str().rsplit_once('@'))
+    else {
+        return (uri, None);
+    };
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let header = basic_auth(&percent_decode(name), &percent_decode(password));
+    let mut parts = uri.clone().into_parts();
+    parts.authority = host.parse::<Authority>().ok();
+    (Uri::from_parts(parts).unwrap_or(uri), header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_goes_into_a_header() {
+        for (url, wanted, header) in [
+            (
+                "http://ann:se@cret@h:1/p",
+                "http://h:1/p",
+                Some("Basic YW5uOnNlQGNyZXQ="),
+            ),
+            (
+                "http://ann%3A:%e9%93%be%@h",
+                "http://h/",
+                Some("Basic YW5uOjrpk74l"),
+            ),
+            (
+                "http://ann@[::1]:1/?k=v",
+                "http://[::1]:1/?k=v",
+                Some("Basic YW5uOg=="),
+            ),
+            ("http://h:1/@", "http://h:1/@", None),
+        ] {
+            let (uri, user) = without_user(url.parse().unwrap());
+            assert_eq!(uri.to_string(), wanted, "{url}");
+            assert_eq!(user.as_ref().map(|user| user.to_str().unwrap()), header);
+            assert!(user.is_none_or(|user| user.is_sensitive()), "{url}");
+        }
+    }
 }

@@ -8,8 +8,8 @@ use crate::error::OptionError;
 ///
 /// # Errors
 ///
-/// Names `option` if the value is no URL, has no host, another scheme, or is `https` in a build
-/// without the feature `tls`.
+/// Names `option` if the value is no URL, has no host, another scheme, a port that is no number up to 65535, or is
+/// `https` in a build without the feature `tls`.
 ///
 /// ```
 /// let error = lianlu_sdk::check_endpoint("with_endpoint", "ftp://collector").unwrap_err();
@@ -37,7 +37,28 @@ pub fn check_endpoint(option: &'static str, value: &str) -> Result<Uri, OptionEr
     if uri.host().is_none_or(str::is_empty) {
         return Err(error("not a URL, it has no host".to_owned()));
     }
+    if !is_port_usable(&uri) {
+        return Err(error(
+            "not a URL, its port is no number up to 65535 (a password with `/`, `?` or `#` in it has to be \
+             percent-encoded)"
+                .to_owned(),
+        ));
+    }
     Ok(uri)
+}
+
+/// Whether there is no port, or a number. `Uri` takes anything for one, and then says that there is none.
+fn is_port_usable(uri: &Uri) -> bool {
+    let (authority, host) = (uri.authority(), uri.host());
+    let authority = authority.map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    match place.strip_prefix(host.unwrap_or_default()) {
+        None | Some("") => true,
+        Some(rest) => {
+            let port = rest.strip_prefix(':').unwrap_or_default();
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +70,10 @@ mod tests {
         for value in [
             "http://localhost:14268/api/traces",
             "http://[::1]:4317",
+            "http://[::1]",
+            "http://ann:secret@[::1]:4317/p",
+            "http://ann:secret@h",
+            "http://h:65535?k=v:w",
             " http://h ",
         ] {
             assert!(check_endpoint("o", value).is_ok(), "{value}");
@@ -69,6 +94,27 @@ mod tests {
         ] {
             let error = check_endpoint("with_endpoint", value).unwrap_err();
             assert!(error.to_string().starts_with("with_endpoint: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number() {
+        for value in [
+            "http://h:abc",
+            "http://h:99999",
+            "http://h:",
+            "http://h:+80",
+            "http://h:4317abc/x",
+            "http://[::1]:",
+            "http://[::1]:x",
+            "http://ann:secret@h:x",
+            "http://ann:se/cret@h:1",
+            "http://ann:se?cret@h:1",
+            "http://ann:se#cret@h:1",
+        ] {
+            let error = check_endpoint("o", value).unwrap_err().to_string();
+            assert!(error.starts_with("o: not a URL, its port"), "{error}");
+            assert!(!error.contains("cret"), "{error}");
         }
     }
 }

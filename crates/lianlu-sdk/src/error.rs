@@ -24,16 +24,18 @@ impl OptionError {
     }
 }
 
-/// A URL without the `user:password@` that a log should not have.
+/// A URL without the `user:password@` that a log should not have. A password that is not encoded may have any character
+/// in it: the last `@` ends it, wherever that stands.
 fn without_userinfo(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else {
-        return value.to_owned();
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), value),
     };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
-        None => value.to_owned(),
+    match rest.rsplit_once('@') {
+        Some((user, host)) if !scheme.is_empty() || user.contains(':') => {
+            format!("{scheme}***@{host}")
+        }
+        _ => value.to_owned(),
     }
 }
 
@@ -44,9 +46,17 @@ mod tests {
     #[test]
     fn no_password_in_the_text() {
         let error = OptionError::new("o", "ftp://ann:se@cret@h/p@q", "no");
-        assert_eq!(error.to_string(), "o: no, got \"ftp://***@h/p@q\"");
-        let error = OptionError::new("o", "ann@h", "no");
-        assert_eq!(error.to_string(), "o: no, got \"ann@h\"");
+        assert_eq!(error.to_string(), "o: no, got \"ftp://***@q\"");
+        for (value, shown) in [
+            ("ftp://ann:se/cr@et@h/p", "ftp://***@h/p"),
+            ("ftp://ann:se?cr#et@h", "ftp://***@h"),
+            ("ann:secret@h:1", "***@h:1"),
+            ("ann@h", "ann@h"),
+            ("ftp://h/p", "ftp://h/p"),
+        ] {
+            let error = OptionError::new("o", value, "no");
+            assert_eq!(error.to_string(), format!("o: no, got {shown:?}"));
+        }
     }
 }
 

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+#[cfg(feature = "jaeger-remote-sampler")]
+use crate::place::Place;
 use crate::tls::Tls;
 
 /// A collector's answer is read to this size, and no further.
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
+
+/// A request's longest time. The client adds it to the clock, and panics where that can't be.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Posts batches; blocks, on the pipeline's thread.
 #[derive(Debug, Clone)]
@@ -34,7 +39,7 @@ impl HttpClient {
         #[cfg(feature = "tls")]
         let config = config.tls_config(tls.for_ureq());
         let config = config
-            .timeout_global(Some(timeout))
+            .timeout_global(Some(timeout.min(LONGEST)))
             .max_redirects(0)
             .http_status_as_error(false)
             .proxy(None)
@@ -58,10 +63,14 @@ impl HttpClient {
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(crate) fn get(
         &self,
-        uri: &http::Uri,
+        place: &Place,
         limit: u64,
     ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
-        let (head, mut body) = self.agent.get(uri).call()?.into_parts();
+        let mut request = self.agent.get(place.uri());
+        if let Some(user) = place.authorization() {
+            request = request.header(http::header::AUTHORIZATION, user);
+        }
+        let (head, mut body) = request.call()?.into_parts();
         let body = body.with_config().limit(limit).read_to_vec()?;
         Ok((head.status, body))
     }

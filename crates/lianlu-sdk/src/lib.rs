@@ -38,7 +38,7 @@
 //! that: the exporters and the pipeline are the same.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "jaeger", feature = "otlp-grpc"))]
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod basic_auth;
 mod batch;
 #[cfg(feature = "console")]
@@ -62,12 +62,7 @@ pub mod jaeger;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
 pub mod otlp;
 mod pipeline;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 mod place;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 mod post;

@@ -2,32 +2,44 @@
 
 use std::fmt;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
+
+use crate::basic_auth::without_user;
 
 /// A collector's URL. It is shown without the credentials that may be in it.
 #[derive(Clone)]
-pub(crate) struct Place(Uri);
+pub(crate) struct Place {
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+}
 
 impl Place {
     pub(crate) fn new(uri: Uri) -> Self {
-        Self(uri)
+        let (uri, authorization) = without_user(uri);
+        Self { uri, authorization }
     }
 
+    /// The URL without a user.
     pub(crate) fn uri(&self) -> &Uri {
-        &self.0
+        &self.uri
+    }
+
+    /// The user's header. One that is set by itself goes before.
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.0.scheme_str().unwrap_or_default();
-        let host = self.0.host().unwrap_or_default();
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let host = self.uri.host().unwrap_or_default();
         write!(f, "{scheme}://{host}")?;
-        if let Some(port) = self.0.port() {
+        if let Some(port) = self.uri.port() {
             write!(f, ":{port}")?;
         }
         // No query: it may have a key in it.
-        f.write_str(self.0.path())
+        f.write_str(self.uri.path())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::http_client::HttpClient;
 use crate::place::Place;
 use crate::quote::quote;
 
-/// Posts a batch of `spans` spans.
+/// Posts a batch of `spans` spans. `authorization` goes before a user in the URL.
 pub(crate) fn post(
     client: &HttpClient,
     place: &Place,
@@ -21,7 +21,7 @@ pub(crate) fn post(
         .header(http::header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| Failure::new(spans, error.to_string()))?;
-    if let Some(value) = authorization {
+    if let Some(value) = authorization.or(place.authorization()) {
         let headers = request.headers_mut();
         headers.insert(http::header::AUTHORIZATION, value.clone());
     }

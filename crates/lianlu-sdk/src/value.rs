@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lianlu_wire::otlp::{AnyValue, ReadError, Resource};
+use lianlu_wire::otlp::{AnyValue, KeyValue, ReadError, Resource};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 /// What OpenTelemetry calls a service that has no name.
@@ -19,66 +19,93 @@ pub(crate) fn service_name<'a>(resource: &Resource<'a>) -> Result<Cow<'a, str>, 
     Ok(UNKNOWN_SERVICE.into())
 }
 
-/// A value as text, as the API's own values are shown.
+/// A value as text: a text as it is, lists as JSON.
 pub(crate) fn text(value: AnyValue<'_>) -> Result<Cow<'_, str>, ReadError> {
-    if let AnyValue::String(text) = value {
-        return Ok(text.into());
-    }
-    let mut out = String::new();
-    push(&mut out, value)?;
-    Ok(out.into())
+    Ok(match value {
+        AnyValue::String(text) => text.into(),
+        AnyValue::Double(value) => number(value).into(),
+        AnyValue::Bytes(bytes) => hex(bytes).into(),
+        AnyValue::Bool(_) | AnyValue::Int(_) | AnyValue::Array(_) | AnyValue::List(_) => {
+            let mut out = String::new();
+            push_json(&mut out, value)?;
+            out.into()
+        }
+        // Nothing, or a kind that this version doesn't know.
+        _ => "".into(),
+    })
 }
 
-fn push(out: &mut String, value: AnyValue<'_>) -> Result<(), ReadError> {
+fn push_json(out: &mut String, value: AnyValue<'_>) -> Result<(), ReadError> {
     match value {
-        AnyValue::String(text) => out.push_str(text),
+        AnyValue::String(text) => push_json_text(out, text),
         AnyValue::Bool(value) => out.push_str(if value { "true" } else { "false" }),
         AnyValue::Int(value) => out.push_str(&value.to_string()),
-        AnyValue::Double(value) => out.push_str(&value.to_string()),
+        AnyValue::Double(value) if value.is_finite() => out.push_str(&number(value)),
+        // JSON has no such numbers.
+        AnyValue::Double(value) => push_json_text(out, &number(value)),
         AnyValue::Array(array) => {
             out.push('[');
             for (at, value) in array.values().enumerate() {
-                push_element(out, at, None, value?)?;
+                if at > 0 {
+                    out.push(',');
+                }
+                push_json(out, value?)?;
             }
             out.push(']');
         }
-        AnyValue::List(list) => {
-            out.push('{');
-            for (at, entry) in list.values().enumerate() {
-                let entry = entry?;
-                push_element(out, at, Some(entry.key), entry.value)?;
-            }
-            out.push('}');
-        }
-        AnyValue::Bytes(bytes) => {
-            out.extend(bytes.iter().map(|byte| format!("{byte:02x}")));
-        }
-        // Nothing, or a kind that this version doesn't know.
-        _ => {}
+        AnyValue::List(list) => push_json_object(out, list.values())?,
+        AnyValue::Bytes(bytes) => push_json_text(out, &hex(bytes)),
+        _ => out.push_str("null"),
     }
     Ok(())
 }
 
-fn push_element(
+/// Attributes as an object of JSON.
+pub(crate) fn push_json_object<'a>(
     out: &mut String,
-    at: usize,
-    key: Option<&str>,
-    value: AnyValue<'_>,
+    attributes: impl Iterator<Item = Result<KeyValue<'a>, ReadError>>,
 ) -> Result<(), ReadError> {
-    if at > 0 {
-        out.push(',');
+    out.push('{');
+    for (at, attribute) in attributes.enumerate() {
+        let KeyValue { key, value, .. } = attribute?;
+        if at > 0 {
+            out.push(',');
+        }
+        push_json_text(out, key);
+        out.push(':');
+        push_json(out, value)?;
     }
-    if let Some(key) = key {
-        out.extend(["\"", key, "\":"]);
-    }
-    let quote = match value {
-        AnyValue::String(_) | AnyValue::Bytes(_) => "\"",
-        _ => "",
-    };
-    out.push_str(quote);
-    push(out, value)?;
-    out.push_str(quote);
+    out.push('}');
     Ok(())
+}
+
+/// Text as JSON, with its quotes.
+pub(crate) fn push_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// A number, as OpenTelemetry calls those that are none.
+fn number(value: f64) -> String {
+    match value {
+        f64::INFINITY => "Infinity".to_owned(),
+        f64::NEG_INFINITY => "-Infinity".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -100,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_shown_as_the_api_shows_them() {
+    fn a_value_alone_is_shown_as_the_api_shows_it() {
         for value in [
             Value::from("text \"quoted\" 链"),
             Value::from(""),
@@ -114,9 +141,21 @@ mod tests {
             Value::Array(Array::I64(vec![i64::MIN, 0])),
             Value::Array(Array::F64(vec![0.5, 2.0])),
             Value::Array(Array::F64(Vec::new())),
-            Value::Array(Array::String(vec!["a".into(), "b\"c".into()])),
         ] {
             assert_eq!(shown(&value), value.as_str());
         }
+        assert_eq!(shown(&Value::from(f64::INFINITY)), "Infinity");
+        assert_eq!(shown(&Value::from(f64::NEG_INFINITY)), "-Infinity");
+    }
+
+    #[test]
+    fn an_array_is_json() {
+        let texts = ["a", "b\"c", "d\\", "e\nf\r\t\u{0}\u{1b}", "链\u{7f}"];
+        let texts = Array::String(texts.map(Into::into).to_vec());
+        let wanted = r#"["a","b\"c","d\\","e\nf\r\t\u0000\u001b","链"#;
+        assert_eq!(shown(&Value::Array(texts)), format!("{wanted}\u{7f}\"]"));
+        let floats = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5, -0.0];
+        let wanted = r#"["NaN","Infinity","-Infinity",1.5,-0]"#;
+        assert_eq!(shown(&Value::Array(Array::F64(floats.to_vec()))), wanted);
     }
 }

@@ -43,8 +43,8 @@ fn span<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Span<'a>, ReadEr
         parent_span_id: u64::from_be_bytes(span.parent_span_id),
         operation_name: Cow::Borrowed(span.name),
         references: span.links().map(reference).collect::<Result<_, _>>()?,
-        // The W3C's; what is above is OTLP's own.
-        flags: i32::from(span.flags.to_le_bytes()[0]),
+        // "Sampled" alone is the same bit: the W3C's next one is Jaeger's "debug".
+        flags: i32::from(span.flags & 1 == 1),
         start_time: micros(span.start_unix_nanos),
         duration: micros(nanos),
         tags: tags(span, scope)?,

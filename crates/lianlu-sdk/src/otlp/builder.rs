@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::exporter::Sender;
@@ -59,7 +60,7 @@ impl Builder {
     }
 
     /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`. A user and a password in it are
-    /// sent as HTTP Basic authentication.
+    /// sent as HTTP Basic authentication; what a URL can't hold of them is percent-encoded.
     pub fn with_endpoint(self, url: impl Into<String>) -> Self {
         self.endpoint_of("with_endpoint", url, false)
     }
@@ -155,16 +156,20 @@ impl Builder {
             return Err(OptionError::new("with_compression", name, problem));
         }
         let uri = check_endpoint(self.option, &self.endpoint)?;
-        let place = match self.protocol.traces_path() {
+        let place = Place::new(match self.protocol.traces_path() {
             Some(path) if !self.is_exact => with_path(uri, path),
             _ => uri,
-        };
+        });
+        let mut headers = self.headers;
+        if let Some(user) = place.authorization() {
+            headers.entry(AUTHORIZATION).or_insert(user.clone());
+        }
         let settings = Settings {
             #[cfg(feature = "otlp-http")]
             protocol: self.protocol,
-            place: Place::new(place),
+            place,
             timeout: self.timeout,
-            headers: self.headers,
+            headers,
             compression: self.compression,
             tls: self.tls,
         };
@@ -209,7 +214,7 @@ pub fn check_client_certificate(
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        let place = self.endpoint.parse().map(Place::new);
+        let place = check_endpoint(self.option, &self.endpoint).map(Place::new);
         f.debug_struct("Builder")
             .field("protocol", &self.protocol)
             .field("endpoint", &place.ok())
@@ -248,6 +253,9 @@ mod tests {
             assert!(shown.contains("http://h:1"), "{shown}");
             assert!(!shown.contains("secret"), "{shown}");
         }
+        let builder = builder.with_endpoint("http://ann:se/cret@h:1");
+        let shown = format!("{builder:?}");
+        assert!(!shown.contains("cret"), "{shown}");
         for (name, value) in [("x key", "secret"), ("secret\n", "x"), ("x", "secret\n")] {
             let builder = Builder::new(Protocol::default()).with_header(name, value);
             let error = builder.build().unwrap_err().to_string();

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use lianlu_sdk::jaeger::Exporter;
-use lianlu_sdk::{FlushError, Notice};
+use lianlu_sdk::{FlushError, Notice, TracerProvider};
 use lianlu_wire::jaeger::{TagValue, decode_batch_binary};
+use opentelemetry::Context;
+use opentelemetry::trace::{
+    Span as _, SpanContext, TraceContextExt, TraceFlags, TraceState, Tracer as _,
+    TracerProvider as _,
+};
 
 use crate::common::{PATIENCE, collector, pipeline};
 
@@ -93,4 +98,23 @@ fn a_collector_that_refuses_is_said_once_and_the_loss_counted() {
         matches!(said.as_slice(), [Notice::ExportFailing { .. }]),
         "{said:?}"
     );
+}
+
+/// The bit that means so to the W3C means "debug" to Jaeger, which then keeps the trace whatever its sampling.
+#[test]
+fn a_random_trace_id_is_no_debug_flag() {
+    let (address, requests) = collector(ACCEPTED);
+    let provider = TracerProvider::builder()
+        .with_exporter(exporter(&format!("http://{address}/api/traces"), None))
+        .build()
+        .unwrap();
+    let flags = TraceFlags::new(3);
+    let parent = SpanContext::new(7.into(), 8.into(), flags, true, TraceState::NONE);
+    let parent = Context::new().with_remote_span_context(parent);
+    let tracer = provider.tracer("test");
+    tracer.start_with_context("span", &parent).end();
+    provider.flush(PATIENCE).unwrap();
+    let request = requests.recv_timeout(PATIENCE).unwrap();
+    let batch = decode_batch_binary(&request.body).unwrap();
+    assert_eq!(batch.spans[0].flags, 1);
 }

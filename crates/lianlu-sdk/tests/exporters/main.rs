@@ -23,4 +23,7 @@ mod otlp_grpc_resource_exhausted;
 mod otlp_grpc_statuses;
 mod otlp_http_collector;
 mod redirect_to_another_host;
+mod timeout_is_endless;
+mod user_in_the_url;
 mod zipkin_collector;
+mod zipkin_mapping;

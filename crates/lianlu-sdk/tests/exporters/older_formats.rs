@@ -59,7 +59,7 @@ fn jaeger() {
             "int=-9223372036854775808",
             "float=0.5f",
             "bool=true",
-            "texts=\"[\\\"a\\\",\\\"b\\\"c\\\",\\\"链路\\\"]\"",
+            "texts=\"[\\\"a\\\",\\\"b\\\\\\\"c\\\",\\\"链路\\\"]\"",
             "ints=\"[1,-2]\"",
             "floats=\"[1.5,2]\"",
             "bools=\"[true,false]\"",
@@ -144,7 +144,7 @@ fn zipkin() {
             "int=-9223372036854775808",
             "float=0.5",
             "bool=true",
-            "texts=[\"a\",\"b\"c\",\"链路\"]",
+            "texts=[\"a\",\"b\\\"c\",\"链路\"]",
             "ints=[1,-2]",
             "floats=[1.5,2]",
             "bools=[true,false]",
@@ -153,6 +153,9 @@ fn zipkin() {
             "otel.status_description=no such day",
             "otel.scope.name=scoped",
             "otel.scope.version=1.2.3",
+            "otel.dropped_attributes_count=1",
+            "otel.dropped_events_count=1",
+            "otel.dropped_links_count=1",
         ]
     );
     let annotations: Vec<_> = span
@@ -161,8 +164,8 @@ fn zipkin() {
         .map(|it| (it.timestamp, it.value.as_ref()))
         .collect();
     let at = 1_764_000_000_124_456;
-    let first = "\"first\":{\"event-key\":\"first\",\"flag\":\"false\"}";
-    let second = "\"second\":{\"event-key\":\"second\",\"flag\":\"false\"}";
+    let first = "\"first\":{\"event-key\":\"first\",\"flag\":false}";
+    let second = "\"second\":{\"event-key\":\"second\",\"flag\":false}";
     assert_eq!(annotations, [(at, first), (at, second)]);
 
     let client = named("client");

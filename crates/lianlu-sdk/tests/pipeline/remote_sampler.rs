@@ -52,8 +52,12 @@ impl Collector {
     }
 
     fn sampler(&self) -> (RemoteSampler, Receiver<Notice>) {
+        self.sampler_at(&self.url)
+    }
+
+    fn sampler_at(&self, url: &str) -> (RemoteSampler, Receiver<Notice>) {
         let (heard, notices) = channel();
-        let sampler = JaegerRemote::new(&self.url)
+        let sampler = JaegerRemote::new(url)
             .with_poll_interval(Duration::from_millis(10))
             .with_initial_sampler(Sampler::AlwaysOff)
             .start_with("my shop", move |notice| {
@@ -119,6 +123,25 @@ fn samples(sampler: &RemoteSampler, name: &str) -> bool {
     let id = TraceId::from(u128::MAX / 3);
     let result = sampler.should_sample(None, id, name, &SpanKind::Server, &[], &[]);
     result.decision == SamplingDecision::RecordAndSample
+}
+
+#[test]
+fn a_user_in_the_url_is_sent() {
+    let collector = Collector::start();
+    let url = collector
+        .url
+        .replace("http://", "http://ann%40shop:p%40ss@");
+    let (_sampler, notices) = collector.sampler_at(&url);
+    let question = collector.question().to_ascii_lowercase();
+    assert!(
+        question.contains("\r\nauthorization: basic yw5uqhnob3a6cebzcw==\r\n"),
+        "{question}"
+    );
+    collector.answer(with_status("503 Not Now", ""));
+    let Ok(Notice::SamplingFailing { reason }) = notices.recv_timeout(PATIENCE) else {
+        panic!("not said");
+    };
+    assert!(!reason.contains("ss@"), "{reason}");
 }
 
 #[test]

@@ -92,6 +92,20 @@ fn otlp_is_the_default() {
     assert!(head.starts_with("post /mine "), "{head}");
     assert!(head.contains("x-key: traces\r\n"), "{head}");
 
+    for (behind, target) in [
+        ("/base?key=v", "/base/v1/traces?key=v"),
+        ("/base/?key=v#part", "/base/v1/traces?key=v"),
+        ("?key=v", "/v1/traces?key=v"),
+        ("/base/", "/base/v1/traces"),
+    ] {
+        let url = format!("{url}{behind}");
+        run(&[http, ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str())])
+            .is_silent()
+            .has("exported=1");
+        let head = collector.request().head;
+        assert!(head.starts_with(&format!("POST {target} ")), "{head}");
+    }
+
     // What can't be used is said, and the span arrives all the same.
     for (variable, value, said) in [
         (
@@ -118,6 +132,11 @@ fn otlp_is_the_default() {
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "h:4317",
             "\"h:4317\": not a URL",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://ann:p/w@h:4317",
+            "\"http://***@h:4317\": not a URL, its port",
         ),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",

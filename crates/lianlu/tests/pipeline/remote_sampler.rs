@@ -62,7 +62,7 @@ fn a_collector_that_is_not_there_is_said_once_and_stops_nothing() {
         panic!("{notice}");
     };
     assert!(
-        reason.starts_with(&format!("{nobody}/sampling: ")),
+        reason.starts_with(&format!("http://{nobody}/sampling: ")),
         "{reason}"
     );
     let tracer = guard.tracer_provider().tracer("test");

@@ -5,8 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, TE};
-use http::uri::{Authority, Uri};
+use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::runtime::{Builder, Runtime};
@@ -21,7 +20,6 @@ use super::super::{Compression, USER_AGENT, empty};
 use super::answer::Answer;
 use super::gathered::Gathered;
 use super::message::Message;
-use crate::basic_auth::basic_auth;
 use crate::batch::Batch;
 use crate::error::OptionError;
 use crate::export::Failure;
@@ -55,8 +53,7 @@ pub(in super::super) struct Grpc {
 impl Grpc {
     pub(in super::super) fn new(settings: Settings) -> Result<Self, OptionError> {
         let error = |problem: String| OptionError::new("otlp", "grpc", problem);
-        let mut headers = settings.headers;
-        let uri = without_user(settings.place.uri(), &mut headers);
+        let uri = settings.place.uri().clone();
         let is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let endpoint = Endpoint::from(uri)
             .user_agent(USER_AGENT)
@@ -80,7 +77,7 @@ impl Grpc {
             place: settings.place,
             endpoint,
             compression: settings.compression,
-            headers: with_grpcs(headers, settings.compression),
+            headers: with_grpcs(settings.headers, settings.compression),
             timeout: settings.timeout,
             scratch: Vec::new(),
             runtime: Some(runtime),
@@ -189,41 +186,5 @@ fn unanswered(error: &tonic::transport::Error) -> String {
     match is_tls {
         true => format!("TLS failed: {}", with_causes(error)),
         false => with_causes(error),
-    }
-}
-
-/// The URL without a user in it, who goes into a header as HTTP's clients do it: HTTP/2 forbids users in
-/// `:authority`. A header that is set goes before.
-fn without_user(uri: &Uri, headers: &mut HeaderMap) -> Uri {
-    let Some((user, host)) = uri
-        .authority()
-        .and_then(|authority| authority.as_str().rsplit_once('@'))
-    else {
-        return uri.clone();
-    };
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    if let Some(value) = basic_auth(name, password) {
-        headers.entry(AUTHORIZATION).or_insert(value);
-    }
-    let mut parts = uri.clone().into_parts();
-    parts.authority = host.parse::<Authority>().ok();
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_goes_into_a_header() {
-        let mut headers = HeaderMap::new();
-        let uri = "http://ann:se@cret@h:1/p".parse().unwrap();
-        let uri = without_user(&uri, &mut headers);
-        assert_eq!(uri.to_string(), "http://h:1/p");
-        assert_eq!(headers[AUTHORIZATION], "Basic YW5uOnNlQGNyZXQ=");
-        let mut headers = HeaderMap::new();
-        let uri = "http://h:1".parse().unwrap();
-        assert_eq!(without_user(&uri, &mut headers).to_string(), "http://h:1/");
-        assert!(headers.is_empty());
     }
 }

@@ -16,6 +16,7 @@ use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingResult, Shou
 use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
 use crate::pipeline::{Listener, Notice, to_stderr};
+use crate::place::Place;
 use poller::Shared;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -135,7 +136,7 @@ impl JaegerRemote {
         listener: Listener,
     ) -> Result<RemoteSampler, RemoteSamplerError> {
         let uri = self.uri(service)?;
-        let shared = poller::start(uri, self.interval, self.initial, listener)?;
+        let shared = poller::start(Place::new(uri), self.interval, self.initial, listener)?;
         Ok(RemoteSampler {
             owner: Arc::new(Owner(shared)),
         })

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use http::Uri;
 use opentelemetry::Context;
 use opentelemetry_sdk::trace::ShouldSample;
 
@@ -13,6 +12,7 @@ use super::answer::{self, Told};
 use super::strategy::Strategy;
 use crate::http_client::HttpClient;
 use crate::pipeline::{Listener, Notice};
+use crate::place::Place;
 
 /// How long a question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl Shared {
 }
 
 pub(super) fn start(
-    uri: Uri,
+    place: Place,
     interval: Duration,
     initial: Box<dyn ShouldSample>,
     listener: Listener,
@@ -70,17 +70,17 @@ pub(super) fn start(
     let of_thread = Arc::clone(&shared);
     std::thread::Builder::new()
         .name("lianlu-sampling".to_owned())
-        .spawn(move || run(&of_thread, &uri, interval, &listener))?;
+        .spawn(move || run(&of_thread, &place, interval, &listener))?;
     Ok(shared)
 }
 
-fn run(shared: &Shared, uri: &Uri, interval: Duration, listener: &Listener) {
+fn run(shared: &Shared, place: &Place, interval: Duration, listener: &Listener) {
     // Questions of ours are nobody's trace.
     let _silent = Context::enter_telemetry_suppressed_scope();
     let client = HttpClient::new(TIMEOUT);
     let mut is_failing = false;
     loop {
-        let result = ask(&client, uri);
+        let result = ask(&client, place);
         let notice = match result {
             Ok(told) => {
                 shared.apply(told);
@@ -102,18 +102,9 @@ fn run(shared: &Shared, uri: &Uri, interval: Duration, listener: &Listener) {
     }
 }
 
-fn ask(client: &HttpClient, uri: &Uri) -> Result<Told, String> {
-    let place = format!(
-        "{}{}",
-        uri.authority().map_or("", |authority| {
-            // Without credentials.
-            let text = authority.as_str();
-            text.rsplit_once('@').map_or(text, |(_, host)| host)
-        }),
-        uri.path()
-    );
+fn ask(client: &HttpClient, place: &Place) -> Result<Told, String> {
     let (status, body) = client
-        .get(uri, MAX_ANSWER)
+        .get(place, MAX_ANSWER)
         .map_err(|error| format!("{place}: {error}"))?;
     if !status.is_success() {
         return Err(format!("{place} answered {status}"));

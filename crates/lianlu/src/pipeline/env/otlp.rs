@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use lianlu_sdk::otlp::{
     Builder, Compression, Exporter, Protocol, check_certificates, check_client_certificate,
 };
@@ -86,16 +86,15 @@ pub(in super::super) fn endpoint(
     builder: Builder,
 ) -> Builder {
     for variable in [TRACES_ENDPOINT, ENDPOINT] {
-        let Some(mut url) = reader.text(variable) else {
+        let Some(url) = reader.text(variable) else {
             continue;
         };
         match check_endpoint(variable, &url) {
-            Ok(_) => {
-                if variable == ENDPOINT
-                    && let Some(path) = protocol.traces_path()
-                {
-                    url = format!("{}{path}", url.trim_end_matches('/'));
-                }
+            Ok(uri) => {
+                let url = match protocol.traces_path() {
+                    Some(path) if variable == ENDPOINT => below(&uri, path),
+                    _ => url,
+                };
                 return builder.endpoint_of(variable, url, true);
             }
             Err(error) => {
@@ -105,6 +104,15 @@ pub(in super::super) fn endpoint(
         }
     }
     builder
+}
+
+/// The URL with this path behind its own, and before its query.
+fn below(uri: &Uri, path: &str) -> String {
+    let text = uri.to_string();
+    match text.split_once('?') {
+        Some((base, query)) => format!("{}{path}?{query}", base.trim_end_matches('/')),
+        None => format!("{}{path}", text.trim_end_matches('/')),
+    }
 }
 
 pub(in super::super) fn timeout(reader: &mut Reader) -> Option<Duration> {

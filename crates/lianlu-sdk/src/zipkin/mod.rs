@@ -1,0 +1,10 @@
+//! Zipkin v2 JSON over HTTP.
+//!
+//! How a span becomes Zipkin's follows OpenTelemetry's
+//! [mapping](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/).
+
+mod convert;
+mod exporter;
+mod remote_endpoint;
+
+pub use exporter::Exporter;
