@@ -13,7 +13,9 @@ use lianlu_sdk::direct::Ending;
 use lianlu_wire::otlp::{AnyValue, Attributes};
 
 use super::Described;
+use super::grpc_spans;
 use super::keys;
+use super::methods;
 use super::names::hash;
 use super::settings::Settings;
 use super::usual::Usual;
@@ -200,6 +202,8 @@ struct Entry {
     agent: Option<Box<[u8]>>,
     peer: Peer,
     usual: Usual,
+    /// Whether the method is known from a caller's generated code alone, which not every call comes from.
+    is_named: bool,
     bytes: Vec<u8>,
     /// Where the peer's port stands in there.
     ports: Vec<usize>,
@@ -215,7 +219,9 @@ impl Entry {
             && self.path == call.path
             && self.authority == call.authority
             && match self.usual {
-                Usual::Method(_) => !call.is_route,
+                Usual::Method(_) => {
+                    !call.is_route && (!self.is_named || grpc_spans::is_named(head))
+                }
                 Usual::Route(route) => {
                     call.is_route
                         && self.agent.as_deref() == call.agent
@@ -275,6 +281,7 @@ pub(crate) fn recall(
 #[cold]
 pub(crate) fn remember(
     call: &Familiar<'_>,
+    settings: &Settings,
     head: &RequestHead<'_>,
     described: &Described,
     ending: Option<&Ending>,
@@ -282,12 +289,13 @@ pub(crate) fn remember(
     let Some(usual) = described.carried.usual.filter(|_| call.is_short()) else {
         return;
     };
-    let is_named = match usual {
-        Usual::Method(method) => described.name == method.name(),
-        Usual::Route(_) => true,
-    };
-    if !is_named {
-        return;
+    let mut is_named = false;
+    if let Usual::Method(method) = usual {
+        if described.name != method.name() {
+            return;
+        }
+        let methods = &settings.grpc_methods;
+        is_named = !matches!(methods.find(call.path, false), methods::Method::Known(_));
     }
     let hash = call.hash(head);
     let _ = CALLS.try_with(|calls| {
@@ -314,6 +322,7 @@ pub(crate) fn remember(
             agent: call.agent.map(Box::from),
             peer: call.peer,
             usual,
+            is_named,
             bytes: bytes.to_vec(),
             ports: call.port.places(bytes),
             count: ending.map_or(0, |ending| ending.count - own_count),

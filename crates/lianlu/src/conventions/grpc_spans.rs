@@ -16,6 +16,7 @@ use super::{
     Carried, Described, End, OTHER, Protocol, Start, Totals, count, peer_attributes, server, table,
 };
 use crate::grpc::Code;
+use crate::request::RequestHead;
 
 /// What stands for an unknown method in a span's name.
 const NAME_OF_OTHER: &str = "grpc";
@@ -23,7 +24,7 @@ const NAME_OF_OTHER: &str = "grpc";
 pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) -> Described {
     let head = &start.head;
     sink.label(&table::RPC_SYSTEM_NAME, fixed("grpc"));
-    let method = settings.grpc_methods.find(head.path(), is_named(start));
+    let method = settings.grpc_methods.find(head.path(), is_named(head));
     let name = match &method {
         Method::Known(name) | Method::Presumed(name) => {
             sink.remembered(Part::Method, name, 0, |sink| {
@@ -70,14 +71,14 @@ pub(super) fn start(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>)
 }
 
 /// Whether tonic's generated client has said that it calls this method.
-fn is_named(start: &Start<'_>) -> bool {
+pub(super) fn is_named(head: &RequestHead<'_>) -> bool {
     #[cfg(feature = "tonic")]
-    if let Some(method) = start.head.extensions().get::<tonic::GrpcMethod<'static>>() {
-        let path = start.head.path().strip_prefix('/');
+    if let Some(method) = head.extensions().get::<tonic::GrpcMethod<'static>>() {
+        let path = head.path().strip_prefix('/');
         let parts = path.and_then(|path| path.split_once('/'));
         return parts == Some((method.service(), method.method()));
     }
-    let _ = start;
+    let _ = head;
     false
 }
 

@@ -104,7 +104,7 @@ pub(crate) struct Start<'a> {
 
 impl Start<'_> {
     /// Host and port of the call's server: what the user said, else what trusted proxies say that the
-    /// request asked for, else what it asks for.
+    /// request asked for, else what it asks for. A name that is empty names nobody.
     fn server(&self) -> Option<(&str, Option<u16>)> {
         if let Some(target) = self.target {
             return Some((&target.host, target.port));
@@ -112,7 +112,8 @@ impl Start<'_> {
         if let Some(host) = &self.origin.host {
             return Some((host, self.origin.port));
         }
-        self.authority().map(target::split_authority)
+        let authority = self.authority().map(target::split_authority);
+        authority.filter(|(host, _)| !host.is_empty())
     }
 
     /// As [`RequestHead::authority`].

@@ -53,17 +53,13 @@ impl New<'_> {
         if let Some(slices) = &mut slices {
             slices.set_first(span.span_context());
         }
-        if recording && let Some(hook) = &options.hooks.on_request {
-            hook(&self.head, &span);
-        }
         let slices = slices.filter(|_| recording);
-        self.enter(
-            context,
-            described.carried,
-            named,
-            (recording, None),
-            slices,
-            room,
-        )
+        let open = (recording, None);
+        let scope = self.enter(context, described.carried, named, open, slices, room);
+        if recording {
+            self.tell_users(scope)
+        } else {
+            scope
+        }
     }
 }

@@ -43,11 +43,9 @@ impl<'a> New<'a> {
                 let link = parent.link.take();
                 let (context, open) =
                     open(tracer, &base, span, start, described.name, link, &mut room);
-                if let Some(hook) = &self.options.hooks.on_request {
-                    hook(&self.head, &context.span());
-                }
                 let recording = (true, Some(open));
-                self.enter(context, described.carried, named, recording, None, room)
+                let scope = self.enter(context, described.carried, named, recording, None, room);
+                self.tell_users(scope)
             }
             Begun::NotRecorded(span) => {
                 let context = base.with_remote_span_context(span);
@@ -88,7 +86,7 @@ impl<'a> New<'a> {
         let described =
             self.describe_anew(base, familiar.is_some(), Description::Bytes(ending), labels);
         if let Some(familiar) = &familiar {
-            familiar::remember(familiar, &head, &described.0, Some(ending));
+            familiar::remember(familiar, settings, &head, &described.0, Some(ending));
         }
         described
     }
@@ -107,7 +105,7 @@ impl<'a> New<'a> {
         }
         let described = self.describe_anew(base, familiar.is_some(), Description::Nothing, labels);
         if let Some(familiar) = &familiar {
-            familiar::remember(familiar, &head, &described.0, None);
+            familiar::remember(familiar, settings, &head, &described.0, None);
         }
         described
     }

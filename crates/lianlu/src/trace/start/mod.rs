@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, global};
 
 #[cfg(feature = "pipeline")]
@@ -130,6 +130,16 @@ impl New<'_> {
             && !named
             && self.stream_end == StreamEnd::Body
             && self.scan.is_plain_grpc()
+    }
+
+    /// Lets the hook of the start see the span. A panic of it is one of the call's.
+    #[inline]
+    fn tell_users(&self, mut scope: Scope) -> Scope {
+        if let Some(hook) = &self.options.hooks.on_request {
+            let context = scope.context().clone();
+            scope.run(|| hook(&self.head, &context.span()));
+        }
+        scope
     }
 
     /// The call under way.
