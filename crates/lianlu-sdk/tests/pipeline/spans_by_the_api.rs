@@ -443,6 +443,39 @@ fn the_last_value_of_a_key_stands() {
 }
 
 #[test]
+fn a_key_that_comes_again_and_again_takes_room_once() {
+    let traced = traced();
+    let mut span = traced.tracer().start("span");
+    for at in 0..200 {
+        span.set_attribute(KeyValue::new("progress", at));
+    }
+    span.set_attribute(KeyValue::new("result", "done"));
+    span.end();
+    let span = traced.only();
+    let expected = [("progress", "199"), ("result", "done")];
+    let expected = expected.map(|(key, value)| (key, value.to_owned()));
+    assert_eq!(pairs(&span.attributes), expected);
+    assert_eq!(span.dropped_attributes_count, 0);
+}
+
+/// Each is compared with those that there is room for, however many there were: else this would take minutes.
+#[test]
+fn many_keys_beyond_the_limit() {
+    let traced = traced();
+    let mut span = traced.tracer().start("span");
+    for at in 0..100_000 {
+        span.set_attribute(KeyValue::new(format!("key {at}"), at));
+        span.set_attribute(KeyValue::new("key 0", at));
+    }
+    span.end();
+    let span = traced.only();
+    assert_eq!(span.attributes.len(), 128);
+    let first = span.attributes.iter().find(|it| it.key.as_str() == "key 0");
+    assert_eq!(first.unwrap().value, Value::I64(99_999));
+    assert_eq!(span.dropped_attributes_count, 100_000 - 128);
+}
+
+#[test]
 fn long_texts_are_cut() {
     let traced = traced_with(|builder| builder.with_attribute_value_length_limit(3));
     let list = |texts: &[&'static str]| {
