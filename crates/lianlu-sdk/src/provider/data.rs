@@ -77,6 +77,7 @@ impl Data {
             self.dropped_events = self.dropped_events.saturating_add(1);
             return;
         }
+        set_once(&mut event.attributes);
         let most = limits.max_attributes_per_event;
         event.dropped_attributes_count += cut(&mut event.attributes, most);
         self.events.push(event);
@@ -87,6 +88,7 @@ impl Data {
             self.dropped_links = self.dropped_links.saturating_add(1);
             return;
         }
+        set_once(&mut link.attributes);
         let most = limits.max_attributes_per_link;
         link.dropped_attributes_count += cut(&mut link.attributes, most);
         self.links.push(link);

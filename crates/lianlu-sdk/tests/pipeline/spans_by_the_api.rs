@@ -476,6 +476,90 @@ fn many_keys_beyond_the_limit() {
 }
 
 #[test]
+fn events_links_and_scopes_have_each_key_once() {
+    let traced = traced_with(|builder| builder.with_span_limits(limits()));
+    let twice = |more: &[&'static str]| {
+        let first = ["a", "b", "a"].iter().chain(more);
+        let all = first.enumerate();
+        all.map(|(at, key)| KeyValue::new(*key, at as i64))
+            .collect::<Vec<_>>()
+    };
+    let scope = InstrumentationScope::builder("scope")
+        .with_attributes(twice(&["c"]))
+        .build();
+    let tracer = traced.provider.tracer_with_scope(scope);
+    let mut span = tracer
+        .span_builder("span")
+        .with_events(vec![Event::new("first", at(1), twice(&["b"]), 0)])
+        .with_links(vec![Link::new(context(9, 10, 1, true, ""), twice(&[]), 0)])
+        .start(&tracer);
+    span.add_event("second", twice(&["c"]));
+    span.add_link(context(9, 10, 1, true, ""), twice(&["c"]));
+    span.end();
+
+    let span = traced.only();
+    let owned = |expected: &[(&'static str, i64)]| {
+        let pairs = expected.iter();
+        pairs
+            .map(|(key, value)| KeyValue::new(*key, *value))
+            .collect::<Vec<_>>()
+    };
+    // The limit is of keys: an event has one, a link two.
+    let event = |at: usize| &span.events[at];
+    assert_eq!(event(0).attributes, owned(&[("a", 2)]));
+    assert_eq!(event(0).dropped_attributes_count, 1);
+    assert_eq!(event(1).attributes, owned(&[("b", 1)]));
+    assert_eq!(event(1).dropped_attributes_count, 2);
+    let link = |at: usize| &span.links[at];
+    assert_eq!(link(0).attributes, owned(&[("b", 1), ("a", 2)]));
+    assert_eq!(link(0).dropped_attributes_count, 0);
+    assert_eq!(link(1).attributes, owned(&[("b", 1), ("a", 2)]));
+    assert_eq!(link(1).dropped_attributes_count, 1);
+    let scope: Vec<_> = span.instrumentation_scope.attributes().cloned().collect();
+    assert_eq!(scope, owned(&[("b", 1), ("a", 2), ("c", 3)]));
+}
+
+#[test]
+fn so_have_those_of_the_sdks_spans() {
+    let kept = Kept::default();
+    let pipeline = crate::common::pipeline(kept.clone());
+    let twice = || vec![KeyValue::new("a", 1), KeyValue::new("a", 2)];
+    let tracer = pipeline.provider.tracer("test");
+    let mut span = tracer.start("span");
+    span.set_attributes(twice());
+    span.add_event("event", twice());
+    span.add_link(context(9, 10, 1, true, ""), twice());
+    span.end();
+    pipeline.handle.flush(PATIENCE).unwrap();
+    let span = kept.all().remove(0);
+    let lists = [
+        &span.attributes,
+        &span.events[0].attributes,
+        &span.links[0].attributes,
+    ];
+    for list in lists {
+        assert_eq!(*list, [KeyValue::new("a", 2)]);
+    }
+}
+
+#[test]
+fn why_a_span_is_kept_it_says_once() {
+    let keep = lianlu_sdk::KeepIf::error();
+    let traced = traced_with(|builder| {
+        let builder = builder.with_sampler(boxed(Sampler::AlwaysOff));
+        builder.with_keep_if(keep)
+    });
+    let mut span = traced.tracer().start_with_context("span", &Context::new());
+    span.set_attribute(KeyValue::new("lianlu.kept", "mine"));
+    span.set_attribute(KeyValue::new("a", 1));
+    span.set_status(Status::error("no"));
+    span.end();
+    let expected = [("a", "1"), ("lianlu.kept", "error")];
+    let expected = expected.map(|(key, value)| (key, value.to_owned()));
+    assert_eq!(pairs(&traced.only().attributes), expected);
+}
+
+#[test]
 fn long_texts_are_cut() {
     let traced = traced_with(|builder| builder.with_attribute_value_length_limit(3));
     let list = |texts: &[&'static str]| {
