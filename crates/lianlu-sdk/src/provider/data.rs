@@ -78,8 +78,8 @@ impl Data {
             return;
         }
         set_once(&mut event.attributes);
-        let most = limits.max_attributes_per_event;
-        event.dropped_attributes_count += cut(&mut event.attributes, most);
+        let cut = cut(&mut event.attributes, limits.max_attributes_per_event);
+        event.dropped_attributes_count = event.dropped_attributes_count.saturating_add(cut);
         self.events.push(event);
     }
 
@@ -89,8 +89,8 @@ impl Data {
             return;
         }
         set_once(&mut link.attributes);
-        let most = limits.max_attributes_per_link;
-        link.dropped_attributes_count += cut(&mut link.attributes, most);
+        let cut = cut(&mut link.attributes, limits.max_attributes_per_link);
+        link.dropped_attributes_count = link.dropped_attributes_count.saturating_add(cut);
         self.links.push(link);
     }
 

@@ -542,6 +542,21 @@ fn so_have_those_of_the_sdks_spans() {
     }
 }
 
+/// Whoever counted before may have counted to the end.
+#[test]
+fn a_full_count_of_what_was_dropped_stays_full() {
+    let traced = traced_with(|builder| builder.with_span_limits(limits()));
+    let tracer = traced.tracer();
+    let event = Event::new("event", at(1), some(3), u32::MAX);
+    let link = Link::new(context(9, 10, 1, true, ""), some(3), u32::MAX);
+    let builder = tracer.span_builder("span");
+    let builder = builder.with_events(vec![event]).with_links(vec![link]);
+    builder.start(&tracer).end();
+    let span = traced.only();
+    assert_eq!(span.events[0].dropped_attributes_count, u32::MAX);
+    assert_eq!(span.links[0].dropped_attributes_count, u32::MAX);
+}
+
 #[test]
 fn why_a_span_is_kept_it_says_once() {
     let keep = lianlu_sdk::KeepIf::error();
