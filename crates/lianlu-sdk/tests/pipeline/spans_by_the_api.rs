@@ -575,6 +575,17 @@ fn why_a_span_is_kept_it_says_once() {
 }
 
 #[test]
+fn where_nothing_waits_no_time_is_enough() {
+    let traced = traced();
+    traced.provider.flush(Duration::ZERO).unwrap();
+    traced.tracer().start("span").end();
+    traced.provider.flush(Duration::MAX).unwrap();
+    traced.provider.flush(Duration::ZERO).unwrap();
+    traced.provider.shutdown(Duration::ZERO).unwrap();
+    assert_eq!(traced.provider.handle().counts().exported, 1);
+}
+
+#[test]
 fn long_texts_are_cut() {
     let traced = traced_with(|builder| builder.with_attribute_value_length_limit(3));
     let list = |texts: &[&'static str]| {
