@@ -24,7 +24,7 @@ use crate::pipeline::{Launch, Limits, Listener, Notice, to_stderr};
 pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn Export>>,
     recorder: Option<FlightRecorder>,
-    sampler: Option<Box<dyn ShouldSample>>,
+    sampler: Option<Strategy>,
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
@@ -56,9 +56,9 @@ impl TracerProviderBuilder {
     /// `OTEL_TRACES_SAMPLER` says, else as the parent did, and all roots.
     ///
     /// The SDK's own samplers are answered for without a description of the span. For others, each span that they
-    /// decide about is described first.
+    /// decide about is described first. One in a box that looks like the SDK's is asked about a few traces beforehand.
     pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
-        self.sampler = Some(sampler.into());
+        self.sampler = Some(Strategy::of(sampler));
         self
     }
 
@@ -129,7 +129,7 @@ impl TracerProviderBuilder {
             pipeline = Some(launch.start()?.into_shared());
         }
         Ok(TracerProvider::new(Inner::new(
-            Strategy::new(self.sampler.unwrap_or_else(env::sampler)),
+            self.sampler.unwrap_or_else(|| Strategy::of(env::sampler())),
             self.span_limits.unwrap_or_else(env::limits),
             self.longest_value,
             self.ids.map_or_else(ids::Ids::default, Ids::Custom),

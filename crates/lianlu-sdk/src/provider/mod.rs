@@ -18,6 +18,7 @@ mod inner;
 mod keep;
 mod layer_span;
 mod note;
+mod questions;
 mod record;
 mod span;
 mod strategy;

@@ -792,6 +792,47 @@ fn samplers_are_asked_and_have_a_say() {
     }
 }
 
+/// Looks like the SDK's, and does not do as the parent did where that is one of this service's that was not sampled.
+#[derive(Debug, Clone)]
+struct ParentBased(Sampler);
+
+impl ShouldSample for ParentBased {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let is_local = parent.is_some_and(|parent| !parent.span().span_context().is_remote());
+        let sampler = match is_local {
+            true => Sampler::AlwaysOn,
+            false => Sampler::ParentBased(Box::new(self.0.clone())),
+        };
+        sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
+
+#[test]
+fn a_sampler_that_looks_like_the_sdks_is_asked() {
+    let sampler = || ParentBased(Sampler::AlwaysOn);
+    for traced in [
+        traced_with(|builder| builder.with_sampler(boxed(sampler()))),
+        traced_with(|builder| builder.with_sampler(sampler())),
+    ] {
+        let is_sampled = |is_remote| {
+            let parent = context(7, 8, 0, is_remote, "");
+            let parent = Context::new().with_remote_span_context(parent);
+            let span = traced.tracer().start_with_context("span", &parent);
+            span.span_context().is_sampled()
+        };
+        assert!(is_sampled(false));
+        assert!(!is_sampled(true));
+    }
+}
+
 #[derive(Debug, Default)]
 struct Counting(AtomicU64);
 
