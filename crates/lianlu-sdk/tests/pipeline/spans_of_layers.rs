@@ -22,6 +22,36 @@ fn begin(tracer: &Tracer) -> (SpanContext, LayerSpan, Open) {
 }
 
 #[test]
+fn a_span_has_one_end() {
+    let kept = Kept::default();
+    let provider = TracerProvider::builder()
+        .with_exporter(kept.clone())
+        .with_sampler(Sampler::AlwaysOn)
+        .build()
+        .unwrap();
+    let tracer = provider.tracer("test");
+    let ending = Ending {
+        name: "call".into(),
+        ..Ending::default()
+    };
+    let (context, span, open) = begin(&tracer);
+    let _ = open.end(&context, &ending, 5);
+    drop(span);
+    let (context, span, open) = begin(&tracer);
+    drop(span);
+    let _ = open.end(&context, &ending, 5);
+    // The layer has let go of both, without an end.
+    let (_, span, open) = begin(&tracer);
+    drop(open);
+    drop(span);
+    provider.flush(PATIENCE).unwrap();
+    let counts = provider.handle().counts();
+    assert_eq!((counts.started, counts.exported, counts.open), (3, 3, 0));
+    let names: Vec<_> = kept.all().into_iter().map(|span| span.name).collect();
+    assert_eq!(names, ["call", "", ""]);
+}
+
+#[test]
 fn why_a_span_is_kept_it_says_once() {
     let kept = Kept::default();
     let provider = TracerProvider::builder()
