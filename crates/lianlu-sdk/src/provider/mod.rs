@@ -12,7 +12,6 @@
 mod builder;
 mod data;
 pub mod direct;
-mod env;
 mod ids;
 mod inner;
 mod keep;
