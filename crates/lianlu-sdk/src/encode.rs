@@ -1,5 +1,6 @@
 //! OpenTelemetry's types as OTLP bytes.
 
+use std::borrow::Borrow;
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,9 +65,8 @@ impl EncodedScope {
         let mut bytes = Vec::new();
         let version = scope.version().unwrap_or_default();
         put_scope(&mut bytes, scope.name(), version, |out| {
-            for KeyValue { key, value, .. } in scope.attributes() {
-                attribute(out, AttributeOf::Scope, key, value, usize::MAX);
-            }
+            let all: Vec<_> = scope.attributes().collect();
+            last_attributes(out, AttributeOf::Scope, &all);
         });
         Self::of(bytes, scope.schema_url().unwrap_or_default().to_owned())
     }
@@ -101,6 +101,17 @@ pub(crate) fn attributes(
 ) {
     for KeyValue { key, value, .. } in attributes {
         attribute(out, of, key, value, longest);
+    }
+}
+
+/// Appends the last value of each key: OTLP forbids a key twice.
+fn last_attributes<T: Borrow<KeyValue>>(out: &mut Vec<u8>, of: AttributeOf, all: &[T]) {
+    for (at, it) in all.iter().enumerate() {
+        let KeyValue { key, value, .. } = it.borrow();
+        let mut later = all.iter().skip(at + 1);
+        if !later.any(|later| later.borrow().key == *key) {
+            attribute(out, of, key, value, usize::MAX);
+        }
     }
 }
 
@@ -146,18 +157,18 @@ pub(crate) fn cut(text: &str, longest: usize) -> &str {
     }
 }
 
-pub(crate) fn event(out: &mut Vec<u8>, event: &Event, longest: usize) {
+/// Appends an event, whose attributes are left to `attributes`.
+pub(crate) fn event(out: &mut Vec<u8>, event: &Event, attributes: impl FnOnce(&mut Vec<u8>)) {
     let head = EventHead {
         unix_nanos: unix_nanos(event.timestamp),
         name: &event.name,
         dropped_attributes: event.dropped_attributes_count,
     };
-    put_event(out, &head, |out| {
-        attributes(out, AttributeOf::EVENT, &event.attributes, longest);
-    });
+    put_event(out, &head, attributes);
 }
 
-pub(crate) fn link(out: &mut Vec<u8>, link: &Link, longest: usize) {
+/// Appends a link, whose attributes are left to `attributes`.
+pub(crate) fn link(out: &mut Vec<u8>, link: &Link, attributes: impl FnOnce(&mut Vec<u8>)) {
     let context = &link.span_context;
     let state = header(context.trace_state());
     let head = LinkHead {
@@ -167,9 +178,7 @@ pub(crate) fn link(out: &mut Vec<u8>, link: &Link, longest: usize) {
         flags: span_flags(context.trace_flags().to_u8(), context.is_remote()),
         dropped_attributes: link.dropped_attributes_count,
     };
-    put_link(out, &head, |out| {
-        attributes(out, AttributeOf::Link, &link.attributes, longest);
-    });
+    put_link(out, &head, attributes);
 }
 
 pub(crate) fn status(out: &mut Vec<u8>, status: &Status) {
@@ -228,18 +237,16 @@ pub(crate) fn span_data(out: &mut Vec<u8>, span: &SpanData) {
         end_unix_nanos: unix_nanos(span.end_time).max(start),
     };
     put_span(out, &head, |out| {
-        for (at, KeyValue { key, value, .. }) in span.attributes.iter().enumerate() {
-            // OTLP forbids a key twice, and the API wants its last value.
-            let later = span.attributes.iter().skip(at + 1);
-            if !later.into_iter().any(|later| later.key == *key) {
-                attribute(out, AttributeOf::Span, key, value, usize::MAX);
-            }
-        }
+        last_attributes(out, AttributeOf::Span, &span.attributes);
         for it in &span.events.events {
-            event(out, it, usize::MAX);
+            event(out, it, |out| {
+                last_attributes(out, AttributeOf::EVENT, &it.attributes)
+            });
         }
         for it in &span.links.links {
-            link(out, it, usize::MAX);
+            link(out, it, |out| {
+                last_attributes(out, AttributeOf::Link, &it.attributes)
+            });
         }
         put_dropped(
             out,

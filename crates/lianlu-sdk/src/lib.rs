@@ -48,6 +48,7 @@ pub mod console;
 mod deliver;
 mod encode;
 mod endpoint;
+pub mod env;
 mod error;
 mod export;
 mod flight_recorder;

@@ -32,7 +32,7 @@ struct Seen {
     attributes: Vec<KeyValue>,
 }
 
-type Observer<'a> = &'a dyn AsyncInstrument<u64>;
+type Observer<'a, T = u64> = &'a dyn AsyncInstrument<T>;
 
 impl Seen {
     fn with(&self, more: impl IntoIterator<Item = KeyValue>) -> Vec<KeyValue> {
@@ -40,10 +40,10 @@ impl Seen {
     }
 
     /// A callback that observes one number of the pipeline's.
-    fn number(
+    fn number<T>(
         &self,
-        number: impl Fn(&Shared, &SpanCounts) -> u64 + Send + Sync + 'static,
-    ) -> impl Fn(Observer<'_>) + Send + Sync + 'static {
+        number: impl Fn(&Shared, &SpanCounts) -> T + Send + Sync + 'static,
+    ) -> impl Fn(Observer<'_, T>) + Send + Sync + 'static {
         let seen = self.clone();
         move |observer| {
             if let Some(shared) = seen.shared.upgrade() {
@@ -53,10 +53,10 @@ impl Seen {
     }
 
     /// A callback that observes something of each destination.
-    fn each(
+    fn each<T>(
         &self,
-        observe: impl Fn(&Seen, &DestinationCounts, Observer<'_>) + Send + Sync + 'static,
-    ) -> impl Fn(Observer<'_>) + Send + Sync + 'static {
+        observe: impl Fn(&Seen, &DestinationCounts, Observer<'_, T>) + Send + Sync + 'static,
+    ) -> impl Fn(Observer<'_, T>) + Send + Sync + 'static {
         let seen = self.clone();
         move |observer| {
             if let Some(shared) = seen.shared.upgrade() {
@@ -70,6 +70,11 @@ impl Seen {
 
 fn destination(of: &DestinationCounts) -> KeyValue {
     KeyValue::new(DESTINATION, of.name.clone())
+}
+
+/// Of what goes up and down.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn lost(seen: &Seen, of: &DestinationCounts, observer: Observer<'_>) {
@@ -96,9 +101,9 @@ pub(super) fn register(shared: &Arc<Shared>, meter: &Meter) {
         let counter = meter.u64_observable_counter(name);
         counter.with_unit("{span}").with_description(description)
     };
-    let gauge = |name: &'static str, description: &'static str| {
-        let gauge = meter.u64_observable_gauge(name);
-        gauge.with_unit("{span}").with_description(description)
+    let up_down = |name: &'static str, description: &'static str| {
+        let counter = meter.i64_observable_up_down_counter(name);
+        counter.with_unit("{span}").with_description(description)
     };
     counter(
         OTEL_SDK_SPAN_STARTED,
@@ -106,25 +111,25 @@ pub(super) fn register(shared: &Arc<Shared>, meter: &Meter) {
     )
     .with_callback(seen.number(|_, counts| counts.started))
     .build();
-    gauge(
+    up_down(
         OTEL_SDK_SPAN_LIVE,
         "Sampled spans that have started and not ended.",
     )
-    .with_callback(seen.number(|_, counts| counts.open))
+    .with_callback(seen.number(|_, counts| signed(counts.open)))
     .build();
-    gauge(
+    up_down(
         OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
         "Spans that have ended and wait to be exported.",
     )
     .with_callback(seen.each(|seen, of, observer| {
-        observer.observe(of.counts.waiting, &seen.with([destination(of)]));
+        observer.observe(signed(of.counts.waiting), &seen.with([destination(of)]));
     }))
     .build();
-    gauge(
+    up_down(
         OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
         "Most spans that wait in memory.",
     )
-    .with_callback(seen.number(|shared, _| shared.limits.queue_size as u64))
+    .with_callback(seen.number(|shared, _| signed(shared.limits.queue_size as u64)))
     .build();
     counter(
         OTEL_SDK_PROCESSOR_SPAN_PROCESSED,

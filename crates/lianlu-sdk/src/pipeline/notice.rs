@@ -5,6 +5,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::env::Warning;
 use crate::flight_recorder::Found;
 
 /// Something an operator should know, said once when it begins and once when it is over.
@@ -58,6 +59,8 @@ pub enum Notice {
     },
     /// A remote sampler gets strategies again.
     SamplingRecovered,
+    /// An environment variable can't be used, and the default is.
+    VariableRefused(Warning),
 }
 
 impl fmt::Display for Notice {
@@ -108,6 +111,7 @@ impl fmt::Display for Notice {
                 "no sampling strategy, the last one stays in use (said once): {reason}"
             ),
             Self::SamplingRecovered => f.write_str("sampling strategies arrive again"),
+            Self::VariableRefused(warning) => warning.fmt(f),
         }
     }
 }

@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, ShouldSample, SpanLimits};
+use opentelemetry_sdk::trace::{IdGenerator, Sampler, ShouldSample, SpanLimits};
 
 use super::TracerProvider;
 use super::ids::Ids;
 use super::inner::{Inner, Owner};
 use super::keep::KeepIf;
 use super::strategy::Strategy;
-use super::{env, ids};
 use crate::encode::EncodedResource;
+use crate::env;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::FlightRecorder;
-use crate::pipeline::{Launch, Limits, Listener, Notice, to_stderr};
+use crate::pipeline::{Launch, Limits, Listener, Notice, announce, to_stderr};
 use crate::scopes::Scopes;
 
 /// Makes a [`TracerProvider`].
@@ -25,7 +25,7 @@ use crate::scopes::Scopes;
 pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn Export>>,
     recorder: Option<FlightRecorder>,
-    sampler: Option<Box<dyn ShouldSample>>,
+    sampler: Option<Strategy>,
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
@@ -57,9 +57,9 @@ impl TracerProviderBuilder {
     /// `OTEL_TRACES_SAMPLER` says, else as the parent did, and all roots.
     ///
     /// The SDK's own samplers are answered for without a description of the span. For others, each span that they
-    /// decide about is described first.
+    /// decide about is described first. One in a box that looks like the SDK's is asked about a few traces beforehand.
     pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
-        self.sampler = Some(sampler.into());
+        self.sampler = Some(Strategy::of(sampler));
         self
     }
 
@@ -83,7 +83,7 @@ impl TracerProviderBuilder {
     }
 
     /// How many characters a text may have in an attribute of a span, an event or a link, or in a list there; longer
-    /// ones are cut. By default there is no
+    /// ones are cut. By default what the standard variables say, else there is no
     /// [limit](https://opentelemetry.io/docs/specs/otel/common/#attribute-limits).
     pub fn with_attribute_value_length_limit(mut self, most: usize) -> Self {
         self.longest_value = Some(most);
@@ -102,7 +102,8 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Tells `listener` when losses begin and when they are over, instead of a line on standard error.
+    /// Tells `listener` when losses begin and when they are over, and of environment variables that can't be used, instead
+    /// of a line on standard error.
     pub fn with_loss_listener(
         mut self,
         listener: impl Fn(&Notice) + Send + Sync + 'static,
@@ -117,28 +118,34 @@ impl TracerProviderBuilder {
     ///
     /// When the system gives no thread, or the flight recorder's folder can't be used.
     pub fn build(self) -> Result<TracerProvider, BuildError> {
+        let listener = self.listener.unwrap_or_else(to_stderr);
+        let mut reader = env::Reader::default();
+        let strategy = self.sampler;
+        let strategy = strategy.unwrap_or_else(|| Strategy::of(sampler(&mut reader)));
+        let span_limits = self.span_limits;
+        let span_limits = span_limits.unwrap_or_else(|| env::span_limits(&mut reader));
+        let longest_value = self.longest_value;
+        let longest_value = longest_value.or_else(|| env::value_length(&mut reader));
+        for warning in reader.warnings {
+            announce(&listener, &Notice::VariableRefused(warning));
+        }
         let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
         let mut pipeline = None;
         if !self.exporters.is_empty() {
             let launch = Launch {
                 exporters: self.exporters,
                 limits: self.limits,
-                listener: self.listener.unwrap_or_else(to_stderr),
+                listener,
                 resource: EncodedResource::new(&resource),
                 recorder: self.recorder.or_else(FlightRecorder::from_env),
             };
             pipeline = Some(launch.start()?.into_shared());
         }
-        let inner = Inner::new(
-            self.span_limits.unwrap_or_else(env::limits),
-            self.longest_value,
-            self.keep,
-            pipeline,
-        );
+        let inner = Inner::new(span_limits, longest_value, self.keep, pipeline);
         let owner = Owner {
             inner: Arc::new(inner),
-            strategy: Strategy::new(self.sampler.unwrap_or_else(env::sampler)),
-            ids: self.ids.map_or_else(ids::Ids::default, Ids::Custom),
+            strategy,
+            ids: self.ids.map_or_else(Ids::default, Ids::Custom),
             resource,
             scopes: Scopes::default(),
         };
@@ -146,6 +153,12 @@ impl TracerProviderBuilder {
             owner: Arc::new(owner),
         })
     }
+}
+
+/// The one of the environment.
+fn sampler(reader: &mut env::Reader) -> Sampler {
+    const PROBLEM: &str = "not a sampler (always_on, always_off, traceidratio, each also with parentbased_ before it)";
+    env::sampler(reader).unwrap_or_else(|name| env::refuse_sampler(reader, &name, PROBLEM))
 }
 
 impl fmt::Debug for TracerProviderBuilder {

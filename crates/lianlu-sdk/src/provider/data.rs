@@ -14,6 +14,8 @@ pub(super) struct Data {
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) attributes: Vec<KeyValue>,
     pub(super) dropped_attributes: u32,
+    /// How many attributes there were when each key was last known to be there once.
+    unique: usize,
     pub(super) events: Vec<Event>,
     pub(super) dropped_events: u32,
     pub(super) links: Vec<Link>,
@@ -30,18 +32,25 @@ impl Data {
         if count(self.attributes.len()) < limits.max_attributes_per_span {
             self.attributes.push(attribute);
         } else {
-            self.push_beyond(attribute);
+            self.push_beyond(attribute, limits);
         }
     }
 
-    /// A key that is there takes no room.
+    /// A key that is there takes no room. What is there twice goes first, once for each time that the list is full.
     #[cold]
-    fn push_beyond(&mut self, attribute: KeyValue) {
-        let same = |known: &&mut KeyValue| known.key == attribute.key;
-        match self.attributes.iter_mut().find(same) {
-            Some(known) => *known = attribute,
-            None => self.dropped_attributes = self.dropped_attributes.saturating_add(1),
+    fn push_beyond(&mut self, attribute: KeyValue, limits: &SpanLimits) {
+        if self.unique != self.attributes.len() {
+            self.set_once();
         }
+        let same = |known: &&mut KeyValue| known.key == attribute.key;
+        if let Some(known) = self.attributes.iter_mut().find(same) {
+            *known = attribute;
+        } else if count(self.attributes.len()) < limits.max_attributes_per_span {
+            self.attributes.push(attribute);
+        } else {
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+        }
+        self.unique = self.attributes.len();
     }
 
     /// Takes over a list, within the limits, in front of all others.
@@ -60,37 +69,7 @@ impl Data {
 
     /// Leaves the last value of each key.
     pub(super) fn set_once(&mut self) {
-        if self.attributes.len() > FEW {
-            let mut seen: HashSet<Key> = HashSet::with_capacity(self.attributes.len());
-            self.attributes.reverse();
-            self.attributes.retain(|it| seen.insert(it.key.clone()));
-            self.attributes.reverse();
-            return;
-        }
-        if self.is_each_once() {
-            return;
-        }
-        let mut at = 0;
-        while let Some(attribute) = self.attributes.get(at) {
-            let rest = self.attributes.get(at + 1..).unwrap_or_default();
-            if rest.iter().any(|later| later.key == attribute.key) {
-                self.attributes.remove(at);
-            } else {
-                at += 1;
-            }
-        }
-    }
-
-    /// Whether each of a few keys is there once. Most are told apart by a mark, without a look at the others.
-    fn is_each_once(&self) -> bool {
-        let mut marks = 0_u128;
-        self.attributes.iter().enumerate().all(|(at, attribute)| {
-            let mark = 1 << place(attribute.key.as_str());
-            let is_new = marks & mark == 0;
-            marks |= mark;
-            let mut earlier = self.attributes.iter().take(at);
-            is_new || earlier.all(|earlier| earlier.key != attribute.key)
-        })
+        set_once(&mut self.attributes);
     }
 
     pub(super) fn add_event(&mut self, mut event: Event, limits: &SpanLimits) {
@@ -98,8 +77,9 @@ impl Data {
             self.dropped_events = self.dropped_events.saturating_add(1);
             return;
         }
-        let most = limits.max_attributes_per_event;
-        event.dropped_attributes_count += cut(&mut event.attributes, most);
+        set_once(&mut event.attributes);
+        let cut = cut(&mut event.attributes, limits.max_attributes_per_event);
+        event.dropped_attributes_count = event.dropped_attributes_count.saturating_add(cut);
         self.events.push(event);
     }
 
@@ -108,8 +88,9 @@ impl Data {
             self.dropped_links = self.dropped_links.saturating_add(1);
             return;
         }
-        let most = limits.max_attributes_per_link;
-        link.dropped_attributes_count += cut(&mut link.attributes, most);
+        set_once(&mut link.attributes);
+        let cut = cut(&mut link.attributes, limits.max_attributes_per_link);
+        link.dropped_attributes_count = link.dropped_attributes_count.saturating_add(cut);
         self.links.push(link);
     }
 
@@ -127,12 +108,53 @@ impl Data {
         self.name = None;
         self.attributes.clear();
         self.dropped_attributes = 0;
+        self.unique = 0;
         self.events.clear();
         self.dropped_events = 0;
         self.links.clear();
         self.dropped_links = 0;
         self.status = Status::Unset;
     }
+}
+
+/// Leaves the last value of each key.
+#[inline]
+fn set_once(attributes: &mut Vec<KeyValue>) {
+    if attributes.len() > FEW || !is_each_once(attributes) {
+        leave_last(attributes);
+    }
+}
+
+#[inline(never)]
+fn leave_last(attributes: &mut Vec<KeyValue>) {
+    if attributes.len() > FEW {
+        let mut seen: HashSet<&Key> = HashSet::with_capacity(attributes.len());
+        let backwards = attributes.iter().rev();
+        let mut is_last: Vec<_> = backwards.map(|it| seen.insert(&it.key)).collect();
+        attributes.retain(|_| is_last.pop() == Some(true));
+        return;
+    }
+    let mut at = 0;
+    while let Some(attribute) = attributes.get(at) {
+        let rest = attributes.get(at + 1..).unwrap_or_default();
+        if rest.iter().any(|later| later.key == attribute.key) {
+            attributes.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// Whether each of a few keys is there once. Most are told apart by a mark, without a look at the others.
+fn is_each_once(attributes: &[KeyValue]) -> bool {
+    let mut marks = 0_u128;
+    attributes.iter().enumerate().all(|(at, attribute)| {
+        let mark = 1 << place(attribute.key.as_str());
+        let is_new = marks & mark == 0;
+        marks |= mark;
+        let mut earlier = attributes.iter().take(at);
+        is_new || earlier.all(|earlier| earlier.key != attribute.key)
+    })
 }
 
 /// One of 128 places for a key, by its end and its length: many begin alike.
@@ -291,6 +313,56 @@ mod tests {
         }
         assert_eq!(keys(&data), [("a", "4".into()), ("b", "2".into())]);
         assert_eq!(data.dropped_attributes, 1);
+    }
+
+    #[test]
+    fn repeats_take_no_room() {
+        let mut data = Data::default();
+        for (key, value) in [("a", 1), ("b", 1), ("a", 2), ("a", 3)] {
+            data.push(KeyValue::new(key, value), &limits(3));
+        }
+        data.set_once();
+        assert_eq!(keys(&data), [("b", "1".into()), ("a", "3".into())]);
+        // Once more, and as often as there is room again.
+        for (key, value) in [("b", 2), ("a", 4), ("c", 1), ("b", 3), ("d", 1), ("c", 2)] {
+            data.push(KeyValue::new(key, value), &limits(3));
+        }
+        data.set_once();
+        assert_eq!(
+            keys(&data),
+            [("a", "4".into()), ("b", "3".into()), ("c", "2".into())]
+        );
+        assert_eq!(data.dropped_attributes, 1);
+    }
+
+    /// Whatever is set, it is as in a map that takes new keys while it has room.
+    #[test]
+    fn at_the_limit_it_is_a_map() {
+        use std::collections::BTreeMap;
+
+        for most in [0, 1, 2, 5, 40] {
+            for distinct in [1, 2, 6, 50] {
+                let (mut data, mut map, mut dropped) = (Data::default(), BTreeMap::new(), 0);
+                let mut random = 1_u64;
+                for at in 0..500_i64 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005) | 1;
+                    let key = format!("key {}", (random >> 33) % distinct);
+                    data.push(KeyValue::new(key.clone(), at), &limits(most));
+                    if map.contains_key(&key) || map.len() < most as usize {
+                        map.insert(key, at.to_string());
+                    } else {
+                        dropped += 1;
+                    }
+                }
+                data.set_once();
+                let found: BTreeMap<_, _> = keys(&data).into_iter().collect();
+                assert_eq!(found.len(), data.attributes.len());
+                let expected: BTreeMap<_, _> =
+                    map.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+                assert_eq!(found, expected, "{most} {distinct}");
+                assert_eq!(data.dropped_attributes, dropped, "{most} {distinct}");
+            }
+        }
     }
 
     #[test]

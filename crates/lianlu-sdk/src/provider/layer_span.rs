@@ -25,7 +25,7 @@ pub struct Users {
     is_touched: AtomicBool,
     /// Whether nothing more is taken: the layer has ended the span, or users have.
     is_over: AtomicBool,
-    /// Whether the layer has ended it.
+    /// Whether it is recorded: its layer has ended it, or it was dropped before that.
     is_recorded: AtomicBool,
     said: Mutex<Said>,
 }
@@ -63,16 +63,21 @@ impl Users {
         }
     }
 
-    /// The layer ends the span: what users have said is not changed any more.
+    /// The span is recorded: what users have said is not changed any more. `None` if it is already.
+    ///
+    /// A layer ends a span whose context it holds, so never while that is dropped, and there is no need to swap.
     #[inline]
-    fn take(&self) -> Said {
+    fn take(&self) -> Option<Said> {
+        if self.is_recorded.load(Ordering::Acquire) {
+            return None;
+        }
         self.is_over.store(true, Ordering::Release);
         self.is_recorded.store(true, Ordering::Release);
-        if self.is_touched.load(Ordering::Acquire) {
+        Some(if self.is_touched.load(Ordering::Acquire) {
             std::mem::take(&mut *self.said())
         } else {
             Said::default()
-        }
+        })
     }
 
     /// As new, for another span. Nobody else has it.
@@ -174,12 +179,15 @@ impl Open {
     }
 
     /// Ends the span, `at` nanoseconds since 1970, unless users have: then it ends at their time, and what the layer says
-    /// of its end nobody asked for. Gives back what the next [`open`](Tracer::open) can use.
+    /// of its end nobody asked for. One whose [`LayerSpan`] is gone was recorded when that was dropped, and is not once
+    /// more. Gives back what the next [`open`](Tracer::open) can use.
     #[inline]
     #[must_use]
     pub fn end(self, context: &SpanContext, ending: &Ending, at: u64) -> Arc<Users> {
         let Self { users, start, slot } = self;
-        let said = users.take();
+        let Some(said) = users.take() else {
+            return users;
+        };
         let ended = Ended {
             context,
             start: &start,
@@ -288,7 +296,9 @@ impl Drop for LayerSpan {
 impl LayerSpan {
     #[cold]
     fn record(&self) {
-        let said = self.users.take();
+        let Some(said) = self.users.take() else {
+            return;
+        };
         let now = || encode::unix_nanos(opentelemetry::time::now());
         let ended = Ended {
             context: &self.context,

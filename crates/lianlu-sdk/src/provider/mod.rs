@@ -12,12 +12,12 @@
 mod builder;
 mod data;
 pub mod direct;
-mod env;
 mod ids;
 mod inner;
 mod keep;
 mod layer_span;
 mod note;
+mod questions;
 mod record;
 mod span;
 mod strategy;

@@ -1,8 +1,8 @@
 //! A span's end: all that is known of it becomes bytes, once.
 
 use lianlu_wire::otlp::{
-    AttributeOf, Attributes, SpanHead, find_attribute, put_described_span, put_dropped, put_span,
-    put_str, span_flags,
+    AttributeOf, Attributes, SpanHead, StaticKey, find_attribute, put_described_span, put_dropped,
+    put_span, put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
 use opentelemetry::KeyValue;
@@ -13,6 +13,9 @@ use super::direct::Ending;
 use super::tracer::TracerInner;
 use crate::encode;
 use crate::flight_recorder::Slot;
+
+/// Why a span is kept. Where one is, this is said by nobody else.
+const KEPT: StaticKey = otlp_key!("lianlu.kept");
 
 /// What becomes of a span at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +117,10 @@ pub(super) fn record(
     settle(&mut data, ending.filter(|_| !ended.is_early));
     if let Some(data) = data.as_mut().filter(|data| !data.attributes.is_empty()) {
         data.set_once();
+        if ended.start.fate == Fate::Judge {
+            data.attributes
+                .retain(|it| it.key.as_str() != KEPT.as_str());
+        }
     }
     record_with(tracer, ended, data.as_deref(), ending);
     if let Some(data) = data {
@@ -158,9 +165,10 @@ fn record_with(
         let head = start.head(ended.context, state, name, end);
         pipeline.record(&tracer.scope, ended.slot, |out| {
             put_span(out, &head, |out| {
-                let dropped = attributes(out, data, ending, ended.is_early, (most, longest));
+                let is = (ended.is_early, kept.is_some());
+                let dropped = attributes(out, data, ending, is, (most, longest));
                 if let Some(reason) = kept {
-                    put_str(out, AttributeOf::Span, otlp_key!("lianlu.kept"), reason);
+                    put_str(out, AttributeOf::Span, KEPT, reason);
                 }
                 lists(out, data, dropped, longest);
                 encode::status(out, status);
@@ -208,7 +216,7 @@ fn attributes(
     out: &mut Vec<u8>,
     data: Option<&Data>,
     ending: Option<&Ending>,
-    is_early: bool,
+    (is_early, is_kept): (bool, bool),
     (most, longest): (u32, usize),
 ) -> u32 {
     let users = data
@@ -218,12 +226,14 @@ fn attributes(
         encode::attributes(out, AttributeOf::Span, users, longest);
         return 0;
     };
-    if users.is_empty() && !ending.repeats && !is_early && ending.count <= most {
+    let may_say_kept = is_kept && ending.has_users;
+    let is_plain = users.is_empty() && !ending.repeats && !is_early && !may_say_kept;
+    if is_plain && ending.count <= most {
         out.extend_from_slice(&ending.attributes);
         out.extend_from_slice(ending.common);
         return 0;
     }
-    merged(out, users, ending, is_early, most)
+    merged(out, users, ending, (is_early, is_kept), most)
 }
 
 /// The same where something may stand over something else.
@@ -232,7 +242,7 @@ fn merged(
     out: &mut Vec<u8>,
     users: &[KeyValue],
     ending: &Ending,
-    is_early: bool,
+    (is_early, is_kept): (bool, bool),
     most: u32,
 ) -> u32 {
     let (start, end) = ending
@@ -245,6 +255,7 @@ fn merged(
         [end, ending.common].concat()
     };
     let end = &*end;
+    let is_said_later = |key: &str| is_kept && key == KEPT.as_str();
     let mut left = most;
     let mut dropped = 0;
     let mut has_room = || {
@@ -258,7 +269,8 @@ fn merged(
     for raw in Attributes::new(start).map_while(Result::ok) {
         let key = raw.attribute.key;
         let behind = start.get(raw.at + raw.framed.len()..).unwrap_or_default();
-        let is_later = users.iter().any(|user| user.key.as_str() == key)
+        let is_later = is_said_later(key)
+            || users.iter().any(|user| user.key.as_str() == key)
             || find_attribute(behind, key).is_some()
             || find_attribute(end, key).is_some();
         if !is_later && has_room() {
@@ -274,7 +286,8 @@ fn merged(
     }
     for raw in Attributes::new(end).map_while(Result::ok) {
         let behind = end.get(raw.at + raw.framed.len()..).unwrap_or_default();
-        let is_later = find_attribute(behind, raw.attribute.key).is_some();
+        let key = raw.attribute.key;
+        let is_later = is_said_later(key) || find_attribute(behind, key).is_some();
         if !is_later && has_room() {
             out.extend_from_slice(raw.framed);
         }
@@ -287,10 +300,14 @@ fn lists(out: &mut Vec<u8>, data: Option<&Data>, dropped: u32, longest: usize) {
     match data {
         Some(data) => {
             for event in &data.events {
-                encode::event(out, event, longest);
+                encode::event(out, event, |out| {
+                    encode::attributes(out, AttributeOf::EVENT, &event.attributes, longest);
+                });
             }
             for link in &data.links {
-                encode::link(out, link, longest);
+                encode::link(out, link, |out| {
+                    encode::attributes(out, AttributeOf::Link, &link.attributes, longest);
+                });
             }
             let attributes = dropped.saturating_add(data.dropped_attributes);
             put_dropped(out, attributes, data.dropped_events, data.dropped_links);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Span, Tracer, TracerProvider as _};
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,36 +29,40 @@ impl Export for Moody {
     }
 }
 
+/// What goes up and down, by the conventions.
+const UP_AND_DOWN: [&str; 3] = [
+    "otel.sdk.span.live",
+    "otel.sdk.processor.span.queue.size",
+    "otel.sdk.processor.span.queue.capacity",
+];
+
+/// A counter's points, or those of one that goes down too.
+fn points(metric: &Metric) -> Vec<(Vec<KeyValue>, u64)> {
+    let goes_down = UP_AND_DOWN.contains(&metric.name());
+    match metric.data() {
+        AggregatedMetrics::U64(MetricData::Sum(sum)) if sum.is_monotonic() && !goes_down => {
+            let points = sum.data_points();
+            points
+                .map(|point| (point.attributes().cloned().collect(), point.value()))
+                .collect()
+        }
+        AggregatedMetrics::I64(MetricData::Sum(sum)) if !sum.is_monotonic() && goes_down => {
+            let value = |value: i64| u64::try_from(value).unwrap();
+            let points = sum.data_points();
+            points
+                .map(|point| (point.attributes().cloned().collect(), value(point.value())))
+                .collect()
+        }
+        _ => panic!("{metric:?}"),
+    }
+}
+
 /// The last value of each series: by name and, where there is one, `error.type`.
 fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<(String, String), u64> {
     let mut series = BTreeMap::new();
     let last = exporter.get_finished_metrics().unwrap().pop().unwrap();
     for metric in last.scope_metrics().flat_map(|scope| scope.metrics()) {
-        let AggregatedMetrics::U64(data) = metric.data() else {
-            panic!("{metric:?}");
-        };
-        let points: Vec<_> = match data {
-            MetricData::Sum(sum) => sum
-                .data_points()
-                .map(|point| {
-                    (
-                        point.attributes().cloned().collect::<Vec<_>>(),
-                        point.value(),
-                    )
-                })
-                .collect(),
-            MetricData::Gauge(gauge) => gauge
-                .data_points()
-                .map(|point| {
-                    (
-                        point.attributes().cloned().collect::<Vec<_>>(),
-                        point.value(),
-                    )
-                })
-                .collect(),
-            _ => panic!("{metric:?}"),
-        };
-        for (attributes, value) in points {
+        for (attributes, value) in points(metric) {
             let of = |key: &str| {
                 let found = attributes.iter().find(|it| it.key.as_str() == key);
                 found.map(|it| it.value.to_string()).unwrap_or_default()

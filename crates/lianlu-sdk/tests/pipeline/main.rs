@@ -21,3 +21,4 @@ mod runtimes;
 mod several_destinations;
 mod spans_agree_with_the_sdks;
 mod spans_by_the_api;
+mod spans_of_layers;

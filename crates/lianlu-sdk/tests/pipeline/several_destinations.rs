@@ -129,6 +129,35 @@ fn one_that_is_away_holds_up_nobody() {
     assert_eq!(provider.handle().health(), Health::Stopped);
 }
 
+/// Loses all.
+struct Loses;
+
+impl Export for Loses {
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        Err(Failure::new(batch.len(), "no"))
+    }
+}
+
+/// The one that has lost most is not the one that is waited for.
+#[test]
+fn who_waits_is_told_of_losers_or_not() {
+    let provider = TracerProvider::builder()
+        .with_exporter(Destination::new("away", false))
+        .with_exporter(Loses)
+        .with_limits(limits())
+        .with_loss_listener(|_| {})
+        .build()
+        .unwrap();
+    spans(&provider, 3);
+    let _ = provider.flush(SHORT);
+    let waits = FlushError::Timeout {
+        waiting: 3,
+        reason: Some("away".to_owned()),
+    };
+    assert_eq!(provider.flush(Duration::ZERO), Err(waits.clone()));
+    assert_eq!(provider.flush(SHORT), Err(waits));
+}
+
 #[test]
 fn after_a_restart_each_gets_what_it_has_not() {
     let dir = tempfile::tempdir().unwrap();

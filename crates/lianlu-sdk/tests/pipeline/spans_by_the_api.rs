@@ -443,6 +443,149 @@ fn the_last_value_of_a_key_stands() {
 }
 
 #[test]
+fn a_key_that_comes_again_and_again_takes_room_once() {
+    let traced = traced();
+    let mut span = traced.tracer().start("span");
+    for at in 0..200 {
+        span.set_attribute(KeyValue::new("progress", at));
+    }
+    span.set_attribute(KeyValue::new("result", "done"));
+    span.end();
+    let span = traced.only();
+    let expected = [("progress", "199"), ("result", "done")];
+    let expected = expected.map(|(key, value)| (key, value.to_owned()));
+    assert_eq!(pairs(&span.attributes), expected);
+    assert_eq!(span.dropped_attributes_count, 0);
+}
+
+/// Each is compared with those that there is room for, however many there were: else this would take minutes.
+#[test]
+fn many_keys_beyond_the_limit() {
+    let traced = traced();
+    let mut span = traced.tracer().start("span");
+    for at in 0..100_000 {
+        span.set_attribute(KeyValue::new(format!("key {at}"), at));
+        span.set_attribute(KeyValue::new("key 0", at));
+    }
+    span.end();
+    let span = traced.only();
+    assert_eq!(span.attributes.len(), 128);
+    let first = span.attributes.iter().find(|it| it.key.as_str() == "key 0");
+    assert_eq!(first.unwrap().value, Value::I64(99_999));
+    assert_eq!(span.dropped_attributes_count, 100_000 - 128);
+}
+
+#[test]
+fn events_links_and_scopes_have_each_key_once() {
+    let traced = traced_with(|builder| builder.with_span_limits(limits()));
+    let twice = |more: &[&'static str]| {
+        let first = ["a", "b", "a"].iter().chain(more);
+        let all = first.enumerate();
+        all.map(|(at, key)| KeyValue::new(*key, at as i64))
+            .collect::<Vec<_>>()
+    };
+    let scope = InstrumentationScope::builder("scope")
+        .with_attributes(twice(&["c"]))
+        .build();
+    let tracer = traced.provider.tracer_with_scope(scope);
+    let mut span = tracer
+        .span_builder("span")
+        .with_events(vec![Event::new("first", at(1), twice(&["b"]), 0)])
+        .with_links(vec![Link::new(context(9, 10, 1, true, ""), twice(&[]), 0)])
+        .start(&tracer);
+    span.add_event("second", twice(&["c"]));
+    span.add_link(context(9, 10, 1, true, ""), twice(&["c"]));
+    span.end();
+
+    let span = traced.only();
+    let owned = |expected: &[(&'static str, i64)]| {
+        let pairs = expected.iter();
+        pairs
+            .map(|(key, value)| KeyValue::new(*key, *value))
+            .collect::<Vec<_>>()
+    };
+    // The limit is of keys: an event has one, a link two.
+    let event = |at: usize| &span.events[at];
+    assert_eq!(event(0).attributes, owned(&[("a", 2)]));
+    assert_eq!(event(0).dropped_attributes_count, 1);
+    assert_eq!(event(1).attributes, owned(&[("b", 1)]));
+    assert_eq!(event(1).dropped_attributes_count, 2);
+    let link = |at: usize| &span.links[at];
+    assert_eq!(link(0).attributes, owned(&[("b", 1), ("a", 2)]));
+    assert_eq!(link(0).dropped_attributes_count, 0);
+    assert_eq!(link(1).attributes, owned(&[("b", 1), ("a", 2)]));
+    assert_eq!(link(1).dropped_attributes_count, 1);
+    let scope: Vec<_> = span.instrumentation_scope.attributes().cloned().collect();
+    assert_eq!(scope, owned(&[("b", 1), ("a", 2), ("c", 3)]));
+}
+
+#[test]
+fn so_have_those_of_the_sdks_spans() {
+    let kept = Kept::default();
+    let pipeline = crate::common::pipeline(kept.clone());
+    let twice = || vec![KeyValue::new("a", 1), KeyValue::new("a", 2)];
+    let tracer = pipeline.provider.tracer("test");
+    let mut span = tracer.start("span");
+    span.set_attributes(twice());
+    span.add_event("event", twice());
+    span.add_link(context(9, 10, 1, true, ""), twice());
+    span.end();
+    pipeline.handle.flush(PATIENCE).unwrap();
+    let span = kept.all().remove(0);
+    let lists = [
+        &span.attributes,
+        &span.events[0].attributes,
+        &span.links[0].attributes,
+    ];
+    for list in lists {
+        assert_eq!(*list, [KeyValue::new("a", 2)]);
+    }
+}
+
+/// Whoever counted before may have counted to the end.
+#[test]
+fn a_full_count_of_what_was_dropped_stays_full() {
+    let traced = traced_with(|builder| builder.with_span_limits(limits()));
+    let tracer = traced.tracer();
+    let event = Event::new("event", at(1), some(3), u32::MAX);
+    let link = Link::new(context(9, 10, 1, true, ""), some(3), u32::MAX);
+    let builder = tracer.span_builder("span");
+    let builder = builder.with_events(vec![event]).with_links(vec![link]);
+    builder.start(&tracer).end();
+    let span = traced.only();
+    assert_eq!(span.events[0].dropped_attributes_count, u32::MAX);
+    assert_eq!(span.links[0].dropped_attributes_count, u32::MAX);
+}
+
+#[test]
+fn why_a_span_is_kept_it_says_once() {
+    let keep = lianlu_sdk::KeepIf::error();
+    let traced = traced_with(|builder| {
+        let builder = builder.with_sampler(boxed(Sampler::AlwaysOff));
+        builder.with_keep_if(keep)
+    });
+    let mut span = traced.tracer().start_with_context("span", &Context::new());
+    span.set_attribute(KeyValue::new("lianlu.kept", "mine"));
+    span.set_attribute(KeyValue::new("a", 1));
+    span.set_status(Status::error("no"));
+    span.end();
+    let expected = [("a", "1"), ("lianlu.kept", "error")];
+    let expected = expected.map(|(key, value)| (key, value.to_owned()));
+    assert_eq!(pairs(&traced.only().attributes), expected);
+}
+
+#[test]
+fn where_nothing_waits_no_time_is_enough() {
+    let traced = traced();
+    traced.provider.flush(Duration::ZERO).unwrap();
+    traced.tracer().start("span").end();
+    traced.provider.flush(Duration::MAX).unwrap();
+    traced.provider.flush(Duration::ZERO).unwrap();
+    traced.provider.shutdown(Duration::ZERO).unwrap();
+    assert_eq!(traced.provider.handle().counts().exported, 1);
+}
+
+#[test]
 fn long_texts_are_cut() {
     let traced = traced_with(|builder| builder.with_attribute_value_length_limit(3));
     let list = |texts: &[&'static str]| {
@@ -646,6 +789,47 @@ fn samplers_are_asked_and_have_a_say() {
         } else {
             assert!(spans.is_empty());
         }
+    }
+}
+
+/// Looks like the SDK's, and does not do as the parent did where that is one of this service's that was not sampled.
+#[derive(Debug, Clone)]
+struct ParentBased(Sampler);
+
+impl ShouldSample for ParentBased {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let is_local = parent.is_some_and(|parent| !parent.span().span_context().is_remote());
+        let sampler = match is_local {
+            true => Sampler::AlwaysOn,
+            false => Sampler::ParentBased(Box::new(self.0.clone())),
+        };
+        sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
+
+#[test]
+fn a_sampler_that_looks_like_the_sdks_is_asked() {
+    let sampler = || ParentBased(Sampler::AlwaysOn);
+    for traced in [
+        traced_with(|builder| builder.with_sampler(boxed(sampler()))),
+        traced_with(|builder| builder.with_sampler(sampler())),
+    ] {
+        let is_sampled = |is_remote| {
+            let parent = context(7, 8, 0, is_remote, "");
+            let parent = Context::new().with_remote_span_context(parent);
+            let span = traced.tracer().start_with_context("span", &parent);
+            span.span_context().is_sampled()
+        };
+        assert!(is_sampled(false));
+        assert!(!is_sampled(true));
     }
 }
 

@@ -298,7 +298,7 @@ impl<E: Exporter> Pipeline<E> {
             .with_resource(resource)
             .with_keep_if(self.keep);
         if output == Output::Disabled {
-            let provider = provider.build()?;
+            let provider = provider.with_loss_listener(|_| {}).build()?;
             // Nothing to stop but the making of spans.
             let _ = provider.shutdown(Duration::ZERO);
             return Ok((Guard::new(provider, service_name), output));

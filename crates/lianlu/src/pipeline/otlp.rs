@@ -28,11 +28,11 @@
 use std::time::Duration;
 
 use lianlu_sdk::OptionError;
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::otlp::{Builder, Exporter};
 
 use super::Pipeline;
 use super::env::otlp as env;
-use super::env::warning::Reader;
 use crate::redact::redact;
 
 pub use lianlu_sdk::otlp::{Compression, Protocol};

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use lianlu_sdk::OptionError;
+use lianlu_sdk::env::{self, Reader};
 use lianlu_sdk::sampling::Rules;
 #[cfg(feature = "jaeger-remote-sampler")]
 use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler, RemoteSamplerError};
@@ -114,23 +115,11 @@ fn check(option: &'static str, sampler: &dyn ShouldSample) -> Result<(), OptionE
     Ok(())
 }
 
-/// Refuses the same in the environment, where the SDK would take another sampler without a word to the
-/// program.
+/// Refuses the same in the environment.
 pub(super) fn check_env() -> Result<(), OptionError> {
-    const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
-    const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
-    let by_ratio = std::env::var(SAMPLER).is_ok_and(|name| name.contains("traceidratio"));
-    let Some(value) = std::env::var(ARGUMENT).ok().filter(|_| by_ratio) else {
-        return Ok(());
-    };
-    match value.trim().parse::<f64>() {
-        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(()),
-        _ => Err(OptionError::new(
-            ARGUMENT,
-            value,
-            "a sampler's ratio is between 0 and 1",
-        )),
-    }
+    let mut reader = Reader::default();
+    let _ = env::sampler(&mut reader);
+    reader.into_result()
 }
 
 #[cfg(test)]

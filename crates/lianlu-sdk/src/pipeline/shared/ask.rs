@@ -60,26 +60,27 @@ impl Shared {
             self.stopping.store(true, Ordering::Release);
         }
         self.work.notify_all();
-        let stopped = self.wait(state, timeout, |state| state.stopped);
-        if stopped.is_err()
+        let waited = self.wait(state, timeout, |state| state.stopped);
+        if !waited.as_ref().is_ok_and(|state| state.stopped)
             && let Some(recorder) = self.recorder.get()
         {
             // Nobody waits for the workers any more, so this may be the last thing that this process does.
             recorder.forget_calls();
         }
-        let state = stopped?;
+        let state = waited?;
         state.outcome(&lost_before)?;
         // With a flight recorder, what has not arrived is not lost either.
         let reason = state.failing();
         drop(state);
-        match self.counts().waiting {
+        match self.waiting() {
             0 => Ok(()),
             waiting => Err(FlushError::Timeout { waiting, reason }),
         }
     }
 
+    /// Where nothing waits any more it is done, whatever the workers have to do yet.
     fn wait<'a>(
-        &self,
+        &'a self,
         state: MutexGuard<'a, State>,
         timeout: Duration,
         is_done: impl Fn(&State) -> bool,
@@ -93,10 +94,17 @@ impl Shared {
         }
         let reason = state.failing();
         drop(state);
-        Err(FlushError::Timeout {
-            waiting: self.counts().waiting,
-            reason,
-        })
+        match self.waiting() {
+            0 => Ok(self.lock()),
+            waiting => Err(FlushError::Timeout { waiting, reason }),
+        }
+    }
+
+    /// How many spans wait where most do.
+    fn waiting(&self) -> u64 {
+        let destinations = self.destination_counts();
+        let waiting = destinations.iter().map(|it| it.counts.waiting);
+        waiting.max().unwrap_or_default()
     }
 
     /// Those of the destination that is furthest behind.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::{Batch, Export, Failure, OptionError};
 
-use super::warning::{Reader, Warning, say};
+use super::say;
 
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 
@@ -96,12 +97,9 @@ impl Target {
         // All values were tried before; what is left is a machine out of sockets or threads.
         built.unwrap_or_else(|error| {
             let reason = error.to_string();
-            say(&Warning {
-                variable: EXPORTER,
-                value: format!("{self:?}"),
-                problem: reason.clone(),
-                instead: "spans are lost".to_owned(),
-            });
+            let mut reader = Reader::default();
+            reader.warn(EXPORTER, &format!("{self:?}"), &*reason, "spans are lost");
+            reader.warnings.iter().for_each(say);
             boxed(Unusable(reason))
         })
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::jaeger::Exporter;
 use lianlu_sdk::{OptionError, check_endpoint};
 
 use super::super::jaeger::{
     AGENT_HOST, AGENT_PORT, DEFAULT_COLLECTOR, ENDPOINT, PASSWORD, TIMEOUT, USER,
 };
-use super::warning::Reader;
 
 #[derive(Clone)]
 pub(super) struct Jaeger {

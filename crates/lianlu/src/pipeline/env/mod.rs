@@ -53,17 +53,16 @@ pub(super) mod otlp;
 mod percent;
 mod resource;
 mod sampler;
-pub(super) mod warning;
 #[cfg(feature = "zipkin")]
 mod zipkin;
 
+use lianlu_sdk::env::{Reader, span_limits, value_length};
 use lianlu_sdk::{Export, OptionError};
 
 use super::{Environment, Output, Pipeline};
 use exporter::Target;
-use warning::{Reader, say};
 
-pub use warning::Warning;
+pub use lianlu_sdk::env::Warning;
 
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 
@@ -101,8 +100,9 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
         sampler: Some(sampler::read(&mut reader)),
         resource: Some(resource::read(&mut reader)),
         limits: limits::batches(&mut reader),
-        span_limits: Some(limits::spans(&mut reader)),
-        value_length: limits::value_length(&mut reader),
+        span_limits: Some(span_limits(&mut reader)),
+        // A second time nobody is to look.
+        value_length: Some(value_length(&mut reader).unwrap_or(usize::MAX)),
         output: match target {
             Target::Nowhere => Output::Nowhere,
             #[allow(unreachable_patterns)]
@@ -125,6 +125,11 @@ fn is_disabled(reader: &mut Reader) -> bool {
         reader.warn(DISABLED, &value, "neither true nor false", "false is used");
     }
     disabled
+}
+
+/// Says it on standard error, in one line.
+fn say(warning: &Warning) {
+    crate::warning::warn(&warning.to_string());
 }
 
 /// What the environment says about a pipeline.

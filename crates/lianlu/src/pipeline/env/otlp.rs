@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::otlp::{
     Builder, Compression, Exporter, Protocol, check_certificates, check_client_certificate,
 };
 use lianlu_sdk::{OptionError, check_endpoint};
 
 use super::percent::decode;
-use super::warning::Reader;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";

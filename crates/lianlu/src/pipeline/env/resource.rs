@@ -1,5 +1,6 @@
 //! `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
 
+use lianlu_sdk::env::Reader;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{
@@ -8,7 +9,6 @@ use opentelemetry_sdk::resource::{
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 use super::percent::decode;
-use super::warning::Reader;
 
 const NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";

@@ -1,92 +1,46 @@
 //! `OTEL_TRACES_SAMPLER` and its argument.
 
-use opentelemetry_sdk::trace::Sampler;
+use lianlu_sdk::env::{self, Reader};
 
 use super::super::sampler::Choice;
-use super::warning::Reader;
-
-const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
-const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
-
-const DEFAULT_USED: &str = "parentbased_always_on is used";
 
 pub(super) fn read(reader: &mut Reader) -> Choice {
-    let Some(text) = reader.text(SAMPLER) else {
-        return default();
-    };
-    let lower = text.to_ascii_lowercase();
-    let (name, parent_based) = match lower.strip_prefix("parentbased_") {
-        Some(name) => (name, true),
-        None => (lower.as_str(), false),
-    };
-    let sampler = match name {
-        "always_on" => Sampler::AlwaysOn,
-        "always_off" => Sampler::AlwaysOff,
-        "traceidratio" => Sampler::TraceIdRatioBased(ratio(reader)),
+    match env::sampler(reader) {
+        Ok(sampler) => Choice::fixed(sampler),
+        Err(name) => other(reader, &name),
+    }
+}
+
+/// One that is not the SDK's.
+fn other(reader: &mut Reader, name: &str) -> Choice {
+    let problem = match name.to_ascii_lowercase().as_str() {
         #[cfg(feature = "jaeger-remote-sampler")]
-        "jaeger_remote" => {
+        lower @ ("jaeger_remote" | "parentbased_jaeger_remote") => {
             return Choice::Remote {
                 remote: remote::read(reader),
-                parent_based,
+                parent_based: lower != "jaeger_remote",
             };
         }
         #[cfg(not(feature = "jaeger-remote-sampler"))]
-        "jaeger_remote" => {
-            let problem = "this program was built without the feature `jaeger-remote-sampler`";
-            reader.warn(SAMPLER, &text, problem, DEFAULT_USED);
-            return default();
+        "jaeger_remote" | "parentbased_jaeger_remote" => {
+            "this program was built without the feature `jaeger-remote-sampler`"
         }
-        "xray" if !parent_based => {
-            reader.warn(
-                SAMPLER,
-                &text,
-                "AWS X-Ray's sampler is not in lianlu",
-                DEFAULT_USED,
-            );
-            return default();
-        }
+        "xray" => "AWS X-Ray's sampler is not in lianlu",
         _ => {
-            let problem = "not a sampler (always_on, always_off, traceidratio, jaeger_remote, each \
-                           also with parentbased_ before it)";
-            reader.warn(SAMPLER, &text, problem, DEFAULT_USED);
-            return default();
+            "not a sampler (always_on, always_off, traceidratio, jaeger_remote, each also with \
+             parentbased_ before it)"
         }
     };
-    Choice::fixed(if parent_based {
-        Sampler::ParentBased(Box::new(sampler))
-    } else {
-        sampler
-    })
-}
-
-fn default() -> Choice {
-    Choice::fixed(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
-}
-
-/// All, unless it says otherwise.
-fn ratio(reader: &mut Reader) -> f64 {
-    let Some(value) = reader.text(ARGUMENT) else {
-        return 1.0;
-    };
-    parse_ratio(&value).unwrap_or_else(|| {
-        reader.warn(ARGUMENT, &value, "a ratio is between 0 and 1", "1 is used");
-        1.0
-    })
-}
-
-fn parse_ratio(value: &str) -> Option<f64> {
-    let ratio = value.parse().ok()?;
-    (0.0..=1.0).contains(&ratio).then_some(ratio)
+    Choice::fixed(env::refuse_sampler(reader, name, problem))
 }
 
 #[cfg(feature = "jaeger-remote-sampler")]
 mod remote {
     use std::time::Duration;
 
+    use lianlu_sdk::env::{Reader, SAMPLER_ARGUMENT as ARGUMENT, parse_ratio};
     use lianlu_sdk::sampling::JaegerRemote;
     use opentelemetry_sdk::trace::Sampler;
-
-    use super::{ARGUMENT, Reader, parse_ratio};
 
     const DEFAULT_ENDPOINT: &str = "http://localhost:5778/sampling";
 

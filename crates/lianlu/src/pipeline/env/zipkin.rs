@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::zipkin::Exporter;
 use lianlu_sdk::{OptionError, check_endpoint};
 
 use super::super::zipkin::{DEFAULT_COLLECTOR, ENDPOINT};
-use super::warning::Reader;
 
 #[derive(Clone)]
 pub(super) struct Zipkin {

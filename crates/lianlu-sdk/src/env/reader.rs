@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lianlu_sdk::OptionError;
+use crate::error::OptionError;
 
 /// An environment variable whose value can't be used, and what is done instead.
 ///
@@ -34,21 +34,20 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Says it on standard error, in one line.
-pub(super) fn say(warning: &Warning) {
-    crate::warning::warn(&warning.to_string());
-}
-
 /// Reads variables, and keeps what is to be said about them.
 #[derive(Debug, Default)]
-pub(in super::super) struct Reader {
-    pub(super) warnings: Vec<Warning>,
+pub struct Reader {
+    /// In the order of the reading.
+    pub warnings: Vec<Warning>,
 }
 
 impl Reader {
     /// The first warning as an error, for who wants the one for the other.
-    #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-    pub(in super::super) fn into_result(self) -> Result<(), OptionError> {
+    ///
+    /// # Errors
+    ///
+    /// When there is one.
+    pub fn into_result(self) -> Result<(), OptionError> {
         match self.warnings.into_iter().next() {
             Some(warning) => {
                 let Warning {
@@ -64,7 +63,8 @@ impl Reader {
     }
 
     /// A variable that is set to something.
-    pub(super) fn text(&mut self, variable: &'static str) -> Option<String> {
+    #[must_use]
+    pub fn text(&mut self, variable: &'static str) -> Option<String> {
         let value = std::env::var_os(variable)?;
         match value.into_string() {
             Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
@@ -77,7 +77,8 @@ impl Reader {
     }
 
     /// A number from `least` on. Without one, `default` is what the warning says.
-    pub(super) fn number(
+    #[must_use]
+    pub fn number(
         &mut self,
         variable: &'static str,
         least: u64,
@@ -97,19 +98,33 @@ impl Reader {
         }
     }
 
-    pub(super) fn warn(
+    /// How many of something there may be.
+    pub(super) fn count(&mut self, variable: &'static str, default: u32) -> u32 {
+        let Some(number) = self.number(variable, 0, default) else {
+            return default;
+        };
+        u32::try_from(number).unwrap_or_else(|_| {
+            let problem = format!("needs a whole number, {} at most", u32::MAX);
+            let instead = format!("{default} is used");
+            self.warn(variable, &number.to_string(), problem, instead);
+            default
+        })
+    }
+
+    /// Keeps a warning, without the password that a URL may have.
+    pub fn warn(
         &mut self,
         variable: &'static str,
         value: &str,
         problem: impl Into<String>,
         instead: impl Into<String>,
     ) {
-        // Takes a password out of a URL.
         let error = OptionError::new(variable, value, problem);
         self.refuse(error, instead);
     }
 
-    pub(super) fn refuse(&mut self, error: OptionError, instead: impl Into<String>) {
+    /// Keeps an error as a warning.
+    pub fn refuse(&mut self, error: OptionError, instead: impl Into<String>) {
         self.warnings.push(Warning {
             variable: error.option,
             value: error.value,

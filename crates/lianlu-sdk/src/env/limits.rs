@@ -1,0 +1,47 @@
+//! The limits of spans.
+
+use opentelemetry_sdk::trace::SpanLimits;
+
+use super::Reader;
+
+/// How many attributes, events and links a span may have, and attributes each of those: 128 by default.
+#[must_use]
+pub fn span_limits(reader: &mut Reader) -> SpanLimits {
+    let mut limits = SpanLimits::default();
+    let mut read = |variable, limit: &mut u32| {
+        *limit = reader.count(variable, *limit);
+    };
+    // The general one first, which the span's own goes before.
+    read(
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        &mut limits.max_attributes_per_span,
+    );
+    read(
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        &mut limits.max_attributes_per_span,
+    );
+    read(
+        "OTEL_SPAN_EVENT_COUNT_LIMIT",
+        &mut limits.max_events_per_span,
+    );
+    read("OTEL_SPAN_LINK_COUNT_LIMIT", &mut limits.max_links_per_span);
+    read(
+        "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+        &mut limits.max_attributes_per_event,
+    );
+    read(
+        "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+        &mut limits.max_attributes_per_link,
+    );
+    limits
+}
+
+/// How many characters an attribute's value may have, if there is a limit.
+#[must_use]
+pub fn value_length(reader: &mut Reader) -> Option<usize> {
+    let general = reader.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, "no limit");
+    let instead = general.map_or("no limit".to_owned(), |general| general.to_string());
+    let own = reader.number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, instead);
+    own.or(general)
+        .map(|most| usize::try_from(most).unwrap_or(usize::MAX))
+}
