@@ -34,8 +34,8 @@ impl Health {
             .collect();
         if shared.is_full() {
             reasons.push(format!(
-                "spans are dropped, the queue of {} is full",
-                shared.limits.queue_size
+                "spans are dropped, the queue of {} spans or of {} bytes is full",
+                shared.limits.queue_size, shared.limits.queue_bytes
             ));
         }
         if let Some(reason) = shared.recorder_failing() {

@@ -35,8 +35,10 @@ pub enum Notice {
     },
     /// Spans are being lost: more end than the exporter takes.
     QueueFull {
-        /// The queue's size.
+        /// Most spans that may wait.
         queue_size: usize,
+        /// Most bytes that they may have.
+        queue_bytes: usize,
     },
     /// The flight recorder can't write to the disk: spans wait in memory, and do not survive the process.
     RecorderFailing {
@@ -84,10 +86,13 @@ impl fmt::Display for Notice {
             Self::CollectorWarns { message } => {
                 write!(f, "the collector took the spans and says: {message}")
             }
-            Self::QueueFull { queue_size } => write!(
+            Self::QueueFull {
+                queue_size,
+                queue_bytes,
+            } => write!(
                 f,
-                "spans are being lost, the queue of {queue_size} is full (said once, the guard has \
-                 the count; OTEL_BSP_MAX_QUEUE_SIZE makes it larger)"
+                "spans are being lost, the queue of {queue_size} spans or of {queue_bytes} bytes is full (said once, the \
+                 guard has the count; OTEL_BSP_MAX_QUEUE_SIZE and Limits::queue_bytes make it larger)"
             ),
             Self::RecorderFailing { reason } => write!(
                 f,

@@ -315,7 +315,10 @@ mod tests {
         assert_eq!(counts.waiting, 0);
         assert_eq!(
             *notices.lock().unwrap(),
-            [Notice::QueueFull { queue_size: 10 }]
+            [Notice::QueueFull {
+                queue_size: 10,
+                queue_bytes: limits.queue_bytes,
+            }]
         );
     }
 

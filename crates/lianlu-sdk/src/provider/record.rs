@@ -1,8 +1,8 @@
 //! A span's end: all that is known of it becomes bytes, once.
 
 use lianlu_wire::otlp::{
-    AttributeOf, Attributes, SpanHead, StaticKey, find_attribute, put_described_span, put_dropped,
-    put_span, put_str, span_flags,
+    AttributeOf, Attributes, SpanHead, StaticKey, put_described_span, put_dropped, put_span,
+    put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
 use opentelemetry::KeyValue;
@@ -249,50 +249,53 @@ fn merged(
         .attributes
         .split_at_checked(ending.start_bytes)
         .unwrap_or((&ending.attributes, &[]));
-    let end = if is_early {
-        Vec::new()
+    let [end, common] = if is_early {
+        [&[][..]; 2]
     } else {
-        [end, ending.common].concat()
+        [end, ending.common]
     };
-    let end = &*end;
-    let is_said_later = |key: &str| is_kept && key == KEPT.as_str();
-    let mut left = most;
+    let layers = |bytes| {
+        let all = Attributes::new(bytes).map_while(Result::ok);
+        all.map(|raw| (raw.attribute.key, Said::ByLayer(raw.framed)))
+    };
+    let users = users
+        .iter()
+        .map(|user| (user.key.as_str(), Said::ByUser(user)));
+    let in_order = layers(start)
+        .chain(users)
+        .chain(layers(end))
+        .chain(layers(common));
+    let mut all: Vec<(&str, Said<'_>)> = Vec::with_capacity(32);
     let mut dropped = 0;
-    let mut has_room = || {
-        if left == 0 {
+    for (key, said) in in_order {
+        if is_kept && key == KEPT.as_str() {
+            continue;
+        }
+        if let Some((_, before)) = all.iter_mut().find(|(known, _)| *known == key) {
+            // It takes the place of what was said before.
+            *before = said;
+        } else if all.len() < most as usize {
+            all.push((key, said));
+        } else {
             dropped += 1;
-            return false;
-        }
-        left -= 1;
-        true
-    };
-    for raw in Attributes::new(start).map_while(Result::ok) {
-        let key = raw.attribute.key;
-        let behind = start.get(raw.at + raw.framed.len()..).unwrap_or_default();
-        let is_later = is_said_later(key)
-            || users.iter().any(|user| user.key.as_str() == key)
-            || find_attribute(behind, key).is_some()
-            || find_attribute(end, key).is_some();
-        if !is_later && has_room() {
-            out.extend_from_slice(raw.framed);
         }
     }
-    for user in users {
-        let is_later = find_attribute(end, user.key.as_str()).is_some();
-        if !is_later && has_room() {
-            let (key, value) = (&user.key, &user.value);
-            encode::attribute(out, AttributeOf::Span, key, value, usize::MAX);
-        }
-    }
-    for raw in Attributes::new(end).map_while(Result::ok) {
-        let behind = end.get(raw.at + raw.framed.len()..).unwrap_or_default();
-        let key = raw.attribute.key;
-        let is_later = is_said_later(key) || find_attribute(behind, key).is_some();
-        if !is_later && has_room() {
-            out.extend_from_slice(raw.framed);
+    for (_, said) in all {
+        match said {
+            Said::ByLayer(framed) => out.extend_from_slice(framed),
+            Said::ByUser(user) => {
+                let (key, value) = (&user.key, &user.value);
+                encode::attribute(out, AttributeOf::Span, key, value, usize::MAX);
+            }
         }
     }
     dropped
+}
+
+/// An attribute, and who has set it.
+enum Said<'a> {
+    ByLayer(&'a [u8]),
+    ByUser(&'a KeyValue),
 }
 
 /// Events, links, and what there was no room for.

@@ -212,10 +212,11 @@ fn both(settings: &Settings, start: &Start<'_>, sink: &mut Sink<'_>) {
         if sink.wants(&table::USER_AGENT_ORIGINAL) {
             sink.span(&table::USER_AGENT_ORIGINAL, clip(agent));
         }
-        if sink.wants(&table::USER_AGENT_SYNTHETIC_TYPE)
+        let row = &table::USER_AGENT_SYNTHETIC_TYPE;
+        if (sink.wants(row) || sink.labels(row))
             && let Some(kind) = synthetic(agent)
         {
-            sink.put(&table::USER_AGENT_SYNTHETIC_TYPE, fixed(kind));
+            sink.put(row, fixed(kind));
         }
     }
     headers::capture(

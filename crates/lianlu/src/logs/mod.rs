@@ -10,7 +10,7 @@
     doc = "
 # With `tracing`
 
-[`json`] and [`text`] wrap the event formatter of [`tracing_subscriber::fmt`]:
+[`json`] and [`text`] wrap the event formatter of [`mod@tracing_subscriber::fmt`]:
 
 ```
 tracing_subscriber::fmt()

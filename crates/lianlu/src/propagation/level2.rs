@@ -74,7 +74,7 @@ impl Level2 {
     }
 
     /// The flags that `span` should have besides its own.
-    pub(super) fn flags(cx: &Context, span: &SpanContext) -> u8 {
+    pub(crate) fn flags(cx: &Context, span: &SpanContext) -> u8 {
         match Self::of(cx, span) {
             Some(level2) if level2.is_random => TraceParent::RANDOM,
             _ => 0,

@@ -43,6 +43,7 @@ pub(crate) use caller::CallerSpan;
 pub(crate) use carrier::remove_formats;
 pub(crate) use global::GlobalPropagator;
 pub(crate) use incoming::{Incoming, read as read_incoming};
+pub(crate) use level2::Level2;
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
 

@@ -28,6 +28,16 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    #[cfg(any(feature = "tonic", feature = "axum"))]
+    const NOTHING: Self = Self {
+        messages: false,
+        size: false,
+        is_text: false,
+        events: 0,
+        sent: false,
+        content: 0,
+    };
+
     fn nothing(self) -> bool {
         !self.messages && !self.size && self.content == 0
     }
@@ -87,12 +97,28 @@ pub(super) fn meter<B: 'static>(
     wanted: Wanted,
     spare: &mut Option<Arc<RequestMeter>>,
 ) -> Option<Arc<RequestMeter>> {
-    use http_body::Body;
-    use metered::MeteredBody;
-
     if wanted.nothing() {
         return None;
     }
+    wrap(body, context, wanted, spare)
+}
+
+/// Has `body` polled with the context current, if its type is one that can be wrapped.
+#[cfg(any(feature = "tonic", feature = "axum"))]
+pub(super) fn carry<B: 'static>(body: &mut B, context: &Context) {
+    let _ = wrap(body, context, Wanted::NOTHING, &mut None);
+}
+
+#[cfg(any(feature = "tonic", feature = "axum"))]
+fn wrap<B: 'static>(
+    body: &mut B,
+    context: &Context,
+    wanted: Wanted,
+    spare: &mut Option<Arc<RequestMeter>>,
+) -> Option<Arc<RequestMeter>> {
+    use http_body::Body;
+    use metered::MeteredBody;
+
     let body: &mut dyn std::any::Any = body;
     let mut meter = || RequestMeter::again(spare.take(), wanted);
     #[cfg(feature = "tonic")]
@@ -113,6 +139,10 @@ pub(super) fn meter<B: 'static>(
     }
     None
 }
+
+/// Without tonic and axum there is no body to know.
+#[cfg(not(any(feature = "tonic", feature = "axum")))]
+pub(super) fn carry<B: 'static>(_: &mut B, _: &Context) {}
 
 /// Without tonic and axum there is no body to know.
 #[cfg(not(any(feature = "tonic", feature = "axum")))]

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent};
-use opentelemetry::trace::SpanContext;
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
+
+use crate::propagation::Level2;
 
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
@@ -14,12 +17,13 @@ pub(super) struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    #[cfg(feature = "pipeline")]
     pub(super) fn is_any(&self) -> bool {
         self.traceresponse || self.trace_id.is_some()
     }
 
-    pub(super) fn write(&self, span: &SpanContext, headers: &mut HeaderMap) {
+    pub(super) fn write(&self, context: &Context, headers: &mut HeaderMap) {
+        let span = context.span();
+        let span = span.span_context();
         if !span.is_valid() {
             return;
         }
@@ -27,7 +31,7 @@ impl ResponseHeaders {
             let child = TraceParent {
                 trace_id: span.trace_id().to_bytes(),
                 parent_id: span.span_id().to_bytes(),
-                flags: span.trace_flags().to_u8(),
+                flags: span.trace_flags().to_u8() | Level2::flags(context, span),
             };
             let mut buffer = [0; TRACEPARENT_BYTES];
             if let Ok(value) = HeaderValue::from_str(child.encode_into(&mut buffer)) {

@@ -9,6 +9,7 @@ use opentelemetry::{Context, ContextGuard};
 #[cfg(feature = "pipeline")]
 use super::call::UsualCall;
 use super::call::{Call, CallBox};
+use super::request_body::carry;
 use crate::conventions::Failure;
 
 /// A context, and the call if it is traced. Ends the call once, at the latest when it is dropped.
@@ -19,6 +20,8 @@ pub(crate) struct Scope {
     call: Option<CallBox>,
     /// Set while the service or the body runs: still set at the drop, it has panicked.
     running: bool,
+    /// Whether the request's body gets the context, where there is no call to count it for.
+    is_for_body: bool,
 }
 
 impl Scope {
@@ -28,7 +31,16 @@ impl Scope {
             context,
             call: None,
             running: false,
+            is_for_body: false,
         }
+    }
+
+    /// The same of a call of the service, of which nobody will hear: the context of a gRPC call goes with its requests,
+    /// as it does with those of calls that are counted.
+    pub(super) fn unheard(context: Context, is_grpc: bool) -> Self {
+        let mut scope = Self::untraced(context);
+        scope.is_for_body = is_grpc;
+        scope
     }
 
     pub(super) fn traced(context: Context, call: CallBox) -> Self {
@@ -36,6 +48,7 @@ impl Scope {
             context,
             call: Some(call),
             running: false,
+            is_for_body: false,
         }
     }
 
@@ -56,6 +69,8 @@ impl Scope {
     pub(super) fn meter_request<B: 'static>(&mut self, body: &mut B) {
         if let Some(call) = &mut self.call {
             call.meter_request(body, &self.context);
+        } else if self.is_for_body {
+            carry(body, &self.context);
         }
     }
 

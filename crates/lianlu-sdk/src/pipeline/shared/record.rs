@@ -234,6 +234,7 @@ impl Shared {
         if !self.queue_full_said.swap(true, Ordering::Relaxed) {
             self.announce(&Notice::QueueFull {
                 queue_size: self.limits.queue_size,
+                queue_bytes: self.limits.queue_bytes,
             });
         }
     }

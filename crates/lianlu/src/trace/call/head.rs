@@ -30,11 +30,8 @@ impl Call {
         self.http_status = Some(status);
         self.version = Some(head.version);
         if self.kind == SpanKind::Server {
-            let span = context.span();
             let headers = &mut head.headers;
-            self.options
-                .response_headers
-                .write(span.span_context(), headers);
+            self.options.response_headers.write(context, headers);
             let route = head.extensions.get::<Route>();
             self.late_route = route.map(|route| route.0.clone().into());
         } else if self.peer.is_none() {

@@ -53,6 +53,10 @@ impl New<'_> {
         if let Some(slices) = &mut slices {
             slices.set_first(span.span_context());
         }
+        if !recording && self.is_unheard() {
+            room.keep();
+            return self.unheard(context);
+        }
         let slices = slices.filter(|_| recording);
         let open = (recording, None);
         let scope = self.enter(context, described.carried, named, open, slices, room);

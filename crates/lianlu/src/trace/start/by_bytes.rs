@@ -49,14 +49,8 @@ impl<'a> New<'a> {
             }
             Begun::NotRecorded(span) => {
                 let context = base.with_remote_span_context(span);
-                let options = self.options;
-                // A client's call also keeps the context for the request's body.
-                if self.meters.is_none()
-                    && self.kind == SpanKind::Server
-                    && !options.response_headers.is_any()
-                    && !options.exceptions.are_logged()
-                {
-                    return Scope::untraced(context);
+                if self.is_unheard() {
+                    return self.unheard(context);
                 }
                 let mut room = CallBox::empty();
                 let labels = &mut room.lists().labels;

@@ -132,6 +132,20 @@ impl New<'_> {
             && self.scan.is_plain_grpc()
     }
 
+    /// Whether nobody will hear of a call that is not recorded: it is no more than its context then.
+    fn is_unheard(&self) -> bool {
+        // A client's call also keeps the context for the request's body.
+        self.meters.is_none()
+            && self.kind == SpanKind::Server
+            && !self.options.response_headers.is_any()
+            && !self.options.exceptions.are_logged()
+    }
+
+    /// A call of which nobody will hear.
+    fn unheard(&self, context: Context) -> Scope {
+        Scope::unheard(context, self.protocol == Protocol::Grpc)
+    }
+
     /// Lets the hook of the start see the span. A panic of it is one of the call's.
     #[inline]
     fn tell_users(&self, mut scope: Scope) -> Scope {

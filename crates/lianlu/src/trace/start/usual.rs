@@ -76,7 +76,7 @@ pub(super) fn start(
             let context = base.with_remote_span_context(span);
             if meters.is_none() && !options.exceptions.are_logged() {
                 room.keep();
-                return Some(Scope::untraced(context));
+                return Some(Scope::unheard(context, true));
             }
             (context, None)
         }

@@ -1,0 +1,65 @@
+//! Calls of all sorts, in any order, through several layers on one thread: over lianlu's own provider, where descriptions
+//! and ends are remembered from call to call, they leave the same spans and metrics, send the same headers and show the
+//! service the same as over `opentelemetry_sdk`'s, where each call is described anew.
+//!
+//! Sequences are made of seeds. `LIANLU_TEST_SEEDS=from..to` runs others than the few that each run has. Of one that fails
+//! the shortest is told that still does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod call;
+mod dice;
+mod found;
+mod handler;
+mod layers;
+mod reply;
+mod run;
+mod sequence;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use sequence::Sequence;
+
+/// How many sequences each run has.
+const SEEDS: Range<u64> = 0..150;
+
+fn seeds() -> Range<u64> {
+    let Ok(told) = std::env::var("LIANLU_TEST_SEEDS") else {
+        return SEEDS;
+    };
+    let (from, to) = told.split_once("..").unwrap();
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
+/// Without the words of panics that belong to it. The hook is the process's, so one at a time.
+fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    std::panic::set_hook(Box::new(|_| ()));
+    let result = run();
+    let _ = std::panic::take_hook();
+    result
+}
+
+#[test]
+fn are_the_same_over_both_providers() {
+    let differ = quietly(|| {
+        seeds().find_map(|seed| {
+            let sequence = Sequence::of(seed);
+            (!sequence.is_same()).then(|| (seed, sequence.shortest()))
+        })
+    });
+    if let Some((seed, shortest)) = differ {
+        panic!("seed {seed}: {shortest}");
+    }
+}
