@@ -116,6 +116,7 @@ fn wrap<B: 'static>(
     wanted: Wanted,
     spare: &mut Option<Arc<RequestMeter>>,
 ) -> Option<Arc<RequestMeter>> {
+    #[cfg(feature = "axum")]
     use http_body::Body;
     use metered::MeteredBody;
 
