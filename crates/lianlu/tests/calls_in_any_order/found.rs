@@ -2,9 +2,9 @@
 
 use crate::call::{Call, Field};
 use crate::common::provider::Whose;
-use crate::quietly;
 use crate::run::seen;
 use crate::sequence::Sequence;
+use crate::{fail, quietly};
 
 fn sequence(is_client: bool, sampler: u8, told: [usize; 2], calls: &[Call]) -> Sequence {
     Sequence {
@@ -17,8 +17,9 @@ fn sequence(is_client: bool, sampler: u8, told: [usize; 2], calls: &[Call]) -> S
 
 fn same(is_client: bool, sampler: u8, told: [usize; 2], calls: &[Call]) {
     let sequence = sequence(is_client, sampler, told, calls);
-    let differences = quietly(|| sequence.differences());
-    assert!(differences.is_none(), "{}", differences.unwrap_or_default());
+    if let Some(differences) = quietly(|| sequence.differences()) {
+        fail(&differences);
+    }
 }
 
 const GRPC: fn() -> Call = || Call::usual(false);

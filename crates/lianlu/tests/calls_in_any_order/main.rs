@@ -9,6 +9,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     missing_docs,
     unreachable_pub
 )]
@@ -51,6 +52,12 @@ fn quietly<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Says why itself: the hook may be another test's just now.
+fn fail(why: &str) -> ! {
+    eprintln!("{why}");
+    panic!("the providers differ");
+}
+
 #[test]
 fn are_the_same_over_both_providers() {
     let differ = quietly(|| {
@@ -60,6 +67,6 @@ fn are_the_same_over_both_providers() {
         })
     });
     if let Some((seed, shortest)) = differ {
-        panic!("seed {seed}: {shortest}");
+        fail(&format!("seed {seed}: {shortest}"));
     }
 }

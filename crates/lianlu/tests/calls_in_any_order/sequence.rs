@@ -73,6 +73,14 @@ impl Sequence {
     /// The same without what differs by chance, or because the SDK would have it otherwise.
     fn settled(&self) -> Self {
         let mut settled = self.clone();
+        for told in &mut settled.layers {
+            // What describes a call is not asked where nobody hears of it; by the API it has to be.
+            if told.contains(&1) {
+                told.iter_mut()
+                    .filter(|it| [48, 58].contains(*it))
+                    .for_each(|it| *it = 0);
+            }
+        }
         for call in &mut settled.calls {
             // More attributes than there is room for: the SDK drops also those that are there already.
             let handler = &mut call.choices[Field::Handler as usize];

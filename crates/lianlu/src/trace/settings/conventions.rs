@@ -36,10 +36,10 @@ impl<K: Side> TraceLayer<K> {
     /// `rpc.method_original`, and their spans are named `grpc`.
     ///
     /// Without a list a client's generated code tells them, and a server learns them from its own
-    /// answers: unknown is what its router refuses (`UNIMPLEMENTED` without a message) or what is
-    /// answered without a gRPC status, and at most 256 methods are learned. A server that answers to
-    /// unknown methods with anything else (because it authenticates first, say), or has more methods than
-    /// that, should have a list. Without one a span has started under the path when the answer shows that
+    /// answers to calls that are recorded or measured: unknown is what its router refuses (`UNIMPLEMENTED`
+    /// without a message) or what is answered without a gRPC status, and at most 256 methods are learned. A
+    /// server that answers to unknown methods with anything else (because it authenticates first, say), or
+    /// has more methods than that, should have a list. Without one a span has started under the path when the answer shows that
     /// there is no such method; its `rpc.method` is then set again, for providers that keep the last value
     /// of a key as the API wants it. (`opentelemetry_sdk` keeps both; the pipelines of this crate don't.)
     pub fn with_known_methods(self, methods: KnownMethods) -> Self {
