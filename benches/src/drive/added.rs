@@ -41,7 +41,7 @@ struct Staying {
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
-    let (rounds, millis) = if quick { (5, 300) } else { (31, 400) };
+    let (rounds, millis) = if quick { (3, 300) } else { (21, 400) };
     let mut rows = Vec::new();
     for server in [Server::Tonic, Server::Axum] as [fn(Peer) -> Server; 2] {
         let kind = server(Peer::None).transport();

@@ -35,7 +35,7 @@ struct Samples {
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
-    let (rounds, millis) = if quick { (5, 600) } else { (21, 1_000) };
+    let (rounds, millis) = if quick { (3, 500) } else { (21, 1_000) };
     let mut sink = Sink::start_nice();
     let mut rows = Vec::new();
     for server in [Server::Tonic, Server::Axum] as [fn(Peer) -> Server; 2] {

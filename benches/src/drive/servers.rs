@@ -156,7 +156,7 @@ pub(super) fn check(variant: Variant, calls: u64, arrived: u64) {
 }
 
 pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
-    let (rounds, millis) = if quick { (2, 800) } else { (6, 1_300) };
+    let (rounds, millis) = if quick { (2, 500) } else { (6, 1_300) };
     let mut sink = Sink::start_nice();
     let variants = variants();
     super::tell("servers: how much they take without tracing");
