@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds, shorter ones: under six minutes.
+    /// Fewer rounds, shorter ones: under five minutes.
     #[arg(long)]
     quick: bool,
     /// One of the parts, or several; all of them by default.
