@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::child::{self, LARGE_QUEUE, Service, Sink};
+use super::child::{Service, Sink};
 use super::servers::{self, Server};
 use super::statistics::{Summary, ratios};
 use crate::peers::Peer;
@@ -71,10 +71,8 @@ pub(super) fn run(quick: bool, go_peer: &Path) -> Vec<Row> {
 
 fn start(server: Server, go_peer: &Path) -> Staying {
     let sink = Sink::start_nice();
-    let mut command = child::pinned(&server.command(go_peer, &sink), 0, 0);
-    command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
     Staying {
-        service: Service::start(&mut command),
+        service: servers::start(server, go_peer, &sink),
         sink,
         calls: 0,
         cpu: Vec::new(),

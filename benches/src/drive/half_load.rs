@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::child::{self, LARGE_QUEUE, Service, Sink};
+use super::child::Sink;
 use super::servers::{self, Server};
 use super::statistics::{Summary, by_round, ratios};
 use crate::load::Measured;
@@ -54,11 +54,8 @@ fn measure(
 ) -> Samples {
     let kind = server(Peer::None).transport();
     // All three stay, as one that nobody calls takes nothing.
-    let [untraced, ours, once_more] = [Peer::None, Peer::Lianlu, Peer::None].map(|peer| {
-        let mut command = child::pinned(&server(peer).command(go_peer, sink), 0, 0);
-        command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
-        Service::start(&mut command)
-    });
+    let [untraced, ours, once_more] = [Peer::None, Peer::Lianlu, Peer::None]
+        .map(|peer| servers::start(server(peer), go_peer, sink));
     let load =
         |service, millis, rate| servers::load((server(Peer::None), false), service, millis, rate);
     let mut samples = Samples::default();

@@ -69,6 +69,16 @@ impl Server {
         matches!(self, Self::Tonic(peer) | Self::Axum(peer) if peer.kind() == Kind::Lianlu)
     }
 
+    /// What it stands on, as the program in Go is told too.
+    pub(super) fn framework(self) -> &'static str {
+        match self {
+            Self::Tonic(_) => "tonic",
+            Self::Axum(_) => "axum",
+            Self::Kratos { .. } => "kratos",
+            Self::GrpcGo { .. } => "grpc",
+        }
+    }
+
     pub(super) fn transport(self) -> Transport {
         match self {
             Self::Axum(_) => Transport::Http,
@@ -85,18 +95,17 @@ impl Server {
                 .args(["--endpoint", &sink.url()]);
             command
         };
-        let go = |framework, traced| {
+        let go = |traced| {
             let mut command = child::program(go_peer);
             command
-                .args(["--framework", framework])
+                .args(["--framework", self.framework()])
                 .args(["--otlp", sink.address()])
                 .args(if traced { &["--traced"][..] } else { &[] });
             command
         };
         match self {
             Self::Tonic(peer) | Self::Axum(peer) => rust(peer),
-            Self::Kratos { traced } => go("kratos", traced),
-            Self::GrpcGo { traced } => go("grpc", traced),
+            Self::Kratos { traced } | Self::GrpcGo { traced } => go(traced),
         }
     }
 }
@@ -132,6 +141,13 @@ struct Sample {
     closed: Measured,
     at_rate: Measured,
     arrived: f64,
+}
+
+/// A server on the first processor, that drops nothing for want of room.
+pub(super) fn start(server: Server, go_peer: &Path, sink: &Sink) -> Service {
+    let mut command = child::pinned(&server.command(go_peer, sink), 0, 0);
+    command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
+    Service::start(&mut command)
 }
 
 /// Microseconds of the server's CPU for a call.
@@ -207,9 +223,7 @@ pub(super) fn half(measured: &Measured) -> f64 {
 
 fn measure(variant: Variant, rate: f64, millis: u64, go_peer: &Path, sink: &mut Sink) -> Sample {
     let server = variant.0;
-    let mut command = child::pinned(&server.command(go_peer, sink), 0, 0);
-    command.env(LARGE_QUEUE.0, LARGE_QUEUE.1);
-    let service = Service::start(&mut command);
+    let service = start(server, go_peer, sink);
     let closed = load(variant, &service, millis, None);
     let at_rate = load(variant, &service, millis, Some(rate));
     service.stop();

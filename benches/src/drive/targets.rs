@@ -164,10 +164,7 @@ fn export(results: &Results, targets: &mut Vec<Target>) {
 fn servers(results: &Results, targets: &mut Vec<Target>) {
     for server in [Server::Tonic, Server::Axum] as [fn(Peer) -> Server; 2] {
         let ours = server(Peer::Lianlu);
-        let kind = match ours {
-            Server::Axum(_) => "axum",
-            _ => "tonic",
-        };
+        let kind = ours.framework();
         for (peer, wanted) in [
             (Peer::TowerOtel, 1.0 / 4.0),
             (Peer::FastraceFull, 1.0 / 3.0),

@@ -212,14 +212,6 @@ fn servers(results: &Results, text: &mut String) {
     }
 }
 
-/// What a server stands on.
-fn framework(server: Server) -> &'static str {
-    match server {
-        Server::Axum(_) => "axum",
-        _ => "tonic",
-    }
-}
-
 fn added(results: &Results, text: &mut String) {
     let columns = [
         "",
@@ -232,7 +224,7 @@ fn added(results: &Results, text: &mut String) {
         let _ = writeln!(
             text,
             "| {}: {} | {} | {} | {} |",
-            framework(row.server),
+            row.server.framework(),
             names::server(row.server, row.once_more),
             micros(row.cpu),
             micros(row.added),
@@ -252,7 +244,7 @@ fn half_load(results: &Results, text: &mut String) {
         let _ = writeln!(
             text,
             "| {}: {} | {:.0} | {:.0} µs [{:.0}–{:.0}] | {} |",
-            framework(row.server),
+            row.server.framework(),
             names::server(row.server, row.once_more),
             row.rate.median,
             row.p99.median,

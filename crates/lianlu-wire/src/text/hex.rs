@@ -1,7 +1,5 @@
 //! Hexadecimal ids. Upper case is malformed in `traceparent`, and the same number elsewhere.
 
-mod swar;
-
 #[inline]
 const fn digit(nibble: u8) -> u8 {
     match nibble & 0x0f {
@@ -40,6 +38,23 @@ fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
     (invalid == 0).then_some(bytes)
 }
 
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The eight digits of four bytes, one in each byte of a word whose lowest byte is the first digit.
+#[inline]
+const fn eight_digits(bytes: [u8; 4]) -> u64 {
+    // The bytes apart, then each into its two halves, the high one first.
+    let quads = u32::from_le_bytes(bytes) as u64;
+    let pairs = (quads | quads << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes >> 4 | bytes << 8) & each(0x0f);
+    // One in each byte from 10 on, which gets what lies between `9` and `a` on top.
+    let letter = nibbles.wrapping_add(each(6)) >> 4 & each(1);
+    nibbles + each(b'0') + letter * (b'a' - b'9' - 1) as u64
+}
+
 /// Writes `bytes` as digits over the front of `out`, and stops where either ends.
 #[inline]
 pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
@@ -47,7 +62,7 @@ pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
     let (words, _) = out.as_chunks_mut::<8>();
     let mut done = 0;
     for (word, four) in words.iter_mut().zip(fours) {
-        *word = swar::encode(*four).to_le_bytes();
+        *word = eight_digits(*four).to_le_bytes();
         done += 4;
     }
     let bytes = bytes.get(done..).unwrap_or_default();
