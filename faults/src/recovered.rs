@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lianlu_sdk::{Batch, Export, Failure, FlightRecorder, Found, TracerProvider};
+use lianlu_sdk::{Batch, Export, Failure, FlightRecorder, RecoveryReport, TracerProvider};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -17,7 +17,7 @@ use prost::Message;
 /// When the folder can't be used.
 #[track_caller]
 #[must_use]
-pub fn recovered(dir: &Path) -> (Found, Vec<Span>) {
+pub fn recovered(dir: &Path) -> (RecoveryReport, Vec<Span>) {
     let spans: Arc<Mutex<Vec<Span>>> = Arc::default();
     let provider = TracerProvider::builder()
         .with_exporter(Keep(Arc::clone(&spans)))

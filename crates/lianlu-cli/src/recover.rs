@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lianlu_sdk::otlp::{Exporter, Protocol};
-use lianlu_sdk::{Found, Recovery};
+use lianlu_sdk::{Recovery, RecoveryReport};
 
 /// What to recover, and where to.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ impl Recover {
 }
 
 fn report(recovery: &Recovery) -> ExitCode {
-    let Found {
+    let RecoveryReport {
         spans,
         unfinished,
         damaged,

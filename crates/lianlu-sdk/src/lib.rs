@@ -38,77 +38,35 @@
 //! that: the exporters and the pipeline are the same.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
-mod basic_auth;
-mod batch;
-#[cfg(feature = "console")]
-#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
-pub mod console;
-#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-mod deliver;
 mod encode;
-mod endpoint;
 pub mod env;
 mod error;
 mod export;
 mod flight_recorder;
-#[cfg(feature = "http-client")]
-mod http_client;
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-mod identity;
-#[cfg(feature = "jaeger")]
-#[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
-pub mod jaeger;
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
-pub mod otlp;
 mod pipeline;
-#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
-mod place;
-#[cfg(any(feature = "jaeger", feature = "zipkin"))]
-mod post;
 mod provider;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
-mod quote;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
-mod refusal;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
-mod retry_after;
-#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
-mod roots;
 pub mod sampling;
 mod scopes;
 mod sync;
-#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
-mod tls;
-#[cfg(any(feature = "console", feature = "jaeger", feature = "zipkin"))]
-mod value;
+
+#[cfg(feature = "console")]
+#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
+pub use export::console;
+#[cfg(feature = "jaeger")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
+pub use export::jaeger;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
+pub use export::otlp;
 #[cfg(feature = "zipkin")]
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
-pub mod zipkin;
+pub use export::zipkin;
 
-pub use batch::{Batch, ScopeSpans};
-pub use endpoint::check_endpoint;
 pub use error::{BuildError, FlushError, OptionError};
-pub use export::{Export, Failure, Retry};
-pub use flight_recorder::{Durability, FlightRecorder, Found, RecorderError, WhenFull};
+pub use export::{Batch, Export, Failure, Retry, ScopeSpans, check_endpoint};
+pub use flight_recorder::{Durability, FlightRecorder, RecorderError, RecoveryReport, WhenFull};
 pub use pipeline::{
-    DestinationCounts, Drops, Handle, Health, Limits, Notice, Processor, Recovery, SpanCounts,
-    recover,
+    DestinationCounts, DropCounts, Handle, Health, Limits, PipelineEvent, Processor, Recovery,
+    SpanCounts, recover,
 };
 pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};

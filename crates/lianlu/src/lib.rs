@@ -46,18 +46,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attempts;
-mod bad_entry;
-mod capture;
-mod cidr;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod connection;
 mod conventions;
-mod forwarded;
 mod grpc;
 mod hash;
 mod health;
-mod host_list;
 mod ids;
 pub mod kratos;
 mod latest;
@@ -66,64 +61,64 @@ mod latest;
 pub mod logs;
 pub mod metadata;
 mod metrics;
-#[cfg(feature = "pipeline")]
-mod pipeline;
+mod net;
 pub mod propagation;
 mod provider;
-mod redact;
 mod request;
 mod route;
 mod scan;
+#[cfg(feature = "pipeline")]
+mod setup;
 mod told;
 mod trace;
 mod trace_options;
 mod warning;
 
 pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
-pub use bad_entry::BadEntry;
-pub use capture::HeaderCapture;
 pub use conventions::methods::{DescriptorError, KnownMethods};
 pub use conventions::opt_in::OptIn;
 pub use conventions::settings::RpcStatusKey;
 pub use conventions::stability::Conventions;
 pub use conventions::verdict::Outcome;
-pub use forwarded::TrustedProxies;
 pub use grpc::Code as GrpcCode;
 pub use health::health_checks;
-pub use host_list::HostList;
 pub use ids::{span_id, trace_attrs, trace_id};
 #[cfg(feature = "pipeline")]
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
 pub use lianlu_sdk::sampling;
 #[cfg(feature = "pipeline")]
 pub use lianlu_sdk::{
-    BuildError, DestinationCounts, Drops, Durability, FlightRecorder, FlushError, Found, Handle,
-    Health, KeepIf, Notice, OptionError, RecorderError, Span, SpanCounts, Tracer, TracerProvider,
-    WhenFull,
+    BuildError, DestinationCounts, DropCounts, Durability, FlightRecorder, FlushError, Handle,
+    Health, KeepIf, OptionError, PipelineEvent, RecorderError, RecoveryReport, Span, SpanCounts,
+    Tracer, TracerProvider, WhenFull,
 };
 pub use metrics::set_meter_provider;
-#[cfg(feature = "console")]
-#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
-pub use pipeline::console;
-#[cfg(feature = "jaeger")]
-#[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
-pub use pipeline::jaeger;
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
-pub use pipeline::otlp;
-#[cfg(feature = "zipkin")]
-#[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
-pub use pipeline::zipkin;
-#[cfg(feature = "pipeline")]
-pub use pipeline::{Guard, Pipeline, PipelineError};
-#[cfg(feature = "pipeline")]
-#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
-pub use pipeline::{env, env::pipeline_from_env};
+pub use net::bad_entry::BadEntry;
+pub use net::capture::HeaderCapture;
+pub use net::forwarded::TrustedProxies;
+pub use net::host_list::HostList;
 pub use provider::set_tracer_provider;
 pub use request::RequestHead;
 pub use route::Route;
 #[cfg(feature = "axum")]
 pub use route::{RouteFuture, RouteLayer, RouteService, route_layer};
+#[cfg(feature = "console")]
+#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
+pub use setup::console;
+#[cfg(feature = "jaeger")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jaeger")))]
+pub use setup::jaeger;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "otlp-grpc", feature = "otlp-http"))))]
+pub use setup::otlp;
+#[cfg(feature = "zipkin")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
+pub use setup::zipkin;
+#[cfg(feature = "pipeline")]
+pub use setup::{Guard, Pipeline, PipelineError};
+#[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub use setup::{env, env::pipeline_from_env};
 pub use told::{ResendCount, UrlTemplate};
 #[cfg(feature = "reqwest")]
 pub use trace::ReqwestFuture;

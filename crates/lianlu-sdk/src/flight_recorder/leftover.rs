@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 512 * 1024;
 /// What was found in a flight recorder's folder at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct RecoveryReport {
     /// Spans that some destination did not have, those of `unfinished` among them.
     pub spans: u64,
     /// Calls that were open when the process died. Each is exported as a span with `lianlu.unfinished`.
@@ -38,7 +38,7 @@ pub struct Found {
     pub refused: Vec<String>,
 }
 
-impl Found {
+impl RecoveryReport {
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -167,7 +167,7 @@ impl OldPart {
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     pub(super) parts: Vec<OldPart>,
-    pub(super) found: Found,
+    pub(super) found: RecoveryReport,
     /// What it takes on the disk.
     pub(super) bytes: Arc<AtomicU64>,
 }

@@ -48,8 +48,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use calls::{FreeSlots, Slot};
-pub use leftover::Found;
 pub(crate) use leftover::OldPart;
+pub use leftover::RecoveryReport;
 pub(crate) use map::Home;
 pub use options::{Durability, FlightRecorder, WhenFull};
 pub use owner::RecorderError;
@@ -69,7 +69,7 @@ use storage::Folder;
 pub(crate) struct Opened {
     pub(crate) recorder: Recorder,
     pub(crate) parts: Vec<OldPart>,
-    pub(crate) found: Found,
+    pub(crate) found: RecoveryReport,
     pub(crate) rejected: Rejected,
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn open(
 /// What somebody else has left. The folder is ours as long as this lives.
 pub(crate) struct Taken {
     pub(crate) parts: Vec<OldPart>,
-    pub(crate) found: Found,
+    pub(crate) found: RecoveryReport,
     pub(crate) rejected: Rejected,
     pub(crate) owner: Owner,
 }

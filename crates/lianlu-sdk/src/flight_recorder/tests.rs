@@ -17,7 +17,7 @@ use super::options::{Durability, FlightRecorder, WhenFull};
 use super::recorder::{Evict, Recorder};
 use super::segment::{Part, Writer};
 use crate::encode::{EncodedResource, EncodedScope};
-use crate::pipeline::Notice;
+use crate::pipeline::PipelineEvent;
 
 /// The smallest there are: four segments of 64 KiB, or for Miri 8.
 const SMALL: u64 = 4 * 1024 * if cfg!(miri) { 8 } else { 64 };
@@ -50,7 +50,7 @@ struct Bench {
     disk: Disk,
     recorder: Arc<Recorder>,
     scope: Arc<EncodedScope>,
-    notices: Arc<Mutex<Vec<Notice>>>,
+    notices: Arc<Mutex<Vec<PipelineEvent>>>,
     writer: Option<Writer>,
     next: u64,
     /// Handed over and not acknowledged, each with its spans.
@@ -67,7 +67,7 @@ fn never() -> Evict {
 impl Bench {
     fn new(durability: Durability) -> Self {
         let disk = Disk::default();
-        let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
+        let notices: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
         let heard = Arc::clone(&notices);
         let options = FlightRecorder::new("unused")
             .with_durability(durability)
@@ -78,7 +78,7 @@ impl Bench {
             &EncodedResource::new(&Resource::builder_empty().build()),
             vec![DESTINATION],
             Arc::default(),
-            Arc::new(move |notice: &Notice| heard.lock().unwrap().push(notice.clone())),
+            Arc::new(move |notice: &PipelineEvent| heard.lock().unwrap().push(notice.clone())),
             None,
         )
         .unwrap();
@@ -172,7 +172,10 @@ impl Bench {
         let notices = self.notices.lock().unwrap();
         matches!(
             notices[..],
-            [Notice::RecorderFailing { .. }, Notice::RecorderRecovered]
+            [
+                PipelineEvent::RecorderFailing { .. },
+                PipelineEvent::RecorderRecovered
+            ]
         )
     }
 
@@ -341,7 +344,10 @@ fn a_disk_that_is_full_is_said_once_and_so_is_its_recovery() {
     assert!(
         matches!(
             &*notices,
-            [Notice::RecorderFailing { .. }, Notice::RecorderRecovered]
+            [
+                PipelineEvent::RecorderFailing { .. },
+                PipelineEvent::RecorderRecovered
+            ]
         ),
         "{notices:?}"
     );
@@ -515,7 +521,7 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
     // Said once, and by the health check for as long as it lasts.
     assert!(matches!(
         bench.notices.lock().unwrap()[..],
-        [Notice::RecorderFull { max_bytes: SMALL }]
+        [PipelineEvent::RecorderFull { max_bytes: SMALL }]
     ));
     assert!(bench.recorder.failing().unwrap().contains("full"));
     let dropped = dropped.lock().unwrap().clone();

@@ -11,14 +11,14 @@ use lianlu_wire::segment::{
     FileKind, HEADER, RecordKind, WORD, open_calls, put_header, put_record, record_len,
 };
 
-use super::leftover::{Found, ended, is_there, is_torn, read_file, said};
+use super::leftover::{RecoveryReport, ended, is_there, is_torn, read_file, said};
 use super::storage::{create_file, sync_folder};
 
 /// The file that they are put into.
 const FILE: &str = "unfinished.spans";
 
 /// Makes a file of spans out of a run's open calls. Whenever this is cut short, the next start does it, once.
-pub(super) fn end_calls(dir: &Path, found: &mut Found) -> Result<(), String> {
+pub(super) fn end_calls(dir: &Path, found: &mut RecoveryReport) -> Result<(), String> {
     let path = dir.join("calls");
     if !is_there(&path)? {
         return Ok(());

@@ -20,7 +20,7 @@ pub struct SpanCounts {
     /// Taken by the collector.
     pub exported: u64,
     /// Lost, by reason.
-    pub dropped: Drops,
+    pub dropped: DropCounts,
     /// How many of the started ones come from an earlier run.
     pub recovered: u64,
     /// How many of the ended ones were written to the flight recorder's files, those that have arrived among them: they
@@ -46,7 +46,7 @@ pub struct DestinationCounts {
 /// Lost spans, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Drops {
+pub struct DropCounts {
     /// The queue was full: the exporter did not keep up. Of several destinations the one that is behind loses the oldest,
     /// and the others nothing.
     pub queue_full: u64,
@@ -66,7 +66,7 @@ pub struct Drops {
     pub after_shutdown: u64,
 }
 
-impl Drops {
+impl DropCounts {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {

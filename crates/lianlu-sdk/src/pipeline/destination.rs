@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::counts::{DestinationCounts, Drops, SpanCounts};
+use super::counts::{DestinationCounts, DropCounts, SpanCounts};
 use super::item::Item;
 use crate::flight_recorder::Part;
 
@@ -13,7 +13,7 @@ pub(super) struct Destination {
     pub(super) queue: VecDeque<Arc<Item>>,
     pub(super) flush_done: u64,
     pub(super) exported: u64,
-    pub(super) dropped: Drops,
+    pub(super) dropped: DropCounts,
     /// Why spans were lost, the last time that some were.
     pub(super) last_failure: String,
     /// Why the last attempt has failed, if it has.
@@ -28,7 +28,7 @@ impl Destination {
             queue: VecDeque::new(),
             flush_done: 0,
             exported: 0,
-            dropped: Drops::default(),
+            dropped: DropCounts::default(),
             last_failure: String::new(),
             failing: None,
             is_stopped: false,

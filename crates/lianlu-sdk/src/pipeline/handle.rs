@@ -14,7 +14,7 @@ use super::metrics;
 use super::shared::Shared;
 use crate::encode::EncodedResource;
 use crate::error::FlushError;
-use crate::flight_recorder::Found;
+use crate::flight_recorder::RecoveryReport;
 
 /// Reaches a running pipeline. Cheap to clone.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Handle {
 
     /// What an earlier run had left in the flight recorder when this one began.
     #[must_use]
-    pub fn found(&self) -> Found {
+    pub fn found(&self) -> RecoveryReport {
         self.shared.found()
     }
 

@@ -7,7 +7,7 @@ use lianlu_wire::segment::CURSORS;
 
 use super::handle::Handle;
 use super::limits::Limits;
-use super::notice::{Listener, Notice};
+use super::notice::{Listener, PipelineEvent};
 use super::shared::Shared;
 use super::worker;
 use crate::encode::EncodedResource;
@@ -110,7 +110,7 @@ impl Launch {
             .spawn(move || thread.run(&evict))
             .map_err(RecorderError::Thread)?;
         if !opened.found.is_empty() {
-            shared.announce(&Notice::RecorderFound(opened.found.clone()));
+            shared.announce(&PipelineEvent::RecorderFound(opened.found.clone()));
         }
         shared.set_recorder(recorder, opened.found);
         shared.push_old(opened.parts);

@@ -21,12 +21,12 @@ mod run;
 mod shared;
 mod worker;
 
-pub use counts::{DestinationCounts, Drops, SpanCounts};
+pub use counts::{DestinationCounts, DropCounts, SpanCounts};
 pub use handle::Handle;
 pub use health::Health;
 pub(crate) use launch::Launch;
 pub use limits::Limits;
-pub use notice::Notice;
+pub use notice::PipelineEvent;
 pub(crate) use notice::{Listener, announce, to_stderr};
 pub use processor::Processor;
 pub use recover::{Recovery, recover};

@@ -15,8 +15,8 @@ use shuttle::thread::{self, JoinHandle};
 use super::limits::Limits;
 use super::shared::Shared;
 use super::worker;
-use crate::batch::Batch;
 use crate::encode::EncodedScope;
+use crate::export::batch::Batch;
 use crate::export::{Export, Failure};
 use crate::sync;
 

@@ -6,12 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::env::Warning;
-use crate::flight_recorder::Found;
+use crate::flight_recorder::RecoveryReport;
 
 /// Something an operator should know, said once when it begins and once when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Notice {
+pub enum PipelineEvent {
     /// Spans are being lost: the exporter fails.
     ExportFailing {
         /// The exporter's words.
@@ -53,7 +53,7 @@ pub enum Notice {
     /// The flight recorder works again, and has room.
     RecorderRecovered,
     /// An earlier run of the service has left something in the flight recorder; it is exported now.
-    RecorderFound(Found),
+    RecorderFound(RecoveryReport),
     /// A remote sampler gets no strategy, and keeps the one it has.
     SamplingFailing {
         /// What went wrong.
@@ -65,7 +65,7 @@ pub enum Notice {
     VariableRefused(Warning),
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for PipelineEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExportFailing { reason } => write!(
@@ -122,11 +122,11 @@ impl fmt::Display for Notice {
 }
 
 /// What of a find is no good news.
-struct Rest<'a>(&'a Found);
+struct Rest<'a>(&'a RecoveryReport);
 
 impl fmt::Display for Rest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Found {
+        let RecoveryReport {
             damaged,
             torn,
             refused,
@@ -146,11 +146,11 @@ impl fmt::Display for Rest<'_> {
 }
 
 /// Tells the listener, who may do as he likes but not bring anyone down.
-pub(crate) fn announce(listener: &Listener, notice: &Notice) {
+pub(crate) fn announce(listener: &Listener, notice: &PipelineEvent) {
     let _ = catch_unwind(AssertUnwindSafe(|| listener(notice)));
 }
 
-pub(crate) type Listener = Arc<dyn Fn(&Notice) + Send + Sync>;
+pub(crate) type Listener = Arc<dyn Fn(&PipelineEvent) + Send + Sync>;
 
 /// Writes to standard error, as Go's OpenTelemetry does by default.
 pub(crate) fn to_stderr() -> Listener {

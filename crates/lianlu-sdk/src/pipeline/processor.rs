@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::handle::Handle;
 use super::launch::Launch;
 use super::limits::Limits;
-use super::notice::{Listener, Notice, to_stderr};
+use super::notice::{Listener, PipelineEvent, to_stderr};
 use crate::encode;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
@@ -51,7 +51,7 @@ impl Processor {
     pub fn start_with<E: Export>(
         exporter: E,
         limits: Limits,
-        listener: impl Fn(&Notice) + Send + Sync + 'static,
+        listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         Self::announcing(exporter, limits, Arc::new(listener))
     }
@@ -125,8 +125,8 @@ fn sdk_error(error: FlushError) -> OTelSdkError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Batch;
     use crate::export::Failure;
+    use crate::export::batch::Batch;
     use crate::pipeline::SpanCounts;
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -148,8 +148,8 @@ mod tests {
     fn pipeline(
         limits: Limits,
         script: impl FnMut(usize) -> Result<(), Failure> + Send + 'static,
-    ) -> (SdkTracerProvider, Handle, Arc<Mutex<Vec<Notice>>>) {
-        let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
+    ) -> (SdkTracerProvider, Handle, Arc<Mutex<Vec<PipelineEvent>>>) {
+        let notices: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
         let heard = Arc::clone(&notices);
         let processor = Processor::start_with(Scripted(Box::new(script)), limits, move |notice| {
             heard.lock().unwrap().push(notice.clone());
@@ -240,10 +240,10 @@ mod tests {
         assert_eq!(
             *notices.lock().unwrap(),
             [
-                Notice::ExportFailing {
+                PipelineEvent::ExportFailing {
                     reason: "refused".to_owned()
                 },
-                Notice::ExportRecovered { lost: 6 }
+                PipelineEvent::ExportRecovered { lost: 6 }
             ]
         );
     }
@@ -263,7 +263,7 @@ mod tests {
             handle.flush(LONG).unwrap();
         }
         assert_eq!(assert_identity(&handle).exported, 3);
-        let said = |message: &str| Notice::CollectorWarns {
+        let said = |message: &str| PipelineEvent::CollectorWarns {
             message: message.to_owned(),
         };
         assert_eq!(
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(counts.waiting, 0);
         assert_eq!(
             *notices.lock().unwrap(),
-            [Notice::QueueFull {
+            [PipelineEvent::QueueFull {
                 queue_size: 10,
                 queue_bytes: limits.queue_bytes,
             }]

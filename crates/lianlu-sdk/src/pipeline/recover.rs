@@ -10,14 +10,14 @@ use super::limits::Limits;
 use super::notice::to_stderr;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
-use crate::flight_recorder::{Found, find};
+use crate::flight_recorder::{RecoveryReport, find};
 
 /// How a [`recover`] went.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recovery {
     /// What was in the folder.
-    pub found: Found,
+    pub found: RecoveryReport,
     /// Where it is now. What waits is still in the folder.
     pub counts: SpanCounts,
     /// Why it has not all arrived, if it hasn't.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use lianlu_wire::otlp::Spans;
 
-use crate::batch::{Batch, Slice};
 use crate::encode::{EncodedResource, EncodedScope};
+use crate::export::batch::{Batch, Slice};
 
 /// Finished spans of one scope, one after the other as `0x12 len Span`. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -11,10 +11,10 @@ use opentelemetry::Context;
 use super::backoff::Backoff;
 use super::destination::Destination;
 use super::item::Item;
-use super::notice::Notice;
+use super::notice::PipelineEvent;
 use super::run::{Run, next_batch};
 use super::shared::{Shared, Wait};
-use crate::batch::Batch;
+use crate::export::batch::Batch;
 use crate::export::{Export, Failure, Retry};
 use crate::flight_recorder::Rejected;
 
@@ -164,7 +164,7 @@ impl<'a> Sender<'a> {
             Outcome::Later(retry, reason) => {
                 if !self.is_retrying {
                     self.is_retrying = true;
-                    self.say(Notice::ExportRetrying {
+                    self.say(PipelineEvent::ExportRetrying {
                         reason: reason.clone(),
                     });
                 }
@@ -318,14 +318,14 @@ impl<'a> Sender<'a> {
     fn warn(&mut self, message: String) {
         if self.warning != message {
             self.warning.clone_from(&message);
-            self.say(Notice::CollectorWarns { message });
+            self.say(PipelineEvent::CollectorWarns { message });
         }
     }
 
     fn note(&mut self, lost: u64, reason: &str) {
         if lost > 0 {
             if self.lost_in_a_row == 0 {
-                self.say(Notice::ExportFailing {
+                self.say(PipelineEvent::ExportFailing {
                     reason: reason.to_owned(),
                 });
             }
@@ -333,11 +333,11 @@ impl<'a> Sender<'a> {
         } else if self.lost_in_a_row > 0 || self.is_retrying {
             let lost = std::mem::take(&mut self.lost_in_a_row);
             self.is_retrying = false;
-            self.say(Notice::ExportRecovered { lost });
+            self.say(PipelineEvent::ExportRecovered { lost });
         }
     }
 
-    fn say(&self, notice: Notice) {
+    fn say(&self, notice: PipelineEvent) {
         self.shared.announce(&notice);
     }
 }
@@ -355,7 +355,7 @@ impl Drop for Sender<'_> {
             let reason = destination.and_then(|destination| destination.failing.clone());
             drop(state);
             let reason = reason.unwrap_or_default();
-            self.say(Notice::ExportFailing { reason });
+            self.say(PipelineEvent::ExportFailing { reason });
         }
         self.with_counts(|it| {
             if let Some(reason) = &it.failing {

@@ -16,7 +16,7 @@ use crate::env;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::FlightRecorder;
-use crate::pipeline::{Launch, Limits, Listener, Notice, announce, to_stderr};
+use crate::pipeline::{Launch, Limits, Listener, PipelineEvent, announce, to_stderr};
 use crate::scopes::Scopes;
 
 /// Makes a [`TracerProvider`].
@@ -106,7 +106,7 @@ impl TracerProviderBuilder {
     /// of a line on standard error.
     pub fn with_loss_listener(
         mut self,
-        listener: impl Fn(&Notice) + Send + Sync + 'static,
+        listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
     ) -> Self {
         self.listener = Some(Arc::new(listener));
         self
@@ -127,7 +127,7 @@ impl TracerProviderBuilder {
         let longest_value = self.longest_value;
         let longest_value = longest_value.or_else(|| env::value_length(&mut reader));
         for warning in reader.warnings {
-            announce(&listener, &Notice::VariableRefused(warning));
+            announce(&listener, &PipelineEvent::VariableRefused(warning));
         }
         let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
         let mut pipeline = None;

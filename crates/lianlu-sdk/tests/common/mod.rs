@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use lianlu_sdk::{Batch, Export, Failure, Handle, Limits, Notice, Processor};
+use lianlu_sdk::{Batch, Export, Failure, Handle, Limits, PipelineEvent, Processor};
 use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
@@ -30,7 +30,7 @@ pub fn resource() -> Resource {
 pub struct Pipeline {
     pub provider: SdkTracerProvider,
     pub handle: Handle,
-    pub notices: Receiver<Notice>,
+    pub notices: Receiver<PipelineEvent>,
 }
 
 /// A pipeline in front of `exporter` that exports on a flush only.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lianlu_sdk::jaeger::Exporter;
-use lianlu_sdk::{FlushError, Notice, TracerProvider};
+use lianlu_sdk::{FlushError, PipelineEvent, TracerProvider};
 use lianlu_wire::jaeger::{TagValue, decode_batch_binary};
 use opentelemetry::Context;
 use opentelemetry::trace::{
@@ -95,7 +95,7 @@ fn a_collector_that_refuses_is_said_once_and_the_loss_counted() {
     assert_eq!(pipeline.outcome(), (0, 3));
     let said: Vec<_> = pipeline.notices.try_iter().collect();
     assert!(
-        matches!(said.as_slice(), [Notice::ExportFailing { .. }]),
+        matches!(said.as_slice(), [PipelineEvent::ExportFailing { .. }]),
         "{said:?}"
     );
 }

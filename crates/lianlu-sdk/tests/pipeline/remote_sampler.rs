@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use lianlu_sdk::Notice;
+use lianlu_sdk::PipelineEvent;
 use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler};
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
@@ -51,11 +51,11 @@ impl Collector {
         }
     }
 
-    fn sampler(&self) -> (RemoteSampler, Receiver<Notice>) {
+    fn sampler(&self) -> (RemoteSampler, Receiver<PipelineEvent>) {
         self.sampler_at(&self.url)
     }
 
-    fn sampler_at(&self, url: &str) -> (RemoteSampler, Receiver<Notice>) {
+    fn sampler_at(&self, url: &str) -> (RemoteSampler, Receiver<PipelineEvent>) {
         let (heard, notices) = channel();
         let sampler = JaegerRemote::new(url)
             .with_poll_interval(Duration::from_millis(10))
@@ -138,7 +138,7 @@ fn a_user_in_the_url_is_sent() {
         "{question}"
     );
     collector.answer(with_status("503 Not Now", ""));
-    let Ok(Notice::SamplingFailing { reason }) = notices.recv_timeout(PATIENCE) else {
+    let Ok(PipelineEvent::SamplingFailing { reason }) = notices.recv_timeout(PATIENCE) else {
         panic!("not said");
     };
     assert!(!reason.contains("ss@"), "{reason}");
@@ -179,7 +179,8 @@ fn bad_answers_change_nothing_and_are_said_once() {
     let _ = collector.question();
     collector.tell(ALL);
     let failing = |expected: &str| {
-        let Notice::SamplingFailing { reason } = notices.recv_timeout(PATIENCE).unwrap() else {
+        let PipelineEvent::SamplingFailing { reason } = notices.recv_timeout(PATIENCE).unwrap()
+        else {
             panic!("another notice");
         };
         assert!(reason.contains(expected), "{reason}");
@@ -188,7 +189,7 @@ fn bad_answers_change_nothing_and_are_said_once() {
         assert!(samples(&sampler, "a"));
         collector.tell(ALL);
         let recovered = notices.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(recovered, Notice::SamplingRecovered);
+        assert_eq!(recovered, PipelineEvent::SamplingRecovered);
     };
     collector.tell("<html>");
     failing("no sampling strategy");

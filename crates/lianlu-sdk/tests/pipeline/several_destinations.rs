@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lianlu_sdk::{
-    Batch, Export, Failure, FlightRecorder, FlushError, Health, Limits, Notice, TracerProvider,
+    Batch, Export, Failure, FlightRecorder, FlushError, Health, Limits, PipelineEvent,
+    TracerProvider,
 };
 use opentelemetry::trace::{Span, Tracer, TracerProvider as _};
 
@@ -168,7 +169,7 @@ fn after_a_restart_each_gets_what_it_has_not() {
             .with_limits(limits())
             .with_flight_recorder(FlightRecorder::new(dir.path()))
             .with_loss_listener(move |notice| {
-                if let Notice::RecorderFound(found) = notice {
+                if let PipelineEvent::RecorderFound(found) = notice {
                     heard.lock().unwrap().push(found.clone());
                 }
             });

@@ -9,8 +9,8 @@ use opentelemetry::{Context, KeyValue};
 use super::handshake::{Below, Handshake};
 use crate::conventions::address::Address;
 use crate::conventions::{Failure, keys, target::Target};
+use crate::net::redact::clip;
 use crate::provider::TracerSource;
-use crate::redact::clip;
 
 /// Dropped before its end, it was cancelled.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::usual::Usual;
 use super::{
     Carried, Described, End, OTHER, Protocol, Start, count, names, peer_attributes, port, table,
 };
-use crate::redact::clip;
+use crate::net::redact::clip;
 use crate::request::RequestHead;
 
 /// What stands for an unknown method in a span's name.

@@ -11,7 +11,7 @@ use super::keys::{LIANLU_STREAM_SLICE, exception, kratos as keys};
 use super::settings::Settings;
 use super::{End, Ended, Failure, Protocol, Start, count};
 use crate::grpc::Code;
-use crate::redact::clip;
+use crate::net::redact::clip;
 
 /// The span's name, and its attributes at the start.
 pub(super) fn start(settings: &Settings, start: &Start<'_>) -> (Cow<'static, str>, Vec<KeyValue>) {

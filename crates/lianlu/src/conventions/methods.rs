@@ -7,7 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use super::names::{self, Table};
 use super::settings::Settings;
 use crate::grpc::descriptor;
-use crate::redact::clip;
+use crate::net::redact::clip;
 
 pub use crate::grpc::descriptor::DescriptorError;
 

@@ -36,10 +36,10 @@ use std::net::{IpAddr, SocketAddr};
 use opentelemetry::trace::{SpanKind, Status as SpanStatus};
 use opentelemetry::{KeyValue, StringValue};
 
-use crate::forwarded::Origin;
 use crate::grpc::{Code, Status};
 use crate::kratos::{Operation, PathTemplate};
-use crate::redact::clip;
+use crate::net::forwarded::Origin;
+use crate::net::redact::clip;
 use crate::request::RequestHead;
 use crate::scan::Scan;
 use crate::told::Told;

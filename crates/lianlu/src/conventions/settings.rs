@@ -8,8 +8,8 @@ use super::methods::GrpcMethods;
 use super::opt_in::OptIns;
 use super::stability::Conventions;
 use super::{Dialect, Protocol};
-use crate::capture::HeaderCapture;
-use crate::redact::Redaction;
+use crate::net::capture::HeaderCapture;
+use crate::net::redact::Redaction;
 
 /// Which key a gRPC call's status code has in the current conventions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

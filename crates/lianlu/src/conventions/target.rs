@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::redact::redact;
+use crate::net::redact::redact;
 
 /// A host and, where known, a port.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::redact::{clip, redact};
+use crate::net::redact::{clip, redact};
 
 /// The status codes of [gRPC](https://grpc.github.io/grpc/core/md_doc_statuscodes.html), by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

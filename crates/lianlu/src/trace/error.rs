@@ -9,7 +9,7 @@ use std::io;
 use super::error_class::class;
 use crate::conventions::Failure;
 use crate::grpc::Code;
-use crate::redact::redact;
+use crate::net::redact::redact;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 

@@ -58,6 +58,25 @@ fn fail(why: &str) -> ! {
     panic!("the providers differ");
 }
 
+/// Writes a line for each seed with the hashes of what was seen over each provider, so that two versions of the code can
+/// be compared: `LIANLU_TEST_RECORD=FILE LIANLU_TEST_SEEDS=0..10000`. Ids and times are masked. Does nothing without the
+/// variable.
+#[test]
+fn are_recorded() {
+    use std::io::Write;
+
+    let Ok(path) = std::env::var("LIANLU_TEST_RECORD") else {
+        return;
+    };
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    quietly(|| {
+        for seed in seeds() {
+            let sequence = Sequence::of(seed);
+            writeln!(file, "{seed} {}", sequence.recorded()).unwrap();
+        }
+    });
+}
+
 #[test]
 fn are_the_same_over_both_providers() {
     let differ = quietly(|| {

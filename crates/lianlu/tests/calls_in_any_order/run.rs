@@ -166,7 +166,15 @@ fn say(span: &SpanData) -> String {
     let context = &span.span_context;
     let ids = format!("{} {}", context.trace_id(), context.span_id());
     let plain = Plain::of(span, &[]);
-    format!("{ids} {ports:#?} {plain:#?}")
+    // The order of attributes is a provider's own, and compared between versions alone.
+    let order = match std::env::var_os("LIANLU_TEST_RECORD_ORDER") {
+        Some(_) => {
+            let keys: Vec<_> = span.attributes.iter().map(|it| it.key.as_str()).collect();
+            format!(" {keys:?}")
+        }
+        None => String::new(),
+    };
+    format!("{ids} {ports:#?} {plain:#?}{order}")
 }
 
 /// Puts numbers in the place of ids that each run has its own of.

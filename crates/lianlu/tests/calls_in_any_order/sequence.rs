@@ -125,6 +125,23 @@ impl Sequence {
         Some(lines.collect::<Vec<_>>().join("\n"))
     }
 
+    /// Hashes of what was seen over each provider, or with `LIANLU_TEST_RECORD_TEXT` the text itself.
+    pub fn recorded(&self) -> String {
+        let settled = self.settled();
+        let texts = Whose::BOTH.map(|whose| seen(whose, &settled).join("\n"));
+        if std::env::var_os("LIANLU_TEST_RECORD_TEXT").is_some() {
+            return format!("\n{}\n======\n{}", texts[0], texts[1]);
+        }
+        let hash = |text: &String| {
+            let bytes = text.bytes();
+            bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
+        };
+        let [ours, sdks] = texts.each_ref().map(hash);
+        format!("{ours:016x} {sdks:016x}")
+    }
+
     /// Whether both providers have seen the same of it, but for what is known to differ.
     pub fn is_same(&self) -> bool {
         self.settled().differences().is_none()

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use lianlu::sampling::JaegerRemote;
-use lianlu::{Notice, Resource, Sampler};
+use lianlu::{PipelineEvent, Resource, Sampler};
 use opentelemetry::Context;
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
@@ -58,7 +58,7 @@ fn a_collector_that_is_not_there_is_said_once_and_stops_nothing() {
         .build()
         .unwrap();
     let notice = notices.recv_timeout(Duration::from_secs(30)).unwrap();
-    let Notice::SamplingFailing { reason } = notice else {
+    let PipelineEvent::SamplingFailing { reason } = notice else {
         panic!("{notice}");
     };
     assert!(

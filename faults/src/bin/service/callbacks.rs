@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lianlu_sdk::{Handle, Notice};
+use lianlu_sdk::{Handle, PipelineEvent};
 use opentelemetry::trace::{Link, Span as _, SpanKind, TraceId, Tracer as _};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
@@ -30,7 +30,7 @@ fn use_it() {
 
 /// A listener.
 #[allow(clippy::print_stderr)]
-pub(crate) fn listen(notice: &Notice) {
+pub(crate) fn listen(notice: &PipelineEvent) {
     use_it();
     eprintln!("{notice}");
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::options::WhenFull;
 use super::super::segment::{Part, Segment};
 use super::{MOST_PREPARED, PREPARED, Recorder};
-use crate::pipeline::{Notice, announce};
+use crate::pipeline::{PipelineEvent, announce};
 
 /// After a failure the disk is left alone for so long.
 const REST: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Recorder {
             state.failing = Some("full, the oldest spans are dropped".to_owned());
             drop(state);
             let max_bytes = self.options.max_bytes();
-            announce(&self.listener.0, &Notice::RecorderFull { max_bytes });
+            announce(&self.listener.0, &PipelineEvent::RecorderFull { max_bytes });
         }
     }
 
@@ -102,7 +102,7 @@ impl Recorder {
         let was_failing = state.failing.take().is_some();
         drop(state);
         if was_failing {
-            announce(&self.listener.0, &Notice::RecorderRecovered);
+            announce(&self.listener.0, &PipelineEvent::RecorderRecovered);
         }
     }
 
@@ -117,7 +117,7 @@ impl Recorder {
         let before = state.failing.replace(reason.clone());
         drop(state);
         if before.is_none() {
-            announce(&self.listener.0, &Notice::RecorderFailing { reason });
+            announce(&self.listener.0, &PipelineEvent::RecorderFailing { reason });
         }
     }
 
@@ -245,14 +245,14 @@ impl Recorder {
         let reason = format!("the disk: {error}");
         let before = self.lock().not_synced.replace(reason.clone());
         if before.is_none() {
-            announce(&self.listener.0, &Notice::RecorderFailing { reason });
+            announce(&self.listener.0, &PipelineEvent::RecorderFailing { reason });
         }
     }
 
     fn synced_again(&self) {
         let before = self.lock().not_synced.take();
         if before.is_some() {
-            announce(&self.listener.0, &Notice::RecorderRecovered);
+            announce(&self.listener.0, &PipelineEvent::RecorderRecovered);
         }
     }
 }

@@ -24,11 +24,11 @@ use super::destination::Destination;
 use super::item::Item;
 use super::lanes::Lanes;
 use super::limits::Limits;
-use super::notice::{Listener, Notice, announce};
+use super::notice::{Listener, PipelineEvent, announce};
 use super::room::Room;
 use crate::encode::EncodedResource;
 use crate::error::FlushError;
-use crate::flight_recorder::{Found, Home, OldPart, Recorder};
+use crate::flight_recorder::{Home, OldPart, Recorder, RecoveryReport};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, holders};
 pub(super) use work::Wait;
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     lanes: Lanes,
     pub(super) room: Arc<Room>,
     recorder: OnceLock<Arc<Recorder>>,
-    found: OnceLock<Found>,
+    found: OnceLock<RecoveryReport>,
     stopping: AtomicBool,
     /// Whether a worker was told that room is getting scarce.
     pressed: AtomicBool,
@@ -123,7 +123,7 @@ impl Shared {
     }
 
     /// Spans go to the disk from here on.
-    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, found: Found) {
+    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, found: RecoveryReport) {
         let _ = self.found.set(found);
         let _ = self.recorder.set(recorder);
     }
@@ -137,7 +137,7 @@ impl Shared {
     }
 
     /// Tells the listener.
-    pub(super) fn announce(&self, notice: &Notice) {
+    pub(super) fn announce(&self, notice: &PipelineEvent) {
         announce(&self.listener, notice);
     }
 
@@ -146,7 +146,7 @@ impl Shared {
         self.recorder.get()?.failing()
     }
 
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> RecoveryReport {
         self.found.get().cloned().unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use crate::encode::EncodedScope;
 use crate::flight_recorder::Slot;
 use crate::pipeline::item::Item;
 use crate::pipeline::lane::{Handed, LaneState};
-use crate::pipeline::notice::Notice;
+use crate::pipeline::notice::PipelineEvent;
 use crate::sync::atomic::Ordering;
 
 /// A run that is longer is handed over, however few spans it has.
@@ -232,7 +232,7 @@ impl Shared {
     #[cold]
     pub(super) fn say_full(&self) {
         if !self.queue_full_said.swap(true, Ordering::Relaxed) {
-            self.announce(&Notice::QueueFull {
+            self.announce(&PipelineEvent::QueueFull {
                 queue_size: self.limits.queue_size,
                 queue_bytes: self.limits.queue_bytes,
             });

@@ -13,10 +13,10 @@ use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingResult, ShouldSample};
 
-use crate::endpoint::check_endpoint;
 use crate::error::OptionError;
-use crate::pipeline::{Listener, Notice, to_stderr};
-use crate::place::Place;
+use crate::export::transport::collector_url::CollectorUrl;
+use crate::export::transport::endpoint::check_endpoint;
+use crate::pipeline::{Listener, PipelineEvent, to_stderr};
 use poller::Shared;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ const INITIAL_RATIO: f64 = 0.001;
 ///
 /// A thread of its own asks; a request takes what was last heard and waits for nothing. An answer that
 /// does not come, is longer than 1 MiB or makes no sense leaves the strategy as it is and is said once
-/// as a [`Notice::SamplingFailing`]. At most 2000 operations are kept; the others have the default.
+/// as a [`PipelineEvent::SamplingFailing`]. At most 2000 operations are kept; the others have the default.
 ///
 /// ```
 /// use lianlu_sdk::sampling::JaegerRemote;
@@ -125,7 +125,7 @@ impl JaegerRemote {
     pub fn start_with(
         self,
         service: &str,
-        listener: impl Fn(&Notice) + Send + Sync + 'static,
+        listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
     ) -> Result<RemoteSampler, RemoteSamplerError> {
         self.launch(service, Arc::new(listener))
     }
@@ -136,7 +136,12 @@ impl JaegerRemote {
         listener: Listener,
     ) -> Result<RemoteSampler, RemoteSamplerError> {
         let uri = self.uri(service)?;
-        let shared = poller::start(Place::new(uri), self.interval, self.initial, listener)?;
+        let shared = poller::start(
+            CollectorUrl::new(uri),
+            self.interval,
+            self.initial,
+            listener,
+        )?;
         Ok(RemoteSampler {
             owner: Arc::new(Owner(shared)),
         })

@@ -10,9 +10,9 @@ use opentelemetry_sdk::trace::ShouldSample;
 
 use super::answer::{self, Told};
 use super::strategy::Strategy;
-use crate::http_client::HttpClient;
-use crate::pipeline::{Listener, Notice};
-use crate::place::Place;
+use crate::export::transport::collector_url::CollectorUrl;
+use crate::export::transport::http_client::HttpClient;
+use crate::pipeline::{Listener, PipelineEvent};
 
 /// How long a question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl Shared {
 }
 
 pub(super) fn start(
-    place: Place,
+    place: CollectorUrl,
     interval: Duration,
     initial: Box<dyn ShouldSample>,
     listener: Listener,
@@ -74,7 +74,7 @@ pub(super) fn start(
     Ok(shared)
 }
 
-fn run(shared: &Shared, place: &Place, interval: Duration, listener: &Listener) {
+fn run(shared: &Shared, place: &CollectorUrl, interval: Duration, listener: &Listener) {
     // Questions of ours are nobody's trace.
     let _silent = Context::enter_telemetry_suppressed_scope();
     let client = HttpClient::new(TIMEOUT);
@@ -84,12 +84,12 @@ fn run(shared: &Shared, place: &Place, interval: Duration, listener: &Listener) 
         let notice = match result {
             Ok(told) => {
                 shared.apply(told);
-                std::mem::take(&mut is_failing).then_some(Notice::SamplingRecovered)
+                std::mem::take(&mut is_failing).then_some(PipelineEvent::SamplingRecovered)
             }
             Err(_) if is_failing => None,
             Err(reason) => {
                 is_failing = true;
-                Some(Notice::SamplingFailing { reason })
+                Some(PipelineEvent::SamplingFailing { reason })
             }
         };
         if let Some(notice) = notice {
@@ -102,7 +102,7 @@ fn run(shared: &Shared, place: &Place, interval: Duration, listener: &Listener) 
     }
 }
 
-fn ask(client: &HttpClient, place: &Place) -> Result<Told, String> {
+fn ask(client: &HttpClient, place: &CollectorUrl) -> Result<Told, String> {
     let (status, body) = client
         .get(place, MAX_ANSWER)
         .map_err(|error| format!("{place}: {error}"))?;

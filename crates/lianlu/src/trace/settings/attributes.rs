@@ -9,9 +9,9 @@ use opentelemetry::trace::SpanRef;
 use super::super::hooks::ResponseHead;
 use super::super::layer::TraceLayer;
 use super::super::side::Side;
-use crate::capture::HeaderCapture;
 use crate::conventions::verdict::Outcome;
-use crate::redact::Redaction;
+use crate::net::capture::HeaderCapture;
+use crate::net::redact::Redaction;
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {

@@ -9,8 +9,8 @@ use opentelemetry::propagation::TextMapPropagator;
 use super::super::layer::TraceLayer;
 use super::super::side::{ClientSide, ServerSide, Side};
 use crate::conventions::target::Target;
-use crate::forwarded::TrustedProxies;
-use crate::host_list::HostList;
+use crate::net::forwarded::TrustedProxies;
+use crate::net::host_list::HostList;
 use crate::propagation::{self, GlobalPropagator, ServiceName};
 use crate::request::RequestHead;
 

@@ -10,7 +10,7 @@ use crate::conventions::description::Description;
 use crate::conventions::opt_in::OptIn;
 use crate::conventions::sink::Labels;
 use crate::conventions::{self, Described, Dialect, Start, names};
-use crate::forwarded;
+use crate::net::forwarded;
 use crate::propagation::CallerService;
 use crate::request::RequestHead;
 use crate::route::Route;

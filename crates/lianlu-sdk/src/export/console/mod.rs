@@ -1,0 +1,85 @@
+//! Finished traces as trees, for people.
+//!
+//! ```text
+//! trace 4bf92f3577b34da6a3ce929d0e0e4736 · 4 spans · 12.4 ms
+//! gateway  POST /orders                       ▕████████████████████▏  12.4 ms
+//! └─ gateway  shop.v1.Orders/PlaceOrder →     ▕ ██████████████████ ▏  11.0 ms
+//!    └─ orders  shop.v1.Orders/PlaceOrder     ▕  ████████████████  ▏  10.2 ms  ✗ NOT_FOUND: no such item
+//! ```
+//!
+//! Colours on a terminal (unless `NO_COLOR` is set), plain text elsewhere. A [`Tree`] may be shared
+//! by the exporters of several services in one process, whose spans then meet in one tree.
+//!
+//! A trace is printed when its root has ended and no span of it has come for half a second, and at a
+//! flush. A flush of one of several exporters leaves traces alone that lack a root or a parent, which
+//! may still come from another; the last exporter prints all when it goes. Memory is bounded: of a trace beyond the 1,000th the oldest is printed as it is, and spans
+//! beyond the 5,000th of a trace are only counted.
+
+mod node;
+mod render;
+mod trace;
+mod tree;
+
+pub use tree::Tree;
+
+use opentelemetry::trace::TraceId;
+
+use crate::export::batch::Batch;
+use crate::export::value::service_name;
+use crate::export::{Export, Failure};
+use lianlu_wire::otlp::ReadError;
+use node::Node;
+
+/// Hands spans to a [`Tree`].
+#[derive(Debug)]
+pub struct Exporter {
+    tree: Tree,
+}
+
+impl Exporter {
+    /// An exporter that adds the spans of one service to `tree`.
+    #[must_use]
+    pub fn new(tree: Tree) -> Self {
+        tree.exporter_came();
+        Self { tree }
+    }
+}
+
+fn nodes(batch: &Batch) -> Result<Vec<(TraceId, Node)>, ReadError> {
+    let service = service_name(&batch.parse_resource()?)?;
+    let mut nodes = Vec::with_capacity(batch.len());
+    for scope in batch.scopes() {
+        for span in scope.spans() {
+            let span = span?;
+            let trace = TraceId::from_bytes(span.trace_id);
+            nodes.push((trace, Node::new(&span, &service)?));
+        }
+    }
+    Ok(nodes)
+}
+
+impl Export for Exporter {
+    fn destination(&self) -> String {
+        "console".to_owned()
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let nodes = nodes(batch).map_err(|error| Failure::new(batch.len(), error.to_string()))?;
+        self.tree.add(nodes.into_iter());
+        Ok(())
+    }
+
+    fn idle(&mut self) {
+        self.tree.print_settled();
+    }
+
+    fn flush(&mut self) {
+        self.tree.flush();
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.tree.exporter_went();
+    }
+}

@@ -1,0 +1,111 @@
+//! What a tree keeps of a span.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lianlu_wire::otlp::{AnyValue, ReadError, Span};
+use opentelemetry::trace::SpanId;
+
+use crate::export::value::text;
+
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) id: SpanId,
+    pub(super) parent: SpanId,
+    pub(super) service: String,
+    pub(super) name: String,
+    pub(super) is_client: bool,
+    pub(super) start: SystemTime,
+    pub(super) end: SystemTime,
+    pub(super) is_error: bool,
+    /// What went wrong or came back, in a few words.
+    pub(super) note: String,
+}
+
+impl Node {
+    pub(super) fn new(span: &Span<'_>, service: &str) -> Result<Self, ReadError> {
+        let is_error = span.status.code == 2;
+        Ok(Self {
+            id: SpanId::from_bytes(span.span_id),
+            parent: SpanId::from_bytes(span.parent_span_id),
+            service: clean(service),
+            name: clean(span.name),
+            // The kinds client and producer.
+            is_client: matches!(span.kind, 3 | 4),
+            start: time(span.start_unix_nanos),
+            end: time(span.end_unix_nanos.max(span.start_unix_nanos)),
+            is_error,
+            note: clean(&note(span, is_error)?),
+        })
+    }
+}
+
+fn time(unix_nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(unix_nanos)
+}
+
+/// `NOT_FOUND: no such item`, `404`, `cancelled`; nothing for a plain success.
+fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
+    let (mut cancelled, mut grpc, mut http, mut class) = (false, None, None, None);
+    for attribute in span.attributes() {
+        let attribute = attribute?;
+        let place = match attribute.key {
+            "lianlu.cancelled" => {
+                cancelled = attribute.value == AnyValue::Bool(true);
+                continue;
+            }
+            "rpc.response.status_code" => &mut grpc,
+            "http.response.status_code" => &mut http,
+            "error.type" => &mut class,
+            _ => continue,
+        };
+        *place = Some(text(attribute.value)?);
+    }
+    let code = grpc.or(http);
+    let code = if is_error {
+        code.or(class)
+    } else {
+        code.filter(|code| code != "OK" && !code.starts_with('2'))
+    };
+    let mut note = if cancelled {
+        "cancelled".to_owned()
+    } else {
+        code.unwrap_or_default().into_owned()
+    };
+    let description = match is_error {
+        true => span.status.message,
+        false => "",
+    };
+    if !description.is_empty() && description != note {
+        if !note.is_empty() {
+            note.push_str(": ");
+        }
+        note.push_str(description);
+    }
+    Ok(note)
+}
+
+/// One line without control characters: a name or a message may hold a terminal's commands.
+fn clean(text: &str) -> String {
+    const MOST: usize = 120;
+    let mut out: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(MOST + 1)
+        .collect();
+    if out.chars().count() > MOST {
+        out.pop();
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(clean("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\u{fffd}c");
+        assert_eq!(clean(&"x".repeat(500)).chars().count(), 121);
+    }
+}

@@ -1,0 +1,141 @@
+//! OpenTelemetry's spans as Jaeger's.
+
+use std::borrow::Cow;
+
+use lianlu_wire::jaeger::{Log, Process, RefType, Span, SpanRef, Tag, TagValue};
+use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, Link, ReadError, Scope};
+use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
+
+use crate::export::batch::Batch;
+use crate::export::value::{service_name, text};
+
+/// The batch's resource.
+pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {
+    let resource = batch.parse_resource()?;
+    let is_name = |attribute: &Result<KeyValue<'_>, _>| matches!(attribute, Ok(attribute) if attribute.key == SERVICE_NAME);
+    Ok(Process {
+        service_name: service_name(&resource)?,
+        tags: resource
+            .attributes()
+            .filter(|attribute| !is_name(attribute))
+            .map(tag)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// The batch's spans, in its order.
+pub(super) fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
+    let mut spans = Vec::with_capacity(batch.len());
+    for of_scope in batch.scopes() {
+        let scope = of_scope.parse_scope()?;
+        for it in of_scope.spans() {
+            spans.push(span(&it?, &scope)?);
+        }
+    }
+    Ok(spans)
+}
+
+fn span<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Span<'a>, ReadError> {
+    let nanos = span.end_unix_nanos.saturating_sub(span.start_unix_nanos);
+    Ok(Span {
+        trace_id: u128::from_be_bytes(span.trace_id),
+        span_id: u64::from_be_bytes(span.span_id),
+        parent_span_id: u64::from_be_bytes(span.parent_span_id),
+        operation_name: Cow::Borrowed(span.name),
+        references: span.links().map(reference).collect::<Result<_, _>>()?,
+        // "Sampled" alone is the same bit: the W3C's next one is Jaeger's "debug".
+        flags: i32::from(span.flags & 1 == 1),
+        start_time: micros(span.start_unix_nanos),
+        duration: micros(nanos),
+        tags: tags(span, scope)?,
+        logs: span.events().map(log).collect::<Result<_, _>>()?,
+    })
+}
+
+fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
+    let mut tags = span.attributes().map(tag).collect::<Result<Vec<_>, _>>()?;
+    let mut push = |key: &'static str, value: &'a str| {
+        tags.push(Tag::new(key, TagValue::String(value.into())));
+    };
+    push(
+        "span.kind",
+        match span.kind {
+            2 => "server",
+            3 => "client",
+            4 => "producer",
+            5 => "consumer",
+            _ => "internal",
+        },
+    );
+    match span.status.code {
+        1 => push("otel.status_code", "OK"),
+        2 => push("otel.status_code", "ERROR"),
+        _ => {}
+    }
+    let mut texts = Vec::new();
+    if span.status.code == 2 {
+        tags.push(Tag::new("error", TagValue::Bool(true)));
+        texts.push(("otel.status_description", span.status.message));
+    }
+    texts.push(("otel.scope.name", scope.name));
+    texts.push(("otel.scope.version", scope.version));
+    texts.push(("w3c.tracestate", span.trace_state));
+    for (key, value) in texts {
+        if !value.is_empty() {
+            tags.push(Tag::new(key, TagValue::String(value.into())));
+        }
+    }
+    for (key, dropped) in [
+        ("otel.dropped_attributes_count", span.dropped_attributes),
+        ("otel.dropped_events_count", span.dropped_events),
+        ("otel.dropped_links_count", span.dropped_links),
+    ] {
+        if dropped > 0 {
+            tags.push(Tag::new(key, TagValue::Long(i64::from(dropped))));
+        }
+    }
+    Ok(tags)
+}
+
+fn log(event: Result<Event<'_>, ReadError>) -> Result<Log<'_>, ReadError> {
+    let event = event?;
+    let mut fields = event.attributes().map(tag).collect::<Result<Vec<_>, _>>()?;
+    if !fields.iter().any(|field| field.key == "event") {
+        let name = TagValue::String(Cow::Borrowed(event.name));
+        fields.insert(0, Tag::new("event", name));
+    }
+    if event.dropped_attributes > 0 {
+        let dropped = TagValue::Long(i64::from(event.dropped_attributes));
+        fields.push(Tag::new("otel.event.dropped_attributes_count", dropped));
+    }
+    Ok(Log {
+        timestamp: micros(event.unix_nanos),
+        fields,
+    })
+}
+
+fn reference(link: Result<Link<'_>, ReadError>) -> Result<SpanRef, ReadError> {
+    let link = link?;
+    Ok(SpanRef {
+        ref_type: RefType::FollowsFrom,
+        trace_id: u128::from_be_bytes(link.trace_id),
+        span_id: u64::from_be_bytes(link.span_id),
+    })
+}
+
+fn tag(attribute: Result<KeyValue<'_>, ReadError>) -> Result<Tag<'_>, ReadError> {
+    let attribute = attribute?;
+    let value = match attribute.value {
+        AnyValue::Bool(value) => TagValue::Bool(value),
+        AnyValue::Int(value) => TagValue::Long(value),
+        AnyValue::Double(value) => TagValue::Double(value),
+        AnyValue::Bytes(value) => TagValue::Binary(value.into()),
+        // Arrays have no type in Jaeger; OpenTelemetry's text for them is JSON.
+        value => TagValue::String(text(value)?),
+    };
+    Ok(Tag::new(attribute.key, value))
+}
+
+fn micros(nanos: u64) -> i64 {
+    i64::try_from(nanos / 1_000).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,107 @@
+//! The exporter and its two ways out.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use lianlu_wire::jaeger::encode_batch_binary;
+
+use super::agent::Agent;
+use super::convert::{process, spans};
+use crate::error::OptionError;
+use crate::export::batch::Batch;
+use crate::export::transport::basic_auth::basic_auth;
+use crate::export::transport::collector_url::CollectorUrl;
+use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::http_client::HttpClient;
+use crate::export::transport::post::post;
+use crate::export::{Export, Failure};
+
+const CONTENT_TYPE: &str = "application/x-thrift";
+
+/// Sends spans to Jaeger.
+#[derive(Debug)]
+pub struct Exporter {
+    route: Route,
+}
+
+#[derive(Debug)]
+enum Route {
+    Collector {
+        place: CollectorUrl,
+        authorization: Option<HeaderValue>,
+        client: HttpClient,
+    },
+    Agent(Agent),
+}
+
+impl Exporter {
+    /// Posts binary thrift to a collector, `http://localhost:14268/api/traces` by default, with HTTP
+    /// Basic authentication if `user` is given.
+    ///
+    /// # Errors
+    ///
+    /// When `endpoint` is no usable URL; the error names `option`.
+    pub fn collector(
+        option: &'static str,
+        endpoint: &str,
+        user: Option<(&str, &str)>,
+        timeout: Duration,
+    ) -> Result<Self, OptionError> {
+        let place = CollectorUrl::new(check_endpoint(option, endpoint)?);
+        let authorization = match user {
+            Some((user, password)) => Some(basic_auth(user, password).ok_or_else(|| {
+                OptionError::new("with_username", user, "not usable in an HTTP header")
+            })?),
+            None => None,
+        };
+        Ok(Self {
+            route: Route::Collector {
+                place,
+                authorization,
+                client: HttpClient::new(timeout),
+            },
+        })
+    }
+
+    /// Sends compact thrift in UDP packets of less than 65,000 bytes to an agent, `localhost:6831`
+    /// by default. UDP has no receipt: sent counts as exported.
+    ///
+    /// # Errors
+    ///
+    /// When `endpoint` is no `host:port`; the error names `option`.
+    pub fn agent(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
+        Ok(Self {
+            route: Route::Agent(Agent::new(option, endpoint)?),
+        })
+    }
+}
+
+impl Export for Exporter {
+    fn destination(&self) -> String {
+        match &self.route {
+            Route::Collector { place, .. } => place.to_string(),
+            Route::Agent(agent) => agent.destination(),
+        }
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let lost = |reason: String| Failure::new(batch.len(), reason);
+        let process = process(batch).map_err(|error| lost(error.to_string()))?;
+        let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
+        match &self.route {
+            Route::Collector {
+                place,
+                authorization,
+                client,
+            } => {
+                let batch = lianlu_wire::jaeger::Batch { process, spans };
+                let mut body = Vec::new();
+                encode_batch_binary(&batch, &mut body).map_err(|error| lost(error.to_string()))?;
+                let user = authorization.as_ref();
+                let spans = batch.spans.len();
+                post(client, place, CONTENT_TYPE, user, &body, spans)
+            }
+            Route::Agent(agent) => agent.send(&process, &spans),
+        }
+    }
+}

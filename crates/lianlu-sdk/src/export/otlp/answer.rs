@@ -1,0 +1,198 @@
+//! What a collector answers.
+//!
+//! ```text
+//! ExportTraceServiceResponse = 0x0a len ExportTracePartialSuccess
+//! ExportTracePartialSuccess  = 0x08 rejected_spans · 0x12 len error_message
+//! google.rpc.Status          = 0x08 code           · 0x12 len message       · 0x1a len details …
+//! ```
+
+use super::protobuf::{Value, fields};
+use crate::export::transport::one_line::quote;
+
+/// What is wrong with an answer that is something else.
+pub(super) const NO_RESPONSE: &str = "is no ExportTraceServiceResponse";
+
+/// What became of a request that was taken: nothing to say, or a partial success.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Spans that the collector does not want.
+    pub(super) rejected: u64,
+    /// Why, or a warning where none is rejected.
+    pub(super) message: String,
+}
+
+impl Taken {
+    /// Of an `ExportTraceServiceResponse`. What can't be read says so: the spans are with the collector all
+    /// the same.
+    pub(super) fn from_protobuf(response: &[u8]) -> Self {
+        Self::read(response).unwrap_or_else(|| Self::unread(NO_RESPONSE))
+    }
+
+    fn read(response: &[u8]) -> Option<Self> {
+        let mut taken = Self::default();
+        fields(response, |number, value| {
+            if let (1, Value::Bytes(partial)) = (number, value) {
+                taken = Self::read_partial(partial)?;
+            }
+            Some(())
+        })?;
+        Some(taken)
+    }
+
+    fn read_partial(partial: &[u8]) -> Option<Self> {
+        let mut taken = Self::default();
+        fields(partial, |number, value| {
+            match (number, value) {
+                // An int64, which a negative number makes no sense for.
+                (1, Value::Number(rejected)) => {
+                    taken.rejected = u64::try_from(rejected.cast_signed()).unwrap_or_default();
+                }
+                (2, Value::Bytes(text)) => taken.message = quote(&String::from_utf8_lossy(text)),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(taken)
+    }
+
+    /// The same in JSON, where 64-bit numbers come as texts or as numbers.
+    #[cfg(feature = "otlp-json")]
+    pub(super) fn from_json(response: &[u8]) -> Self {
+        use serde_json::Value;
+
+        let Ok(Value::Object(response)) = serde_json::from_slice(response) else {
+            return Self::unread(NO_RESPONSE);
+        };
+        let partial = response.get("partialSuccess");
+        let field = |name| partial.and_then(|partial| partial.get(name));
+        let rejected = field("rejectedSpans").and_then(|number| match number {
+            Value::String(text) => text.parse().ok(),
+            number => number.as_u64(),
+        });
+        let message = field("errorMessage").and_then(Value::as_str);
+        Self {
+            rejected: rejected.unwrap_or_default(),
+            message: quote(message.unwrap_or_default()),
+        }
+    }
+
+    /// Of a success whose answer can't be read, for this reason.
+    pub(super) fn unread(problem: &str) -> Self {
+        Self {
+            rejected: 0,
+            message: format!("the answer {problem}"),
+        }
+    }
+}
+
+/// The message of a `google.rpc.Status`, which is the body of an answer that refuses.
+#[cfg_attr(not(feature = "otlp-http"), allow(dead_code))]
+pub(super) fn status_message(status: &[u8]) -> Option<String> {
+    let mut message = None;
+    fields(status, |number, value| {
+        if let (2, Value::Bytes(text)) = (number, value) {
+            message = Some(quote(&String::from_utf8_lossy(text)));
+        }
+        Some(())
+    })?;
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceResponse,
+    };
+    use prost::Message;
+
+    use super::*;
+
+    fn response(rejected_spans: i64, error_message: &str) -> Vec<u8> {
+        ExportTraceServiceResponse {
+            partial_success: Some(ExportTracePartialSuccess {
+                rejected_spans,
+                error_message: error_message.to_owned(),
+            }),
+        }
+        .encode_to_vec()
+    }
+
+    #[test]
+    fn a_partial_success() {
+        for (rejected, message) in [(0, ""), (7, "bad"), (0, "slow down"), (i64::MAX, "")] {
+            let taken = Taken::from_protobuf(&response(rejected, message));
+            assert_eq!(
+                (taken.rejected, &*taken.message),
+                (rejected as u64, message)
+            );
+        }
+        assert_eq!(Taken::from_protobuf(&[]), Taken::default());
+        assert_eq!(Taken::from_protobuf(&response(-1, "")).rejected, 0);
+    }
+
+    #[test]
+    fn unknown_fields_are_passed_over() {
+        let mut bytes = b"\x10\x05\x19abcdefgh\x25abcd\x32\x01x".to_vec();
+        bytes.extend(response(3, "no"));
+        let taken = Taken::from_protobuf(&bytes);
+        assert_eq!((taken.rejected, &*taken.message), (3, "no"));
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let whole = response(5, "why");
+        for end in 1..whole.len() {
+            let taken = Taken::from_protobuf(&whole[..end]);
+            assert_eq!(taken, Taken::unread(NO_RESPONSE), "{end}");
+        }
+        for bytes in [
+            &b"<html>"[..],
+            &[
+                0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+            ],
+            &[0xff; 64],
+            &[0x0b, 0x0c],
+        ] {
+            assert_eq!(Taken::from_protobuf(bytes), Taken::unread(NO_RESPONSE));
+        }
+    }
+
+    #[cfg(feature = "otlp-json")]
+    #[test]
+    fn in_json() {
+        for (json, rejected, message) in [
+            ("{}", 0, ""),
+            ("{\"partialSuccess\":null}", 0, ""),
+            (
+                "{\"partialSuccess\":{\"rejectedSpans\":\"7\",\"errorMessage\":\"bad\"}}",
+                7,
+                "bad",
+            ),
+            ("{\"partialSuccess\":{\"rejectedSpans\":7}}", 7, ""),
+            (
+                "{\"partialSuccess\":{\"rejectedSpans\":-7,\"errorMessage\":3}}",
+                0,
+                "",
+            ),
+        ] {
+            let taken = Taken::from_json(json.as_bytes());
+            assert_eq!(
+                (taken.rejected, &*taken.message),
+                (rejected, message),
+                "{json}"
+            );
+        }
+        let deep = "[".repeat(100_000);
+        for bad in ["", "[]", "<html>", deep.as_str()] {
+            assert_eq!(Taken::from_json(bad.as_bytes()), Taken::unread(NO_RESPONSE));
+        }
+    }
+
+    #[test]
+    fn why_a_request_was_refused() {
+        let status = b"\x08\x03\x12\x0bno such day\x1a\x02\x0a\x00";
+        assert_eq!(status_message(status).as_deref(), Some("no such day"));
+        assert_eq!(status_message(b"<html>"), None);
+        assert_eq!(status_message(b""), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! An exporter in the making.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::exporter::Sender;
+use super::{Compression, Exporter, Protocol};
+use crate::error::OptionError;
+use crate::export::transport::client_identity::ClientIdentity;
+use crate::export::transport::collector_url::CollectorUrl;
+use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::tls::Tls;
+use crate::export::transport::trusted_roots::TrustedRoots;
+
+/// The options of an [`Exporter`].
+#[derive(Clone)]
+#[must_use = "an exporter is made by `build`"]
+pub struct Builder {
+    protocol: Protocol,
+    /// Who said it, for an error's text.
+    option: &'static str,
+    endpoint: String,
+    /// The endpoint is taken as it is.
+    is_exact: bool,
+    timeout: Duration,
+    headers: HeaderMap,
+    compression: Compression,
+    tls: Tls,
+    problem: Option<OptionError>,
+}
+
+/// What a sender needs to know.
+pub(super) struct Settings {
+    #[cfg(feature = "otlp-http")]
+    pub(super) protocol: Protocol,
+    pub(super) place: CollectorUrl,
+    pub(super) timeout: Duration,
+    pub(super) headers: HeaderMap,
+    pub(super) compression: Compression,
+    #[cfg_attr(not(any(feature = "otlp-http", feature = "tls")), allow(dead_code))]
+    pub(super) tls: Tls,
+}
+
+impl Builder {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            option: "with_endpoint",
+            endpoint: protocol.default_endpoint().to_owned(),
+            is_exact: true,
+            timeout: Duration::from_secs(10),
+            headers: HeaderMap::new(),
+            compression: Compression::None,
+            tls: Tls::default(),
+            problem: None,
+        }
+    }
+
+    /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`. A user and a password in it are
+    /// sent as HTTP Basic authentication; what a URL can't hold of them is percent-encoded.
+    pub fn with_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint_of("with_endpoint", url, false)
+    }
+
+    /// The URL that spans go to, path included.
+    pub fn with_traces_endpoint(self, url: impl Into<String>) -> Self {
+        self.endpoint_of("with_traces_endpoint", url, true)
+    }
+
+    /// An endpoint that an error calls by another name.
+    #[doc(hidden)]
+    pub fn endpoint_of(
+        mut self,
+        option: &'static str,
+        url: impl Into<String>,
+        is_exact: bool,
+    ) -> Self {
+        self.option = option;
+        self.endpoint = url.into();
+        self.is_exact = is_exact;
+        self
+    }
+
+    /// How long a request may take, with the time to connect; 10 seconds by default.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends a header (over gRPC, metadata) with each request, in place of an earlier one of this name. Its
+    /// value is never shown.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                self.headers.insert(name, value);
+            }
+            // Either may be the secret.
+            _ => {
+                let problem = "not usable as a header's name and value";
+                self.problem = Some(OptionError::new("with_header", "***", problem));
+            }
+        }
+        self
+    }
+
+    /// Compresses requests; by default they are not.
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Trusts the certificates in this PEM text, and not those of the system, where the endpoint is
+    /// `https`. Needs the feature `tls`.
+    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        match TrustedRoots::from_pem("with_root_certificates", &pem.into()) {
+            Ok(roots) => self.tls.roots = roots,
+            Err(problem) => self.problem = Some(problem),
+        }
+        self
+    }
+
+    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
+    /// one, with its key (PEM, not encrypted), where the endpoint is `https`. Needs the feature `tls`. The key is never
+    /// shown.
+    pub fn with_client_certificate(
+        mut self,
+        certificate_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        const OPTION: &str = "with_client_certificate";
+        let (certificate, key) = (certificate_pem.into(), key_pem.into());
+        match ClientIdentity::from_pem([OPTION; 2], &certificate, &key) {
+            Ok(identity) => self.tls.identity = Some(identity),
+            Err(problem) => self.problem = Some(problem),
+        }
+        self
+    }
+
+    /// The exporter. Nothing is connected to yet: a collector that is not there is no error, until spans
+    /// are lost.
+    ///
+    /// # Errors
+    ///
+    /// Names the option that can't be used.
+    pub fn build(self) -> Result<Exporter, OptionError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if !self.compression.is_available() {
+            let name = self.compression.as_str();
+            let problem = format!("needs this crate's feature `{name}`");
+            return Err(OptionError::new("with_compression", name, problem));
+        }
+        let uri = check_endpoint(self.option, &self.endpoint)?;
+        let place = CollectorUrl::new(match self.protocol.traces_path() {
+            Some(path) if !self.is_exact => with_path(uri, path),
+            _ => uri,
+        });
+        let mut headers = self.headers;
+        if let Some(user) = place.authorization() {
+            headers.entry(AUTHORIZATION).or_insert(user.clone());
+        }
+        let settings = Settings {
+            #[cfg(feature = "otlp-http")]
+            protocol: self.protocol,
+            place,
+            timeout: self.timeout,
+            headers,
+            compression: self.compression,
+            tls: self.tls,
+        };
+        Ok(Exporter::new(match self.protocol {
+            #[cfg(feature = "otlp-grpc")]
+            Protocol::Grpc => Sender::Grpc(Box::new(super::grpc::Grpc::new(settings)?)),
+            #[cfg(feature = "otlp-http")]
+            _ => Sender::Http(Box::new(super::http::Http::new(settings))),
+        }))
+    }
+}
+
+/// The same with this path, where it has none.
+fn with_path(uri: Uri, path: &str) -> Uri {
+    if !matches!(uri.path(), "" | "/") {
+        return uri;
+    }
+    let mut parts = uri.clone().into_parts();
+    let query = uri.query().map(|query| format!("?{query}"));
+    let path = format!("{path}{}", query.unwrap_or_default());
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Whether [`Builder::with_root_certificates`] takes this text.
+#[doc(hidden)]
+pub fn check_certificates(option: &'static str, pem: &[u8]) -> Result<(), OptionError> {
+    TrustedRoots::from_pem(option, pem).map(drop)
+}
+
+/// Whether [`Builder::with_client_certificate`] takes these texts, each called by its option's name.
+#[doc(hidden)]
+pub fn check_client_certificate(
+    options: [&'static str; 2],
+    certificate_pem: &[u8],
+    key_pem: &[u8],
+) -> Result<(), OptionError> {
+    ClientIdentity::from_pem(options, certificate_pem, key_pem).map(drop)
+}
+
+// By hand, so that no log shows credentials.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        let place = check_endpoint(self.option, &self.endpoint).map(CollectorUrl::new);
+        f.debug_struct("Builder")
+            .field("protocol", &self.protocol)
+            .field("endpoint", &place.ok())
+            .field("timeout", &self.timeout)
+            .field("headers", &names)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_traces() {
+        for (endpoint, wanted) in [
+            ("http://h:4318", "http://h:4318/v1/traces"),
+            ("http://h:4318/", "http://h:4318/v1/traces"),
+            ("http://h/?k=v", "http://h/v1/traces?k=v"),
+            ("http://h/mine", "http://h/mine"),
+            ("http://h/mine/", "http://h/mine/"),
+        ] {
+            let uri = with_path(endpoint.parse().unwrap(), "/v1/traces");
+            assert_eq!(uri.to_string(), wanted, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let builder = Builder::new(Protocol::default())
+            .with_endpoint("http://ann:secret@h:1")
+            .with_header("x-key", "secret");
+        let exporter = builder.clone().build().unwrap();
+        for shown in [format!("{builder:?}"), format!("{exporter:?}")] {
+            assert!(shown.contains("http://h:1"), "{shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        let builder = builder.with_endpoint("http://ann:se/cret@h:1");
+        let shown = format!("{builder:?}");
+        assert!(!shown.contains("cret"), "{shown}");
+        for (name, value) in [("x key", "secret"), ("secret\n", "x"), ("x", "secret\n")] {
+            let builder = Builder::new(Protocol::default()).with_header(name, value);
+            let error = builder.build().unwrap_err().to_string();
+            assert!(error.starts_with("with_header: "), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The exporter: a batch in, a request out.
+
+use std::fmt;
+
+use super::Protocol;
+use super::answer::Taken;
+use super::builder::Builder;
+#[cfg(feature = "otlp-grpc")]
+use super::grpc::Grpc;
+#[cfg(feature = "otlp-http")]
+use super::http::Http;
+use crate::export::batch::Batch;
+use crate::export::{Export, Failure};
+
+/// Sends spans over OTLP.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lianlu_sdk::otlp::{Exporter, Protocol};
+///
+/// let exporter = Exporter::builder(Protocol::Grpc)
+///     .with_endpoint("http://collector:4317")
+///     .with_header("x-tenant", "shop")
+///     .with_timeout(Duration::from_secs(5))
+///     .build()?;
+/// # drop(exporter);
+/// # Ok::<(), lianlu_sdk::OptionError>(())
+/// ```
+pub struct Exporter {
+    sender: Sender,
+}
+
+pub(super) enum Sender {
+    #[cfg(feature = "otlp-grpc")]
+    Grpc(Box<Grpc>),
+    #[cfg(feature = "otlp-http")]
+    Http(Box<Http>),
+}
+
+impl Exporter {
+    /// An exporter in the making. It sends to a collector on the same machine unless told otherwise, and
+    /// reads no environment.
+    pub fn builder(protocol: Protocol) -> Builder {
+        Builder::new(protocol)
+    }
+
+    pub(super) fn new(sender: Sender) -> Self {
+        Self { sender }
+    }
+}
+
+impl Sender {
+    fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
+        match self {
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc(grpc) => grpc.send(batch),
+            #[cfg(feature = "otlp-http")]
+            Self::Http(http) => http.send(batch),
+        }
+    }
+
+    fn place(&self) -> &crate::export::transport::collector_url::CollectorUrl {
+        match self {
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc(grpc) => grpc.place(),
+            #[cfg(feature = "otlp-http")]
+            Self::Http(http) => http.place(),
+        }
+    }
+}
+
+impl Export for Exporter {
+    fn destination(&self) -> String {
+        self.sender.place().to_string()
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let Taken { rejected, message } = self.sender.send(batch)?;
+        let place = self.sender.place();
+        let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
+        let reason = match (lost, message.is_empty()) {
+            (0, true) => return Ok(()),
+            (0, false) => format!("{place} says: {message}"),
+            (_, true) => format!("{place} rejected spans"),
+            (_, false) => format!("{place} rejected spans: {message}"),
+        };
+        Err(Failure::new(lost.min(batch.len()), reason))
+    }
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter")
+            .field("endpoint", self.sender.place())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! Where a collector is.
+
+use std::fmt;
+
+use http::{HeaderValue, Uri};
+
+use crate::export::transport::basic_auth::without_user;
+
+/// A collector's URL. It is shown without the credentials that may be in it.
+#[derive(Clone)]
+pub(crate) struct CollectorUrl {
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+impl CollectorUrl {
+    pub(crate) fn new(uri: Uri) -> Self {
+        let (uri, authorization) = without_user(uri);
+        Self { uri, authorization }
+    }
+
+    /// The URL without a user.
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The user's header. One that is set by itself goes before.
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+}
+
+impl fmt::Display for CollectorUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let host = self.uri.host().unwrap_or_default();
+        write!(f, "{scheme}://{host}")?;
+        if let Some(port) = self.uri.port() {
+            write!(f, ":{port}")?;
+        }
+        // No query: it may have a key in it.
+        f.write_str(self.uri.path())
+    }
+}
+
+impl fmt::Debug for CollectorUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CollectorUrl;
+
+    #[test]
+    fn no_credentials() {
+        let place = CollectorUrl::new("http://ann:secret@h:1/p?key=secret".parse().unwrap());
+        assert_eq!(format!("{place} {place:?}"), "http://h:1/p http://h:1/p");
+    }
+}

@@ -1,0 +1,53 @@
+//! The exporter.
+
+use std::time::Duration;
+
+use lianlu_wire::zipkin::encode_spans;
+
+use super::convert::spans;
+use crate::error::OptionError;
+use crate::export::batch::Batch;
+use crate::export::transport::collector_url::CollectorUrl;
+use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::http_client::HttpClient;
+use crate::export::transport::post::post;
+use crate::export::{Export, Failure};
+
+/// Sends spans to Zipkin, or whatever takes its format.
+#[derive(Debug)]
+pub struct Exporter {
+    place: CollectorUrl,
+    client: HttpClient,
+}
+
+impl Exporter {
+    /// Posts JSON to `endpoint`, `http://localhost:9411/api/v2/spans` by default.
+    ///
+    /// # Errors
+    ///
+    /// When `endpoint` is no usable URL; the error names `option`.
+    pub fn new(
+        option: &'static str,
+        endpoint: &str,
+        timeout: Duration,
+    ) -> Result<Self, OptionError> {
+        Ok(Self {
+            place: CollectorUrl::new(check_endpoint(option, endpoint)?),
+            client: HttpClient::new(timeout),
+        })
+    }
+}
+
+impl Export for Exporter {
+    fn destination(&self) -> String {
+        self.place.to_string()
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let lost = |reason: String| Failure::new(batch.len(), reason);
+        let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
+        let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
+        let (client, place) = (&self.client, &self.place);
+        post(client, place, "application/json", None, &body, spans.len())
+    }
+}

@@ -1,0 +1,96 @@
+//! What the headers' values are made of: hops, hosts, ports and schemes.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::net::cidr;
+
+/// Longer is no name of a host, nor of a hop.
+const MAX_NAME: usize = 255;
+
+/// One hop (RFC 7239, section 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Node<'a> {
+    Address(IpAddr, Option<u16>),
+    /// The proxy's own name for a hop that it doesn't tell.
+    Name(Cow<'a, str>, Option<u16>),
+    Unknown,
+}
+
+impl<'a> Node<'a> {
+    /// Reads an address, `_name` or `unknown`, with a port or without. IPv6 needs no brackets if it
+    /// has no port.
+    pub(super) fn parse(text: Cow<'a, str>) -> Option<Self> {
+        if let Some(address) = cidr::parse_host(&text) {
+            return Some(Self::Address(address.to_canonical(), None));
+        }
+        let (name, port_text) = match text.rsplit_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (&*text, None),
+        };
+        let port = port_text.and_then(port);
+        if port.is_none() && port_text.is_some_and(|port| !is_obfuscated(port)) {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("unknown") {
+            return Some(Self::Unknown);
+        }
+        if is_obfuscated(name) {
+            let end = name.len();
+            let name = match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.get(..end)?),
+                Cow::Owned(text) => Cow::Owned(text.get(..end)?.to_owned()),
+            };
+            return Some(Self::Name(name, port));
+        }
+        // IPv6 with a port is in brackets: `1::2:80` was an address above.
+        let address =
+            cidr::parse_host(name).filter(|_| !name.contains(':') || name.starts_with('['));
+        Some(Self::Address(address?.to_canonical(), port))
+    }
+}
+
+fn is_obfuscated(text: &str) -> bool {
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    text.len() <= MAX_NAME
+        && text
+            .strip_prefix('_')
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(name))
+}
+
+pub(super) fn port(text: &str) -> Option<u16> {
+    // `parse` alone would take `+80`.
+    let digits = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// `https` or `http`; WebSockets are their upgrade.
+pub(super) fn scheme(text: &str) -> Option<&'static str> {
+    if text.eq_ignore_ascii_case("https") || text.eq_ignore_ascii_case("wss") {
+        Some("https")
+    } else if text.eq_ignore_ascii_case("http") || text.eq_ignore_ascii_case("ws") {
+        Some("http")
+    } else {
+        None
+    }
+}
+
+/// Splits `host:port` if it is nothing else. The host comes without brackets.
+pub(super) fn host(authority: Cow<'_, str>) -> Option<(Cow<'_, str>, Option<u16>)> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, after)) if cidr::parse_host(&authority).is_none() => (host, Some(port(after)?)),
+        _ => (&*authority, None),
+    };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_name = !host.is_empty() && host.len() <= MAX_NAME && host.bytes().all(name);
+    if !is_name && cidr::parse_host(host).is_none() {
+        return None;
+    }
+    let start = usize::from(host.starts_with('['));
+    let inner = start..host.len() - start;
+    let host = match &authority {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(inner)?),
+        Cow::Owned(text) => Cow::Owned(text.get(inner)?.to_owned()),
+    };
+    Some((host, port))
+}

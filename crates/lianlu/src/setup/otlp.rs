@@ -1,0 +1,178 @@
+//! Spans over OTLP, OpenTelemetry's own protocol: to a Collector, Jaeger 1.35 or later, Grafana Tempo
+//! and most others.
+//!
+//! ```no_run
+//! let guard = lianlu::otlp::pipeline()
+//!     .with_endpoint("http://localhost:4317")
+//!     .install()?;
+//! # guard.shutdown()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Environment variables
+//!
+//! The [standard variables](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) are read where the
+//! code says nothing; of each, the one for traces goes before the one for all signals.
+//!
+//! | variable | stands for |
+//! |---|---|
+//! | `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | [`with_protocol`](Pipeline::with_protocol) (`grpc`, `http/protobuf`, `http/json`) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the URL that spans go to, taken as it is |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a collector's URL; over HTTP `/v1/traces` is added |
+//! | `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | [`with_header`](Pipeline::with_header) (`name=value,…`, percent-encoded) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT` | [`with_timeout`](Pipeline::with_timeout) (milliseconds) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | [`with_compression`](Pipeline::with_compression) (`none`, `gzip`, `zstd`) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | [`with_root_certificates`](Pipeline::with_root_certificates) (a PEM file) |
+//! | `OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` | [`with_client_certificate`](Pipeline::with_client_certificate) (two PEM files) |
+
+use std::time::Duration;
+
+use lianlu_sdk::OptionError;
+use lianlu_sdk::env::Reader;
+use lianlu_sdk::otlp::{Builder, Exporter};
+
+use super::Pipeline;
+use super::env::otlp as env;
+use crate::net::redact::redact;
+
+pub use lianlu_sdk::otlp::{Compression, Protocol};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A pipeline over OTLP: gRPC to `http://localhost:4317` unless told otherwise. See the
+/// [module](self).
+pub fn pipeline() -> Pipeline<Otlp> {
+    Pipeline::new(Otlp::default())
+}
+
+/// The options of a pipeline over OTLP.
+#[derive(Clone, Default)]
+pub struct Otlp {
+    endpoint: Option<String>,
+    protocol: Option<Protocol>,
+    headers: Vec<(String, String)>,
+    timeout: Option<Duration>,
+    compression: Option<Compression>,
+    roots: Option<Vec<u8>>,
+    client_certificate: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Pipeline<Otlp> {
+    /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`.
+    pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.exporter.endpoint = Some(url.into());
+        self
+    }
+
+    /// gRPC or HTTP. By default what `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` or
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL` say (`grpc`, `http/protobuf`, `http/json`), else gRPC, or HTTP with
+    /// protobuf in a build without the feature `otlp-grpc`.
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.exporter.protocol = Some(protocol);
+        self
+    }
+
+    /// Sends a header (over gRPC, metadata) with each request, such as a key that the collector asks for.
+    /// Those of `OTEL_EXPORTER_OTLP_HEADERS` are sent too, but for one of the same name. Values are never
+    /// shown.
+    ///
+    /// ```
+    /// let pipeline = lianlu::otlp::pipeline()
+    ///     .with_header("authorization", "Bearer secret")
+    ///     .with_header("x-tenant", "shop");
+    /// assert!(!format!("{pipeline:?}").contains("secret"));
+    /// ```
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.exporter.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long a request may take, with the time to connect; 10 seconds by default, or
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT`.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.exporter.timeout = Some(timeout);
+        self
+    }
+
+    /// Compresses requests, with the feature `gzip` or `zstd`. By default they are not, or as
+    /// `OTEL_EXPORTER_OTLP_COMPRESSION` says.
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.exporter.compression = Some(compression);
+        self
+    }
+
+    /// Trusts the certificates in this PEM text where the endpoint is `https`, with the feature `tls`. By
+    /// default those of the file that `OTEL_EXPORTER_OTLP_CERTIFICATE` names, else the system's.
+    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.exporter.roots = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
+    /// one, with its key (PEM, not encrypted), where the endpoint is `https`, with the feature `tls`. By default those
+    /// of the files that `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY` name, else none.
+    /// The key is never shown.
+    pub fn with_client_certificate(
+        mut self,
+        certificate_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.exporter.client_certificate = Some((certificate_pem.into(), key_pem.into()));
+        self
+    }
+}
+
+impl Otlp {
+    /// What the code says, and the environment where it says nothing. No request takes longer than
+    /// `longest`.
+    pub(super) fn builder(&self, reader: &mut Reader, longest: Duration) -> Builder {
+        let protocol = self.protocol.unwrap_or_else(|| env::protocol(reader));
+        let mut builder = Exporter::builder(protocol);
+        builder = match &self.endpoint {
+            Some(url) => builder.with_endpoint(url),
+            None => env::endpoint(reader, protocol, builder),
+        };
+        let timeout = self.timeout.or_else(|| env::timeout(reader));
+        builder = builder.with_timeout(timeout.unwrap_or(TIMEOUT).min(longest));
+        let headers = env::headers(reader);
+        for (name, value) in headers.iter().chain(&self.headers) {
+            builder = builder.with_header(name, value);
+        }
+        let compression = self.compression.or_else(|| env::compression(reader));
+        builder = builder.with_compression(compression.unwrap_or_default());
+        let roots = self.roots.clone().or_else(|| env::certificates(reader));
+        if let Some(pem) = roots {
+            builder = builder.with_root_certificates(pem);
+        }
+        let shown = self.client_certificate.clone();
+        match shown.or_else(|| env::client_certificate(reader)) {
+            Some((certificate, key)) => builder.with_client_certificate(certificate, key),
+            None => builder,
+        }
+    }
+}
+
+impl super::Exporter for Otlp {
+    type Export = Exporter;
+
+    fn build(&self) -> Result<Exporter, OptionError> {
+        let mut reader = Reader::default();
+        let builder = self.builder(&mut reader, Duration::MAX);
+        reader.into_result()?;
+        builder.build()
+    }
+}
+
+// By hand, so that no log shows credentials.
+impl std::fmt::Debug for Otlp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Otlp")
+            .field("endpoint", &self.endpoint.as_deref().map(redact))
+            .field("protocol", &self.protocol)
+            .field("headers", &names)
+            .field("timeout", &self.timeout)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}

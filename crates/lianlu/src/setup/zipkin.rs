@@ -1,0 +1,62 @@
+//! Spans to Zipkin, or whatever takes its JSON.
+//!
+//! ```no_run
+//! let guard = lianlu::zipkin::pipeline()
+//!     .with_collector_endpoint("http://localhost:9411/api/v2/spans")
+//!     .install()?;
+//! # guard.shutdown()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where the code says nothing, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` says where.
+
+use lianlu_sdk::OptionError;
+use lianlu_sdk::zipkin::Exporter;
+
+use super::{EXPORT_TIMEOUT, Pipeline};
+use crate::net::redact::redact;
+
+pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+
+/// A pipeline to Zipkin. See the [module](self).
+pub fn pipeline() -> Pipeline<Zipkin> {
+    Pipeline::new(Zipkin::default())
+}
+
+/// The options of a pipeline to Zipkin.
+#[derive(Clone, Default)]
+pub struct Zipkin {
+    collector: Option<String>,
+}
+
+impl Pipeline<Zipkin> {
+    /// Posts to a collector's URL, path included: `http://localhost:9411/api/v2/spans`.
+    pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.exporter.collector = Some(url.into());
+        self
+    }
+}
+
+impl super::Exporter for Zipkin {
+    type Export = Exporter;
+
+    fn build(&self) -> Result<Exporter, OptionError> {
+        let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
+        let (option, url) = match (&self.collector, &variable) {
+            (Some(url), _) => ("with_collector_endpoint", url.as_str()),
+            (None, Some(url)) => (ENDPOINT, url.as_str()),
+            (None, None) => ("with_collector_endpoint", DEFAULT_COLLECTOR),
+        };
+        Exporter::new(option, url, EXPORT_TIMEOUT)
+    }
+}
+
+// By hand, so that no log shows credentials in a URL.
+impl std::fmt::Debug for Zipkin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Zipkin")
+            .field("collector", &self.collector.as_deref().map(redact))
+            .finish()
+    }
+}
