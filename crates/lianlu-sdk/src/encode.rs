@@ -6,12 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lianlu_wire::otlp::{
-    AttributeOf, EventHead, LinkHead, SpanHead, StatusCode, put_array, put_bool, put_double,
-    put_dropped, put_event, put_int, put_link, put_scope, put_span, put_status, put_str,
-    span_flags,
+    AttributeOf, EventHead, LinkHead, SpanHead, StatusCode, put_dropped, put_event, put_link,
+    put_scope, put_span, put_status, put_value, span_flags,
 };
 use opentelemetry::trace::{Event, Link, SpanKind, Status, TraceState};
-use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, Value};
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
@@ -28,7 +27,13 @@ impl EncodedResource {
         attributes.sort_by_key(|(key, _)| *key);
         let mut bytes = Vec::new();
         for (key, value) in attributes {
-            attribute(&mut bytes, AttributeOf::Resource, key, value, usize::MAX);
+            put_value(
+                &mut bytes,
+                AttributeOf::Resource,
+                key.as_str(),
+                value,
+                usize::MAX,
+            );
         }
         Arc::new(Self {
             bytes,
@@ -100,7 +105,7 @@ pub(crate) fn attributes(
     longest: usize,
 ) {
     for KeyValue { key, value, .. } in attributes {
-        attribute(out, of, key, value, longest);
+        put_value(out, of, key.as_str(), value, longest);
     }
 }
 
@@ -110,50 +115,8 @@ fn last_attributes<T: Borrow<KeyValue>>(out: &mut Vec<u8>, of: AttributeOf, all:
         let KeyValue { key, value, .. } = it.borrow();
         let mut later = all.iter().skip(at + 1);
         if !later.any(|later| later.borrow().key == *key) {
-            attribute(out, of, key, value, usize::MAX);
+            put_value(out, of, key.as_str(), value, usize::MAX);
         }
-    }
-}
-
-/// Appends an attribute. Of its texts `longest` characters at most are written.
-pub(crate) fn attribute(
-    out: &mut Vec<u8>,
-    of: AttributeOf,
-    key: &Key,
-    value: &Value,
-    longest: usize,
-) {
-    let key = key.as_str();
-    match value {
-        Value::Bool(value) => put_bool(out, of, key, *value),
-        Value::I64(value) => put_int(out, of, key, *value),
-        Value::F64(value) => put_double(out, of, key, *value),
-        Value::String(value) => put_str(out, of, key, cut(value.as_str(), longest)),
-        Value::Array(array) => put_array(out, of, key, |elements| match array {
-            Array::Bool(values) => values.iter().for_each(|value| elements.bool(*value)),
-            Array::I64(values) => values.iter().for_each(|value| elements.int(*value)),
-            Array::F64(values) => values.iter().for_each(|value| elements.double(*value)),
-            Array::String(values) => values
-                .iter()
-                .for_each(|value| elements.str(cut(value.as_str(), longest))),
-            // A kind that this version of the API does not have.
-            _ => {}
-        }),
-        // The same.
-        _ => put_str(out, of, key, cut(&value.as_str(), longest)),
-    }
-}
-
-/// The first `longest` characters.
-#[inline]
-pub(crate) fn cut(text: &str, longest: usize) -> &str {
-    // A character has a byte at least.
-    if text.len() <= longest {
-        return text;
-    }
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => text.get(..end).unwrap_or_default(),
-        None => text,
     }
 }
 

@@ -13,7 +13,7 @@
 //! and counted.
 //!
 //! Services take it through the pipelines of the `lianlu` crate; its layers, built with the feature `pipeline`, go a
-//! shorter way to it ([`direct`]). A program may also build its own:
+//! shorter way to it. A program may also build its own:
 //!
 //! ```
 //! use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
@@ -69,4 +69,6 @@ pub use pipeline::{
     DestinationCounts, DropCounts, Handle, Health, Limits, PipelineEvent, Processor, Recovery,
     SpanCounts, recover,
 };
-pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder, direct};
+#[doc(hidden)]
+pub use provider::described;
+pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder};

@@ -1,10 +1,9 @@
-//! A hash that is quick, and no more.
+//! A fast hash that is not resistant to collisions.
 
-/// The golden ratio, of 64 bits: a number times this has a say in all bits above its own.
+/// 2^64 divided by the golden ratio: multiplying spreads entropy to the high bits (Fibonacci hashing).
 pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Whoever knows it can make texts that have the same: for tables that nobody but the program fills, or where it does no
-/// harm.
+/// Not collision-resistant: for tables that only the program fills, or where a collision does no harm.
 #[inline]
 pub(crate) fn hash(text: &[u8]) -> u64 {
     let (words, rest) = text.as_chunks::<8>();

@@ -46,43 +46,53 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attempts;
+mod call;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod connection;
-mod conventions;
+mod describe;
 mod grpc;
 mod hash;
 mod health;
 mod ids;
+mod known_headers;
 pub mod kratos;
-mod latest;
+mod layer;
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
 pub mod logs;
 pub mod metadata;
 mod metrics;
 mod net;
+mod per_generation;
 pub mod propagation;
-mod provider;
 mod request;
 mod route;
-mod scan;
 #[cfg(feature = "pipeline")]
 mod setup;
-mod told;
-mod trace;
-mod trace_options;
+mod span;
 mod warning;
 
 pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
-pub use conventions::methods::{DescriptorError, KnownMethods};
-pub use conventions::opt_in::OptIn;
-pub use conventions::settings::RpcStatusKey;
-pub use conventions::stability::Conventions;
-pub use conventions::verdict::Outcome;
+pub use call::exceptions::Exceptions;
+pub use call::hints::{ResendCount, UrlTemplate};
+pub use call::hooks::ResponseHead;
+pub use call::stream_end::StreamEnd;
+pub use call::trace_options::TraceOptions;
+pub use describe::methods::{DescriptorError, KnownMethods};
+pub use describe::opt_in::OptIn;
+pub use describe::outcome::Outcome;
+pub use describe::settings::RpcStatusKey;
+pub use describe::stability::Conventions;
 pub use grpc::Code as GrpcCode;
 pub use health::health_checks;
 pub use ids::{span_id, trace_attrs, trace_id};
+#[cfg(feature = "reqwest")]
+pub use layer::ReqwestFuture;
+pub use layer::{
+    ClientLayer, ClientService, ClientSide, ResponseBody, ResponseFuture, ServerLayer,
+    ServerService, ServerSide, Side, Trace, TraceLayer, client, server,
+};
 #[cfg(feature = "pipeline")]
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
 pub use lianlu_sdk::sampling;
@@ -97,7 +107,6 @@ pub use net::bad_entry::BadEntry;
 pub use net::capture::HeaderCapture;
 pub use net::forwarded::TrustedProxies;
 pub use net::host_list::HostList;
-pub use provider::set_tracer_provider;
 pub use request::RequestHead;
 pub use route::Route;
 #[cfg(feature = "axum")]
@@ -119,16 +128,11 @@ pub use setup::{Guard, Pipeline, PipelineError};
 #[cfg(feature = "pipeline")]
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
 pub use setup::{env, env::pipeline_from_env};
-pub use told::{ResendCount, UrlTemplate};
-#[cfg(feature = "reqwest")]
-pub use trace::ReqwestFuture;
-pub use trace::{
-    ClientLayer, ClientService, ClientSide, Exceptions, ResponseBody, ResponseFuture, ResponseHead,
-    ServerLayer, ServerService, ServerSide, Side, StreamEnd, Trace, TraceLayer, client, server,
-};
-pub use trace_options::TraceOptions;
+pub use span::source::set_tracer_provider;
 
 // The types of OpenTelemetry that stand in this crate's public face.
+#[cfg(feature = "pipeline")]
+pub use lianlu_sdk::sampling::Sampler;
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
 #[cfg(feature = "pipeline")]
-pub use opentelemetry_sdk::{Resource, trace::Sampler};
+pub use opentelemetry_sdk::Resource;

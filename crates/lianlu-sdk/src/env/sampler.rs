@@ -1,8 +1,7 @@
 //! `OTEL_TRACES_SAMPLER` and its argument.
 
-use opentelemetry_sdk::trace::Sampler;
-
 use super::Reader;
+use crate::sampling::Sampler;
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 

@@ -110,17 +110,15 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lianlu_wire::otlp::{AttributeOf, Span};
-    use opentelemetry::{Array, Key, Value};
+    use lianlu_wire::otlp::{AttributeOf, Span, put_value};
+    use opentelemetry::{Array, Value};
 
     use super::*;
-    use crate::encode::attribute;
 
     /// As text, by way of OTLP.
     fn shown(value: &Value) -> String {
         let mut bytes = Vec::new();
-        let key = Key::from_static_str("key");
-        attribute(&mut bytes, AttributeOf::Span, &key, value, usize::MAX);
+        put_value(&mut bytes, AttributeOf::Span, "key", value, usize::MAX);
         let span = Span::parse(&bytes).unwrap();
         let attribute = span.attributes().next().unwrap().unwrap();
         text(attribute.value).unwrap().into_owned()

@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, Sampler, ShouldSample, SpanLimits};
+use opentelemetry_sdk::trace::{IdGenerator, SpanLimits};
 
 use super::TracerProvider;
 use super::ids::Ids;
 use super::inner::{Inner, Owner};
 use super::keep::KeepIf;
-use super::strategy::Strategy;
 use crate::encode::EncodedResource;
 use crate::env;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::FlightRecorder;
 use crate::pipeline::{Launch, Limits, Listener, PipelineEvent, announce, to_stderr};
+use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
 /// Makes a [`TracerProvider`].
@@ -25,7 +25,7 @@ use crate::scopes::Scopes;
 pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn Export>>,
     recorder: Option<FlightRecorder>,
-    sampler: Option<Strategy>,
+    sampler: Option<Sampler>,
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
@@ -53,13 +53,10 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Decides which traces are recorded: any sampler of `opentelemetry_sdk`'s kind. By default what
-    /// `OTEL_TRACES_SAMPLER` says, else as the parent did, and all roots.
-    ///
-    /// The SDK's own samplers are answered for without a description of the span. For others, each span that they
-    /// decide about is described first. One in a box that looks like the SDK's is asked about a few traces beforehand.
-    pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
-        self.sampler = Some(Strategy::of(sampler));
+    /// Decides which traces are recorded: a [`Sampler`], or one of `opentelemetry_sdk`'s kind
+    /// ([`Sampler::custom`]). By default what `OTEL_TRACES_SAMPLER` says, else as the parent did, and all roots.
+    pub fn with_sampler(mut self, sampler: impl Into<Sampler>) -> Self {
+        self.sampler = Some(sampler.into());
         self
     }
 
@@ -120,8 +117,8 @@ impl TracerProviderBuilder {
     pub fn build(self) -> Result<TracerProvider, BuildError> {
         let listener = self.listener.unwrap_or_else(to_stderr);
         let mut reader = env::Reader::default();
-        let strategy = self.sampler;
-        let strategy = strategy.unwrap_or_else(|| Strategy::of(sampler(&mut reader)));
+        let sampler = self.sampler;
+        let sampler = sampler.unwrap_or_else(|| sampler_of_env(&mut reader));
         let span_limits = self.span_limits;
         let span_limits = span_limits.unwrap_or_else(|| env::span_limits(&mut reader));
         let longest_value = self.longest_value;
@@ -144,7 +141,7 @@ impl TracerProviderBuilder {
         let inner = Inner::new(span_limits, longest_value, self.keep, pipeline);
         let owner = Owner {
             inner: Arc::new(inner),
-            strategy,
+            sampler,
             ids: self.ids.map_or_else(Ids::default, Ids::Custom),
             resource,
             scopes: Scopes::default(),
@@ -155,8 +152,7 @@ impl TracerProviderBuilder {
     }
 }
 
-/// The one of the environment.
-fn sampler(reader: &mut env::Reader) -> Sampler {
+fn sampler_of_env(reader: &mut env::Reader) -> Sampler {
     const PROBLEM: &str = "not a sampler (always_on, always_off, traceidratio, each also with parentbased_ before it)";
     env::sampler(reader).unwrap_or_else(|name| env::refuse_sampler(reader, &name, PROBLEM))
 }

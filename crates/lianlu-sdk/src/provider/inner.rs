@@ -10,8 +10,8 @@ use opentelemetry_sdk::trace::SpanLimits;
 
 use super::ids::Ids;
 use super::keep::KeepIf;
-use super::strategy::Strategy;
 use crate::pipeline::{Handle, Shared};
+use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
 /// Scopes that are encoded once; beyond, each tracer has its own.
@@ -74,7 +74,7 @@ impl fmt::Debug for Inner {
 /// Held by providers and tracers; spans and caches hold [`Inner`] alone. Its end is the pipeline's.
 pub(crate) struct Owner {
     pub(super) inner: Arc<Inner>,
-    pub(super) strategy: Strategy,
+    pub(super) sampler: Sampler,
     pub(super) ids: Ids,
     pub(super) resource: Resource,
     pub(super) scopes: Scopes<MOST_SCOPES>,

@@ -2,25 +2,21 @@
 //!
 //! ```text
 //! Tracer::build ─► Span ── end ─► 0x12 len Span ─► the thread's lane ─► worker ─► exporter
-//!                   │ ids, start, name; what users set is kept until the end
+//!                   │ ids, start, name; attributes, events and links are encoded as they are set
 //! ```
 //!
 //! [`TracerProvider`], [`Tracer`] and [`Span`] are those of the `opentelemetry` API, so users' own spans, libraries and
-//! `tracing-opentelemetry` feed the same pipeline. [`direct`] is how lianlu's layers hand over a span that they have
-//! described in bytes already.
+//! `tracing-opentelemetry` feed the same pipeline. [`described`] is how lianlu's layers hand over spans that they have
+//! described in bytes.
 
 mod builder;
-mod data;
-pub mod direct;
+pub mod described;
 mod ids;
 mod inner;
 mod keep;
-mod layer_span;
 mod note;
-mod questions;
 mod record;
 mod span;
-mod strategy;
 mod tracer;
 
 pub use builder::TracerProviderBuilder;
@@ -118,7 +114,7 @@ impl opentelemetry::trace::TracerProvider for TracerProvider {
 impl fmt::Debug for TracerProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TracerProvider")
-            .field("sampler", &self.owner.strategy)
+            .field("sampler", &self.owner.sampler)
             .field("counts", &self.handle().counts())
             .finish_non_exhaustive()
     }

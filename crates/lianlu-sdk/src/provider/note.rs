@@ -1,13 +1,12 @@
-//! What the flight recorder is told of a span that runs, in case that the process does not live to see its end.
+//! Notes of spans that run, which the flight recorder keeps in case the process dies before they end.
 
 use std::cell::Cell;
 
-use lianlu_wire::otlp::{AttributeOf, put_span_fields, put_varint};
+use lianlu_wire::otlp::{AttributeOf, cut, put_span_fields, put_value, put_varint};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanContext;
 
-use super::record::{Fate, Start};
-use super::span::Recording;
+use super::record::{Disposition, Start};
 use super::tracer::TracerInner;
 use crate::encode;
 use crate::flight_recorder::Slot;
@@ -30,11 +29,11 @@ fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     result
 }
 
-/// Whether somebody wants to know of a span's start.
+/// Whether the start of a span is noted.
 #[inline]
-pub(super) fn is_wanted(tracer: &TracerInner, fate: Fate) -> bool {
+pub(super) fn is_wanted(tracer: &TracerInner, disposition: Disposition) -> bool {
     let pipeline = tracer.provider.pipeline.as_ref();
-    fate == Fate::Export && pipeline.is_some_and(|it| it.takes_notes())
+    disposition == Disposition::Export && pipeline.is_some_and(|it| it.takes_notes())
 }
 
 /// Notes a span, with attributes as OTLP bytes.
@@ -53,7 +52,7 @@ pub(super) fn start(
         } else {
             state
         };
-        let head = start.head(context, state, encode::cut(name, LONGEST_NAME), 0);
+        let head = start.head(context, state, cut(name, LONGEST_NAME), 0);
         pipeline.note(&tracer.scope, |out| {
             put_span_fields(out, &head, |_| {});
             let head = out.len();
@@ -68,8 +67,8 @@ pub(super) fn start(
 pub(super) fn attribute(tracer: &TracerInner, slot: Slot, attribute: &KeyValue) {
     more(tracer, slot, |out| {
         let longest = tracer.provider.longest_value;
-        let (key, value) = (&attribute.key, &attribute.value);
-        encode::attribute(out, AttributeOf::Span, key, value, longest);
+        let (key, value) = (attribute.key.as_str(), &attribute.value);
+        put_value(out, AttributeOf::Span, key, value, longest);
     });
 }
 
@@ -77,7 +76,7 @@ pub(super) fn attribute(tracer: &TracerInner, slot: Slot, attribute: &KeyValue) 
 #[cold]
 pub(super) fn name(tracer: &TracerInner, slot: Slot, name: &str) {
     more(tracer, slot, |out| {
-        let name = encode::cut(name, LONGEST_NAME);
+        let name = cut(name, LONGEST_NAME);
         out.push(0x2a);
         put_varint(out, name.len() as u64);
         out.extend_from_slice(name.as_bytes());
@@ -90,26 +89,5 @@ fn more(tracer: &TracerInner, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) {
             write(scratch);
             pipeline.note_more(slot, scratch);
         });
-    }
-}
-
-impl Recording {
-    /// Notes the span, if somebody wants to know of it.
-    #[inline]
-    pub(super) fn note(&mut self, context: &SpanContext) {
-        if is_wanted(&self.recorder.tracer, self.start.fate) {
-            self.note_described(context);
-        }
-    }
-
-    #[cold]
-    fn note_described(&mut self, context: &SpanContext) {
-        let tracer = &self.recorder.tracer;
-        let longest = tracer.provider.longest_value;
-        let mut bytes = Vec::new();
-        if let Some(data) = &self.data {
-            encode::attributes(&mut bytes, AttributeOf::Span, &data.attributes, longest);
-        }
-        self.slot = start(tracer, context, &self.start, &self.name, &bytes);
     }
 }

@@ -1,35 +1,41 @@
-//! A span's end: all that is known of it becomes bytes, once.
+//! What is known of a span that runs, as the bytes that it is sent as.
+//!
+//! Attributes, events and links are encoded when they are set. At the end of the span they go into the thread's lane
+//! behind the span's head, as `0x12 len Span`.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use lianlu_wire::otlp::{
-    AttributeOf, Attributes, SpanHead, StaticKey, put_described_span, put_dropped, put_span,
-    put_str, span_flags,
+    AttributeLimits, AttributeOf, EncodedAttributes, SpanHead, StaticKey, put_described_span,
+    put_dropped, put_span, put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, SpanId, Status, TraceState};
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status, TraceState};
 
-use super::data::{self, Data};
-use super::direct::Ending;
-use super::tracer::TracerInner;
+use super::note;
+use super::tracer::{Recorder, TracerInner};
 use crate::encode;
 use crate::flight_recorder::Slot;
 
-/// Why a span is kept. Where one is, this is said by nobody else.
+/// Why a span that was not sampled is exported. Users can't set it on such a span.
 const KEPT: StaticKey = otlp_key!("lianlu.kept");
 
-/// What becomes of a span at its end.
+/// What happens to a span at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is sampled.
+pub(super) enum Disposition {
+    /// Exported: it is sampled.
     Export,
-    /// It isn't; see [`KeepIf`](super::KeepIf).
+    /// Exported if [`KeepIf`](super::KeepIf) says so: it is not sampled.
     Judge,
 }
 
 /// What is known of a span from its start on, besides its context and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
-    pub(super) fate: Fate,
+    pub(super) disposition: Disposition,
     pub(super) kind: u8,
     pub(super) parent_is_remote: bool,
     pub(super) parent_span_id: [u8; 8],
@@ -39,9 +45,14 @@ pub struct Start {
 
 impl Start {
     #[inline]
-    pub(super) fn new(fate: Fate, parent: Option<(SpanId, bool)>, kind: u8, at: u64) -> Self {
+    pub(super) fn new(
+        disposition: Disposition,
+        parent: Option<(SpanId, bool)>,
+        kind: u8,
+        at: u64,
+    ) -> Self {
         Self {
-            fate,
+            disposition,
             kind,
             parent_is_remote: parent.is_some_and(|(_, is_remote)| is_remote),
             parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
@@ -72,249 +83,329 @@ impl Start {
     }
 }
 
-/// A span that has ended, but for what was said of it meanwhile.
+/// Events or links: encoded one behind the other.
+#[derive(Debug, Default)]
+struct List {
+    bytes: Vec<u8>,
+    count: u32,
+    dropped: u32,
+}
+
+impl List {
+    /// Room for another element, if the limit leaves some.
+    fn room(&mut self, most: u32) -> Option<&mut Vec<u8>> {
+        if self.count >= most {
+            self.dropped = self.dropped.saturating_add(1);
+            return None;
+        }
+        self.count += 1;
+        Some(&mut self.bytes)
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.count == 0 && self.dropped == 0
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        (self.count, self.dropped) = (0, 0);
+    }
+}
+
+/// A span that runs.
 #[derive(Debug)]
-pub(super) struct Ended<'a> {
-    pub(super) context: &'a SpanContext,
-    pub(super) start: &'a Start,
-    /// Its first name.
-    pub(super) name: &'a str,
-    pub(super) slot: Option<Slot>,
-    /// Nanoseconds since 1970.
-    pub(super) at: u64,
-    /// Whether users have ended it before its layer did: what that says of the end nobody asked for.
-    pub(super) is_early: bool,
+pub(super) struct SpanRecord {
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) start: Start,
+    pub(super) name: Cow<'static, str>,
+    pub(super) attributes: EncodedAttributes,
+    events: List,
+    links: List,
+    status: Status,
+    /// Where the flight recorder has noted the span.
+    slot: Option<Slot>,
+    /// When user code has ended a span whose layer had not ended it yet.
+    pub(super) ended_early: Option<u64>,
+    pub(super) is_ended: bool,
 }
 
-/// Takes a span that has ended, and writes it into its thread's lane.
-#[inline]
-pub(super) fn record(
-    tracer: &TracerInner,
-    ended: &Ended<'_>,
-    mut data: Option<Box<Data>>,
-    ending: Option<&Ending>,
-) {
-    let provider = &tracer.provider;
-    let Some(pipeline) = &provider.pipeline else {
-        return;
-    };
-    let most = provider.limits.max_attributes_per_span;
-    if data.is_none()
-        && let Some(ending) = ending
-        && ending.is_all(most)
-        && !ended.is_early
-        && ended.start.fate == Fate::Export
-        && *ended.context.trace_state() == TraceState::NONE
-    {
-        let name = ending.last_name.as_ref().unwrap_or(&ending.name);
-        let end = ended.at.max(ended.start.at);
-        let head = ended.start.head(ended.context, "", name, end);
-        pipeline.record(&tracer.scope, ended.slot, |out| {
-            put_described_span(out, &head, [&ending.attributes, ending.common]);
-        });
-        return;
-    }
-    settle(&mut data, ending.filter(|_| !ended.is_early));
-    if let Some(data) = data.as_mut().filter(|data| !data.attributes.is_empty()) {
-        data.set_once();
-        if ended.start.fate == Fate::Judge {
-            data.attributes
-                .retain(|it| it.key.as_str() != KEPT.as_str());
+/// Longer buffers are not kept for the next span.
+const KEPT_BYTES: usize = 4096;
+
+impl SpanRecord {
+    pub(super) fn new(recorder: Arc<Recorder>) -> Self {
+        Self {
+            recorder,
+            start: Start::new(Disposition::Export, None, 0, 0),
+            name: Cow::Borrowed(""),
+            attributes: EncodedAttributes::default(),
+            events: List::default(),
+            links: List::default(),
+            status: Status::Unset,
+            slot: None,
+            ended_early: None,
+            is_ended: true,
         }
     }
-    record_with(tracer, ended, data.as_deref(), ending);
-    if let Some(data) = data {
-        data::recycle(data);
-    }
-}
 
-/// The same for a span of which there is more to say.
-#[inline(never)]
-fn record_with(
-    tracer: &TracerInner,
-    ended: &Ended<'_>,
-    data: Option<&Data>,
-    ending: Option<&Ending>,
-) {
-    let provider = &tracer.provider;
-    let Some(pipeline) = &provider.pipeline else {
-        return;
-    };
-    let start = ended.start;
-    let end = ended.at.max(start.at);
-    let status = match (data, ending) {
-        (Some(data), _) => &data.status,
-        (None, Some(ending)) if !ended.is_early => &ending.status,
-        (None, _) => &Status::Unset,
-    };
-    let kept = match start.fate {
-        Fate::Export => None,
-        Fate::Judge => {
-            let is_error = matches!(status, Status::Error { .. });
-            let Some(kept) = provider.keep.reason(is_error, end - start.at) else {
-                return;
-            };
+    /// Starts a span in an ended span's place.
+    #[inline]
+    pub(super) fn begin(
+        &mut self,
+        tracer: &Arc<TracerInner>,
+        start: Start,
+        name: Cow<'static, str>,
+    ) {
+        if !Arc::ptr_eq(&self.recorder.tracer, tracer) {
+            self.recorder = tracer.recorder();
+        }
+        self.attributes
+            .set_limits(tracer.provider.attribute_limits());
+        self.start = start;
+        self.name = name;
+        self.slot = None;
+        self.ended_early = None;
+        self.is_ended = false;
+        if start.disposition == Disposition::Export
+            && let Some(pipeline) = &tracer.provider.pipeline
+        {
             pipeline.count_started();
-            Some(kept)
         }
-    };
-    let name = name(ended.name, data, ending, ended.is_early);
-    let most = provider.limits.max_attributes_per_span;
-    let longest = provider.longest_value;
-    encode::with_header(ended.context.trace_state(), |state| {
-        let head = start.head(ended.context, state, name, end);
-        pipeline.record(&tracer.scope, ended.slot, |out| {
-            put_span(out, &head, |out| {
-                let is = (ended.is_early, kept.is_some());
-                let dropped = attributes(out, data, ending, is, (most, longest));
-                if let Some(reason) = kept {
-                    put_str(out, AttributeOf::Span, KEPT, reason);
-                }
-                lists(out, data, dropped, longest);
-                encode::status(out, status);
+    }
+
+    /// Notes the span in the flight recorder, if there is one.
+    #[inline]
+    pub(super) fn note(&mut self, context: &SpanContext) {
+        let tracer = &self.recorder.tracer;
+        if note::is_wanted(tracer, self.start.disposition) {
+            let attributes = self.attributes.as_bytes();
+            self.slot = note::start(tracer, context, &self.start, &self.name, attributes);
+        }
+    }
+
+    /// Whether the span still takes changes.
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_ended && self.ended_early.is_none()
+    }
+
+    #[inline]
+    pub(super) fn set_attribute(&mut self, attribute: &KeyValue) {
+        if let Some(slot) = self.slot {
+            note::attribute(&self.recorder.tracer, slot, attribute);
+        }
+        self.attributes.put_key_value(attribute);
+    }
+
+    pub(super) fn set_name(&mut self, name: Cow<'static, str>) {
+        if let Some(slot) = self.slot {
+            note::name(&self.recorder.tracer, slot, &name);
+        }
+        self.name = name;
+    }
+
+    /// `Ok` is final; of errors the last one with a description stands, and nothing takes an error back.
+    #[inline]
+    pub(super) fn set_status(&mut self, status: Status) {
+        match (&self.status, &status) {
+            (Status::Ok, _) | (_, Status::Unset) => {}
+            // A layer that knows no more than a status code does not replace a user's description.
+            (Status::Error { .. }, Status::Error { description }) if description.is_empty() => {}
+            _ => self.status = status,
+        }
+    }
+
+    pub(super) fn add_event(&mut self, mut event: Event) {
+        let provider = &self.recorder.tracer.provider;
+        let (limits, longest) = (&provider.limits, provider.longest_value);
+        let Some(out) = self.events.room(limits.max_events_per_span) else {
+            return;
+        };
+        let cut = limit(&mut event.attributes, limits.max_attributes_per_event);
+        event.dropped_attributes_count = event.dropped_attributes_count.saturating_add(cut);
+        encode::event(out, &event, |out| {
+            encode::attributes(out, AttributeOf::EVENT, &event.attributes, longest);
+        });
+    }
+
+    pub(super) fn add_link(&mut self, mut link: Link) {
+        let provider = &self.recorder.tracer.provider;
+        let (limits, longest) = (&provider.limits, provider.longest_value);
+        let Some(out) = self.links.room(limits.max_links_per_span) else {
+            return;
+        };
+        let cut = limit(&mut link.attributes, limits.max_attributes_per_link);
+        link.dropped_attributes_count = link.dropped_attributes_count.saturating_add(cut);
+        encode::link(out, &link, |out| {
+            encode::attributes(out, AttributeOf::Link, &link.attributes, longest);
+        });
+    }
+
+    /// Ends the span, and writes it into its thread's lane.
+    #[inline]
+    pub(super) fn finish(&mut self, context: &SpanContext, at: u64) {
+        self.is_ended = true;
+        let tracer = &self.recorder.tracer;
+        let Some(pipeline) = &tracer.provider.pipeline else {
+            return self.clear();
+        };
+        let end = at.max(self.start.at);
+        let has_attributes_alone = self.start.disposition == Disposition::Export
+            && self.status == Status::Unset
+            && self.attributes.dropped() == 0
+            && self.events.is_empty()
+            && self.links.is_empty()
+            && *context.trace_state() == TraceState::NONE;
+        if has_attributes_alone {
+            let head = self.start.head(context, "", &self.name, end);
+            pipeline.record(&tracer.scope, self.slot, |out| {
+                put_described_span(out, &head, self.attributes.as_bytes());
+            });
+        } else {
+            self.finish_with_lists(context, end);
+        }
+        self.clear();
+    }
+
+    #[inline(never)]
+    fn finish_with_lists(&mut self, context: &SpanContext, end: u64) {
+        let tracer = Arc::clone(&self.recorder.tracer);
+        let Some(pipeline) = &tracer.provider.pipeline else {
+            return;
+        };
+        let mut kept = None;
+        if self.start.disposition == Disposition::Judge {
+            let is_error = matches!(self.status, Status::Error { .. });
+            let keep = tracer.provider.keep;
+            kept = keep.reason(is_error, end - self.start.at);
+            if kept.is_none() {
+                return;
+            }
+            pipeline.count_started();
+            self.attributes.remove(KEPT);
+        }
+        encode::with_header(context.trace_state(), |state| {
+            let head = self.start.head(context, state, &self.name, end);
+            pipeline.record(&tracer.scope, self.slot, |out| {
+                put_span(out, &head, |out| {
+                    out.extend_from_slice(self.attributes.as_bytes());
+                    if let Some(reason) = kept {
+                        put_str(out, AttributeOf::Span, KEPT, reason);
+                    }
+                    out.extend_from_slice(&self.events.bytes);
+                    out.extend_from_slice(&self.links.bytes);
+                    let attributes = self.attributes.dropped();
+                    put_dropped(out, attributes, self.events.dropped, self.links.dropped);
+                    encode::status(out, &self.status);
+                });
             });
         });
+    }
+
+    /// Forgets what the span had, and keeps its allocations unless they are large.
+    #[inline]
+    fn clear(&mut self) {
+        self.name = Cow::Borrowed("");
+        self.attributes.clear();
+        if !self.events.is_empty() {
+            self.events.clear();
+        }
+        if !self.links.is_empty() {
+            self.links.clear();
+        }
+        if self.status != Status::Unset {
+            self.status = Status::Unset;
+        }
+    }
+}
+
+impl super::inner::Inner {
+    #[inline]
+    pub(super) fn attribute_limits(&self) -> AttributeLimits {
+        AttributeLimits {
+            count: self.limits.max_attributes_per_span,
+            value_length: self.longest_value,
+        }
+    }
+}
+
+/// Leaves the last value of each key, and `most` of them. Gives how many were left out.
+fn limit(attributes: &mut Vec<KeyValue>, most: u32) -> u32 {
+    let mut at = 0;
+    while let Some(attribute) = attributes.get(at) {
+        let later = attributes.get(at + 1..).unwrap_or_default();
+        if later.iter().any(|later| later.key == attribute.key) {
+            attributes.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let dropped = attributes.len().saturating_sub(most);
+    attributes.truncate(most);
+    u32::try_from(dropped).unwrap_or(u32::MAX)
+}
+
+thread_local! {
+    // Boxes, because spans hold them as such.
+    #[allow(clippy::vec_box)]
+    /// Records of spans that have ended, with their buffers.
+    static POOL: RefCell<Vec<Box<SpanRecord>>> = const { RefCell::new(Vec::new()) };
+}
+
+const POOLED: usize = 32;
+
+/// A record for a new span.
+#[inline]
+pub(super) fn take(tracer: &Arc<TracerInner>) -> Box<SpanRecord> {
+    let pooled = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop());
+    let pooled = pooled.ok().flatten();
+    pooled.unwrap_or_else(|| Box::new(SpanRecord::new(tracer.recorder())))
+}
+
+/// Takes the record of an ended span back.
+#[inline]
+pub(super) fn recycle(record: Box<SpanRecord>) {
+    let mut record = Some(record);
+    // What does not fit is dropped outside of the borrow: it may be the last to hold its provider.
+    let _ = POOL.try_with(|pool| {
+        if let Ok(mut pool) = pool.try_borrow_mut()
+            && pool.len() < POOLED
+        {
+            pool.extend(record.take());
+        }
     });
 }
 
-impl Ending {
-    /// Whether nothing needs to be looked at once more: no attribute is there twice or too many, and there is no status.
-    #[inline]
-    fn is_all(&self, most: u32) -> bool {
-        !self.repeats && self.count <= most && self.status == Status::Unset
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Adds what the layer says to what users have said, by the order of statuses.
-fn settle(data: &mut Option<Box<Data>>, ending: Option<&Ending>) {
-    if let (Some(data), Some(ending)) = (data, ending)
-        && ending.status != Status::Unset
-    {
-        data.set_status(ending.status.clone());
+    fn pairs(attributes: &[KeyValue]) -> Vec<(&str, i64)> {
+        let number = |it: &KeyValue| match it.value {
+            opentelemetry::Value::I64(number) => number,
+            _ => -1,
+        };
+        attributes
+            .iter()
+            .map(|it| (it.key.as_str(), number(it)))
+            .collect()
     }
-}
 
-fn name<'a>(
-    first: &'a str,
-    data: Option<&'a Data>,
-    ending: Option<&'a Ending>,
-    is_early: bool,
-) -> &'a str {
-    let users = data.and_then(|data| data.name.as_deref());
-    let last = ending.and_then(|ending| ending.last_name.as_deref());
-    match (last, users, ending) {
-        (Some(name), _, _) if !is_early => name,
-        (_, Some(name), _) => name,
-        (_, None, Some(ending)) => &ending.name,
-        (_, None, None) => first,
-    }
-}
-
-/// Writes each attribute once, and gives how many there was no room for.
-#[inline]
-fn attributes(
-    out: &mut Vec<u8>,
-    data: Option<&Data>,
-    ending: Option<&Ending>,
-    (is_early, is_kept): (bool, bool),
-    (most, longest): (u32, usize),
-) -> u32 {
-    let users = data
-        .map(|data| data.attributes.as_slice())
-        .unwrap_or_default();
-    let Some(ending) = ending else {
-        encode::attributes(out, AttributeOf::Span, users, longest);
-        return 0;
-    };
-    let may_say_kept = is_kept && ending.has_users;
-    let is_plain = users.is_empty() && !ending.repeats && !is_early && !may_say_kept;
-    if is_plain && ending.count <= most {
-        out.extend_from_slice(&ending.attributes);
-        out.extend_from_slice(ending.common);
-        return 0;
-    }
-    merged(out, users, ending, (is_early, is_kept), most)
-}
-
-/// The same where something may stand over something else.
-#[cold]
-fn merged(
-    out: &mut Vec<u8>,
-    users: &[KeyValue],
-    ending: &Ending,
-    (is_early, is_kept): (bool, bool),
-    most: u32,
-) -> u32 {
-    let (start, end) = ending
-        .attributes
-        .split_at_checked(ending.start_bytes)
-        .unwrap_or((&ending.attributes, &[]));
-    let [end, common] = if is_early {
-        [&[][..]; 2]
-    } else {
-        [end, ending.common]
-    };
-    let layers = |bytes| {
-        let all = Attributes::new(bytes).map_while(Result::ok);
-        all.map(|raw| (raw.attribute.key, Said::ByLayer(raw.framed)))
-    };
-    let users = users
-        .iter()
-        .map(|user| (user.key.as_str(), Said::ByUser(user)));
-    let in_order = layers(start)
-        .chain(users)
-        .chain(layers(end))
-        .chain(layers(common));
-    let mut all: Vec<(&str, Said<'_>)> = Vec::with_capacity(32);
-    let mut dropped = 0;
-    for (key, said) in in_order {
-        if is_kept && key == KEPT.as_str() {
-            continue;
+    #[test]
+    fn a_limited_list_has_the_last_value_of_each_key() {
+        let list = [("a", 1), ("b", 2), ("a", 3), ("c", 4)];
+        let list = list.map(|(key, value)| KeyValue::new(key, value));
+        for (most, expected, dropped) in [
+            (9, &[("b", 2), ("a", 3), ("c", 4)][..], 0),
+            (2, &[("b", 2), ("a", 3)], 1),
+            (0, &[], 3),
+        ] {
+            let mut list = list.to_vec();
+            assert_eq!(limit(&mut list, most), dropped);
+            assert_eq!(pairs(&list), expected);
         }
-        if let Some((_, before)) = all.iter_mut().find(|(known, _)| *known == key) {
-            // It takes the place of what was said before.
-            *before = said;
-        } else if all.len() < most as usize {
-            all.push((key, said));
-        } else {
-            dropped += 1;
-        }
-    }
-    for (_, said) in all {
-        match said {
-            Said::ByLayer(framed) => out.extend_from_slice(framed),
-            Said::ByUser(user) => {
-                let (key, value) = (&user.key, &user.value);
-                encode::attribute(out, AttributeOf::Span, key, value, usize::MAX);
-            }
-        }
-    }
-    dropped
-}
-
-/// An attribute, and who has set it.
-enum Said<'a> {
-    ByLayer(&'a [u8]),
-    ByUser(&'a KeyValue),
-}
-
-/// Events, links, and what there was no room for.
-fn lists(out: &mut Vec<u8>, data: Option<&Data>, dropped: u32, longest: usize) {
-    match data {
-        Some(data) => {
-            for event in &data.events {
-                encode::event(out, event, |out| {
-                    encode::attributes(out, AttributeOf::EVENT, &event.attributes, longest);
-                });
-            }
-            for link in &data.links {
-                encode::link(out, link, |out| {
-                    encode::attributes(out, AttributeOf::Link, &link.attributes, longest);
-                });
-            }
-            let attributes = dropped.saturating_add(data.dropped_attributes);
-            put_dropped(out, attributes, data.dropped_events, data.dropped_links);
-        }
-        None => put_dropped(out, dropped, 0, 0),
     }
 }

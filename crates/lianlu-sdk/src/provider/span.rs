@@ -1,52 +1,85 @@
-//! A span while it runs.
+//! A span: users' own, and those of layers.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, SpanContext, Status};
-use opentelemetry_sdk::trace::SpanLimits;
 
-use super::data::{self, Data};
-use super::note;
-use super::record::{Ended, Fate, Start, record};
-use super::tracer::Recorder;
+use super::record::{self, SpanRecord};
 use crate::encode;
-use crate::flight_recorder::Slot;
 
-/// A span of a [`Tracer`](super::Tracer). It ends when it is told to, or when it is dropped.
+/// A span of a [`Tracer`](super::Tracer). It ends when [`end`](opentelemetry::trace::Span::end) is called, or when it is
+/// dropped.
 pub struct Span {
     context: SpanContext,
-    /// `None` when nothing is recorded, or no more.
-    recording: Option<Recording>,
+    hold: Hold,
 }
 
-pub(super) struct Recording {
-    pub(super) recorder: Arc<Recorder>,
-    pub(super) start: Start,
-    pub(super) name: Cow<'static, str>,
-    pub(super) data: Option<Box<Data>>,
-    /// Where the flight recorder has noted it.
-    pub(super) slot: Option<Slot>,
+/// Who holds the record of a span.
+enum Hold {
+    /// Nothing is recorded, or no more.
+    Nothing,
+    Own(Box<SpanRecord>),
+    /// The layer that made the span has the other half, and ends it.
+    Shared(Arc<SharedRecord>),
 }
 
-impl Recording {
-    #[inline]
-    pub(super) fn new(recorder: Arc<Recorder>, start: Start, name: Cow<'static, str>) -> Self {
-        if start.fate == Fate::Export
-            && let Some(pipeline) = &recorder.tracer.provider.pipeline
-        {
-            pipeline.count_started();
-        }
+/// The record of a layer's span, which users reach through the context.
+#[derive(Debug)]
+pub(super) struct SharedRecord {
+    record: Mutex<SpanRecord>,
+    /// Whether the span is written. Read without the lock.
+    is_recorded: AtomicBool,
+}
+
+impl SharedRecord {
+    pub(super) fn new(record: SpanRecord) -> Self {
         Self {
-            recorder,
-            start,
-            name,
-            data: None,
-            slot: None,
+            record: Mutex::new(record),
+            is_recorded: AtomicBool::new(true),
         }
+    }
+
+    /// Nothing that holds this lock can panic half-way, so a poisoned record is as good.
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, SpanRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record, of a span that is about to start.
+    #[inline]
+    pub(super) fn start(&mut self) -> &mut SpanRecord {
+        *self.is_recorded.get_mut() = false;
+        self.record
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the span, unless it is written already.
+    #[inline]
+    pub(super) fn finish(
+        &self,
+        context: &SpanContext,
+        at: impl FnOnce() -> u64,
+        before: impl FnOnce(&mut SpanRecord),
+    ) {
+        let mut record = self.lock();
+        if record.is_ended {
+            return;
+        }
+        let at = match record.ended_early {
+            Some(at) => at,
+            None => {
+                before(&mut record);
+                at()
+            }
+        };
+        record.finish(context, at);
+        self.is_recorded.store(true, Ordering::Release);
     }
 }
 
@@ -55,47 +88,38 @@ impl Span {
     pub(super) fn not_recording(context: SpanContext) -> Self {
         Self {
             context,
-            recording: None,
+            hold: Hold::Nothing,
         }
     }
 
     #[inline]
-    pub(super) fn recording(context: SpanContext, recording: Recording) -> Self {
+    pub(super) fn own(context: SpanContext, record: Box<SpanRecord>) -> Self {
         Self {
             context,
-            recording: Some(recording),
+            hold: Hold::Own(record),
         }
     }
 
-    /// What is noted of it, and where.
     #[inline]
-    fn noted(&self) -> Option<(&Recording, Slot)> {
-        let recording = self.recording.as_ref()?;
-        Some((recording, recording.slot?))
-    }
-
-    /// What users have set, with the limits; not once the span has ended.
-    #[inline]
-    fn with_data(&mut self, set: impl FnOnce(&mut Data, &SpanLimits)) {
-        if let Some(recording) = &mut self.recording {
-            let data = recording.data.get_or_insert_with(data::fresh);
-            set(data, &recording.recorder.tracer.provider.limits);
+    pub(super) fn shared(context: SpanContext, record: Arc<SharedRecord>) -> Self {
+        Self {
+            context,
+            hold: Hold::Shared(record),
         }
     }
 
-    /// Ends the span, and sends it off as it is to be.
+    /// Changes the span, unless it has ended.
     #[inline]
-    fn finish(&mut self, at: u64) {
-        if let Some(recording) = self.recording.take() {
-            let ended = Ended {
-                context: &self.context,
-                start: &recording.start,
-                name: &recording.name,
-                slot: recording.slot,
-                at,
-                is_early: false,
-            };
-            record(&recording.recorder.tracer, &ended, recording.data, None);
+    fn edit(&mut self, edit: impl FnOnce(&mut SpanRecord)) {
+        match &mut self.hold {
+            Hold::Nothing => {}
+            Hold::Own(record) => edit(record),
+            Hold::Shared(shared) => {
+                let mut record = shared.lock();
+                if record.is_open() {
+                    edit(&mut record);
+                }
+            }
         }
     }
 }
@@ -109,9 +133,8 @@ impl opentelemetry::trace::Span for Span {
     ) where
         T: Into<Cow<'static, str>>,
     {
-        self.with_data(|data, limits| {
-            data.add_event(Event::new(name, timestamp, attributes, 0), limits);
-        });
+        let event = Event::new(name, timestamp, attributes, 0);
+        self.edit(|record| record.add_event(event));
     }
 
     fn span_context(&self) -> &SpanContext {
@@ -120,20 +143,19 @@ impl opentelemetry::trace::Span for Span {
 
     #[inline]
     fn is_recording(&self) -> bool {
-        self.recording.is_some()
+        match &self.hold {
+            Hold::Nothing => false,
+            Hold::Own(_) => true,
+            Hold::Shared(shared) => shared.lock().is_open(),
+        }
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        if let Some((recording, slot)) = self.noted() {
-            note::attribute(&recording.recorder.tracer, slot, &attribute);
-        }
-        self.with_data(|data, limits| data.push(attribute, limits));
+        self.edit(|record| record.set_attribute(&attribute));
     }
 
     fn set_status(&mut self, status: Status) {
-        if status != Status::Unset {
-            self.with_data(|data, _| data.set_status(status));
-        }
+        self.edit(|record| record.set_status(status));
     }
 
     fn update_name<T>(&mut self, new_name: T)
@@ -141,28 +163,43 @@ impl opentelemetry::trace::Span for Span {
         T: Into<Cow<'static, str>>,
     {
         let name = new_name.into();
-        if let Some((recording, slot)) = self.noted() {
-            note::name(&recording.recorder.tracer, slot, &name);
-        }
-        self.with_data(|data, _| data.name = Some(name));
+        self.edit(|record| record.set_name(name));
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        self.with_data(|data, limits| {
-            data.add_link(Link::new(span_context, attributes, 0), limits);
-        });
+        let link = Link::new(span_context, attributes, 0);
+        self.edit(|record| record.add_link(link));
     }
 
+    /// A layer's span takes no more changes, and is written when its layer ends it, with this end.
     #[inline]
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
-        self.finish(encode::unix_nanos(timestamp));
+        let at = encode::unix_nanos(timestamp);
+        if matches!(self.hold, Hold::Shared(_)) {
+            self.edit(|record| record.ended_early = Some(at));
+        } else if let Hold::Own(mut record) = std::mem::replace(&mut self.hold, Hold::Nothing) {
+            record.finish(&self.context, at);
+            record::recycle(record);
+        }
     }
 }
 
 impl Drop for Span {
+    #[inline]
     fn drop(&mut self) {
-        if self.recording.is_some() {
-            self.finish(encode::unix_nanos(opentelemetry::time::now()));
+        let now = || encode::unix_nanos(opentelemetry::time::now());
+        match std::mem::replace(&mut self.hold, Hold::Nothing) {
+            Hold::Nothing => {}
+            Hold::Own(mut record) => {
+                record.finish(&self.context, now());
+                record::recycle(record);
+            }
+            // Of a call that its layer has not ended, because a hook has panicked.
+            Hold::Shared(shared) => {
+                if !shared.is_recorded.load(Ordering::Acquire) {
+                    shared.finish(&self.context, now, |_| {});
+                }
+            }
         }
     }
 }
@@ -171,7 +208,7 @@ impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Span")
             .field("context", &self.context)
-            .field("recording", &self.recording.is_some())
+            .field("recording", &opentelemetry::trace::Span::is_recording(self))
             .finish()
     }
 }

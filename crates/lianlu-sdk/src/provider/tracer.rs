@@ -2,18 +2,16 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use opentelemetry::trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use super::data;
-use super::direct::Probe;
 use super::inner::{Inner, Owner};
-use super::record::{Fate, Start};
-use super::span::{Recording, Span};
+use super::record::{self, Disposition, Start};
+use super::span::Span;
 use crate::encode::{self, EncodedScope};
 
 /// Starts spans of one instrumentation scope. Cheap to clone.
@@ -71,13 +69,13 @@ impl TracerInner {
         })
     }
 
-    /// What happens to a span of which it is known whether it is sampled.
+    /// What happens to a span at its end. `None` if it is not recorded.
     #[inline]
-    pub(super) fn fate(&self, sampled: bool) -> Option<Fate> {
+    pub(super) fn disposition(&self, sampled: bool) -> Option<Disposition> {
         if sampled {
-            Some(Fate::Export)
+            Some(Disposition::Export)
         } else {
-            self.provider.keep.is_on().then_some(Fate::Judge)
+            self.provider.keep.is_on().then_some(Disposition::Judge)
         }
     }
 }
@@ -95,7 +93,7 @@ impl Tracer {
         }
     }
 
-    /// What the sampler says, asked only where it is not known beforehand.
+    /// The sampler's decision, made early where that is possible.
     fn sample(
         &self,
         builder: &SpanBuilder,
@@ -103,11 +101,12 @@ impl Tracer {
         parent: Option<&SpanContext>,
         trace_id: TraceId,
     ) -> SamplingResult {
-        let strategy = &self.owner.strategy;
+        let sampler = &self.owner.sampler;
         // The SDK's samplers take a span without ids for a parent that was not sampled.
         let is_plain = parent.is_some() || !parent_cx.has_active_span();
         if is_plain
-            && let Some(sampled) = strategy.decide(parent.map(SpanContext::is_sampled), trace_id)
+            && let Some(sampled) =
+                sampler.decide_early(parent.map(SpanContext::is_sampled), trace_id)
         {
             return SamplingResult {
                 decision: if sampled {
@@ -122,7 +121,7 @@ impl Tracer {
             };
         }
         let attributes: &[KeyValue] = builder.attributes.as_deref().unwrap_or_default();
-        strategy.sampler.should_sample(
+        sampler.should_sample(
             Some(parent_cx),
             trace_id,
             &builder.name,
@@ -139,9 +138,6 @@ impl opentelemetry::trace::Tracer for Tracer {
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
         let provider = &self.shared.provider;
         if parent_cx.is_telemetry_suppressed() || provider.is_shut_down() {
-            if let Some(probe) = parent_cx.get::<Arc<Probe>>() {
-                *probe.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
-            }
             return Span::not_recording(SpanContext::NONE);
         }
         let parent_span = parent_cx.span();
@@ -160,60 +156,41 @@ impl opentelemetry::trace::Tracer for Tracer {
             false,
             result.trace_state,
         );
-        let fate = match result.decision {
-            SamplingDecision::RecordOnly => Some(Fate::Judge),
-            _ => self.shared.fate(sampled),
+        let disposition = match result.decision {
+            SamplingDecision::RecordOnly => Some(Disposition::Judge),
+            _ => self.shared.disposition(sampled),
         };
-        let Some(fate) = fate else {
+        let Some(disposition) = disposition else {
             return Span::not_recording(context);
         };
         let start = builder.start_time.unwrap_or_else(opentelemetry::time::now);
         let start = Start::new(
-            fate,
+            disposition,
             parent.map(|parent| (parent.span_id(), parent.is_remote())),
             encode::kind(builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal)),
             encode::unix_nanos(start),
         );
-        let mut recording = Recording::new(self.shared.recorder(), start, builder.name);
-        let lists = (builder.attributes, builder.events, builder.links);
-        let has_lists = !matches!(lists, (None, None, None)) || !result.attributes.is_empty();
-        if has_lists {
-            recording.data = Some(self.data(lists, result.attributes));
+        let mut record = record::take(&self.shared);
+        record.begin(&self.shared, start, builder.name);
+        let attributes = builder.attributes.iter().flatten();
+        for attribute in attributes.chain(&result.attributes) {
+            record.attributes.put_key_value(attribute);
         }
-        recording.note(&context);
-        Span::recording(context, recording)
-    }
-}
-
-type Lists = (
-    Option<Vec<KeyValue>>,
-    Option<Vec<opentelemetry::trace::Event>>,
-    Option<Vec<opentelemetry::trace::Link>>,
-);
-
-impl Tracer {
-    /// What a span has from its start on, within the limits.
-    fn data(&self, (attributes, events, links): Lists, more: Vec<KeyValue>) -> Box<data::Data> {
-        let limits = &self.shared.provider.limits;
-        let mut data = data::fresh();
-        data.begin_with(attributes.unwrap_or_default(), limits);
-        for attribute in more {
-            data.push(attribute, limits);
+        for event in builder.events.into_iter().flatten() {
+            record.add_event(event);
         }
-        for event in events.unwrap_or_default() {
-            data.add_event(event, limits);
+        for link in builder.links.into_iter().flatten() {
+            record.add_link(link);
         }
-        for link in links.unwrap_or_default() {
-            data.add_link(link, limits);
-        }
-        data
+        record.note(&context);
+        Span::own(context, record)
     }
 }
 
 impl fmt::Debug for Tracer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tracer")
-            .field("sampler", &self.owner.strategy)
+            .field("sampler", &self.owner.sampler)
             .finish_non_exhaustive()
     }
 }

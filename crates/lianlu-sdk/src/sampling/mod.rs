@@ -30,6 +30,7 @@ mod rate_limited;
 #[cfg(feature = "jaeger-remote-sampler")]
 mod remote;
 mod rules;
+mod sampler;
 mod spans;
 
 use opentelemetry::Context;
@@ -41,10 +42,11 @@ pub use rate_limited::RateLimited;
 #[cfg_attr(docsrs, doc(cfg(feature = "jaeger-remote-sampler")))]
 pub use remote::{JaegerRemote, RemoteSampler, RemoteSamplerError};
 pub use rules::Rules;
+pub use sampler::{EarlySampler, Sampler};
 pub use spans::Spans;
 
 /// A decision without attributes, with the parent's trace state.
-fn decide(sampled: bool, parent: Option<&Context>) -> SamplingResult {
+fn sampling_result(sampled: bool, parent: Option<&Context>) -> SamplingResult {
     SamplingResult {
         decision: if sampled {
             SamplingDecision::RecordAndSample

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{ParentBasedSampler, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
-use super::decide;
+use super::{Sampler, sampling_result};
 
 type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
@@ -74,8 +74,8 @@ impl RateLimited {
 
     /// Counts new traces: asked about a trace's first span only; a span with a parent does as its
     /// parent did, and takes no token.
-    pub fn parent_based(self) -> ParentBasedSampler {
-        ParentBasedSampler::new(self)
+    pub fn parent_based(self) -> Sampler {
+        Sampler::from(self).parent_based()
     }
 
     /// Takes a token if there is one.
@@ -110,7 +110,7 @@ impl ShouldSample for RateLimited {
         _: &[KeyValue],
         _: &[Link],
     ) -> SamplingResult {
-        decide(self.take(), parent)
+        sampling_result(self.take(), parent)
     }
 }
 

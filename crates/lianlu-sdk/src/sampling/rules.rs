@@ -2,8 +2,9 @@
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
+use super::sampler::Sampler;
 use super::spans::Spans;
 
 /// Samples by rules. They are tried in the order they were added; the first that matches decides, and
@@ -26,8 +27,8 @@ use super::spans::Spans;
 #[derive(Debug, Clone)]
 #[must_use = "a sampler does nothing until a provider has it"]
 pub struct Rules {
-    rules: Vec<(Spans, Box<dyn ShouldSample>)>,
-    otherwise: Box<dyn ShouldSample>,
+    rules: Vec<(Spans, Sampler)>,
+    otherwise: Box<Sampler>,
 }
 
 impl Rules {
@@ -49,27 +50,32 @@ impl Rules {
         self.sampler(spans, Sampler::AlwaysOff)
     }
 
-    /// Samples this share of these, from 0 to 1, by trace id. lianlu's pipelines refuse another
-    /// number; elsewhere one below 0 is as 0, one above 1 as 1, and one that is none as 0.
+    /// Samples this share of these; see [`Sampler::TraceIdRatioBased`].
     pub fn ratio(self, spans: Spans, ratio: f64) -> Self {
         self.sampler(spans, Sampler::TraceIdRatioBased(ratio))
     }
 
     /// Leaves these to another sampler.
-    pub fn sampler(mut self, spans: Spans, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
+    pub fn sampler(mut self, spans: Spans, sampler: impl Into<Sampler>) -> Self {
         self.rules.push((spans, sampler.into()));
         self
     }
 
     /// Leaves all that no rule matches to this sampler, `AlwaysOn` by default.
-    pub fn otherwise(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
-        self.otherwise = sampler.into();
+    pub fn otherwise(mut self, sampler: impl Into<Sampler>) -> Self {
+        self.otherwise = Box::new(sampler.into());
         self
     }
 
     /// Asks the rules about a trace's first span only; one with a parent does as its parent did.
-    pub fn parent_based(self) -> ParentBasedSampler {
-        ParentBasedSampler::new(self)
+    pub fn parent_based(self) -> Sampler {
+        Sampler::from(self).parent_based()
+    }
+
+    /// The samplers of all rules, and the one for everything else.
+    pub(super) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
+        let rules = self.rules.iter().map(|(_, sampler)| sampler);
+        rules.chain([&*self.otherwise])
     }
 }
 
@@ -92,7 +98,7 @@ impl ShouldSample for Rules {
         self.rules
             .iter()
             .find(|(spans, _)| spans.matches(name, kind, attributes))
-            .map_or(&self.otherwise, |(_, sampler)| sampler)
+            .map_or(&*self.otherwise, |(_, sampler)| sampler)
             .should_sample(parent, trace_id, name, kind, attributes, links)
     }
 }

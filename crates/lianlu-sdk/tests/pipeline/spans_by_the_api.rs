@@ -820,7 +820,9 @@ fn a_sampler_that_looks_like_the_sdks_is_asked() {
     let sampler = || ParentBased(Sampler::AlwaysOn);
     for traced in [
         traced_with(|builder| builder.with_sampler(boxed(sampler()))),
-        traced_with(|builder| builder.with_sampler(sampler())),
+        traced_with(|builder| {
+            builder.with_sampler(lianlu_sdk::sampling::Sampler::custom(sampler()))
+        }),
     ] {
         let is_sampled = |is_remote| {
             let parent = context(7, 8, 0, is_remote, "");

@@ -1,81 +1,162 @@
-//! What layers hand over by the short way, in cases that layers seldom make.
+//! Spans that layers describe in bytes, in cases that layers seldom make.
 
-use lianlu_sdk::direct::{Begun, Ending, LayerSpan, Open, put_attribute};
-use lianlu_sdk::{KeepIf, Tracer, TracerProvider};
+use lianlu_sdk::described::{OpenSpan, SpareRecord, Started};
+use lianlu_sdk::sampling::Sampler;
+use lianlu_sdk::{KeepIf, Span, Tracer, TracerProvider};
+use lianlu_wire::otlp::EncodedAttributes;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState, TracerProvider as _};
-use opentelemetry_sdk::trace::Sampler;
+use opentelemetry::trace::{
+    Span as _, SpanContext, SpanKind, Status, TraceState, TracerProvider as _,
+};
 
 use crate::common::PATIENCE;
 use crate::common::decoded::Kept;
 
-fn begin(tracer: &Tracer) -> (SpanContext, LayerSpan, Open) {
+fn begin(tracer: &Tracer, spare: &mut Option<SpareRecord>) -> (SpanContext, Span, OpenSpan) {
     let id = tracer.new_trace_id();
     let decision = tracer.decide(None, id).unwrap();
     let state = TraceState::NONE;
-    let begun = tracer.begin(decision, id, None, state, &SpanKind::Server, 1);
-    let Begun::Recording(context, start) = begun else {
-        panic!("{begun:?}");
+    let started = tracer.start_described(decision, id, None, state, &SpanKind::Server, 1);
+    let Started::Recording(context, start) = started else {
+        panic!("{started:?}");
     };
-    let (span, open) = tracer.open(context.clone(), start, &mut None);
+    let mut attributes = EncodedAttributes::default();
+    attributes.set_limits(tracer.attribute_limits());
+    attributes.put_str("start", "layer");
+    attributes.put_str("both", "layer");
+    let name = "call".into();
+    let (span, open) =
+        tracer.open_described(context.clone(), start, name, &mut attributes, None, spare);
+    assert!(attributes.is_empty());
     (context, span, open)
 }
 
-#[test]
-fn a_span_has_one_end() {
-    let kept = Kept::default();
-    let provider = TracerProvider::builder()
+fn provider(kept: &Kept, sampler: Sampler, keep: KeepIf) -> TracerProvider {
+    TracerProvider::builder()
         .with_exporter(kept.clone())
-        .with_sampler(Sampler::AlwaysOn)
+        .with_sampler(sampler)
+        .with_keep_if(keep)
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+fn texts(kept: &Kept, at: usize) -> Vec<(String, String)> {
+    let attributes = &kept.all()[at].attributes;
+    let pair = |it: &KeyValue| (it.key.to_string(), it.value.to_string());
+    attributes.iter().map(pair).collect()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    list.iter().map(pair).collect()
+}
+
+#[test]
+fn a_span_ends_once() {
+    let kept = Kept::default();
+    let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
     let tracer = provider.tracer("test");
-    let ending = Ending {
-        name: "call".into(),
-        ..Ending::default()
-    };
-    let (context, span, open) = begin(&tracer);
-    let _ = open.end(&context, &ending, 5);
+    let (context, span, open) = begin(&tracer, &mut None);
+    let _ = open.end(&context, 5, Status::Unset, |_| {});
     drop(span);
-    let (context, span, open) = begin(&tracer);
+    let (context, span, open) = begin(&tracer, &mut None);
     drop(span);
-    let _ = open.end(&context, &ending, 5);
-    // The layer has let go of both, without an end.
-    let (_, span, open) = begin(&tracer);
+    let _ = open.end(&context, 5, Status::Unset, |_| {});
+    // Both halves are dropped, without an end.
+    let (_, span, open) = begin(&tracer, &mut None);
     drop(open);
     drop(span);
     provider.flush(PATIENCE).unwrap();
     let counts = provider.handle().counts();
     assert_eq!((counts.started, counts.exported, counts.open), (3, 3, 0));
-    let names: Vec<_> = kept.all().into_iter().map(|span| span.name).collect();
-    assert_eq!(names, ["call", "", ""]);
+    assert!(kept.all().iter().all(|span| span.name == "call"));
 }
 
 #[test]
-fn why_a_span_is_kept_it_says_once() {
+fn the_last_value_of_a_key_counts_whoever_sets_it() {
     let kept = Kept::default();
-    let provider = TracerProvider::builder()
-        .with_exporter(kept.clone())
-        .with_sampler(Sampler::AlwaysOff)
-        .with_keep_if(KeepIf::error())
-        .build()
-        .unwrap();
-    let (context, span, open) = begin(&provider.tracer("test"));
-    let mut ending = Ending {
-        count: 3,
-        has_users: true,
-        status: Status::error("no"),
-        ..Ending::default()
-    };
-    for key in ["lianlu.kept", "a"] {
-        put_attribute(&mut ending.attributes, &KeyValue::new(key, "mine"));
-    }
-    ending.start_bytes = ending.attributes.len();
-    put_attribute(&mut ending.attributes, &KeyValue::new("b", "mine"));
-    let _ = open.end(&context, &ending, 5);
+    let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
+    let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
+    span.set_attribute(KeyValue::new("both", "user"));
+    span.set_attribute(KeyValue::new("end", "user"));
+    let _ = open.end(&context, 5, Status::Unset, |attributes| {
+        attributes.put_str("end", "layer");
+    });
+    // Too late.
+    span.set_attribute(KeyValue::new("end", "late"));
+    assert!(!span.is_recording());
     drop(span);
     provider.flush(PATIENCE).unwrap();
-    let expected = [("a", "mine"), ("b", "mine"), ("lianlu.kept", "error")];
-    let expected = expected.map(|(key, value)| KeyValue::new(key, value));
-    assert_eq!(kept.all()[0].attributes, expected);
+    let expected = [("start", "layer"), ("both", "user"), ("end", "layer")];
+    assert_eq!(texts(&kept, 0), pairs(&expected));
+}
+
+#[test]
+fn user_code_that_ends_a_span_has_the_last_word() {
+    let kept = Kept::default();
+    let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
+    let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
+    span.set_attribute(KeyValue::new("end", "user"));
+    span.end();
+    span.set_attribute(KeyValue::new("end", "late"));
+    assert!(open.write(|attributes| attributes.is_none()));
+    open.rename("late".into());
+    let _ = open.end(&context, 5, Status::error("late"), |attributes| {
+        attributes.put_str("end", "layer");
+    });
+    drop(span);
+    provider.flush(PATIENCE).unwrap();
+    let expected = [("start", "layer"), ("both", "layer"), ("end", "user")];
+    assert_eq!(texts(&kept, 0), pairs(&expected));
+    let span = &kept.all()[0];
+    assert_eq!((&*span.name, &span.status), ("call", &Status::Unset));
+}
+
+#[test]
+fn a_record_is_used_again_only_when_its_span_is_gone() {
+    let kept = Kept::default();
+    let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
+    let tracer = provider.tracer("test");
+    let (context, mut first, open) = begin(&tracer, &mut None);
+    let mut spare = Some(open.end(&context, 5, Status::Unset, |_| {}));
+    let (context, second, open) = begin(&tracer, &mut spare);
+    // The first call's context was kept. It has nothing to do with the second span.
+    first.set_attribute(KeyValue::new("late", "user"));
+    drop(first);
+    let mut spare = Some(open.end(&context, 5, Status::Unset, |_| {}));
+    drop(second);
+    let other = provider.tracer("other");
+    let (context, third, open) = begin(&other, &mut spare);
+    let _ = open.end(&context, 5, Status::Unset, |_| {});
+    drop(third);
+    provider.flush(PATIENCE).unwrap();
+    for at in 0..3 {
+        assert_eq!(
+            texts(&kept, at),
+            pairs(&[("start", "layer"), ("both", "layer")])
+        );
+    }
+    let scopes: Vec<_> = kept
+        .all()
+        .iter()
+        .map(|it| it.instrumentation_scope.name().to_owned())
+        .collect();
+    assert_eq!(scopes, ["test", "test", "other"]);
+}
+
+#[test]
+fn why_a_span_is_kept_is_set_by_the_pipeline_alone() {
+    let kept = Kept::default();
+    let provider = provider(&kept, Sampler::AlwaysOff, KeepIf::error());
+    let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
+    span.set_attribute(KeyValue::new("lianlu.kept", "mine"));
+    let _ = open.end(&context, 5, Status::error("no"), |_| {});
+    drop(span);
+    provider.flush(PATIENCE).unwrap();
+    let expected = [
+        ("start", "layer"),
+        ("both", "layer"),
+        ("lianlu.kept", "error"),
+    ];
+    assert_eq!(texts(&kept, 0), pairs(&expected));
 }

@@ -7,13 +7,19 @@ use std::fmt;
 pub struct StaticKey {
     name: &'static str,
     encoded: &'static [u8],
+    mark: u8,
 }
 
 impl StaticKey {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str, encoded: &'static [u8]) -> Self {
-        Self { name, encoded }
+        let mark = mark(name);
+        Self {
+            name,
+            encoded,
+            mark,
+        }
     }
 
     /// The key as text.
@@ -28,6 +34,33 @@ impl StaticKey {
     pub(super) const fn encoded(&self) -> &'static [u8] {
         self.encoded
     }
+
+    #[inline]
+    pub(super) const fn mark(&self) -> u8 {
+        self.mark
+    }
+}
+
+/// One of 128 marks for a key, by its end and its length, as many keys begin alike. Different keys may share one.
+#[inline]
+#[allow(clippy::cast_possible_truncation, clippy::indexing_slicing)]
+pub(super) const fn mark(key: &str) -> u8 {
+    /// 2^64 divided by the golden ratio: multiplying spreads entropy to the high bits.
+    const FIBONACCI: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bytes = key.as_bytes();
+    let end = match bytes.last_chunk() {
+        Some(end) => u64::from_le_bytes(*end),
+        None => {
+            let (mut end, mut at) = (0, 0);
+            while at < bytes.len() {
+                end = end << 8 | bytes[at] as u64;
+                at += 1;
+            }
+            end
+        }
+    };
+    let mixed = (end ^ bytes.len() as u64).wrapping_mul(FIBONACCI);
+    (mixed >> (u64::BITS - 7)) as u8
 }
 
 impl fmt::Debug for StaticKey {

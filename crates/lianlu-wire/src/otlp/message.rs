@@ -75,26 +75,21 @@ pub fn put_span_fields(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce
 /// Its length is known beforehand, so that there is one look at the room that `out` has, and nothing is set right
 /// afterwards.
 #[inline]
-pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: [&[u8]; 2]) {
+pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: &[u8]) {
     const IDS: usize = 28;
     const PARENT: usize = 10;
     const KIND_AND_TIMES: usize = 20;
     const FLAGS: usize = 6;
 
     let name = head.name.as_bytes();
-    let [first, second] = attributes;
-    let length =
-        IDS + PARENT + 2 + name.len() + KIND_AND_TIMES + first.len() + second.len() + FLAGS;
+    let length = IDS + PARENT + 2 + name.len() + KIND_AND_TIMES + attributes.len() + FLAGS;
     let is_usual = head.trace_state.is_empty()
         && head.parent_span_id != [0; 8]
         && (1..0x80).contains(&name.len())
         && head.kind < 0x80
         && (0x80..0x4000).contains(&length);
     if !is_usual {
-        return put_span(out, head, |out| {
-            out.extend_from_slice(first);
-            out.extend_from_slice(second);
-        });
+        return put_span(out, head, |out| out.extend_from_slice(attributes));
     }
     let mut start = [0; 3 + IDS + PARENT + 2];
     start[..5].copy_from_slice(&[
@@ -121,8 +116,7 @@ pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: [&
     out.extend_from_slice(&start);
     out.extend_from_slice(name);
     out.extend_from_slice(&middle);
-    out.extend_from_slice(first);
-    out.extend_from_slice(second);
+    out.extend_from_slice(attributes);
     out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
 }
 

@@ -11,6 +11,9 @@
 //! once in front of them. Follows
 //! [opentelemetry-proto 1.11](https://github.com/open-telemetry/opentelemetry-proto/tree/v1.11.0).
 
+#[cfg(feature = "opentelemetry")]
+mod api;
+mod attributes;
 #[cfg(feature = "otlp-json")]
 mod json;
 mod key;
@@ -19,6 +22,9 @@ mod read;
 mod value;
 mod varint;
 
+#[cfg(feature = "opentelemetry")]
+pub use api::put_value;
+pub use attributes::{AttributeBlock, AttributeLimits, EncodedAttributes, cut};
 #[cfg(feature = "otlp-json")]
 pub use json::{JsonError, write_json};
 pub use key::StaticKey;

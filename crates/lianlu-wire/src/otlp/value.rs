@@ -50,6 +50,14 @@ pub trait AttributeKey: Copy {
     /// Appends tag and length of the `KeyValue`, which is shorter than 128 bytes, and its field 1.
     #[doc(hidden)]
     fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize);
+
+    /// The key itself.
+    #[doc(hidden)]
+    fn text(&self) -> &str;
+
+    /// One of 128 marks that tells most keys apart.
+    #[doc(hidden)]
+    fn mark(self) -> u8;
 }
 
 impl AttributeKey for StaticKey {
@@ -67,6 +75,16 @@ impl AttributeKey for StaticKey {
     fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize) {
         out.extend_from_slice(&[tag, low_byte(length as u64)]);
         self.put_key(out);
+    }
+
+    #[inline]
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    #[inline]
+    fn mark(self) -> u8 {
+        StaticKey::mark(&self)
     }
 }
 
@@ -88,6 +106,16 @@ impl AttributeKey for &str {
         let [length, own] = [length, self.len()].map(|it| low_byte(it as u64));
         out.extend_from_slice(&[tag, length, KEY, own]);
         out.extend_from_slice(self.as_bytes());
+    }
+
+    #[inline]
+    fn text(&self) -> &str {
+        self
+    }
+
+    #[inline]
+    fn mark(self) -> u8 {
+        super::key::mark(self)
     }
 }
 

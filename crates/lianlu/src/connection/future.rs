@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::open::Open;
 use super::phase::PhaseOf;
-use crate::trace::failure;
+use crate::call::error::failure;
 
 pin_project! {
     /// The future of a [`PhaseService`](super::PhaseService). The part's span is current while the

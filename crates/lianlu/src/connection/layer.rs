@@ -8,7 +8,7 @@ use tower_layer::Layer;
 
 use super::phase::{Connect, Dns, Tls};
 use super::service::PhaseService;
-use crate::provider::{TracerSource, default_scope};
+use crate::span::source::{TracerSource, default_scope};
 
 /// A layer for a resolver: hyper-util's `Service<Name>`, such as its `GaiResolver`. Its service is a
 /// resolver for reqwest too.

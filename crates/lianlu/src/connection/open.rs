@@ -7,10 +7,11 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::handshake::{Below, Handshake};
-use crate::conventions::address::Address;
-use crate::conventions::{Failure, keys, target::Target};
+use crate::describe::address::Address;
+use crate::describe::response::Failure;
+use crate::describe::{keys, target::Target};
 use crate::net::redact::clip;
-use crate::provider::TracerSource;
+use crate::span::source::TracerSource;
 
 /// Dropped before its end, it was cancelled.
 #[derive(Debug)]

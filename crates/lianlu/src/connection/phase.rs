@@ -10,8 +10,8 @@ use opentelemetry::Context;
 
 use super::handshake::Handshake;
 use super::open::Open;
-use crate::conventions::target::{Target, default_port, split_authority};
-use crate::provider::TracerSource;
+use crate::describe::target::{Target, default_port, split_authority};
+use crate::span::source::TracerSource;
 
 mod sealed {
     pub trait Sealed {}

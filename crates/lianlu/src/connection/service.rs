@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use super::future::PhaseFuture;
 use super::phase::{Opened, Opener, PhaseOf};
-use crate::provider::TracerSource;
+use crate::span::source::TracerSource;
 
 /// A resolver or connector that makes spans.
 ///

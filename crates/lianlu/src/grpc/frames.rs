@@ -93,7 +93,6 @@ impl FrameCounter {
     }
 
     /// Goes on from so many messages that came before.
-    #[cfg(feature = "pipeline")]
     pub(crate) fn begin_with(&mut self, messages: u64, bytes: u64) {
         self.messages = messages;
         self.bytes = bytes;

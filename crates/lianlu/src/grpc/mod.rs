@@ -21,5 +21,5 @@ pub(crate) const TEXT_CONTENT_TYPE: &[u8] = b"application/grpc-web-text";
 
 /// Whether a content type is there and begins with `prefix`, in upper or lower case.
 pub(crate) fn content_type_begins(headers: &http::HeaderMap, prefix: &[u8]) -> bool {
-    crate::scan::begins(headers.get(http::header::CONTENT_TYPE), prefix)
+    crate::known_headers::begins(headers.get(http::header::CONTENT_TYPE), prefix)
 }

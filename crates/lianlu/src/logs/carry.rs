@@ -31,7 +31,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub struct CarryTrace;
 
 #[derive(Debug)]
-struct Carried(Context);
+struct CallInfo(Context);
 
 /// Not dropped with its thread: OpenTelemetry's stack may be gone by then.
 type Guard = ManuallyDrop<ContextGuard>;
@@ -50,7 +50,7 @@ where
         let of_parent = || {
             let parent = span.parent()?;
             let extensions = parent.extensions();
-            extensions.get().map(|Carried(context)| context.clone())
+            extensions.get().map(|CallInfo(context)| context.clone())
         };
         let current = Context::current();
         let context = if attributes.is_contextual() && current.has_active_span() {
@@ -59,7 +59,7 @@ where
             of_parent()
         };
         if let Some(context) = context {
-            span.extensions_mut().replace(Carried(context));
+            span.extensions_mut().replace(CallInfo(context));
         }
     }
 
@@ -68,7 +68,7 @@ where
         let Some(context) = span
             .extensions()
             .get()
-            .map(|Carried(context)| context.clone())
+            .map(|CallInfo(context)| context.clone())
         else {
             return;
         };

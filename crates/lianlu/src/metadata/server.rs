@@ -11,7 +11,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Metadata, ServerMetadata};
-use crate::trace::{ResponseBody, ResponseFuture, Scope};
+use crate::call::active::ActiveCall;
+use crate::layer::{ResponseBody, ResponseFuture};
 
 /// A layer that makes a request's metadata available to the handler, and to the clients it calls.
 pub fn server() -> ServerLayer {
@@ -89,7 +90,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let metadata = self.options.read(request.headers());
         let context = OtelContext::map_current(|cx| cx.with_value(ServerMetadata(metadata)));
-        let mut scope = Scope::untraced(context);
+        let mut scope = ActiveCall::untraced(context);
         let inner = &mut self.inner;
         let future = scope.enter(|| inner.call(request));
         ResponseFuture::new(future, scope)

@@ -16,6 +16,6 @@ mod record;
 mod source;
 
 pub(crate) use instruments::Meters;
-pub(crate) use record::Measured;
+pub(crate) use record::{ActiveRequest, record};
 pub(crate) use source::MeterSource;
 pub use source::set_meter_provider;

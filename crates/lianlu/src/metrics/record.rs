@@ -1,4 +1,4 @@
-//! What a call measures, from its start to its end.
+//! What a call measures.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,122 +8,82 @@ use opentelemetry::KeyValue;
 
 use super::instruments::Meters;
 use super::source::MeterSource;
-use crate::conventions::Protocol;
-use crate::conventions::sink::Labels;
+use crate::describe::labels::Labels;
+use crate::describe::surface::Protocol;
 
-/// A call that is measured. Counts as active until it is dropped.
+/// Counts an HTTP call as active until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Measured {
-    /// Which of the source's instruments.
-    generation: u64,
-    protocol: Protocol,
-    active: Option<Active>,
-    sizes: bool,
-}
-
-/// Counts a call as active until it is dropped.
-#[derive(Debug)]
-struct Active {
+pub(crate) struct ActiveRequest {
     meters: Arc<Meters>,
     /// The labels that it was counted under.
     labels: Vec<KeyValue>,
 }
 
-impl Active {
-    fn start(meters: &Arc<Meters>, labels: Vec<KeyValue>) -> Self {
+impl ActiveRequest {
+    /// Takes the labels. There are none where active requests are not counted, or where only the old conventions are
+    /// written, which have no such metric.
+    pub(crate) fn start(meters: &Arc<Meters>, labels: &mut Vec<KeyValue>) -> Option<Self> {
+        if labels.is_empty() {
+            return None;
+        }
         let active = Self {
             meters: Arc::clone(meters),
-            labels,
+            labels: std::mem::take(labels),
         };
         active.count(1);
-        active
+        Some(active)
     }
 
     fn count(&self, by: i64) {
-        // HTTP has the metric, gRPC has none.
         if let Some(http) = &self.meters.http.http {
             http.active.add(by, &self.labels);
         }
     }
 }
 
-impl Drop for Active {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.count(-1);
     }
 }
 
-impl Measured {
-    /// Takes the labels that active calls are counted under. There are none where active calls are not asked for, or
-    /// the conventions have no such metric: its name is the current ones', which have labels for every call.
-    #[inline]
-    pub(crate) fn start(
-        (generation, meters): (u64, &Arc<Meters>),
-        protocol: Protocol,
-        active: &mut Vec<KeyValue>,
-        sizes: bool,
-    ) -> Self {
-        let is_active = !active.is_empty() && protocol == Protocol::Http;
-        Self {
-            generation,
-            protocol,
-            active: is_active.then(|| Active::start(meters, std::mem::take(active))),
-            sizes,
-        }
+/// Records a call's duration, and the sizes of the request's and of the response's body.
+#[inline]
+pub(crate) fn record(
+    source: &MeterSource,
+    generation: u64,
+    protocol: Protocol,
+    labels: &Labels,
+    sizes: Option<[Option<u64>; 2]>,
+    duration: Duration,
+) {
+    let Some(meters) = source.meters_of(generation) else {
+        return;
+    };
+    let instruments = match protocol {
+        Protocol::Http => &meters.http,
+        Protocol::Grpc => &meters.grpc,
+    };
+    let seconds = duration.as_secs_f64();
+    if !labels.current.is_empty() {
+        instruments.duration.record(seconds, &labels.current);
     }
-
-    /// A gRPC call, of which no other is counted.
-    #[cfg(feature = "pipeline")]
-    #[inline]
-    pub(crate) fn grpc(generation: u64) -> Self {
-        Self {
-            generation,
-            protocol: Protocol::Grpc,
-            active: None,
-            sizes: false,
-        }
+    if !labels.old.is_empty() {
+        let milliseconds = seconds * 1000.0;
+        instruments.old_duration.record(milliseconds, &labels.old);
     }
-
-    /// The call counts as active no more.
-    pub(crate) fn is_over(&mut self) {
-        self.active = None;
-    }
-
-    pub(crate) fn record(
-        &self,
-        source: &MeterSource,
-        labels: &Labels,
-        [request_size, response_size]: [Option<u64>; 2],
-        duration: Duration,
-    ) {
-        let Some(meters) = source.meters_of(self.generation) else {
-            return;
+    // The size metrics are current conventions alone.
+    let sizes = sizes.filter(|_| !labels.current.is_empty());
+    if let (Some(http), Some([request, response])) = (&instruments.http, sizes) {
+        let labels = match labels.sizes[..] {
+            [] => Cow::Borrowed(&labels.current),
+            _ => Cow::Owned([&labels.current[..], &labels.sizes].concat()),
         };
-        let instruments = match self.protocol {
-            Protocol::Http => &meters.http,
-            Protocol::Grpc => &meters.grpc,
-        };
-        let seconds = duration.as_secs_f64();
-        if !labels.current.is_empty() {
-            instruments.duration.record(seconds, &labels.current);
+        if let Some(size) = request {
+            http.request_size.record(size, &labels);
         }
-        if !labels.old.is_empty() {
-            let milliseconds = seconds * 1000.0;
-            instruments.old_duration.record(milliseconds, &labels.old);
-        }
-        // Their names are the current conventions'.
-        let sizes = self.sizes && !labels.current.is_empty();
-        if let Some(http) = instruments.http.as_ref().filter(|_| sizes) {
-            let labels = match labels.sizes[..] {
-                [] => Cow::Borrowed(&labels.current),
-                _ => Cow::Owned([&labels.current[..], &labels.sizes].concat()),
-            };
-            if let Some(size) = request_size {
-                http.request_size.record(size, &labels);
-            }
-            if let Some(size) = response_size {
-                http.response_size.record(size, &labels);
-            }
+        if let Some(size) = response {
+            http.response_size.record(size, &labels);
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
+use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{InstrumentationScope, global};
 
 use super::instruments::Meters;
-use crate::latest::Latest;
+use crate::per_generation::PerGeneration;
 
 /// Counts the calls of [`set_meter_provider`], so that layers notice a new one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -34,7 +34,7 @@ pub fn set_meter_provider(provider: impl MeterProvider + Send + Sync + 'static) 
 pub(crate) struct MeterSource {
     provider: Provider,
     scope: InstrumentationScope,
-    cache: Arc<Latest<Option<Arc<Meters>>>>,
+    cache: Arc<PerGeneration<Option<Arc<Meters>>>>,
 }
 
 #[derive(Clone)]
@@ -90,14 +90,7 @@ impl MeterSource {
         let provider = match &self.provider {
             Provider::Off => return None,
             Provider::Own(provider) => Arc::clone(provider),
-            Provider::Global => {
-                let provider = global::meter_provider();
-                // What was set by our function was set on purpose.
-                if GENERATION.load(Ordering::Acquire) == 0 && is_noop(&*provider) {
-                    return None;
-                }
-                provider
-            }
+            Provider::Global => global::meter_provider(),
         };
         let meter = provider.meter_with_scope(self.scope.clone());
         Some(match kind {
@@ -105,12 +98,6 @@ impl MeterSource {
             _ => Meters::server(&meter),
         })
     }
-}
-
-/// Whether a provider is the one that OpenTelemetry starts with. It has no name to ask for, but no size
-/// either, which one that measures something has, unless it keeps all in statics.
-fn is_noop(provider: &(dyn MeterProvider + Send + Sync)) -> bool {
-    size_of_val(provider) == size_of::<NoopMeterProvider>()
 }
 
 impl fmt::Debug for MeterSource {

@@ -12,7 +12,7 @@ use opentelemetry::{Context, Key, StringValue};
 
 use super::again::Again;
 use super::carrier::text;
-use crate::scan::Field;
+use crate::known_headers::Field;
 
 const HEADER: &str = "baggage";
 

@@ -1,7 +1,5 @@
 //! A caller's span in its parts, so that its state can be handed on without a copy.
 
-#[cfg(feature = "pipeline")]
-use lianlu_sdk::direct::ParentSpan;
 use lianlu_wire::w3c::TraceParent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
@@ -22,17 +20,6 @@ impl CallerSpan {
             span_id: SpanId::from_bytes(parent.parent_id),
             flags: TraceFlags::new(parent.flags),
             state,
-        }
-    }
-
-    /// As the parent of a span of lianlu's own provider.
-    #[cfg(feature = "pipeline")]
-    #[inline]
-    pub(crate) fn as_parent(&self) -> ParentSpan {
-        ParentSpan {
-            span_id: self.span_id,
-            flags: self.flags,
-            is_remote: true,
         }
     }
 

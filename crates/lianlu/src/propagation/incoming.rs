@@ -11,7 +11,7 @@ use super::caller::CallerSpan;
 use super::level2::Level2;
 use super::service_name::CallerService;
 use super::{baggage, service_name, trace_context};
-use crate::scan::Scan;
+use crate::known_headers::KnownHeaders;
 
 /// What a caller has sent besides its span.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Incoming {
 /// The caller's span, if there is a usable one, and the rest, if there is any.
 #[inline]
 pub(crate) fn read(
-    scan: &Scan<'_>,
+    scan: &KnownHeaders<'_>,
     headers: &HeaderMap,
 ) -> (Option<CallerSpan>, Option<Box<Incoming>>) {
     let (span, level2) = trace_context::read(scan, headers);
@@ -41,11 +41,6 @@ pub(crate) fn read(
 }
 
 impl Incoming {
-    #[cfg(feature = "pipeline")]
-    pub(crate) fn tells_caller(&self) -> bool {
-        self.caller.is_some()
-    }
-
     /// `context` with all of it. `for_sdk`: with the marks that the SDK's spans have no room for.
     pub(crate) fn values(self, mut context: Context, for_sdk: bool) -> Context {
         if let Some(caller) = self.caller {

@@ -14,7 +14,7 @@ use super::again::Again;
 use super::caller::CallerSpan;
 use super::carrier::text;
 use super::level2::Level2;
-use crate::scan::Scan;
+use crate::known_headers::KnownHeaders;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -106,7 +106,7 @@ fn caller<'a>(
 /// As [`TraceContext`] extracts it.
 #[inline]
 pub(super) fn read(
-    scan: &Scan<'_>,
+    scan: &KnownHeaders<'_>,
     headers: &HeaderMap,
 ) -> (Option<CallerSpan>, Option<Box<Level2>>) {
     let line = scan.traceparent.single();
@@ -202,7 +202,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
-            let (caller, _) = read(&Scan::of(&headers), &headers);
+            let (caller, _) = read(&KnownHeaders::of(&headers), &headers);
             let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
             let value = value.escape_ascii();
             assert_eq!(caller.is_some(), is_taken, "{value}");

@@ -260,9 +260,9 @@ impl<E: Exporter> Pipeline<E> {
         guard.handle().register_metrics(&meter);
         if output == Output::Disabled {
             // Spans of this one pass their parent's context on, as if the service weren't there.
-            crate::provider::set_tracer_provider(NoopTracerProvider::new());
+            crate::span::source::set_tracer_provider(NoopTracerProvider::new());
         } else {
-            crate::provider::set_tracer_provider(guard.tracer_provider().clone());
+            crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         }
         // A made-up name tells nobody who calls.
         let name = guard.service_name();

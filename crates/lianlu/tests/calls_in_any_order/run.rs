@@ -9,6 +9,7 @@ use std::task::Poll;
 use axum::body::Body as RequestBody;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
+use lianlu::Sampler;
 use lianlu::propagation::{Baggage, HeaderExtractor, ServiceName, TraceContext};
 use lianlu::{KeyValue, Side, TraceLayer, TraceOptions, UrlTemplate};
 use opentelemetry::Context;
@@ -16,7 +17,7 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample, SpanData};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
 use tower::{BoxError, Layer, Service, service_fn};
 
 use crate::call::{Call, Field, SPANS, TRACES};
@@ -65,9 +66,9 @@ fn traces(whose: Whose, sampler: u8) -> Traces {
         1 => Traces::of(whose, Sampler::AlwaysOn),
         2 => Traces::of(whose, Sampler::AlwaysOff),
         3 => Traces::of(whose, Sampler::TraceIdRatioBased(0.3)),
-        4 => Traces::of(whose, Curious),
+        4 => Traces::of(whose, Sampler::custom(Curious)),
         5 => Traces::of(whose, Sampler::ParentBased(Box::new(Sampler::AlwaysOff))),
-        _ => Traces::of(whose, Sampler::ParentBased(Box::new(Curious))),
+        _ => Traces::of(whose, Sampler::custom(Curious).parent_based()),
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{KeepIf, Limits};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
+    InMemorySpanExporter, SdkTracerProvider, Span, SpanData, SpanProcessor,
 };
 
 use super::PATIENCE;
@@ -74,23 +75,23 @@ fn limits() -> Limits {
 }
 
 impl Traces {
-    pub fn with_sampler(sampler: impl ShouldSample + 'static) -> Self {
+    pub fn with_sampler(sampler: impl Into<Sampler>) -> Self {
         Self::of(Whose::of_this_run(), sampler)
     }
 
     /// Over a certain one, whichever run this is.
-    pub fn of(whose: Whose, sampler: impl ShouldSample + 'static) -> Self {
+    pub fn of(whose: Whose, sampler: impl Into<Sampler>) -> Self {
         match whose {
             Whose::Ours => Self::keeping(sampler, KeepIf::default()),
             Whose::Sdk => Self::of_sdk(sampler),
         }
     }
 
-    fn of_sdk(sampler: impl ShouldSample + 'static) -> Self {
+    fn of_sdk(sampler: impl Into<Sampler>) -> Self {
         let exporter = InMemorySpanExporter::default();
         let counts = Arc::<Counts>::default();
         let provider = SdkTracerProvider::builder()
-            .with_sampler(sampler)
+            .with_sampler(sampler.into())
             .with_simple_exporter(exporter.clone())
             // After the exporter: what is counted as ended has been exported.
             .with_span_processor(Counter(Arc::clone(&counts)))
@@ -102,11 +103,11 @@ impl Traces {
     }
 
     /// Over ours, which alone can keep what the sampler left out.
-    pub fn keeping(sampler: impl ShouldSample + 'static, keep: KeepIf) -> Self {
+    pub fn keeping(sampler: impl Into<Sampler>, keep: KeepIf) -> Self {
         let kept = Kept::default();
         let provider = lianlu_sdk::TracerProvider::builder()
             .with_exporter(kept.clone())
-            .with_sampler(Box::new(sampler) as Box<dyn ShouldSample>)
+            .with_sampler(sampler)
             .with_limits(limits())
             .with_keep_if(keep)
             .build()

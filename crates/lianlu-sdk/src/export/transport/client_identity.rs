@@ -38,8 +38,8 @@ impl ClientIdentity {
     }
 
     #[cfg(all(feature = "tls", feature = "otlp-grpc"))]
-    pub(crate) fn for_tonic(&self) -> tonic::transport::ClientIdentity {
-        tonic::transport::ClientIdentity::from_pem(&self.certificates, &self.key)
+    pub(crate) fn for_tonic(&self) -> tonic::transport::Identity {
+        tonic::transport::Identity::from_pem(&self.certificates, &self.key)
     }
 }
 

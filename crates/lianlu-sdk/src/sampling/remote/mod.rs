@@ -11,12 +11,13 @@ use std::time::Duration;
 use http::Uri;
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
 use crate::error::OptionError;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
 use crate::pipeline::{Listener, PipelineEvent, to_stderr};
+use crate::sampling::{EarlySampler, Sampler};
 use poller::Shared;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -37,8 +38,8 @@ const INITIAL_RATIO: f64 = 0.001;
 /// as a [`PipelineEvent::SamplingFailing`]. At most 2000 operations are kept; the others have the default.
 ///
 /// ```
-/// use lianlu_sdk::sampling::JaegerRemote;
-/// use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+/// use lianlu_sdk::sampling::{JaegerRemote, Sampler};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
 /// let sampler = JaegerRemote::new("http://localhost:5778")
 ///     .with_initial_sampler(Sampler::AlwaysOn)
@@ -55,7 +56,7 @@ pub struct JaegerRemote {
     option: &'static str,
     endpoint: String,
     interval: Duration,
-    initial: Box<dyn ShouldSample>,
+    initial: Sampler,
 }
 
 /// Why a remote sampler was not started.
@@ -78,7 +79,7 @@ impl JaegerRemote {
             option: "JaegerRemote::new",
             endpoint: endpoint.into(),
             interval: DEFAULT_INTERVAL,
-            initial: Box::new(Sampler::TraceIdRatioBased(INITIAL_RATIO)),
+            initial: Sampler::TraceIdRatioBased(INITIAL_RATIO),
         }
     }
 
@@ -89,7 +90,7 @@ impl JaegerRemote {
     }
 
     /// Decides until the first answer; one trace in a thousand by default, as Jaeger's clients do.
-    pub fn with_initial_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
+    pub fn with_initial_sampler(mut self, sampler: impl Into<Sampler>) -> Self {
         self.initial = sampler.into();
         self
     }
@@ -195,8 +196,20 @@ impl RemoteSampler {
 
     /// Follows the strategy for a trace's first span only; a span with a parent does as its parent did.
     #[must_use]
-    pub fn parent_based(self) -> ParentBasedSampler {
-        ParentBasedSampler::new(self)
+    pub fn parent_based(self) -> Sampler {
+        Sampler::from(self).parent_based()
+    }
+}
+
+impl From<RemoteSampler> for Sampler {
+    fn from(sampler: RemoteSampler) -> Self {
+        Self::early(sampler)
+    }
+}
+
+impl EarlySampler for RemoteSampler {
+    fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
+        self.owner.0.strategy().decide_early(parent, trace_id)
     }
 }
 

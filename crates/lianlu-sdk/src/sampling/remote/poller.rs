@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::sampling::Sampler;
 use opentelemetry::Context;
-use opentelemetry_sdk::trace::ShouldSample;
 
 use super::answer::{self, Told};
 use super::strategy::Strategy;
@@ -59,11 +59,11 @@ impl Shared {
 pub(super) fn start(
     place: CollectorUrl,
     interval: Duration,
-    initial: Box<dyn ShouldSample>,
+    initial: Sampler,
     listener: Listener,
 ) -> io::Result<Arc<Shared>> {
     let shared = Arc::new(Shared {
-        strategy: RwLock::new(Arc::new(Strategy::Initial(initial))),
+        strategy: RwLock::new(Arc::new(Strategy::Initial(Box::new(initial)))),
         stopped: Mutex::new(false),
         stop: Condvar::new(),
     });

@@ -5,17 +5,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use super::answer::{MAX_OPERATIONS, Told};
-use crate::sampling::{RateLimited, decide};
+use crate::sampling::{RateLimited, Sampler, sampling_result};
 
 /// A longer name comes from a stranger, and gets no bucket of its own.
 const MAX_NAME: usize = 256;
 
 #[derive(Debug, Clone)]
 pub(super) enum Strategy {
-    Initial(Box<dyn ShouldSample>),
+    Initial(Box<Sampler>),
     Ratio(f64),
     Limited(RateLimited),
     Operations(Operations),
@@ -64,6 +64,16 @@ impl Strategy {
         }
     }
 
+    /// The decision, unless it depends on the operation.
+    pub(super) fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
+        match self {
+            Self::Initial(sampler) => sampler.decide_early(parent, trace_id),
+            Self::Ratio(ratio) => Sampler::TraceIdRatioBased(*ratio).decide_early(parent, trace_id),
+            Self::Limited(limited) => Some(limited.take()),
+            Self::Operations(_) => None,
+        }
+    }
+
     pub(super) fn should_sample(
         &self,
         parent: Option<&Context>,
@@ -88,7 +98,7 @@ impl Strategy {
                 if result.decision == SamplingDecision::RecordAndSample {
                     result
                 } else {
-                    decide(floor, parent)
+                    sampling_result(floor, parent)
                 }
             }
         }

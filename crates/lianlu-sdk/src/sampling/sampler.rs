@@ -1,0 +1,351 @@
+//! The sampler of a provider, known by its type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{
+    ParentBasedSampler, Sampler as SdkSampler, SamplingDecision, SamplingResult, ShouldSample,
+};
+
+use super::rate_limited::RateLimited;
+use super::rules::Rules;
+use super::sampling_result;
+
+/// Decides which traces are recorded.
+///
+/// The variants that decide without a span's name and attributes do so before the span is described, so a span that is
+/// left out costs least with them. [`Custom`](Self::Custom) takes any sampler that was written for `opentelemetry_sdk`:
+/// each span that it decides about is described first.
+///
+/// ```
+/// use lianlu_sdk::sampling::{RateLimited, Sampler};
+///
+/// // A tenth of all new traces; spans with a parent do as their parent did.
+/// let tenth = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(0.1)));
+/// // At most ten new traces a second.
+/// let limited = Sampler::ParentBased(Box::new(RateLimited::new(10.0).into()));
+/// # let _ = (tenth, limited);
+/// ```
+///
+/// Follows <https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampling>.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Sampler {
+    /// Samples every span.
+    AlwaysOn,
+    /// Samples no span.
+    AlwaysOff,
+    /// Samples this share of traces, from 0 to 1, by trace id, as `opentelemetry_sdk` does. lianlu's pipelines refuse
+    /// another number; elsewhere one below 0 is as 0, one above 1 as 1, and NaN as 0.
+    TraceIdRatioBased(f64),
+    /// Does as the parent did, whether it is remote or local. For a root the sampler inside decides.
+    ParentBased(Box<Sampler>),
+    /// At most so many spans a second.
+    RateLimited(RateLimited),
+    /// By rules over kind, name, route, method and other attributes.
+    Rules(Rules),
+    /// A sampler that can often decide before the span is described.
+    Early(Arc<dyn EarlySampler>),
+    /// Any other sampler of `opentelemetry_sdk`'s kind.
+    Custom(Box<dyn ShouldSample>),
+}
+
+/// A sampler that can often decide before the span is described.
+///
+/// ```
+/// use lianlu_sdk::sampling::{EarlySampler, Sampler};
+/// use opentelemetry::{Context, KeyValue, trace::{Link, SpanKind, TraceId}};
+/// use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
+///
+/// /// Samples traces whose id is even.
+/// #[derive(Debug, Clone)]
+/// struct Even;
+///
+/// impl EarlySampler for Even {
+///     fn decide_early(&self, _parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
+///         Some(trace_id.to_bytes()[15] % 2 == 0)
+///     }
+/// }
+///
+/// impl ShouldSample for Even {
+///     # fn should_sample(&self, _: Option<&Context>, _: TraceId, _: &str, _: &SpanKind, _: &[KeyValue], _: &[Link])
+///     #     -> SamplingResult { unimplemented!() }
+///     // … for providers of opentelemetry_sdk
+/// }
+///
+/// let sampler = Sampler::early(Even);
+/// # let _ = sampler;
+/// ```
+pub trait EarlySampler: ShouldSample {
+    /// Whether a span is sampled, if its trace and its parent's decision tell: `parent` is whether the parent was
+    /// sampled, and `None` for a root. The span keeps its parent's trace state and gets no attributes of the sampler's.
+    /// On `None` the span is described, and [`should_sample`](ShouldSample::should_sample) is called.
+    fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool>;
+}
+
+impl Sampler {
+    /// A sampler that can often decide before the span is described.
+    pub fn early(sampler: impl EarlySampler + 'static) -> Self {
+        Self::Early(Arc::new(sampler))
+    }
+
+    /// Any sampler of `opentelemetry_sdk`'s kind.
+    pub fn custom(sampler: impl ShouldSample + 'static) -> Self {
+        Self::Custom(Box::new(sampler))
+    }
+
+    /// Asks this sampler about a trace's first span only; one with a parent does as its parent did.
+    #[must_use]
+    pub fn parent_based(self) -> Self {
+        Self::ParentBased(Box::new(self))
+    }
+
+    /// Whether a span is sampled, where its name and attributes are not needed. `parent` is whether the parent was
+    /// sampled, and `None` for a root.
+    #[inline]
+    pub(crate) fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
+        match (self, parent) {
+            (Self::ParentBased(_), Some(sampled)) => Some(sampled),
+            (Self::AlwaysOn, _) => Some(true),
+            (Self::AlwaysOff, _) => Some(false),
+            (sampler, _) => sampler.decide_root_early(parent, trace_id),
+        }
+    }
+
+    fn decide_root_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
+        match self {
+            Self::AlwaysOn => Some(true),
+            Self::AlwaysOff => Some(false),
+            Self::TraceIdRatioBased(ratio) => Some(by_ratio(*ratio, trace_id)),
+            Self::ParentBased(root) => root.decide_early(parent, trace_id),
+            Self::RateLimited(limited) => Some(limited.take()),
+            Self::Early(sampler) => sampler.decide_early(parent, trace_id),
+            Self::Rules(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// A ratio outside of 0 to 1 in this sampler or in one inside of it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn invalid_ratio(&self) -> Option<f64> {
+        match self {
+            Self::TraceIdRatioBased(ratio) => Some(*ratio).filter(|it| !(0.0..=1.0).contains(it)),
+            Self::ParentBased(root) => root.invalid_ratio(),
+            Self::Rules(rules) => rules.samplers().find_map(Self::invalid_ratio),
+            _ => None,
+        }
+    }
+}
+
+/// As the SDK decides, so that services of both agree.
+fn by_ratio(ratio: f64, trace_id: TraceId) -> bool {
+    let sampler = SdkSampler::TraceIdRatioBased(ratio);
+    let result = sampler.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]);
+    result.decision == SamplingDecision::RecordAndSample
+}
+
+impl ShouldSample for Sampler {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let by = |sampler: &dyn ShouldSample| {
+            sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+        };
+        match self {
+            Self::AlwaysOn => sampling_result(true, parent),
+            Self::AlwaysOff => sampling_result(false, parent),
+            Self::TraceIdRatioBased(ratio) => sampling_result(by_ratio(*ratio, trace_id), parent),
+            // A span without ids counts as a parent that was not sampled, as in the SDK.
+            Self::ParentBased(root) => match parent.filter(|parent| parent.has_active_span()) {
+                Some(context) => {
+                    let sampled = context.span().span_context().is_sampled();
+                    sampling_result(sampled, parent)
+                }
+                None => by(&**root),
+            },
+            Self::RateLimited(limited) => by(limited),
+            Self::Rules(rules) => by(rules),
+            Self::Early(sampler) => {
+                sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+            }
+            Self::Custom(sampler) => by(&**sampler),
+        }
+    }
+}
+
+impl From<SdkSampler> for Sampler {
+    fn from(sampler: SdkSampler) -> Self {
+        match sampler {
+            SdkSampler::AlwaysOn => Self::AlwaysOn,
+            SdkSampler::AlwaysOff => Self::AlwaysOff,
+            SdkSampler::TraceIdRatioBased(ratio) => Self::TraceIdRatioBased(ratio),
+            SdkSampler::ParentBased(root) => Self::Custom(root).parent_based(),
+            other => Self::custom(other),
+        }
+    }
+}
+
+impl From<ParentBasedSampler> for Sampler {
+    fn from(sampler: ParentBasedSampler) -> Self {
+        Self::custom(sampler)
+    }
+}
+
+impl From<Box<dyn ShouldSample>> for Sampler {
+    fn from(sampler: Box<dyn ShouldSample>) -> Self {
+        Self::Custom(sampler)
+    }
+}
+
+impl From<RateLimited> for Sampler {
+    fn from(sampler: RateLimited) -> Self {
+        Self::RateLimited(sampler)
+    }
+}
+
+impl From<Rules> for Sampler {
+    fn from(sampler: Rules) -> Self {
+        Self::Rules(sampler)
+    }
+}
+
+impl fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlwaysOn => f.write_str("AlwaysOn"),
+            Self::AlwaysOff => f.write_str("AlwaysOff"),
+            Self::TraceIdRatioBased(ratio) => {
+                f.debug_tuple("TraceIdRatioBased").field(ratio).finish()
+            }
+            Self::ParentBased(root) => f.debug_tuple("ParentBased").field(root).finish(),
+            Self::RateLimited(limited) => limited.fmt(f),
+            Self::Rules(rules) => rules.fmt(f),
+            Self::Early(sampler) => sampler.fmt(f),
+            Self::Custom(sampler) => sampler.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+
+    use super::super::spans::Spans;
+    use super::*;
+
+    fn parent(sampled: bool) -> Context {
+        let flags = TraceFlags::default().with_sampled(sampled);
+        let state = TraceState::from_key_value([("a", "b")]).unwrap();
+        let span = SpanContext::new(TraceId::from(7), SpanId::from(1), flags, true, state);
+        Context::new().with_remote_span_context(span)
+    }
+
+    fn decide(sampler: &Sampler, parent: Option<bool>) -> Option<bool> {
+        sampler.decide_early(parent, TraceId::from(u128::MAX))
+    }
+
+    #[test]
+    fn decides_early_where_no_description_is_needed() {
+        let rules = || Sampler::from(Rules::new());
+        let custom = || Sampler::custom(SdkSampler::AlwaysOn);
+        let cases = [
+            (Sampler::AlwaysOn, [Some(true); 3]),
+            (Sampler::AlwaysOff, [Some(false); 3]),
+            (Sampler::TraceIdRatioBased(0.5), [Some(false); 3]),
+            (Sampler::TraceIdRatioBased(1.0), [Some(true); 3]),
+            (
+                Sampler::AlwaysOn.parent_based(),
+                [Some(true), Some(true), Some(false)],
+            ),
+            (
+                Sampler::AlwaysOff.parent_based(),
+                [Some(false), Some(true), Some(false)],
+            ),
+            (rules(), [None; 3]),
+            (rules().parent_based(), [None, Some(true), Some(false)]),
+            (custom(), [None; 3]),
+            (custom().parent_based(), [None, Some(true), Some(false)]),
+        ];
+        for (sampler, [root, of_sampled, of_unsampled]) in cases {
+            assert_eq!(decide(&sampler, None), root, "{sampler:?}");
+            assert_eq!(decide(&sampler, Some(true)), of_sampled, "{sampler:?}");
+            assert_eq!(decide(&sampler, Some(false)), of_unsampled, "{sampler:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_is_used_up_once_for_each_decision() {
+        let limited = RateLimited::new(1.0).with_burst(2);
+        let sampler = Sampler::from(limited).parent_based();
+        assert_eq!(decide(&sampler, None), Some(true));
+        assert_eq!(decide(&sampler, Some(true)), Some(true));
+        assert_eq!(decide(&sampler, None), Some(true));
+        assert_eq!(decide(&sampler, None), Some(false));
+    }
+
+    /// The early decision, the late one and the SDK's own are the same.
+    #[test]
+    fn agrees_with_the_sdk() {
+        let samplers = [
+            SdkSampler::AlwaysOn,
+            SdkSampler::AlwaysOff,
+            SdkSampler::TraceIdRatioBased(0.0),
+            SdkSampler::TraceIdRatioBased(0.25),
+            SdkSampler::TraceIdRatioBased(0.999),
+            SdkSampler::ParentBased(Box::new(SdkSampler::AlwaysOn)),
+            SdkSampler::ParentBased(Box::new(SdkSampler::TraceIdRatioBased(0.5))),
+        ];
+        for sdk in samplers {
+            let ours = Sampler::from(sdk.clone());
+            for context in [None, Some(parent(true)), Some(parent(false))] {
+                for id in 0..200_u128 {
+                    let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834);
+                    let id = TraceId::from(id);
+                    let ask = |sampler: &dyn ShouldSample| {
+                        let kind = SpanKind::Server;
+                        let result =
+                            sampler.should_sample(context.as_ref(), id, "", &kind, &[], &[]);
+                        let sampled = result.decision == SamplingDecision::RecordAndSample;
+                        (sampled, result.trace_state)
+                    };
+                    assert_eq!(ask(&ours), ask(&sdk), "{sdk:?}");
+                    let sampled = context
+                        .as_ref()
+                        .map(|it| it.span().span_context().is_sampled());
+                    if let Some(early) = ours.decide_early(sampled, id) {
+                        assert_eq!(early, ask(&sdk).0, "{sdk:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_ratios_that_are_none() {
+        for ratio in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            let by_ratio = || Sampler::TraceIdRatioBased(ratio);
+            let rules = Rules::new().sampler(Spans::any(), by_ratio().parent_based());
+            let otherwise = Rules::new().otherwise(by_ratio());
+            for sampler in [
+                by_ratio(),
+                by_ratio().parent_based(),
+                rules.into(),
+                Sampler::from(otherwise).parent_based(),
+            ] {
+                assert!(sampler.invalid_ratio().is_some(), "{sampler:?}");
+            }
+        }
+        for ratio in [0.0, 0.5, 1.0] {
+            let rules = Rules::new().ratio(Spans::any(), ratio).parent_based();
+            assert_eq!(rules.invalid_ratio(), None);
+        }
+    }
+}

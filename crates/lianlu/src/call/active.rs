@@ -1,0 +1,188 @@
+//! A call under way, with the context that is current while the service and its body run.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use opentelemetry::{Context, ContextGuard};
+
+use super::Call;
+use super::pool::CallBox;
+use super::request_meter::{RequestMeter, RequestWants};
+use crate::describe::response::Failure;
+
+/// A context, and the call if it is recorded or measured. Ends the call once, at the latest when it is dropped.
+#[derive(Debug)]
+pub(crate) struct ActiveCall {
+    context: Context,
+    /// Boxed, because it moves with the future and its response.
+    call: Option<CallBox>,
+    /// Set while the service or the body runs: if it is still set at the drop, that has panicked.
+    is_running: bool,
+    /// Whether the request's body is polled with the context, where there is no call to count it for.
+    is_for_body: bool,
+}
+
+impl ActiveCall {
+    /// The context is current, no span is made.
+    pub(crate) fn untraced(context: Context) -> Self {
+        Self {
+            context,
+            call: None,
+            is_running: false,
+            is_for_body: false,
+        }
+    }
+
+    /// Neither recorded nor measured: only the context is propagated. That of a gRPC call goes with its requests, as it
+    /// does with those of calls that are counted.
+    pub(super) fn propagated(context: Context, is_grpc: bool) -> Self {
+        let mut active = Self::untraced(context);
+        active.is_for_body = is_grpc;
+        active
+    }
+
+    #[inline]
+    pub(super) fn traced(context: Context, call: CallBox) -> Self {
+        Self {
+            context,
+            call: Some(call),
+            is_running: false,
+            is_for_body: false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    #[inline]
+    pub(crate) fn is_traced(&self) -> bool {
+        self.call.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn call(&mut self) -> Option<&mut Call> {
+        self.call.as_mut()?.get_mut()
+    }
+
+    /// Lets `wrap` have the request's body counted, or polled with the call's context. It gets what is wanted and a
+    /// meter that an earlier call may have left.
+    #[inline]
+    pub(crate) fn meter_request(
+        &mut self,
+        wrap: impl FnOnce(
+            &Context,
+            RequestWants,
+            Option<Arc<RequestMeter>>,
+        ) -> Option<Arc<RequestMeter>>,
+    ) {
+        if let Some(call) = &mut self.call {
+            let context = &self.context;
+            call.meter_request(|call, spare| {
+                let wants = call.request_wants();
+                if wants.is_nothing() {
+                    return None;
+                }
+                wrap(context, wants, spare)
+            });
+        } else if self.is_for_body {
+            wrap(&self.context, RequestWants::default(), None);
+        }
+    }
+
+    /// The call with its context.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&Context, Option<&mut Call>) {
+        let call = self.call.as_mut();
+        (&self.context, call.and_then(CallBox::get_mut))
+    }
+
+    /// Runs a piece of the call with its context current. A panic in it is seen when the call is
+    /// dropped.
+    #[inline]
+    pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let _current = self.attach();
+        self.run(run)
+    }
+
+    /// Makes the call's context current.
+    #[inline]
+    pub(crate) fn attach(&self) -> ContextGuard {
+        self.context.clone().attach()
+    }
+
+    /// As [`enter`](Self::enter), where the context is current already.
+    #[inline]
+    pub(crate) fn run<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        self.is_running = true;
+        let result = run();
+        self.is_running = false;
+        result
+    }
+
+    /// Ends the call, if it is traced and still open.
+    pub(crate) fn end(&mut self, failure: Option<Failure>) {
+        if let Some(call) = self.call.take() {
+            call.end(&self.context, failure, false);
+        }
+    }
+
+    /// As [`end`](Self::end), where the context is current.
+    pub(crate) fn end_here(&mut self, failure: Option<Failure>) {
+        if let Some(call) = self.call.take() {
+            call.end(&self.context, failure, true);
+        }
+    }
+
+    #[inline]
+    fn is_sliced(&self) -> bool {
+        let call = self.call.as_ref().and_then(CallBox::get);
+        call.is_some_and(Call::is_sliced)
+    }
+
+    /// Has the stream's task polled when its slice is over, if it is sliced.
+    #[inline]
+    pub(crate) fn wake_for_slice(&mut self, waker: &Waker) {
+        if self.is_sliced()
+            && let Some(call) = self.call()
+        {
+            call.wake_for_slice(waker);
+        }
+    }
+
+    /// Begins another slice of a stream, if one is due.
+    #[inline]
+    pub(crate) fn slice_if_due(&mut self) {
+        // The clock is read only for calls that have slices.
+        if self.is_sliced()
+            && let (context, Some(call)) = self.parts()
+            && let Some(next) = call.next_slice(context, Instant::now())
+        {
+            self.context = next;
+        }
+    }
+}
+
+impl Drop for ActiveCall {
+    fn drop(&mut self) {
+        let running = self.is_running;
+        let Some(call) = self.call() else { return };
+        let failure = if running {
+            Failure::Panic
+        } else if call.is_overdue() {
+            Failure::Deadline
+        } else {
+            Failure::Dropped
+        };
+        if std::thread::panicking() {
+            // A hook that panics now would end the process.
+            let end = AssertUnwindSafe(|| self.end(Some(failure)));
+            let _ = catch_unwind(end);
+        } else {
+            self.end(Some(failure));
+        }
+    }
+}

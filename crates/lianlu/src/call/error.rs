@@ -1,0 +1,139 @@
+//! What a failed call's error says: its class, its text, the gRPC status it stands for.
+
+use std::any::{Any, type_name};
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::io;
+
+use super::error_class::class;
+use crate::describe::response::Failure;
+use crate::grpc::Code;
+use crate::net::redact::redact;
+
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Describes an error without taking it from the caller.
+pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
+    let chain = as_error(error);
+    let code = chain.and_then(grpc_code);
+    let class = match chain.and_then(class) {
+        Some(class) => Cow::Borrowed(class),
+        None if (error as &dyn Any).is::<BoxError>() => Cow::Borrowed("_OTHER"),
+        None => Cow::Borrowed(type_name::<E>()),
+    };
+    let message = match chain {
+        Some(error) => with_sources(error),
+        None => error.to_string(),
+    };
+    Failure::Error {
+        class,
+        message: redact(&message).into_owned(),
+        code,
+    }
+}
+
+/// The error as a chain to walk, for the types that can be known by name.
+fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
+    macro_rules! known {
+        ($($(#[$attribute:meta])* $type:ty),* $(,)?) => {
+            $($(#[$attribute])* if let Some(error) = error.downcast_ref::<$type>() {
+                return Some(error);
+            })*
+        };
+    }
+    if let Some(error) = error.downcast_ref::<BoxError>() {
+        return Some(&**error);
+    }
+    // It hides the error that it holds: its source is that one's source.
+    #[cfg(feature = "reqwest-middleware")]
+    if let Some(error) = error.downcast_ref() {
+        return Some(match error {
+            reqwest_middleware::Error::Middleware(error) => error.as_ref(),
+            reqwest_middleware::Error::Reqwest(error) => error,
+        });
+    }
+    known!(
+        io::Error,
+        #[cfg(feature = "tonic")]
+        tonic::Status,
+        #[cfg(feature = "tonic")]
+        tonic::transport::Error,
+        #[cfg(feature = "axum")]
+        axum::Error,
+        #[cfg(feature = "hyper")]
+        hyper::Error,
+        #[cfg(feature = "hyper")]
+        hyper_util::client::legacy::Error,
+        #[cfg(feature = "reqwest")]
+        reqwest::Error,
+    );
+    None
+}
+
+pub(crate) fn sources<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    // Bounded, for an error that is its own source.
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
+        (*error).source()
+    })
+    .take(16)
+}
+
+/// The error's text with those of its sources, none said twice.
+fn with_sources(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for error in sources(error) {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+#[cfg(feature = "tonic")]
+fn grpc_code(error: &(dyn StdError + 'static)) -> Option<Code> {
+    sources(error).find_map(|error| {
+        if let Some(status) = error.downcast_ref::<tonic::Status>() {
+            return Some(Code::from_number(status.code() as u32));
+        }
+        if error.is::<tonic::TimeoutExpired>() {
+            return Some(Code::DeadlineExceeded);
+        }
+        if error.is::<tonic::ConnectError>() {
+            return Some(Code::Unavailable);
+        }
+        let reason = error.downcast_ref::<h2::Error>()?.reason()?;
+        Some(reset_code(reason))
+    })
+}
+
+/// What tonic tells its caller of a stream that was reset, see
+/// [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+#[cfg(feature = "tonic")]
+fn reset_code(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::NO_ERROR
+        | h2::Reason::PROTOCOL_ERROR
+        | h2::Reason::INTERNAL_ERROR
+        | h2::Reason::FLOW_CONTROL_ERROR
+        | h2::Reason::SETTINGS_TIMEOUT
+        | h2::Reason::COMPRESSION_ERROR
+        | h2::Reason::CONNECT_ERROR => Code::Internal,
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Unknown,
+    }
+}
+
+#[cfg(not(feature = "tonic"))]
+fn grpc_code(_: &(dyn StdError + 'static)) -> Option<Code> {
+    None
+}

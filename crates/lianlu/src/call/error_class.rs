@@ -1,0 +1,141 @@
+//! Which class a transport's error is of, the attribute `error.type`.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::error::sources;
+
+/// The class of a transport's error: `timeout`, the kind of an `io::Error` or what is one for hyper,
+/// `connect` where no connection came about and no kind says why (a name that nobody resolves, TLS),
+/// `_OTHER` for kinds without a stable name.
+pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    if sources(error).any(is_timeout) {
+        return Some("timeout");
+    }
+    let mut kinds =
+        sources(error).filter_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()));
+    let kind = kinds.next().map(kind_name);
+    match kind {
+        Some("Other" | "_OTHER") | None if sources(error).any(is_connect) => Some("connect"),
+        Some(kind) => Some(kind),
+        None => sources(error).find_map(of_connection),
+    }
+}
+
+fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        return error.is_timeout();
+    }
+    #[cfg(feature = "hyper")]
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return error.is_timeout();
+    }
+    let kind = error.downcast_ref().map(io::Error::kind);
+    kind == Some(io::ErrorKind::TimedOut)
+}
+
+fn is_connect(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        return error.is_connect();
+    }
+    #[cfg(feature = "hyper")]
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return error.is_connect();
+    }
+    let _ = error;
+    false
+}
+
+/// What hyper tells of a connection that ended early or speaks no HTTP, in the words of `io::Error`.
+#[cfg(feature = "hyper")]
+fn of_connection(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_incomplete_message() {
+        Some("UnexpectedEof")
+    } else if error.is_parse() {
+        Some("InvalidData")
+    } else {
+        None
+    }
+}
+
+#[cfg(not(feature = "hyper"))]
+fn of_connection(_: &(dyn StdError + 'static)) -> Option<&'static str> {
+    None
+}
+
+/// The kinds that a transport's errors have. What the standard library calls the others may change.
+fn kind_name(kind: io::ErrorKind) -> &'static str {
+    macro_rules! named {
+        ($($kind:ident),* $(,)?) => {
+            match kind {
+                $(io::ErrorKind::$kind => stringify!($kind),)*
+                _ => "_OTHER",
+            }
+        };
+    }
+    named!(
+        AddrInUse,
+        AddrNotAvailable,
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        HostUnreachable,
+        Interrupted,
+        InvalidData,
+        InvalidInput,
+        NetworkDown,
+        NetworkUnreachable,
+        NotConnected,
+        NotFound,
+        Other,
+        OutOfMemory,
+        PermissionDenied,
+        UnexpectedEof,
+        Unsupported,
+        WouldBlock,
+        WriteZero,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Display;
+
+    use super::super::error::{BoxError, failure};
+    use super::*;
+    use crate::describe::response::Failure;
+
+    fn class_of<E: Display + 'static>(error: &E) -> String {
+        match failure(error) {
+            Failure::Error { class, .. } => class.into_owned(),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn kinds_of_io() {
+        for (kind, class) in [
+            (io::ErrorKind::ConnectionReset, "ConnectionReset"),
+            (io::ErrorKind::TimedOut, "timeout"),
+            (io::ErrorKind::StorageFull, "_OTHER"),
+            (io::ErrorKind::Other, "Other"),
+        ] {
+            assert_eq!(class_of(&io::Error::from(kind)), class);
+            let boxed: BoxError = io::Error::from(kind).into();
+            assert_eq!(class_of(&boxed), class);
+        }
+        // Of no kind that has a name.
+        assert_eq!(class_of(&io::Error::from_raw_os_error(9999)), "_OTHER");
+    }
+
+    #[test]
+    fn errors_of_others() {
+        assert_eq!(class_of(&"text".to_owned()), "alloc::string::String");
+        let boxed: BoxError = "text".into();
+        assert_eq!(class_of(&boxed), "_OTHER");
+    }
+}

@@ -1,0 +1,162 @@
+//! Errors and panics as exceptions: events of the span, logs, or both.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
+use opentelemetry::trace::{SpanKind, SpanRef};
+use opentelemetry::{InstrumentationScope, KeyValue};
+
+use crate::describe::keys::exception;
+use crate::describe::response::{CallResponse, Failure};
+use crate::describe::surface::Protocol;
+use crate::warning::warn_variable;
+
+/// How an error of the service, or a panic, is recorded besides the span's status; see
+/// [`with_exceptions`](crate::TraceLayer::with_exceptions).
+///
+/// A status that the peer answered with is no exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exceptions {
+    /// An event `exception` of the span.
+    Events,
+    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider); without
+    /// one, as [`Events`](Self::Events).
+    Logs,
+    /// Both.
+    Both,
+    /// The span's status and `error.type` alone.
+    Off,
+}
+
+impl Exceptions {
+    fn events(self) -> bool {
+        matches!(self, Self::Events | Self::Both)
+    }
+
+    fn logs(self) -> bool {
+        matches!(self, Self::Logs | Self::Both)
+    }
+}
+
+const VARIABLE: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
+
+static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
+    let value = std::env::var(VARIABLE).unwrap_or_default();
+    match value.trim() {
+        "" => Exceptions::Events,
+        "logs" => Exceptions::Logs,
+        "logs/dup" => Exceptions::Both,
+        _ => {
+            let why = "there are logs and logs/dup; exceptions are recorded as span events";
+            warn_variable(VARIABLE, &value, why);
+            Exceptions::Events
+        }
+    }
+});
+
+/// An exception to be logged.
+struct Exception<'a> {
+    event_name: &'static str,
+    severity: Severity,
+    class: &'a str,
+    message: &'a str,
+}
+
+type Log = dyn Fn(&Exception<'_>) + Send + Sync;
+type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
+
+/// Where a layer's exceptions go.
+#[derive(Clone, Default)]
+pub(crate) struct ExceptionSignal {
+    /// `None` is what the environment says.
+    pub(crate) told: Option<Exceptions>,
+    /// Makes a logger of a scope, once the layer knows its name.
+    provider: Option<Arc<MakeLog>>,
+    log: Option<Arc<Log>>,
+}
+
+impl fmt::Debug for ExceptionSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExceptionSignal")
+            .field("told", &self.told)
+            .field("log", &self.log.is_some())
+            .finish()
+    }
+}
+
+impl ExceptionSignal {
+    pub(crate) fn set_provider<P>(&mut self, provider: P, scope: InstrumentationScope)
+    where
+        P: LoggerProvider + Send + Sync + 'static,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.provider = Some(Arc::new(move |scope| {
+            let logger = provider.logger_with_scope(scope);
+            Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
+        }));
+        self.set_scope(scope);
+    }
+
+    pub(crate) fn set_scope(&mut self, scope: InstrumentationScope) {
+        self.log = self.provider.as_ref().map(|make| make(scope));
+    }
+
+    /// Whether calls that no span records have something to say here.
+    pub(crate) fn are_logged(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Records why a call failed. To be called while its context is current, which gives the log its
+    /// trace.
+    pub(crate) fn record(&self, response: &CallResponse, span: &SpanRef<'_>, with_events: bool) {
+        let (class, message) = match &response.failure {
+            Some(Failure::Error { class, message, .. }) => (&**class, &**message),
+            Some(Failure::Panic) => ("panic", "the service panicked"),
+            _ => return,
+        };
+        let mut signal = self.told.unwrap_or(*FROM_ENV);
+        if signal == Exceptions::Logs && self.log.is_none() {
+            // Nobody would hear of it.
+            signal = Exceptions::Events;
+        }
+        if with_events && signal.events() && span.is_recording() {
+            let attributes = vec![
+                KeyValue::new(exception::EXCEPTION_TYPE, class.to_owned()),
+                KeyValue::new(exception::EXCEPTION_MESSAGE, message.to_owned()),
+            ];
+            span.add_event(exception::EVENT, attributes);
+        }
+        if let Some(log) = self.log.as_ref().filter(|_| signal.logs()) {
+            let is_client = response.kind == SpanKind::Client;
+            log(&Exception {
+                event_name: match (response.protocol, is_client) {
+                    (Protocol::Http, true) => "http.client.request.exception",
+                    (Protocol::Http, false) => "http.server.request.exception",
+                    (Protocol::Grpc, true) => "rpc.client.call.exception",
+                    (Protocol::Grpc, false) => "rpc.server.call.exception",
+                },
+                severity: if is_client {
+                    Severity::Warn
+                } else {
+                    Severity::Error
+                },
+                class,
+                message,
+            });
+        }
+    }
+}
+
+fn emit<L: Logger>(logger: &L, exception: &Exception<'_>) {
+    let mut record = logger.create_log_record();
+    record.set_event_name(exception.event_name);
+    record.set_severity_number(exception.severity);
+    record.set_severity_text(exception.severity.name());
+    record.set_timestamp(opentelemetry::time::now());
+    let text = |text: &str| AnyValue::from(text.to_owned());
+    record.add_attribute(exception::EXCEPTION_TYPE, text(exception.class));
+    record.add_attribute(exception::EXCEPTION_MESSAGE, text(exception.message));
+    logger.emit(record);
+}

@@ -1,0 +1,342 @@
+//! The life of a call, whatever carries it: how it starts, what happens to it, how it ends.
+//!
+//! ```text
+//! start ─► ActiveCall ─┬─ request's body ─► RequestMeter
+//!          (context,   ├─ response's head ─► on_head
+//!           Call)      ├─ data, trailers ──► on_data, on_trailers
+//!                      └─ end: regular · error · panic · drop ─► span, hooks, metrics
+//! ```
+//!
+//! Nothing here knows tower. A call whose description comes from a template and to which nothing unusual happens is no
+//! more than the few fields of [`Call`]; everything else is in [`Rest`], which is made when it is needed.
+
+pub(crate) mod active;
+mod alarm;
+pub(crate) mod clock;
+mod content;
+mod end;
+pub(crate) mod error;
+mod error_class;
+pub(crate) mod exceptions;
+pub(crate) mod hints;
+pub(crate) mod hooks;
+pub(crate) mod inject;
+pub(crate) mod message_events;
+pub(crate) mod options;
+pub(crate) mod peer;
+mod pool;
+pub(crate) mod request_meter;
+pub(crate) mod response;
+pub(crate) mod response_headers;
+mod slices;
+pub(crate) mod start;
+pub(crate) mod stream_end;
+pub(crate) mod trace_options;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+use http::{HeaderMap, StatusCode, Version};
+use opentelemetry::trace::{SpanKind, TraceContextExt};
+use opentelemetry::{Context, StringValue};
+
+use crate::describe::opt_in::OptIn;
+use crate::describe::request::CallInfo;
+use crate::describe::response::Totals;
+use crate::describe::surface::Protocol;
+use crate::describe::template::CallTemplate;
+use crate::grpc::{Code, FrameCounter, Status};
+use crate::metrics::ActiveRequest;
+use crate::span::SpanHandle;
+use clock::Began;
+use content::Content;
+use message_events::MessageEvents;
+use options::Options;
+use request_meter::{RequestMeter, RequestWants};
+use slices::Slices;
+use stream_end::StreamEnd;
+
+/// A call that is recorded or measured.
+#[derive(Debug)]
+pub(crate) struct Call {
+    options: Arc<Options>,
+    kind: SpanKind,
+    protocol: Protocol,
+    began: Began,
+    span: SpanHandle,
+    /// What calls like this one have in common. If `None`, `rest` has what the end needs of the start.
+    template: Option<Arc<CallTemplate>>,
+    /// Which generation of the layer's instruments measures the call.
+    meters: Option<u64>,
+    deadline: Option<Instant>,
+    /// Whether the request's method leaves a response without a body, whatever its headers say: `HEAD` any, `CONNECT` a
+    /// successful one.
+    is_head: bool,
+    is_connect: bool,
+    requests: Option<Arc<RequestMeter>>,
+    http_status: Option<StatusCode>,
+    version: Option<Version>,
+    /// The server that a client has reached.
+    peer: Option<SocketAddr>,
+    /// Whether a gRPC response has the status `OK`. Any other status is in `rest`.
+    is_grpc_ok: bool,
+    /// Of the response: whole gRPC messages, and their bytes or those of an HTTP body.
+    messages: u64,
+    bytes: u64,
+    rest: Option<Box<Rest>>,
+}
+
+/// What few calls have.
+#[derive(Debug, Default)]
+struct Rest {
+    /// What the end needs of the start, of a call without a template.
+    info: Option<CallInfo>,
+    active: Option<ActiveRequest>,
+    stream_end: StreamEnd,
+    slices: Option<Box<Slices>>,
+    /// Whether user code has named the span.
+    is_named: bool,
+    /// Whether the request's messages are in base64, and the response's.
+    is_text: bool,
+    answers_text: bool,
+    is_unreadable: bool,
+    /// Any but `OK`.
+    grpc_status: Option<Status>,
+    late_route: Option<StringValue>,
+    /// The length of a request's body that could not be counted, as its head has it.
+    request_length: Option<u64>,
+    /// The size of a response's body that is not waited for, as its head has it.
+    response_length: Option<Option<u64>>,
+    /// Counts the response's messages, where they do not come in whole frames.
+    frames: Option<FrameCounter>,
+    response_events: MessageEvents,
+    response_content: Content,
+}
+
+impl Rest {
+    /// Makes the first messages of the response events of the span.
+    fn keep_messages(&mut self, most: u32) {
+        if most > 0 {
+            let frames = self.frames.get_or_insert_default();
+            frames.keep_lengths(most);
+        }
+    }
+
+    /// Keeps the first bytes of the response's body.
+    fn keep_content(&mut self, limit: usize) {
+        self.response_content = Content::new(limit);
+    }
+}
+
+/// What a call is made of.
+#[derive(Debug)]
+struct NewCall<'a> {
+    options: &'a Arc<Options>,
+    kind: SpanKind,
+    protocol: Protocol,
+    began: Began,
+    span: SpanHandle,
+    template: Option<Arc<CallTemplate>>,
+    meters: Option<u64>,
+    timeout: Option<Duration>,
+    method: &'a http::Method,
+    rest: Option<Box<Rest>>,
+}
+
+impl Call {
+    #[inline]
+    fn new(new: NewCall<'_>) -> Self {
+        let is_http = new.protocol == Protocol::Http;
+        let timeout = new.timeout;
+        Self {
+            options: Arc::clone(new.options),
+            kind: new.kind,
+            protocol: new.protocol,
+            began: new.began,
+            span: new.span,
+            template: new.template,
+            meters: new.meters,
+            deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
+            is_head: is_http && *new.method == http::Method::HEAD,
+            is_connect: is_http && *new.method == http::Method::CONNECT,
+            requests: None,
+            http_status: None,
+            version: None,
+            peer: None,
+            is_grpc_ok: false,
+            messages: 0,
+            bytes: 0,
+            rest: new.rest,
+        }
+    }
+
+    #[cold]
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    #[inline]
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What is to be counted of the request's body.
+    #[inline]
+    pub(crate) fn request_wants(&self) -> RequestWants {
+        let options = &self.options;
+        let is_http = self.protocol == Protocol::Http;
+        let is_recording = self.span.is_recording();
+        RequestWants {
+            messages: !is_http,
+            is_text: self.rest.as_ref().is_some_and(|rest| rest.is_text),
+            size: is_http
+                && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
+            events: if is_recording {
+                options.message_events
+            } else {
+                0
+            },
+            sent: self.kind == SpanKind::Client,
+            content: if is_http && is_recording {
+                options.request_content
+            } else {
+                0
+            },
+        }
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn set_request_length(&mut self, length: u64) {
+        self.rest().request_length = Some(length);
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
+    }
+
+    /// Whether the call's time is over.
+    fn is_overdue(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// Counts a piece of the response's body.
+    #[inline]
+    pub(crate) fn on_data(&mut self, context: &Context, data: &impl Buf) {
+        match self.protocol {
+            Protocol::Http => {
+                self.bytes += data.remaining() as u64;
+                if let Some(rest) = &mut self.rest {
+                    rest.response_content.feed(data);
+                }
+            }
+            Protocol::Grpc => {
+                let chunk = data.chunk();
+                let has_counter = self.rest.as_ref().is_some_and(|rest| rest.frames.is_some());
+                if !has_counter
+                    && chunk.len() == data.remaining()
+                    && let Some(message) = FrameCounter::whole_message(chunk)
+                {
+                    self.messages += 1;
+                    self.bytes += message as u64;
+                    return;
+                }
+                self.count_frames(context, data);
+            }
+        }
+    }
+
+    /// Counts messages that are split among pieces, or more than one in a piece. Also where no span records: gRPC-Web's
+    /// trailers have the status for the metrics.
+    #[inline(never)]
+    fn count_frames(&mut self, context: &Context, data: &impl Buf) {
+        let rest = self.rest.get_or_insert_default();
+        let frames = rest.frames.get_or_insert_with(|| {
+            let mut frames = FrameCounter::default();
+            frames.begin_with(self.messages, self.bytes);
+            frames
+        });
+        frames.feed(data);
+        let lengths = frames.take_lengths();
+        let trailers = frames.web_trailers();
+        if !lengths.is_empty() {
+            let is_sent = self.kind != SpanKind::Client;
+            rest.response_events
+                .record(is_sent, &context.span(), &lengths);
+        }
+        if let Some(trailers) = trailers {
+            self.on_trailers(&trailers);
+        }
+    }
+
+    /// Reads the status of a gRPC call.
+    #[inline]
+    pub(crate) fn on_trailers(&mut self, trailers: &HeaderMap) {
+        let mut all = trailers.iter();
+        let status = all.find(|(name, _)| name.as_str() == "grpc-status");
+        if status.is_some_and(|(_, value)| value.as_bytes() == b"0") {
+            self.is_grpc_ok = true;
+        } else {
+            self.set_grpc_status(Status::from_headers(trailers));
+        }
+    }
+
+    #[cold]
+    fn set_grpc_status(&mut self, status: Option<Status>) {
+        if let Some(status) = status {
+            self.is_grpc_ok = status.code == Code::Ok;
+            self.rest().grpc_status = Some(status);
+        }
+    }
+
+    /// Whether trailers or head have given a gRPC status.
+    pub(crate) fn has_grpc_status(&self) -> bool {
+        let rest = self.rest.as_ref();
+        self.is_grpc_ok || rest.is_some_and(|rest| rest.grpc_status.is_some())
+    }
+
+    /// Messages and bytes of both directions so far.
+    #[inline]
+    fn totals(&self) -> [Totals; 2] {
+        if self.protocol != Protocol::Grpc {
+            return [None; 2];
+        }
+        let requests = self.requests.as_ref();
+        let requests = requests.and_then(|meter| meter.messages.as_ref());
+        let frames = self.rest.as_ref().and_then(|rest| rest.frames.as_ref());
+        [
+            requests.and_then(|meter| meter.totals()),
+            match frames {
+                Some(frames) => frames.totals(),
+                None => Some((self.messages, self.bytes)),
+            },
+        ]
+    }
+
+    #[inline]
+    fn is_sliced(&self) -> bool {
+        let rest = self.rest.as_ref();
+        rest.is_some_and(|rest| rest.slices.is_some())
+    }
+
+    /// Has the stream's task polled when its slice is over, if it is sliced.
+    fn wake_for_slice(&mut self, waker: &Waker) {
+        let rest = self.rest.as_mut();
+        if let Some(slices) = rest.and_then(|rest| rest.slices.as_mut()) {
+            slices.wake(waker);
+        }
+    }
+}
+
+/// When a call with this time-out counts as over time.
+///
+/// The client's clock started earlier than a server's, so its reset comes a little before the server's
+/// own deadline: a twentieth of the time-out, and 20 ms at most, count as over.
+fn deadline(from: Instant, timeout: Duration) -> Option<Instant> {
+    let early = (timeout / 20).min(Duration::from_millis(20));
+    from.checked_add(timeout.checked_sub(early)?)
+}

@@ -1,0 +1,211 @@
+//! The options of a layer.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry::propagation::TextMapPropagator;
+
+use super::exceptions::ExceptionSignal;
+use super::hooks::Hooks;
+use super::response_headers::ResponseHeaders;
+use super::stream_end::StreamEnd;
+use crate::describe::opt_in::OptIn;
+use crate::describe::settings::Settings;
+use crate::describe::surface::{Dialect, Protocol};
+use crate::describe::target::{self, Target};
+use crate::describe::template;
+use crate::metrics::MeterSource;
+use crate::net::forwarded::TrustedProxies;
+use crate::net::host_list::HostList;
+use crate::propagation::{self, ServiceName};
+use crate::request::RequestHead;
+use crate::span::source::{TracerSource, default_scope};
+
+type Decision = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
+type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct Options {
+    /// Tells these options from all others.
+    pub(crate) id: u64,
+    /// Whether calls that have the same method, authority and peer are described alike.
+    pub(crate) uses_templates: bool,
+    /// Whether calls with the same status end alike.
+    pub(crate) ends_are_alike: bool,
+    /// Whether the head of a response is captured or shown to a hook.
+    pub(crate) observes_responses: bool,
+    /// Whether each call has what few calls have.
+    pub(crate) has_rest: bool,
+    /// A layer that is switched off does nothing.
+    pub(crate) is_on: bool,
+    pub(crate) tracer: TracerSource,
+    pub(crate) tracer_name: Option<Cow<'static, str>>,
+    pub(crate) meter: MeterSource,
+    /// The metrics that are opt-in.
+    pub(crate) active_requests: bool,
+    pub(crate) body_sizes: bool,
+    pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
+    pub(crate) is_global_propagator: bool,
+    /// Whether it is that of the three defaults.
+    pub(crate) is_default_propagator: bool,
+    /// Where a client's context may go. `None` is everywhere.
+    pub(crate) outbound: Option<HostList>,
+    /// Which callers are linked instead of continued.
+    pub(crate) public: Option<Arc<Decision>>,
+    pub(crate) proxies: Option<TrustedProxies>,
+    pub(crate) response_headers: ResponseHeaders,
+    /// Which calls are traced at all, and which may be sampled.
+    pub(crate) filter: Option<Arc<Decision>>,
+    pub(crate) sampling_filter: Option<Arc<Decision>>,
+    pub(crate) settings: Settings,
+    pub(crate) target: Option<Target>,
+    pub(crate) hooks: Hooks,
+    pub(crate) stream_ends: Option<Arc<StreamEnds>>,
+    pub(crate) exceptions: ExceptionSignal,
+    /// How many messages of a gRPC call become events.
+    pub(crate) message_events: u32,
+    /// How many bytes of an HTTP body become an attribute.
+    pub(crate) request_content: usize,
+    pub(crate) response_content: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
+        let mut options = Self {
+            id: 0,
+            uses_templates: false,
+            ends_are_alike: false,
+            observes_responses: false,
+            has_rest: false,
+            is_on: true,
+            tracer: TracerSource::global(default_scope("lianlu".into())),
+            tracer_name: None,
+            meter: MeterSource::global(default_scope("lianlu".into())),
+            active_requests: false,
+            body_sizes: false,
+            propagator: Arc::new(propagator),
+            is_global_propagator: false,
+            is_default_propagator,
+            outbound: None,
+            public: None,
+            proxies: None,
+            response_headers: ResponseHeaders::default(),
+            filter: None,
+            sampling_filter: None,
+            settings: Settings::default(),
+            target: None,
+            hooks: Hooks::default(),
+            stream_ends: None,
+            exceptions: ExceptionSignal::default(),
+            message_events: 0,
+            request_content: 0,
+            response_content: 0,
+        };
+        options.settle();
+        options
+    }
+}
+
+/// A number that no other options have or had.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Options {
+    /// To be called after each change.
+    pub(crate) fn settle(&mut self) {
+        self.id = next_id();
+        let hooks = &self.hooks;
+        let has_content = self.request_content > 0 || self.response_content > 0;
+        self.uses_templates = self.proxies.is_none()
+            && hooks.span_name.is_none()
+            && hooks.attributes.is_none()
+            && template::fits(&self.settings);
+        self.ends_are_alike = !hooks.observe_ends() && !has_content;
+        self.observes_responses =
+            hooks.on_response.is_some() || !self.settings.response_headers.is_empty();
+        self.has_rest = self.active_requests
+            || self.body_sizes
+            || self.settings.opt_ins.contains(OptIn::BodySize)
+            || self.settings.conventions(Protocol::Http).old()
+            || self.message_events > 0
+            || has_content;
+    }
+
+    /// Gives tracer, meter and logger the name that they were told, or the dialect's.
+    pub(crate) fn name_scope(&mut self) {
+        let name = self.tracer_name.clone();
+        let (scope, meter_scope) = match self.settings.dialect {
+            Dialect::OpenTelemetry => {
+                let scope = default_scope(name.unwrap_or("lianlu".into()));
+                (scope.clone(), scope)
+            }
+            // Kratos gives its tracer no version and no schema.
+            Dialect::Kratos => {
+                let name = name.unwrap_or("kratos".into());
+                let scope = InstrumentationScope::builder(name.clone()).build();
+                (scope, default_scope(name))
+            }
+        };
+        self.tracer.set_scope(scope);
+        self.exceptions.set_scope(meter_scope.clone());
+        self.meter.set_scope(meter_scope);
+    }
+
+    /// Whether a client's context may go along with a request.
+    pub(crate) fn may_propagate(&self, head: &RequestHead<'_>) -> bool {
+        let Some(list) = &self.outbound else {
+            return true;
+        };
+        // An absolute request says where it goes. Of any other the target tells: a `Host` may have been
+        // copied from somebody else's request.
+        let asked = head.uri().authority();
+        let asked = asked.map(|authority| target::split_authority(authority.as_str()));
+        let told = || {
+            let target = self.target.as_ref()?;
+            Some((target.host.as_str(), target.port))
+        };
+        let host = || head.authority().map(target::split_authority);
+        match asked.or_else(told).or_else(host) {
+            Some((host, port)) => {
+                let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
+                list.allows(host, port)
+            }
+            None => false,
+        }
+    }
+
+    /// Whether [`stream_end`](Self::stream_end) looks at the route.
+    #[inline]
+    pub(crate) fn wants_routes(&self) -> bool {
+        self.stream_ends.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn stream_end(&self, head: &RequestHead<'_>, route: Option<&str>) -> StreamEnd {
+        let told = self.stream_ends.as_ref().map(|ends| ends(head, route));
+        told.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("tracer", &self.tracer)
+            .field("meter", &self.meter)
+            .field("propagator", &self.propagator)
+            .field("settings", &self.settings)
+            .field("target", &self.target)
+            .field("filter", &self.filter.is_some())
+            .field("sampling_filter", &self.sampling_filter.is_some())
+            .field("public", &self.public.is_some())
+            .field("proxies", &self.proxies)
+            .field("outbound", &self.outbound)
+            .finish_non_exhaustive()
+    }
+}

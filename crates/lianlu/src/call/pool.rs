@@ -1,0 +1,110 @@
+//! Boxes for calls, used again by the next call on the thread.
+//!
+//! A call needs a box, because it moves with its future and its body, and buffers for its description. Both are kept when
+//! it ends, so that a thread that serves calls allocates neither.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::request_meter::RequestMeter;
+use super::{Call, NewCall, Rest};
+use crate::describe::labels::Labels;
+use crate::describe::response::Failure;
+use crate::span::SpanScratch;
+use opentelemetry::Context;
+
+/// Buffers that a call uses.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) labels: Labels,
+    pub(super) span: SpanScratch,
+    /// The last call's.
+    pub(super) meter: Option<Arc<RequestMeter>>,
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+/// A box for a call, with buffers beside it. The call is dropped at its end, so that nothing of a user's is held for
+/// longer.
+#[derive(Debug, Default)]
+struct Slot {
+    call: Option<Call>,
+    scratch: Scratch,
+}
+
+thread_local! {
+    // Boxes, because calls move.
+    #[allow(clippy::vec_box)]
+    static POOL: RefCell<Vec<Box<Slot>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many boxes a thread keeps: as many calls as it has open at once, within reason.
+const MOST: usize = 64;
+
+/// A call in its box, or a box for one.
+#[derive(Debug)]
+pub(super) struct CallBox(Box<Slot>);
+
+impl CallBox {
+    #[inline]
+    pub(super) fn take() -> Self {
+        let kept = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop());
+        Self(kept.ok().flatten().unwrap_or_default())
+    }
+
+    #[inline]
+    pub(super) fn scratch(&mut self) -> &mut Scratch {
+        &mut self.0.scratch
+    }
+
+    /// Moves a call in.
+    #[inline]
+    pub(super) fn fill(&mut self, new: NewCall<'_>) {
+        self.0.call = Some(Call::new(new));
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> Option<&Call> {
+        self.0.call.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self) -> Option<&mut Call> {
+        self.0.call.as_mut()
+    }
+
+    /// Lets `meter` count the request's body. It gets a meter that an earlier call may have left.
+    #[inline]
+    pub(super) fn meter_request(
+        &mut self,
+        meter: impl FnOnce(&Call, Option<Arc<RequestMeter>>) -> Option<Arc<RequestMeter>>,
+    ) {
+        if let Some(call) = &mut self.0.call {
+            let spare = self.0.scratch.meter.take();
+            call.requests = meter(call, spare);
+        }
+    }
+
+    /// Ends the call, and keeps its box. `is_current`: its context is.
+    #[inline]
+    pub(super) fn end(mut self, context: &Context, failure: Option<Failure>, is_current: bool) {
+        let slot = &mut *self.0;
+        if let Some(call) = slot.call.take() {
+            call.end(&mut slot.scratch, context, failure, is_current);
+        }
+        self.keep();
+    }
+
+    /// Keeps the box for the next call.
+    #[inline]
+    pub(super) fn keep(mut self) {
+        self.0.scratch.labels.clear();
+        self.0.scratch.span.clear();
+        let _ = POOL.try_with(|pool| {
+            if let Ok(mut pool) = pool.try_borrow_mut()
+                && pool.len() < MOST
+            {
+                pool.push(self.0);
+            }
+        });
+    }
+}

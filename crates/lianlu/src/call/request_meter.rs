@@ -1,0 +1,87 @@
+//! The counts of a request's body.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Buf;
+
+use super::content::Content;
+use crate::grpc::MessageMeter;
+
+/// What is to be counted of a request's body.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestWants {
+    pub(crate) messages: bool,
+    pub(crate) size: bool,
+    /// Whether the messages are in base64.
+    pub(crate) is_text: bool,
+    /// How many messages become events, and whether they are sent or received.
+    pub(crate) events: u32,
+    pub(crate) sent: bool,
+    /// How many bytes of content are kept.
+    pub(crate) content: usize,
+}
+
+impl RequestWants {
+    /// Whether nothing is to be counted.
+    #[inline]
+    pub(crate) fn is_nothing(self) -> bool {
+        !self.messages && !self.size && self.content == 0
+    }
+}
+
+/// The counts of a request's body, which another task may be sending while the call ends.
+#[derive(Debug)]
+pub(crate) struct RequestMeter {
+    pub(crate) messages: Option<MessageMeter>,
+    size: AtomicU64,
+    /// `None` unless content is kept.
+    content: Option<Mutex<Content>>,
+}
+
+impl RequestMeter {
+    fn new(wants: RequestWants) -> Self {
+        Self {
+            messages: wants.messages.then(MessageMeter::default),
+            size: AtomicU64::new(0),
+            content: (wants.content > 0).then(|| Mutex::new(Content::new(wants.content))),
+        }
+    }
+
+    /// A meter that starts at zero, in the allocation of another that is not used any more.
+    #[inline]
+    pub(crate) fn reuse(spare: Option<Arc<Self>>, wants: RequestWants) -> Arc<Self> {
+        let Some(mut spare) = spare else {
+            return Arc::new(Self::new(wants));
+        };
+        match Arc::get_mut(&mut spare) {
+            Some(meter) => {
+                *meter = Self::new(wants);
+                spare
+            }
+            None => Arc::new(Self::new(wants)),
+        }
+    }
+
+    /// Counts bytes, and keeps the first of them if they are wanted.
+    #[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
+    pub(crate) fn feed(&self, data: &impl Buf) {
+        self.size
+            .fetch_add(data.remaining() as u64, Ordering::Relaxed);
+        if let Some(content) = &self.content {
+            let mut content = content.lock().unwrap_or_else(PoisonError::into_inner);
+            content.feed(data);
+        }
+    }
+
+    /// Bytes so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    /// The text that was kept.
+    pub(crate) fn content(&self) -> Option<String> {
+        let content = self.content.as_ref()?.lock();
+        content.unwrap_or_else(PoisonError::into_inner).text()
+    }
+}

@@ -1,0 +1,195 @@
+//! What a response's head says about its call.
+
+use http::{HeaderMap, Response, StatusCode, header};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
+
+use super::Call;
+use super::hooks::ResponseHead;
+use super::peer::contacted;
+use super::stream_end::StreamEnd;
+use super::trace_options::TraceOptions;
+use crate::describe::headers::{self, Direction};
+use crate::describe::surface::Protocol;
+use crate::grpc::{CONTENT_TYPE, FrameCounter, Status, TEXT_CONTENT_TYPE};
+use crate::known_headers::{begins, number};
+use crate::route::Route;
+
+impl Call {
+    /// Notes the response's head, and writes the headers into it that the layer adds. `true` if the call ends here.
+    /// `length` is the body's, if it is known; `body_ended`: nothing of it is left.
+    #[inline]
+    pub(crate) fn on_head<B>(
+        &mut self,
+        context: &Context,
+        response: &mut Response<B>,
+        headers: &ResponseHeaders,
+        length: Option<u64>,
+        body_ended: bool,
+    ) -> bool {
+        let status = response.status();
+        self.http_status = Some(status);
+        self.version = Some(response.version());
+        if self.kind == SpanKind::Server {
+            let added = &self.options.response_headers;
+            if added.is_any() {
+                added.write(context, response.headers_mut());
+            }
+        } else if self.peer.is_none() {
+            self.peer = contacted(response.extensions());
+        }
+        if self.options.observes_responses || !response.extensions().is_empty() {
+            self.describe_response(context, response);
+        }
+        let ends_here = match self.protocol {
+            Protocol::Grpc => self.on_grpc_head(response, headers, body_ended),
+            Protocol::Http => {
+                body_ended
+                    // A connection does not ask a body of no bytes whether it has ended.
+                    || length == Some(0)
+                    || self.is_head
+                    || (self.is_connect && status.is_success())
+                    || status.is_informational()
+                    || status == StatusCode::NO_CONTENT
+                    || status == StatusCode::NOT_MODIFIED
+            }
+        };
+        if !ends_here
+            && let Some(rest) = &mut self.rest
+            && rest.stream_end == StreamEnd::Headers
+        {
+            // Neither the status in the trailers nor the body's size is waited for.
+            rest.is_unreadable |= rest.grpc_status.is_none() && !self.is_grpc_ok;
+            rest.response_length = Some(length);
+            return true;
+        }
+        ends_here
+    }
+
+    #[inline]
+    fn on_grpc_head<B>(
+        &mut self,
+        response: &Response<B>,
+        headers: &ResponseHeaders,
+        body_ended: bool,
+    ) -> bool {
+        // Final only in a response without a body; otherwise the trailers have the status.
+        if headers.has_status {
+            self.set_grpc_status(Status::from_headers(response.headers()));
+        }
+        let content = headers.content;
+        // Not gRPC's response: a client reads it until it notices, and drops the rest.
+        let is_other = matches!(content, ContentType::Other) || !response.status().is_success();
+        if is_other || matches!(content, ContentType::Text) {
+            let (messages, bytes) = (self.messages, self.bytes);
+            let rest = self.rest();
+            let frames = rest.frames.get_or_insert_with(|| {
+                let mut frames = FrameCounter::default();
+                frames.begin_with(messages, bytes);
+                frames
+            });
+            if is_other {
+                frames.look_away();
+            } else {
+                frames.decode_text();
+                rest.answers_text = true;
+            }
+        }
+        body_ended || is_other
+    }
+
+    /// What the response's head and its handler add to the span.
+    #[inline(never)]
+    fn describe_response<B>(&mut self, context: &Context, response: &Response<B>) {
+        let extensions = response.extensions();
+        if self.kind == SpanKind::Server
+            && let Some(route) = extensions.get::<Route>()
+        {
+            let route = route.0.clone().into();
+            self.rest().late_route = Some(route);
+        }
+        if !self.span.is_recording() {
+            return;
+        }
+        let requested = extensions.get::<TraceOptions>();
+        if !self.options.observes_responses && requested.is_none() {
+            return;
+        }
+        let span = context.span();
+        let mut attributes = Vec::new();
+        headers::capture(
+            &self.options.settings,
+            self.protocol,
+            Direction::Response,
+            response.headers(),
+            |attribute| attributes.push(attribute),
+        );
+        if let Some(requested) = requested {
+            attributes.extend(requested.attributes().iter().cloned());
+            if let Some(name) = requested.name() {
+                span.update_name(name.clone());
+                let rest = self.rest();
+                rest.is_named = true;
+                if let Some(slices) = &mut rest.slices {
+                    slices.set_name(name);
+                }
+            }
+        }
+        let rest = self.rest.as_mut();
+        if let Some(slices) = rest.and_then(|rest| rest.slices.as_mut()) {
+            slices.add_attributes(&attributes);
+        }
+        if !attributes.is_empty() {
+            span.set_attributes(attributes);
+        }
+        if let Some(hook) = &self.options.hooks.on_response {
+            hook(&ResponseHead::new(response), &span);
+        }
+    }
+}
+
+/// What the body of a gRPC call's response has.
+#[derive(Debug, Clone, Copy)]
+enum ContentType {
+    Frames,
+    /// Frames in the base64 of gRPC-Web's text mode.
+    Text,
+    /// Not gRPC's, such as a proxy's page.
+    Other,
+}
+
+/// The headers of a response that a call depends on, found in one pass.
+#[derive(Debug)]
+pub(crate) struct ResponseHeaders {
+    pub(crate) length: Option<u64>,
+    content: ContentType,
+    has_status: bool,
+}
+
+impl ResponseHeaders {
+    #[inline]
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let (mut content_type, mut length, mut has_status) = (None, None, false);
+        for (name, value) in headers {
+            match name.as_str().len() {
+                11 if name.as_str() == "grpc-status" => has_status = true,
+                12 if *name == header::CONTENT_TYPE => content_type = content_type.or(Some(value)),
+                14 if *name == header::CONTENT_LENGTH => length = length.or(Some(value)),
+                _ => {}
+            }
+        }
+        Self {
+            length: length.and_then(number),
+            content: if content_type.is_none_or(|value| value.as_bytes() == CONTENT_TYPE) {
+                ContentType::Frames
+            } else if begins(content_type, TEXT_CONTENT_TYPE) {
+                ContentType::Text
+            } else if begins(content_type, CONTENT_TYPE) {
+                ContentType::Frames
+            } else {
+                ContentType::Other
+            },
+            has_status,
+        }
+    }
+}

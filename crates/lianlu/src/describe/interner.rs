@@ -1,0 +1,170 @@
+//! Interned names: texts that many calls have, kept as constants.
+//!
+//! A label of a metric owns its text, and so does a span's name: without an interner, each call would copy the same few.
+//! Only names of the service's own are interned (methods that it serves, templates of its routes), up to a limit; names
+//! beyond it are copied for each call.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Texts that are added and never removed. Reads take no lock.
+#[derive(Debug)]
+pub(crate) struct Interner<const SLOTS: usize> {
+    slots: [OnceLock<Box<str>>; SLOTS],
+    /// How many slots are taken: half of them at most, and a few more where threads add at once, which keeps probes
+    /// short.
+    taken: AtomicUsize,
+}
+
+impl<const SLOTS: usize> Interner<SLOTS> {
+    pub(crate) const MOST: usize = SLOTS / 2;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: [const { OnceLock::new() }; SLOTS],
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    /// The slots of a hash, in the order of probing.
+    fn slots(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<str>>> {
+        let first = usize::try_from(hash % SLOTS as u64).unwrap_or_default();
+        let (before, after) = self.slots.split_at(first);
+        after.iter().chain(before)
+    }
+
+    /// The kept value, if there is one.
+    fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+        for slot in self.slots(hash) {
+            match slot.get() {
+                Some(kept) if is_it(kept) => return Some(kept),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// Gives the kept value, which `make` makes if there is none and there is room.
+    fn keep_with(
+        &self,
+        hash: u64,
+        is_it: impl Fn(&str) -> bool,
+        make: impl FnOnce() -> Box<str>,
+    ) -> Option<&str> {
+        if let Some(kept) = self.find(hash, &is_it) {
+            return Some(kept);
+        }
+        self.add(hash, is_it, make())
+    }
+
+    #[cold]
+    fn add(&self, hash: u64, is_it: impl Fn(&str) -> bool, mut new: Box<str>) -> Option<&str> {
+        if self.taken.load(Ordering::Acquire) >= Self::MOST {
+            // It may be the last one that was added.
+            return self.find(hash, is_it);
+        }
+        for slot in self.slots(hash) {
+            match slot.set(new) {
+                Ok(()) => {
+                    self.taken.fetch_add(1, Ordering::Release);
+                    return slot.get().map(|kept| &**kept);
+                }
+                Err(back) => new = back,
+            }
+            // Another thread may just have put it there.
+            if let Some(kept) = slot.get().filter(|kept| is_it(kept)) {
+                return Some(kept);
+            }
+        }
+        None
+    }
+
+    /// Whether a text is kept.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.find(hash(text), |kept| kept == text).is_some()
+    }
+
+    /// Keeps a text, if there is room for it. Gives the one that is kept.
+    pub(crate) fn keep(&self, text: &str) -> Option<&str> {
+        self.keep_with(hash(text), |kept| kept == text, || text.into())
+    }
+}
+
+static TEXTS: Interner<2048> = Interner::new();
+
+/// `GET /orders/{id}`, and the like.
+static SPAN_NAMES: Interner<2048> = Interner::new();
+
+/// The text as a constant, while there is room for more of them.
+#[inline]
+pub(crate) fn kept(text: &str) -> Option<&'static str> {
+    TEXTS.keep(text)
+}
+
+/// A span's name made of a method and a template, as a constant while there is room for more of them.
+pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
+    let is_it = |kept: &str| {
+        kept.len() == method.len() + 1 + template.len()
+            && kept.starts_with(method)
+            && kept.ends_with(template)
+    };
+    let both = hash(method).rotate_left(17) ^ hash(template);
+    let make = || format!("{method} {template}").into();
+    SPAN_NAMES.keep_with(both, is_it, make)
+}
+
+/// Not for texts of strangers, who could make texts with equal hashes: these come from the program.
+#[inline]
+pub(super) fn hash(text: &str) -> u64 {
+    crate::hash::hash(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_once() {
+        let table = Interner::<16>::new();
+        let first = table.keep("a.B/C").unwrap();
+        let again = table.keep(&String::from("a.B/C")).unwrap();
+        assert!(std::ptr::eq(first, again));
+        assert!(table.contains("a.B/C") && !table.contains("a.B/D"));
+    }
+
+    #[test]
+    fn there_is_a_limit_and_what_is_kept_is_found() {
+        let table = Interner::<64>::new();
+        let kept: Vec<_> = (0..10_000)
+            .map(|at| format!("name {at}"))
+            .filter(|name| table.keep(name).is_some())
+            .collect();
+        assert_eq!(kept.len(), 32);
+        assert!(kept.iter().all(|name| table.contains(name)));
+    }
+
+    #[test]
+    fn names_of_the_same_letters_differ() {
+        assert_eq!(span_name("GET", "/a b"), Some("GET /a b"));
+        assert_eq!(span_name("GET /a", "b"), Some("GET /a b"));
+        assert_eq!(span_name("GE", "T /a b"), Some("GE T /a b"));
+    }
+
+    #[test]
+    fn threads_agree() {
+        for _ in 0..100 {
+            let table = Interner::<64>::new();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for at in 0..32 {
+                            assert!(table.keep(&at.to_string()).is_some());
+                        }
+                    });
+                }
+            });
+            assert_eq!(table.taken.load(Ordering::Relaxed), 32);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Which name, kind, attributes, status and labels a call's span and metrics get.
+//!
+//! In floors, each of which sees only those below:
+//!
+//! 1. [`keys`], [`table`] (which attribute goes where), [`surface`], [`stability`], [`opt_in`];
+//! 2. [`writer`], [`value`], [`labels`], and [`signals`], which looks at the table and writes to both;
+//! 3. [`request`], [`response`] and [`outcome`]: what is known of a call, and what is an error;
+//! 4. [`http`], [`grpc`], [`kratos`] and [`network`]: what the conventions make of that;
+//! 5. [`template`]: what one run of all this has left behind, for calls that are alike.
+//!
+//! [`start`] and [`end`] are the entrances.
+
+pub(crate) mod address;
+mod grpc;
+pub(crate) mod headers;
+mod hosts;
+mod http;
+pub(crate) mod interner;
+pub(crate) mod keys;
+mod kratos;
+pub(crate) mod labels;
+pub(crate) mod methods;
+mod network;
+pub(crate) mod opt_in;
+pub(crate) mod outcome;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod settings;
+pub(crate) mod signals;
+pub(crate) mod stability;
+pub(crate) mod surface;
+mod table;
+pub(crate) mod target;
+pub(crate) mod template;
+mod value;
+pub(crate) mod writer;
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanKind, Status as SpanStatus};
+
+use labels::Labels;
+use outcome::Classification;
+use request::{CallInfo, CallRequest, Described};
+use response::CallResponse;
+use settings::Settings;
+use signals::{SignalWriter, Style};
+use surface::{Dialect, Protocol};
+use target::Target;
+use writer::AttributeWriter;
+
+use crate::request::RequestHead;
+
+/// What a span gets at its end, besides attributes.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// A better name than that of the start.
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) status: SpanStatus,
+    pub(crate) event: Option<(&'static str, Vec<KeyValue>)>,
+}
+
+/// Describes a call for its span, in `attributes`, and for its metrics, in `labels`.
+pub(crate) fn start(
+    settings: &Settings,
+    request: &CallRequest<'_>,
+    attributes: &mut AttributeWriter<'_>,
+    labels: &mut Labels,
+) -> Described {
+    let is_kratos = settings.dialect == Dialect::Kratos;
+    let mut nothing = AttributeWriter::Nothing;
+    let wanted = if is_kratos {
+        &mut nothing
+    } else {
+        &mut *attributes
+    };
+    let mut out = SignalWriter::new(request.style(settings), wanted.reborrow(), labels);
+    let mut described = match request.protocol {
+        Protocol::Http => http::start(settings, request, &mut out),
+        Protocol::Grpc => grpc::start(settings, request, &mut out),
+    };
+    if is_kratos {
+        let (name, list) = kratos::start(settings, request);
+        described.name = name;
+        attributes.extend(list);
+    }
+    described
+}
+
+/// Describes how a call ended. The labels of its metrics are completed.
+pub(crate) fn end(
+    settings: &Settings,
+    info: &CallInfo,
+    response: &CallResponse,
+    classification: &Classification,
+    attributes: &mut AttributeWriter<'_>,
+    labels: &mut Labels,
+) -> Ended {
+    let is_kratos = settings.dialect == Dialect::Kratos;
+    let mut nothing = AttributeWriter::Nothing;
+    let wanted = if is_kratos {
+        &mut nothing
+    } else {
+        &mut *attributes
+    };
+    let mut out = SignalWriter::new(info.style, wanted.reborrow(), labels);
+    let name = match response.protocol {
+        Protocol::Http => http::end(info, response, &mut out),
+        Protocol::Grpc => grpc::end(settings, info, response, &mut out),
+    };
+    network::contacted(response, &mut out);
+    if let Some(error_type) = &classification.error_type {
+        out.put(&table::ERROR_TYPE, error_type);
+    }
+    if let Some(slice) = response.slice {
+        out.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
+    }
+    if classification.is_cancelled {
+        out.span(&table::LIANLU_CANCELLED, true);
+    }
+    if is_kratos {
+        return kratos::end(response, attributes);
+    }
+    Ended {
+        name,
+        status: if classification.is_error {
+            SpanStatus::error(classification.message.clone())
+        } else {
+            SpanStatus::Unset
+        },
+        event: None,
+    }
+}
+
+/// The scheme of an HTTP request, without a look at what proxies report.
+#[inline]
+pub(crate) fn scheme<'a>(
+    settings: &Settings,
+    kind: &SpanKind,
+    head: &RequestHead<'a>,
+    target: Option<&Target>,
+) -> &'a str {
+    match kind {
+        SpanKind::Client => http::client_scheme(head, target),
+        _ => http::scheme(settings, head),
+    }
+}
+
+/// Learns from a call that is neither recorded nor measured: its response shows whether its method exists.
+pub(crate) fn learn(settings: &Settings, info: &CallInfo, response: &CallResponse) {
+    if response.protocol == Protocol::Grpc {
+        grpc::learn(settings, info, response);
+    }
+}
+
+/// A better name, if there is one, and the attributes of a slice that is followed by another. It has no gRPC status and
+/// no error, which come last, and no labels: a call is measured once.
+pub(crate) fn slice(
+    settings: &Settings,
+    info: &CallInfo,
+    response: &CallResponse,
+) -> (Option<Cow<'static, str>>, Vec<KeyValue>) {
+    if settings.dialect == Dialect::Kratos {
+        return (None, kratos::slice(response));
+    }
+    let mut style = info.style;
+    style.metrics = false;
+    let mut attributes = Vec::new();
+    let mut labels = Labels::default();
+    let writer = AttributeWriter::KeyValues(&mut attributes);
+    let mut out = SignalWriter::new(style, writer, &mut labels);
+    let name = match response.protocol {
+        Protocol::Http => http::end(info, response, &mut out),
+        Protocol::Grpc => {
+            grpc::messages(response.requests, response.responses, &mut out);
+            None
+        }
+    };
+    network::contacted(response, &mut out);
+    if let Some(slice) = response.slice {
+        out.span(&table::LIANLU_STREAM_SLICE, i64::from(slice));
+    }
+    (name, attributes)
+}
+
+/// Adds the server that a client has reached, to an end that a [`template`] has described.
+pub(crate) fn contacted(style: Style, peer: SocketAddr, attributes: &mut AttributeWriter<'_>) {
+    // It is no label.
+    let mut labels = Labels::default();
+    let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
+    network::peer(peer, &mut out);
+}
+
+pub(crate) fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

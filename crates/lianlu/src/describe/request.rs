@@ -1,0 +1,105 @@
+//! What is known of a call when it starts.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use opentelemetry::StringValue;
+use opentelemetry::trace::SpanKind;
+
+use super::methods::Method;
+use super::settings::Settings;
+use super::signals::Style;
+use super::surface::{Protocol, Surface};
+use super::target::{self, Target};
+use crate::call::hints::CallHints;
+use crate::known_headers::KnownHeaders;
+use crate::kratos::{Operation, PathTemplate};
+use crate::net::forwarded::Origin;
+use crate::request::RequestHead;
+
+/// What is known of a call when it starts.
+#[derive(Debug)]
+pub(crate) struct CallRequest<'a> {
+    pub(crate) kind: SpanKind,
+    pub(crate) protocol: Protocol,
+    pub(crate) head: RequestHead<'a>,
+    pub(crate) headers: &'a KnownHeaders<'a>,
+    /// The route's template, on servers that have one.
+    pub(crate) route: Option<StringValue>,
+    /// What a client's caller has set for this call.
+    pub(crate) hints: CallHints,
+    /// The socket's other end, on servers that know it.
+    pub(crate) peer: Option<SocketAddr>,
+    /// The socket's own end, on servers that know it.
+    pub(crate) local: Option<SocketAddr>,
+    /// `tcp` or `unix`, where it is known.
+    pub(crate) transport: Option<&'static str>,
+    /// Who called and for which host, as trusted proxies report.
+    pub(crate) origin: Origin<'a>,
+    /// Where a client's calls go, if the user has configured it.
+    pub(crate) target: Option<&'a Target>,
+    /// The calling service's name for itself.
+    pub(crate) caller: Option<&'a str>,
+    /// Kratos's name for the call, if user code has set it.
+    pub(crate) operation: Option<&'a Operation>,
+    /// Kratos's template of the path, if user code has set it.
+    pub(crate) path_template: Option<&'a PathTemplate>,
+    /// Whether metrics are recorded, and active requests among them.
+    pub(crate) metrics: bool,
+    pub(crate) active: bool,
+}
+
+impl CallRequest<'_> {
+    /// Host and port of the call's server: the configured target, else what trusted proxies report, else the authority
+    /// that the request names. An empty name is none.
+    pub(super) fn server(&self) -> Option<(&str, Option<u16>)> {
+        if let Some(target) = self.target {
+            return Some((&target.host, target.port));
+        }
+        if let Some(host) = &self.origin.host {
+            return Some((host, self.origin.port));
+        }
+        let authority = authority(&self.head, self.headers);
+        let authority = authority.map(target::split_authority);
+        authority.filter(|(host, _)| !host.is_empty())
+    }
+
+    pub(super) fn style(&self, settings: &Settings) -> Style {
+        Style {
+            surface: Surface::of(&self.kind, self.protocol),
+            conventions: settings.conventions(self.protocol),
+            opt_ins: settings.opt_ins,
+            metrics: self.metrics,
+            active: self.active,
+        }
+    }
+}
+
+/// The authority that a request names: `:authority` or that of an absolute target, else `Host`.
+#[inline]
+pub(crate) fn authority<'a>(head: &RequestHead<'a>, headers: &KnownHeaders<'a>) -> Option<&'a str> {
+    match head.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.host(),
+    }
+}
+
+/// A call that is described: the name of its span, and what its end needs.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) info: CallInfo,
+    /// How many attributes are the same for all calls like this one. Those that differ from call to call (path, query,
+    /// URL) come behind.
+    pub(crate) shared: usize,
+}
+
+/// What the end of a call needs of its start.
+#[derive(Debug, Clone)]
+pub(crate) struct CallInfo {
+    pub(crate) style: Style,
+    /// The HTTP method, as it stands in a name.
+    pub(crate) http_method: Cow<'static, str>,
+    pub(crate) has_route: bool,
+    pub(crate) grpc_method: Method,
+}

@@ -1,0 +1,72 @@
+//! The settings that decide how a call is described.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::hosts::KnownHosts;
+use super::methods::GrpcMethods;
+use super::opt_in::OptIns;
+use super::stability::Conventions;
+use super::surface::{Dialect, Protocol};
+use crate::net::capture::HeaderCapture;
+use crate::net::redact::Redaction;
+
+/// Which key a gRPC call's status code has in the current conventions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum RpcStatusKey {
+    /// `rpc.response.status_code`, as released up to v1.44.0.
+    #[default]
+    ResponseStatusCode,
+    /// `rpc.status_code`, its name after v1.44.0.
+    StatusCode,
+}
+
+/// The settings that decide how a call is described.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Dialect,
+    /// `None` is the environment's choice.
+    pub(crate) http: Option<Conventions>,
+    pub(crate) rpc: Option<Conventions>,
+    pub(crate) rpc_status_key: RpcStatusKey,
+    pub(crate) opt_ins: OptIns,
+    /// `None` is the conventions' list, or the environment's.
+    pub(crate) http_methods: Option<Arc<HashSet<String>>>,
+    pub(crate) grpc_methods: Arc<GrpcMethods>,
+    pub(crate) hosts: Arc<KnownHosts>,
+    pub(crate) redaction: Redaction,
+    /// Whether a server speaks TLS itself.
+    pub(crate) https: bool,
+    pub(crate) request_headers: HeaderCapture,
+    pub(crate) response_headers: HeaderCapture,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::OpenTelemetry,
+            http: None,
+            rpc: None,
+            rpc_status_key: RpcStatusKey::default(),
+            opt_ins: OptIns::default(),
+            http_methods: None,
+            grpc_methods: Arc::default(),
+            hosts: Arc::default(),
+            redaction: Redaction::default(),
+            https: false,
+            request_headers: HeaderCapture::default(),
+            response_headers: HeaderCapture::default(),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn conventions(&self, protocol: Protocol) -> Conventions {
+        let told = match protocol {
+            Protocol::Http => self.http,
+            Protocol::Grpc => self.rpc,
+        };
+        told.unwrap_or_else(|| Conventions::from_env(protocol))
+    }
+}

@@ -1,0 +1,157 @@
+//! Writes each value to the span and to the metrics that the table names for it.
+
+use opentelemetry::KeyValue;
+
+use super::labels::Labels;
+use super::opt_in::OptIns;
+use super::stability::Conventions;
+use super::surface::Surface;
+use super::table::{AttributeSpec, Level, Requirement};
+use super::value::AttributeValue;
+use super::writer::AttributeWriter;
+
+/// Which signals a call has, by which conventions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    pub(crate) surface: Surface,
+    pub(crate) conventions: Conventions,
+    pub(crate) opt_ins: OptIns,
+    /// Whether metrics are recorded, and active requests among them.
+    pub(crate) metrics: bool,
+    pub(crate) active: bool,
+}
+
+impl Style {
+    fn wants(self, level: Level) -> bool {
+        self.conventions.current()
+            && match level {
+                Level::Never => false,
+                Level::Known => true,
+                Level::Asked(opt_in) => self.opt_ins.contains(opt_in),
+            }
+    }
+
+    fn old(self, requirement: &Requirement) -> Option<&'static str> {
+        requirement.old.filter(|_| self.conventions.old())
+    }
+}
+
+/// Collects a call's attributes and labels.
+#[derive(Debug)]
+pub(crate) struct SignalWriter<'a> {
+    pub(crate) style: Style,
+    pub(crate) attributes: AttributeWriter<'a>,
+    pub(crate) labels: &'a mut Labels,
+}
+
+impl<'a> SignalWriter<'a> {
+    pub(crate) fn new(
+        style: Style,
+        attributes: AttributeWriter<'a>,
+        labels: &'a mut Labels,
+    ) -> Self {
+        Self {
+            style,
+            attributes,
+            labels,
+        }
+    }
+
+    /// Whether the span has the attribute, so that its value is worth making.
+    #[inline]
+    pub(crate) fn wants(&self, spec: &AttributeSpec) -> bool {
+        let requirement = spec.requirement(self.style.surface);
+        self.attributes.is_wanted()
+            && (self.style.wants(requirement.span) || self.style.old(requirement).is_some())
+    }
+
+    /// Whether a metric has the attribute.
+    pub(crate) fn wants_label(&self, spec: &AttributeSpec) -> bool {
+        let requirement = spec.requirement(self.style.surface);
+        self.style.metrics
+            && (self.style.wants(requirement.metric)
+                || self.style.wants(requirement.active)
+                || (requirement.old_metric && self.style.old(requirement).is_some()))
+    }
+
+    /// Whether the old conventions are written.
+    pub(crate) fn has_old(&self) -> bool {
+        self.style.conventions.old()
+    }
+
+    /// Whether only the old conventions are written.
+    pub(crate) fn only_old(&self) -> bool {
+        !self.style.conventions.current()
+    }
+
+    /// Writes `value` wherever the table has the attribute: on the span and on metrics.
+    #[inline]
+    pub(crate) fn put<'v>(
+        &mut self,
+        spec: &'static AttributeSpec,
+        value: impl Into<AttributeValue<'v>>,
+    ) {
+        let value = value.into();
+        if self.style.metrics {
+            self.put_label(spec, &value);
+        }
+        self.put_attribute(spec, &value);
+    }
+
+    /// Writes `value` on the span alone.
+    #[inline]
+    pub(crate) fn span<'v>(
+        &mut self,
+        spec: &'static AttributeSpec,
+        value: impl Into<AttributeValue<'v>>,
+    ) {
+        self.put_attribute(spec, &value.into());
+    }
+
+    #[inline]
+    fn put_attribute(&mut self, spec: &'static AttributeSpec, value: &AttributeValue<'_>) {
+        if !self.attributes.is_wanted() {
+            return;
+        }
+        let requirement = spec.requirement(self.style.surface);
+        let is_current = self.style.wants(requirement.span);
+        if let Some(old) = self.style.old(requirement)
+            && !(is_current && old == spec.key.as_str())
+        {
+            self.attributes.put_old(old, value);
+        }
+        if is_current {
+            self.attributes.put(spec.key, value);
+        }
+    }
+
+    /// Writes `value` on metrics alone. Takes only values of low cardinality.
+    pub(crate) fn label<'v>(
+        &mut self,
+        spec: &'static AttributeSpec,
+        value: impl Into<AttributeValue<'v>>,
+    ) {
+        if self.style.metrics {
+            self.put_label(spec, &value.into());
+        }
+    }
+
+    fn put_label(&mut self, spec: &'static AttributeSpec, value: &AttributeValue<'_>) {
+        let requirement = spec.requirement(self.style.surface);
+        let key = spec.key.as_str();
+        let label = |key: &'static str| KeyValue::new(key, value.to_value());
+        if requirement.old_metric
+            && let Some(old) = self.style.old(requirement)
+        {
+            self.labels.old.push(label(old));
+        }
+        if self.style.active && self.style.wants(requirement.active) {
+            self.labels.active.push(label(key));
+        }
+        if self.style.wants(requirement.metric) {
+            self.labels.current.push(label(key));
+        } else if requirement.size && self.style.conventions.current() {
+            self.labels.sizes.push(label(key));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Which generation of the conventions is written.
+
+use std::sync::LazyLock;
+
+use super::surface::Protocol;
+use crate::warning::warn_variable;
+
+/// A generation of the semantic conventions, chosen for HTTP and for RPC by
+/// [`with_http_conventions`](crate::TraceLayer::with_http_conventions) and
+/// [`with_rpc_conventions`](crate::TraceLayer::with_rpc_conventions), or by the variable
+/// `OTEL_SEMCONV_STABILITY_OPT_IN` where the code does not choose.
+///
+/// | | variable | HTTP | RPC |
+/// |---|---|---|---|
+/// | [`Current`](Self::Current) (default) | `http`, `rpc` | stable, as of v1.44.0 | release candidate, as of v1.44.0 |
+/// | [`Old`](Self::Old) | `http/old`, `rpc/old` | v1.20.0 | v1.37.0 |
+/// | [`Both`](Self::Both) | `http/dup`, `rpc/dup` | each under its keys | each under its keys; `rpc.method`, which both have, is the current one on spans |
+///
+/// The [migration guides](https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/) say
+/// what differs. Durations are in seconds in the current metrics and in milliseconds in the old ones; the
+/// metrics of active requests and body sizes are current ones alone. What strangers can write is bounded
+/// in the old ones too: a span of an unknown HTTP method is named `HTTP`, and a server's metrics have no
+/// host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Conventions {
+    /// The current ones.
+    #[default]
+    Current,
+    /// Those before they became stable.
+    Old,
+    /// Both at once, for a change-over.
+    Both,
+}
+
+impl Conventions {
+    pub(crate) fn current(self) -> bool {
+        self != Self::Old
+    }
+
+    pub(crate) fn old(self) -> bool {
+        self != Self::Current
+    }
+
+    /// What the environment says for a protocol.
+    pub(crate) fn from_env(protocol: Protocol) -> Self {
+        let (http, rpc) = *FROM_ENV;
+        match protocol {
+            Protocol::Http => http,
+            Protocol::Grpc => rpc,
+        }
+    }
+}
+
+const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
+
+static FROM_ENV: LazyLock<(Conventions, Conventions)> = LazyLock::new(|| {
+    let list = std::env::var(VARIABLE).unwrap_or_default();
+    for unknown in unknown(&list) {
+        warn_variable(
+            VARIABLE,
+            unknown,
+            "for HTTP and RPC there are http, http/dup, http/old, rpc, rpc/dup and rpc/old; the current \
+             conventions are used",
+        );
+    }
+    (pick(&list, "http"), pick(&list, "rpc"))
+});
+
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
+}
+
+/// `area/dup` beats the others wherever it stands, as the conventions say.
+fn pick(list: &str, area: &str) -> Conventions {
+    let has = |mode: &str| {
+        entries(list).any(|entry| entry.strip_prefix(area).is_some_and(|rest| rest == mode))
+    };
+    if has("/dup") {
+        Conventions::Both
+    } else if has("/old") && !has("") {
+        Conventions::Old
+    } else {
+        Conventions::Current
+    }
+}
+
+/// Entries that are meant for HTTP or RPC and say nothing. Others are for other libraries.
+fn unknown(list: &str) -> impl Iterator<Item = &str> {
+    entries(list).filter(|entry| {
+        let (area, mode) = entry.split_once('/').unwrap_or((entry, ""));
+        matches!(area, "http" | "rpc") && !matches!(mode, "" | "dup" | "old")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variables_list() {
+        for (list, http, rpc) in [
+            ("", Conventions::Current, Conventions::Current),
+            ("http", Conventions::Current, Conventions::Current),
+            ("http/dup", Conventions::Both, Conventions::Current),
+            ("http,http/dup", Conventions::Both, Conventions::Current),
+            (" rpc/old , http/old", Conventions::Old, Conventions::Old),
+            ("rpc/old,rpc", Conventions::Current, Conventions::Current),
+            (
+                "database/dup,httpx/dup",
+                Conventions::Current,
+                Conventions::Current,
+            ),
+        ] {
+            assert_eq!(
+                (pick(list, "http"), pick(list, "rpc")),
+                (http, rpc),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_is_ours_is_unknown() {
+        let list = "http/dpu,database/dup,rpc/new,http,gen_ai_latest";
+        assert_eq!(unknown(list).collect::<Vec<_>>(), ["http/dpu", "rpc/new"]);
+    }
+}

@@ -1,0 +1,177 @@
+//! The request headers that a call depends on, found in one pass.
+//!
+//! Each look-up of a header hashes its name, and a request has fewer headers than there would be look-ups.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::grpc;
+
+/// The headers of a request that a call depends on.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct KnownHeaders<'a> {
+    pub(crate) traceparent: Field<'a>,
+    pub(crate) tracestate: Field<'a>,
+    pub(crate) baggage: Field<'a>,
+    pub(crate) service_name: Option<&'a HeaderValue>,
+    content_type: Option<&'a HeaderValue>,
+    content_length: Option<&'a HeaderValue>,
+    grpc_timeout: Option<&'a HeaderValue>,
+    user_agent: Option<&'a HeaderValue>,
+    host: Option<&'a HeaderValue>,
+}
+
+/// A header: its first value, and whether it has more.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    pub(crate) first: Option<&'a HeaderValue>,
+    pub(crate) has_more: bool,
+}
+
+impl<'a> Field<'a> {
+    /// The value of a header that is there once.
+    #[inline]
+    pub(crate) fn single(&self) -> Option<&'a HeaderValue> {
+        self.first.filter(|_| !self.has_more)
+    }
+
+    #[inline]
+    fn add(&mut self, value: &'a HeaderValue) {
+        self.has_more = self.first.is_some();
+        self.first.get_or_insert(value);
+    }
+}
+
+impl<'a> KnownHeaders<'a> {
+    #[inline]
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut scan = Self::default();
+        for (name, value) in headers {
+            scan.add(name, value);
+        }
+        scan
+    }
+
+    /// Notes a header, if it is one of these. By length first, which few others share.
+    #[inline]
+    fn add(&mut self, name: &HeaderName, value: &'a HeaderValue) {
+        let text = name.as_str();
+        let single = match text.len() {
+            4 if *name == header::HOST => &mut self.host,
+            7 if text == "baggage" => return self.baggage.add(value),
+            10 if *name == header::USER_AGENT => &mut self.user_agent,
+            10 if text == "tracestate" => return self.tracestate.add(value),
+            11 if text == "traceparent" => return self.traceparent.add(value),
+            12 if *name == header::CONTENT_TYPE => &mut self.content_type,
+            12 if text == "grpc-timeout" => &mut self.grpc_timeout,
+            14 if *name == header::CONTENT_LENGTH => &mut self.content_length,
+            17 if text == "x-md-service-name" => &mut self.service_name,
+            _ => return,
+        };
+        single.get_or_insert(value);
+    }
+
+    /// Whether a content type is there and begins with `prefix`, in upper or lower case.
+    #[inline]
+    pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
+        begins(self.content_type, prefix)
+    }
+
+    /// Whether the content type is one of gRPC's, but not its text.
+    #[inline]
+    pub(crate) fn is_plain_grpc(&self) -> bool {
+        let is_bare = |value: &HeaderValue| value.as_bytes() == grpc::CONTENT_TYPE;
+        self.content_type.is_some_and(is_bare)
+            || self.content_type_begins(grpc::CONTENT_TYPE)
+                && !self.content_type_begins(grpc::TEXT_CONTENT_TYPE)
+    }
+
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        number(self.content_length?)
+    }
+
+    pub(crate) fn grpc_timeout(&self) -> Option<&'a str> {
+        self.grpc_timeout?.to_str().ok()
+    }
+
+    pub(crate) fn user_agent(&self) -> Option<&'a str> {
+        self.user_agent?.to_str().ok()
+    }
+
+    pub(crate) fn user_agent_bytes(&self) -> Option<&'a [u8]> {
+        Some(self.user_agent?.as_bytes())
+    }
+
+    pub(crate) fn host(&self) -> Option<&'a str> {
+        self.host?.to_str().ok()
+    }
+}
+
+/// A content length.
+pub(crate) fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// Whether a header's value begins with `prefix`, in upper or lower case.
+#[inline]
+pub(crate) fn begins(value: Option<&HeaderValue>, prefix: &[u8]) -> bool {
+    let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
+    // Nearly all callers write it in lower case.
+    start.is_some_and(|start| start == prefix || start.eq_ignore_ascii_case(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_if_each_were_looked_up() {
+        let names = [
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "x-md-service-name",
+            "content-type",
+            "content-length",
+            "grpc-timeout",
+            "user-agent",
+            "host",
+            // Of the same lengths.
+            "date",
+            "expires",
+            "set-cookie",
+            "retry-after",
+            "grpc-message",
+            "accept-charset",
+            "if-modified-since",
+        ];
+        let mut headers = HeaderMap::new();
+        for (at, name) in names.iter().enumerate() {
+            headers.append(*name, HeaderValue::from(at));
+        }
+        let scan = KnownHeaders::of(&headers);
+        for (value, name) in [
+            (scan.traceparent.first, "traceparent"),
+            (scan.tracestate.first, "tracestate"),
+            (scan.baggage.first, "baggage"),
+            (scan.service_name, "x-md-service-name"),
+            (scan.content_type, "content-type"),
+            (scan.content_length, "content-length"),
+            (scan.grpc_timeout, "grpc-timeout"),
+            (scan.user_agent, "user-agent"),
+            (scan.host, "host"),
+        ] {
+            assert_eq!(value, Some(&headers[name]), "{name}");
+        }
+        assert!(!scan.traceparent.has_more);
+        headers.append("traceparent", HeaderValue::from(7));
+        let scan = KnownHeaders::of(&headers);
+        assert!(scan.traceparent.has_more);
+        assert_eq!(scan.traceparent.first, Some(&HeaderValue::from(0)));
+        assert!(
+            KnownHeaders::of(&HeaderMap::new())
+                .traceparent
+                .first
+                .is_none()
+        );
+    }
+}

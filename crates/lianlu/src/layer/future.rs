@@ -1,0 +1,106 @@
+//! The future of a traced call.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use crate::call::active::ActiveCall;
+use crate::call::error::failure;
+use crate::call::response::ResponseHeaders;
+
+pin_project! {
+    /// The response of a traced service, with its body wrapped.
+    ///
+    /// The call's context is current while the inner future is polled. Dropped before it is ready,
+    /// the span ends as cancelled, or as `DEADLINE_EXCEEDED` once the call's `grpc-timeout` is over.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        call: Option<ActiveCall>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    /// Passes the inner future's output on.
+    pub(super) fn untraced(inner: F) -> Self {
+        Self { inner, call: None }
+    }
+
+    pub(crate) fn new(inner: F, call: ActiveCall) -> Self {
+        Self {
+            inner,
+            call: Some(call),
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Error: Display + 'static,
+    E: Display + 'static,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(poll_call(this.inner, this.call, cx))?;
+        Poll::Ready(Ok(match this.call.take() {
+            Some(call) => wrap(response, call),
+            // Switched off; or polled again after it was ready, and the inner future allowed it.
+            None => response.map(ResponseBody::untouched),
+        }))
+    }
+}
+
+/// Polls a call's future with its context current. An error ends the call.
+pub(super) fn poll_call<F, T, E>(
+    inner: Pin<&mut F>,
+    call: &mut Option<ActiveCall>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, E>>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Display + 'static,
+{
+    let result = match call {
+        Some(call) => ready!(call.enter(|| inner.poll(cx))),
+        None => ready!(inner.poll(cx)),
+    };
+    if let Err(error) = &result
+        && let Some(mut call) = call.take()
+    {
+        call.end(Some(failure(error)));
+    }
+    Poll::Ready(result)
+}
+
+/// Notes a response's head, and lets the call last as long as its body.
+#[inline]
+pub(super) fn wrap<B: Body>(
+    mut response: Response<B>,
+    mut active: ActiveCall,
+) -> Response<ResponseBody<B>> {
+    if !active.is_traced() {
+        return response.map(|body| ResponseBody::new(body, active, None));
+    }
+    let headers = ResponseHeaders::of(response.headers());
+    let exact = || response.body().size_hint().exact();
+    let length = headers.length.or_else(exact);
+    let has_ended = response.body().is_end_stream();
+    if let (context, Some(call)) = active.parts()
+        && call.on_head(context, &mut response, &headers, length, has_ended)
+    {
+        active.end(None);
+    }
+    response.map(|body| ResponseBody::new(body, active, length))
+}

@@ -1,0 +1,253 @@
+//! The layer. What it can be told is in `settings`.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::service::Trace;
+use super::side::{ClientSide, ServerSide, Side};
+use crate::call::options::Options;
+
+/// A layer that traces each call of a server. See [`TraceLayer`] for its options.
+///
+/// It goes wherever tower's layers go; for tonic and axum see the [crate's front page](crate), for a
+/// plain hyper server wrap the service:
+///
+/// ```
+/// use tower::ServiceBuilder;
+///
+/// # async fn handler(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::new(String::new()))
+/// # }
+/// let service = ServiceBuilder::new()
+///     .layer(lianlu::server())
+///     .service(tower::service_fn(handler));
+/// # let _ = service;
+/// ```
+///
+/// On axum prefer `Router::layer` or `route_layer`: inside the router the route's template is known
+/// and names the span; outside of it (around the whole router, or on a tonic server) an HTTP call is
+/// named by its method alone. `axum::serve` takes a wrapped router once its response bodies are
+/// axum's again:
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use tower::ServiceBuilder;
+///
+/// let app = ServiceBuilder::new()
+///     .map_response(|response: http::Response<lianlu::ResponseBody<axum::body::Body>>| {
+///         response.map(axum::body::Body::new)
+///     })
+///     .layer(lianlu::server())
+///     .service(axum::Router::<()>::new());
+/// # let _ = app;
+/// # }
+/// ```
+///
+/// The peer's address is known on a tonic server, and on axum when it is served with
+/// `into_make_service_with_connect_info::<SocketAddr>()`.
+pub fn server() -> ServerLayer {
+    TraceLayer::new()
+}
+
+/// A layer that traces each call of a client, and sends the trace along with it. See [`TraceLayer`]
+/// for its options.
+///
+/// # tonic
+///
+/// Wrap the channel. A channel does not tell where it goes, so name it with
+/// [`with_target`](TraceLayer::with_target) for the attributes `server.address` and `server.port`:
+///
+/// ```
+/// # #[cfg(feature = "tonic")]
+/// # async fn f() -> Result<(), tonic::transport::Error> {
+/// use lianlu_protos::helloworld::greeter_client::GreeterClient;
+/// use tonic::transport::Channel;
+/// use tower::ServiceBuilder;
+///
+/// let channel = Channel::from_static("http://127.0.0.1:9000").connect().await?;
+/// let channel = ServiceBuilder::new()
+///     .layer(lianlu::client().with_target("http://127.0.0.1:9000"))
+///     .service(channel);
+/// let greeter = GreeterClient::new(channel);
+/// # let _ = greeter; Ok(())
+/// # }
+/// ```
+///
+/// # hyper-util
+///
+/// A request that hyper-util's client sends again by itself, because the idle connection it took had
+/// just been closed, is part of the one span. For what it does to get a connection see
+/// `lianlu::connection` (feature `hyper`).
+///
+/// ```
+/// use http_body_util::Empty;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower::{Service, ServiceBuilder, ServiceExt};
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let client: Client<_, Empty<bytes::Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+/// let mut client = ServiceBuilder::new().layer(lianlu::client()).service(client);
+/// let request = http::Request::get("http://127.0.0.1:8000/").body(Empty::new())?;
+/// let response = client.ready().await?.call(request).await?;
+/// # let _ = response; Ok(())
+/// # }
+/// ```
+///
+/// # reqwest
+///
+/// A `reqwest::Client` is a tower service of `reqwest::Request`, and stays one (feature `reqwest`).
+/// A redirect that reqwest follows by itself, and a retry of its own (`ClientBuilder::retry`), is part
+/// of the one span.
+///
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower::{Service, ServiceBuilder, ServiceExt};
+///
+/// let http = reqwest::Client::new();
+/// let mut client = ServiceBuilder::new().layer(lianlu::client()).service(http.clone());
+/// let request = http.get("http://127.0.0.1:8000/").build()?;
+/// let text = client.ready().await?.call(request).await?.text().await?;
+/// # let _ = text; Ok(())
+/// # }
+/// ```
+///
+/// # `reqwest_middleware`
+///
+/// The layer is a middleware too (feature `reqwest-middleware`):
+///
+/// ```
+/// # #[cfg(feature = "reqwest-middleware")]
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use reqwest_middleware::ClientBuilder;
+/// use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+///
+/// let policy = ExponentialBackoff::builder().build_with_max_retries(2);
+/// let client = ClientBuilder::new(reqwest::Client::new())
+///     .with(RetryTransientMiddleware::new_with_policy(policy))
+///     .with(lianlu::client())
+///     .build();
+/// let text = client
+///     .get("http://127.0.0.1:8000/orders/7")
+///     .with_extension(lianlu::UrlTemplate("/orders/{id}".into()))
+///     .send()
+///     .await?
+///     .text()
+///     .await?;
+/// # let _ = text; Ok(())
+/// # }
+/// ```
+///
+/// # Retries and redirects
+///
+/// Where the layer stands decides what a span is:
+///
+/// - **inside** of what sends again, each attempt is a span with its own `traceparent`, as the
+///   conventions want it. Put [`attempts()`](crate::attempts) outside of both and they are numbered by
+///   `http.request.resend_count`. (A middleware needs no `attempts()`.)
+/// - **outside** of it, the call as a whole is one span, which ends as the last attempt does; all
+///   attempts carry the same `traceparent`.
+///
+/// Both at once make a span for the call with one for each attempt below it. Only the layer inside
+/// writes the `traceparent` that is sent.
+///
+/// reqwest follows redirects inside itself. For a span each, switch that off and follow them outside:
+///
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # fn f() -> Result<(), reqwest::Error> {
+/// use reqwest::{Body, Request, redirect};
+/// use tower::{ServiceBuilder, service_fn};
+/// use tower_http::follow_redirect::FollowRedirectLayer;
+///
+/// let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build()?;
+/// let client = ServiceBuilder::new()
+///     .layer(lianlu::attempts())
+///     .layer(FollowRedirectLayer::new())
+///     .layer(lianlu::client())
+///     .service(service_fn(move |request: http::Request<Body>| {
+///         let http = http.clone();
+///         async move {
+///             let response = http.execute(Request::try_from(request)?).await?;
+///             Ok::<_, reqwest::Error>(http::Response::<Body>::from(response))
+///         }
+///     }));
+/// # let _ = client; Ok(())
+/// # }
+/// ```
+pub fn client() -> ClientLayer {
+    TraceLayer::new()
+}
+
+/// The layer that [`server()`] makes.
+pub type ServerLayer = TraceLayer<ServerSide>;
+
+/// The layer that [`client()`] makes.
+pub type ClientLayer = TraceLayer<ClientSide>;
+
+/// A tower layer that makes a span for each call. Cheap to clone.
+///
+/// A server reads the trace from the request's headers, a client writes it there. By default the
+/// span comes from the global tracer provider ([`set_tracer_provider`](crate::set_tracer_provider)),
+/// with a tracer named `lianlu`, and travels as
+/// [`default_propagator`](crate::propagation::default_propagator) says; durations go to the global meter
+/// provider, if there is one ([`set_meter_provider`](crate::set_meter_provider)).
+///
+/// | | |
+/// |---|---|
+/// | providers | [`with_tracer_provider`](Self::with_tracer_provider), [`with_meter_provider`](Self::with_meter_provider), [`without_metrics`](Self::without_metrics), [`with_logger_provider`](Self::with_logger_provider), [`with_tracer_name`](Self::with_tracer_name) |
+/// | which calls | [`with_filter`](Self::with_filter), [`with_sampling_filter`](Self::with_sampling_filter), [`health_checks`](crate::health_checks), [`TraceOptions`](crate::TraceOptions) |
+/// | propagation | [`with_propagator`](Self::with_propagator), [`with_global_propagator`](Self::with_global_propagator), [`with_service_name`](Self::with_service_name); servers: [`with_public_endpoint`](TraceLayer::with_public_endpoint), [`with_traceresponse`](TraceLayer::with_traceresponse), [`with_trace_id_header`](TraceLayer::with_trace_id_header); clients: [`with_outbound_hosts`](TraceLayer::with_outbound_hosts) |
+/// | conventions | [`with_http_conventions`](Self::with_http_conventions), [`with_rpc_conventions`](Self::with_rpc_conventions), [`with_rpc_status_key`](Self::with_rpc_status_key), [`with_opt_in`](Self::with_opt_in), [`with_known_methods`](Self::with_known_methods), [`with_known_http_methods`](Self::with_known_http_methods), [`kratos`](Self::kratos) |
+/// | metrics | [`with_active_requests`](Self::with_active_requests), [`with_body_sizes`](Self::with_body_sizes), [`with_metric_attributes`](Self::with_metric_attributes) |
+/// | security | [`with_captured_request_headers`](Self::with_captured_request_headers), [`with_captured_response_headers`](Self::with_captured_response_headers), [`with_redacted_query_keys`](Self::with_redacted_query_keys), [`with_trusted_proxies`](TraceLayer::with_trusted_proxies) |
+/// | hooks | [`with_span_name`](Self::with_span_name), [`with_attributes`](Self::with_attributes), [`on_request`](Self::on_request), [`on_response`](Self::on_response), [`on_end`](Self::on_end) |
+/// | errors | [`with_error_classifier`](Self::with_error_classifier), [`with_error_type`](Self::with_error_type), [`with_exceptions`](Self::with_exceptions) |
+/// | streams | [`with_stream_end`](Self::with_stream_end), [`with_stream_end_by`](Self::with_stream_end_by), [`with_message_events`](Self::with_message_events) |
+#[derive(Debug)]
+#[must_use]
+pub struct TraceLayer<K> {
+    options: Arc<Options>,
+    side: PhantomData<K>,
+}
+
+// Not derived: a layer is `Clone` whatever its side.
+impl<K> Clone for TraceLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            side: PhantomData,
+        }
+    }
+}
+
+impl<K: Side> TraceLayer<K> {
+    fn new() -> Self {
+        Self {
+            options: Arc::default(),
+            side: PhantomData,
+        }
+    }
+
+    #[cfg(feature = "reqwest-middleware")]
+    pub(super) fn options(&self) -> &Arc<Options> {
+        &self.options
+    }
+
+    pub(super) fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {
+        let options = Arc::make_mut(&mut self.options);
+        set(options);
+        options.settle();
+        self
+    }
+}
+
+impl<K, S> Layer<S> for TraceLayer<K> {
+    type Service = Trace<S, K>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Trace::new(inner, Arc::clone(&self.options))
+    }
+}

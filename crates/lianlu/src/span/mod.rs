@@ -1,0 +1,337 @@
+//! The spans of calls. These files alone know that there are two kinds of tracer providers: lianlu's own, which takes
+//! attributes as OTLP bytes and decides early, and any other, behind the API.
+//!
+//! ```text
+//! SpanPlan::of ─► writer ─► describe::start ─► SpanPlan::start ─► SpanHandle ─► write · rename · end
+//! ```
+
+#[cfg(feature = "pipeline")]
+mod direct;
+mod parent;
+pub(crate) mod source;
+
+use std::borrow::Cow;
+
+use lianlu_wire::otlp::EncodedAttributes;
+use opentelemetry::trace::{
+    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags,
+};
+use opentelemetry::{Context, KeyValue};
+
+use crate::call::clock::system_time;
+use crate::describe::writer::AttributeWriter;
+use crate::ids;
+pub(crate) use parent::Parent;
+use source::TracerSource;
+
+/// Buffers for the attributes of a span, used again by the thread's next call.
+#[derive(Debug, Default)]
+pub(crate) struct SpanScratch {
+    attributes: EncodedAttributes,
+    pub(crate) key_values: Vec<KeyValue>,
+    #[cfg(feature = "pipeline")]
+    spare: Option<lianlu_sdk::described::SpareRecord>,
+}
+
+impl SpanScratch {
+    /// Forgets attributes that no span has taken.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if !self.attributes.is_empty() {
+            self.attributes.clear();
+        }
+        self.key_values.clear();
+    }
+}
+
+/// How a call's span will be made, known before the call is described.
+#[derive(Debug)]
+pub(crate) enum SpanPlan<'t> {
+    /// By lianlu's own provider.
+    #[cfg(feature = "pipeline")]
+    Direct(direct::DirectPlan<'t>),
+    /// By the API: the provider decides once the call is described.
+    Api(&'t TracerSource),
+    /// Not recorded. This is its context.
+    Unrecorded(SpanContext),
+}
+
+/// What a span starts with, besides its attributes.
+#[derive(Debug)]
+pub(crate) struct SpanStart {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) kind: SpanKind,
+    /// Nanoseconds since 1970.
+    pub(crate) at: u64,
+}
+
+impl<'t> SpanPlan<'t> {
+    /// Decides as early as it can be. `at` is the start, in nanoseconds since 1970. `is_never_sampled`: a filter has
+    /// excluded the call from sampling. `needs_api`: its span is not the only one of the call.
+    #[inline]
+    pub(crate) fn of(
+        source: &'t TracerSource,
+        parent: &mut Parent,
+        kind: &SpanKind,
+        at: u64,
+        is_never_sampled: bool,
+        needs_api: bool,
+    ) -> Self {
+        #[cfg(feature = "pipeline")]
+        if !needs_api
+            && let Some(tracer) = source.find().direct.as_ref()
+            && let Some(plan) = direct::plan(tracer, parent, kind, at, is_never_sampled)
+        {
+            return plan;
+        }
+        let _ = (kind, at, needs_api);
+        if is_never_sampled {
+            return Self::Unrecorded(unsampled_span(&parent.span_context()));
+        }
+        Self::Api(source)
+    }
+
+    /// The context that the call starts in.
+    #[inline]
+    pub(crate) fn base(&self, parent: &mut Parent) -> Context {
+        match self {
+            Self::Api(_) => parent.context(),
+            _ => parent.base(false),
+        }
+    }
+
+    /// Where the attributes of the start go.
+    #[inline]
+    pub(crate) fn writer<'s>(&self, scratch: &'s mut SpanScratch) -> AttributeWriter<'s> {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => {
+                scratch.attributes.set_limits(plan.attribute_limits());
+                AttributeWriter::Bytes(&mut scratch.attributes)
+            }
+            Self::Api(_) => {
+                scratch.key_values.reserve(16);
+                AttributeWriter::KeyValues(&mut scratch.key_values)
+            }
+            Self::Unrecorded(_) => AttributeWriter::Nothing,
+        }
+    }
+
+    /// Whether a template may take the place of the description.
+    #[inline]
+    pub(crate) fn takes_templates(&self) -> bool {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => plan.attribute_limits().value_length == usize::MAX,
+            Self::Api(_) => false,
+            Self::Unrecorded(_) => true,
+        }
+    }
+
+    /// Starts the span with the attributes in `scratch`. Gives the context that it is in.
+    #[inline]
+    pub(crate) fn start(
+        self,
+        base: &Context,
+        start: SpanStart,
+        link: Option<Box<Link>>,
+        scratch: &mut SpanScratch,
+    ) -> (Context, SpanHandle) {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => {
+                let (attributes, spare) = (&mut scratch.attributes, &mut scratch.spare);
+                let (span, open) = plan.open(start.name, link, attributes, spare);
+                (base.with_span(span), SpanHandle::Direct(open))
+            }
+            Self::Api(source) => start_by_api(source, base, start, link, scratch),
+            Self::Unrecorded(span) => (base.with_remote_span_context(span), SpanHandle::Unrecorded),
+        }
+    }
+}
+
+#[inline(never)]
+fn start_by_api(
+    source: &TracerSource,
+    base: &Context,
+    start: SpanStart,
+    link: Option<Box<Link>>,
+    scratch: &mut SpanScratch,
+) -> (Context, SpanHandle) {
+    let mut builder = SpanBuilder::from_name(start.name)
+        .with_kind(start.kind)
+        .with_start_time(system_time(start.at))
+        .with_attributes(std::mem::take(&mut scratch.key_values));
+    if let Some(link) = link {
+        builder = builder.with_links(vec![*link]);
+    }
+    let span = builder.start_with_context(&source.find().tracer, base);
+    let context = base.with_span(span);
+    source::check(context.span().span_context(), base.span().span_context());
+    let handle = match context.span().is_recording() {
+        true => SpanHandle::Api,
+        false => SpanHandle::Unrecorded,
+    };
+    (context, handle)
+}
+
+/// A span that is not recorded, in the trace of the parent or in one of its own.
+fn unsampled_span(parent: &SpanContext) -> SpanContext {
+    let (trace_id, flags, state) = if parent.is_valid() {
+        let flags = parent.trace_flags() & !TraceFlags::SAMPLED;
+        (parent.trace_id(), flags, parent.trace_state().clone())
+    } else {
+        (
+            ids::random_trace_id(),
+            TraceFlags::default(),
+            Default::default(),
+        )
+    };
+    SpanContext::new(trace_id, ids::random_span_id(), flags, false, state)
+}
+
+/// The span of a call.
+#[derive(Debug)]
+pub(crate) enum SpanHandle {
+    /// Of lianlu's own provider.
+    #[cfg(feature = "pipeline")]
+    Direct(lianlu_sdk::described::OpenSpan),
+    /// In the call's context, behind the API.
+    Api,
+    Unrecorded,
+}
+
+impl SpanHandle {
+    #[inline]
+    pub(crate) fn is_recording(&self) -> bool {
+        !matches!(self, Self::Unrecorded)
+    }
+
+    /// Lets `write` set attributes.
+    #[inline]
+    pub(crate) fn write<T>(
+        &self,
+        context: &Context,
+        scratch: &mut SpanScratch,
+        write: impl FnOnce(&mut AttributeWriter<'_>) -> T,
+    ) -> T {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(open) => open.write(|attributes| {
+                // `None` if user code has ended the span.
+                let writer = attributes.map(AttributeWriter::Bytes);
+                write(&mut writer.unwrap_or(AttributeWriter::Nothing))
+            }),
+            Self::Api => {
+                let list = &mut scratch.key_values;
+                list.clear();
+                let result = write(&mut AttributeWriter::KeyValues(list));
+                if !list.is_empty() {
+                    context.span().set_attributes(list.drain(..));
+                }
+                result
+            }
+            Self::Unrecorded => write(&mut AttributeWriter::Nothing),
+        }
+    }
+
+    /// Gives the span a better name than that of its start.
+    pub(crate) fn rename(&self, context: &Context, name: Cow<'static, str>) {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(open) => open.rename(name),
+            Self::Api => context.span().update_name(name),
+            Self::Unrecorded => {}
+        }
+    }
+
+    /// Ends the span, `at` nanoseconds since 1970, with the attributes that `write` sets.
+    #[inline]
+    pub(crate) fn end(
+        self,
+        context: &Context,
+        scratch: &mut SpanScratch,
+        at: u64,
+        status: Status,
+        write: impl FnOnce(&mut AttributeWriter<'_>),
+    ) {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(open) => {
+                let span = context.span();
+                let spare = open.end(span.span_context(), at, status, |attributes| {
+                    write(&mut AttributeWriter::Bytes(attributes));
+                });
+                scratch.spare = Some(spare);
+            }
+            Self::Api => {
+                self.write(context, scratch, write);
+                let span = context.span();
+                if status != Status::Unset {
+                    span.set_status(status);
+                }
+                span.end_with_timestamp(system_time(at));
+            }
+            // A provider may have counted it.
+            Self::Unrecorded => context.span().end_with_timestamp(system_time(at)),
+        }
+    }
+}
+
+/// A span at its end. A user's hook may panic before its description is complete; the span ends all the same, with what
+/// is known.
+#[derive(Debug)]
+pub(crate) struct EndingSpan<'a> {
+    span: Option<SpanHandle>,
+    context: &'a Context,
+    scratch: &'a mut SpanScratch,
+    /// Nanoseconds since 1970.
+    at: u64,
+    status: Status,
+}
+
+impl<'a> EndingSpan<'a> {
+    pub(crate) fn new(
+        span: SpanHandle,
+        context: &'a Context,
+        scratch: &'a mut SpanScratch,
+        at: u64,
+    ) -> Self {
+        Self {
+            span: Some(span),
+            context,
+            scratch,
+            at,
+            status: Status::Unset,
+        }
+    }
+
+    /// As [`SpanHandle::write`].
+    pub(crate) fn write<T>(&mut self, write: impl FnOnce(&mut AttributeWriter<'_>) -> T) -> T {
+        match &self.span {
+            Some(span) => span.write(self.context, self.scratch, write),
+            None => write(&mut AttributeWriter::Nothing),
+        }
+    }
+
+    pub(crate) fn rename(&mut self, name: Cow<'static, str>) {
+        if let Some(span) = &self.span {
+            span.rename(self.context, name);
+        }
+    }
+
+    /// The status that the span gets when it ends, after those that hooks set.
+    pub(crate) fn set_status(&mut self, status: Status) {
+        self.status = status;
+    }
+}
+
+/// Ends the span.
+impl Drop for EndingSpan<'_> {
+    fn drop(&mut self) {
+        if let Some(span) = self.span.take() {
+            let status = std::mem::take(&mut self.status);
+            span.end(self.context, self.scratch, self.at, status, |_| {});
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The context that a call starts in.
+
+use opentelemetry::Context;
+use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+
+use crate::known_headers::KnownHeaders;
+use crate::propagation::{self, CallerService, CallerSpan, HeaderExtractor, Incoming};
+use crate::request::RequestHead;
+
+/// The context that a call starts in.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    /// The current context, with what the caller has sent but for the fields below.
+    pub(crate) base: Context,
+    /// The caller's span, where it was read without a propagator.
+    pub(super) caller: Option<CallerSpan>,
+    /// What came with it, until it is needed.
+    incoming: Option<Box<Incoming>>,
+    /// A caller that is linked and not trusted as a parent.
+    pub(crate) link: Option<Box<Link>>,
+}
+
+impl Parent {
+    pub(crate) fn new(base: Context) -> Self {
+        Self {
+            base,
+            caller: None,
+            incoming: None,
+            link: None,
+        }
+    }
+
+    /// Reads the headers of the three default propagators in one pass.
+    #[inline]
+    pub(crate) fn of_default_headers(head: &RequestHead<'_>, headers: &KnownHeaders<'_>) -> Self {
+        let (caller, incoming) = propagation::read_incoming(headers, head.headers());
+        Self {
+            caller,
+            incoming,
+            ..Self::new(Context::current())
+        }
+    }
+
+    /// Reads the headers with a propagator. `is_public`: the caller's trace is linked, and not continued.
+    pub(crate) fn of_propagator(
+        propagator: &dyn TextMapPropagator,
+        head: &RequestHead<'_>,
+        is_public: bool,
+    ) -> Self {
+        let current = Context::current();
+        let headers = HeaderExtractor(head.headers());
+        let extracted = propagator.extract_with_context(&current, &headers);
+        if !is_public {
+            return Self::new(extracted);
+        }
+        let caller = extracted.span().span_context().clone();
+        let is_remote = caller.is_valid() && caller.is_remote();
+        Self {
+            link: is_remote.then(|| Box::new(Link::with_context(caller))),
+            ..Self::new(without_trace(&current, &extracted))
+        }
+    }
+
+    /// The context without the caller's span. `for_sdk`: with marks for which spans of `opentelemetry_sdk` have no room.
+    #[inline]
+    pub(super) fn base(&mut self, for_sdk: bool) -> Context {
+        let base = std::mem::take(&mut self.base);
+        match self.incoming.take() {
+            Some(incoming) => incoming.values(base, for_sdk),
+            None => base,
+        }
+    }
+
+    /// The call's parent span, which is not valid if there is none.
+    pub(super) fn span_context(&self) -> SpanContext {
+        match &self.caller {
+            Some(caller) => {
+                let state = caller.state.clone();
+                SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
+            }
+            None => self.base.span().span_context().clone(),
+        }
+    }
+
+    /// The whole context, for those who know nothing but the API.
+    pub(crate) fn context(&mut self) -> Context {
+        let base = self.base(true);
+        match self.caller.take() {
+            Some(caller) => base.with_remote_span_context(caller.into_context()),
+            None => base,
+        }
+    }
+}
+
+/// What a stranger has sent, without the trace. Not by `with_remote_span_context` of an empty one, which samplers take
+/// for a parent that was not sampled.
+fn without_trace(current: &Context, extracted: &Context) -> Context {
+    let baggage = extracted.baggage();
+    let baggage = baggage.iter().map(|(key, (value, metadata))| {
+        KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
+    });
+    let context = current.with_baggage(baggage);
+    match extracted.get::<CallerService>() {
+        Some(caller) => context.with_value(caller.clone()),
+        None => context,
+    }
+}
