@@ -85,7 +85,7 @@ fn endless_over_grpc() {
         });
         let before = peak();
         let result = attempt(grpc_exporter(address, PATIENCE));
-        is_taken_with(result, "the answer is longer than 4 MiB");
+        is_taken_with(result, "the response is longer than 4 MiB");
         // The server's own.
         assert!(peak().saturating_sub(before) < (64 + 64) * MIB);
     }
@@ -98,12 +98,12 @@ fn long_over_grpc() {
             .with_endpoint(collector.url())
             .with_compression(compression);
         let result = attempt(exporter.build().unwrap());
-        is_taken_with(result, "the answer is longer than 4 MiB");
+        is_taken_with(result, "the response is longer than 4 MiB");
     }
     assert_eq!(collector.requests.try_iter().count(), 3);
     let small = Collector::start(|| partial(0, "x".repeat(3 * MIB)));
     let result = attempt(grpc_exporter(small.address, PATIENCE));
-    is_taken_with(result, "says: xxx");
+    is_taken_with(result, "reported: xxx");
 }
 
 /// A few kilobytes or more that are 200 MiB of zeros.
@@ -117,12 +117,12 @@ fn bombs() {
     let window = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 17 << 3, 0x01, 0x00, 0x00];
     let before = peak();
     for (encoding, bomb, problem) in [
-        ("gzip", gzip, "the answer is longer than 4 MiB"),
-        ("zstd", zstd, "the answer is longer than 4 MiB"),
+        ("gzip", gzip, "the response is longer than 4 MiB"),
+        ("zstd", zstd, "the response is longer than 4 MiB"),
         (
             "zstd",
             window,
-            "the answer is no ExportTraceServiceResponse",
+            "the response is not an ExportTraceServiceResponse",
         ),
     ] {
         assert!(bomb.len() < MIB);
@@ -148,7 +148,7 @@ fn bombs() {
     for exporter in http_exporters(address, PATIENCE).into_iter().take(2) {
         is_taken_with(
             attempt(exporter),
-            "the answer is no ExportTraceServiceResponse",
+            "the response is not an ExportTraceServiceResponse",
         );
     }
     assert!(peak().saturating_sub(before) < 64 * MIB);

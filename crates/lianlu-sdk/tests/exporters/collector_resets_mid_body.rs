@@ -43,8 +43,8 @@ fn behind_the_head_of_a_success_it_is_taken() {
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
     ))
     .unwrap();
-    is_taken_with(protobuf, "says: the answer can't be read: ");
-    is_taken_with(json, "says: the answer can't be read: ");
+    is_taken_with(protobuf, "reported: the response can't be read: ");
+    is_taken_with(json, "reported: the response can't be read: ");
     // Whose protocols have nothing to say there.
     jaeger.unwrap();
     zipkin.unwrap();
@@ -120,7 +120,7 @@ fn over_grpc_a_status_stands() {
                 .unwrap();
         });
         let result = attempt(grpc_exporter(address, PATIENCE));
-        is_taken_with(result, "the answer is no ExportTraceServiceResponse");
+        is_taken_with(result, "the response is not an ExportTraceServiceResponse");
     }
 }
 

@@ -70,7 +70,7 @@ fn rejected_spans_are_lost_and_a_warning_loses_none() {
     is_lost(attempt(exporter(&all_and_more.url())), "rejected spans");
 
     let warning = Collector::start(|| partial(0, "use gzip"));
-    is_taken_with(attempt(exporter(&warning.url())), " says: use gzip");
+    is_taken_with(attempt(exporter(&warning.url())), " reported: use gzip");
 
     for collector in [&rejecting, &all_and_more, &warning] {
         assert_eq!(collector.requests.try_iter().count(), 1, "retried");

@@ -178,7 +178,7 @@ fn rejected_spans_are_lost_and_a_warning_loses_none() {
     }
     let warning = partial(0, "use gzip");
     let warned = outcome(answer("200 OK", "application/x-protobuf", &warning));
-    is_taken_with(warned, "says: use gzip");
+    is_taken_with(warned, "reported: use gzip");
 
     // Answers of servers that know nothing of partial success.
     for text in [

@@ -1,4 +1,4 @@
-//! An answer, as it comes in.
+//! Reads the response of a gRPC call.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -10,35 +10,35 @@ use http_body::Body as _;
 use tonic::Code;
 use tonic::body::Body;
 
-use super::super::answer::{NO_RESPONSE, Taken};
+use super::super::response::{NO_RESPONSE, Accepted};
 use super::super::{Compression, MAX_RESPONSE};
-use super::message::{PREFIX, Read, length, read};
+use super::message::{PREFIX, Decoded, length, read};
 use super::status::Status;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::one_line::with_causes;
-use crate::export::transport::status::refusal;
+use crate::export::transport::status::failure_of_status;
 
-/// What became of a request.
-pub(super) enum Answer {
-    /// It is taken, and this is its message, or why there is none.
-    Taken(Result<Vec<u8>, &'static str>),
-    /// Refused.
+/// The outcome of a request.
+pub(super) enum Response {
+    /// The request was accepted; the response message, or why there is none.
+    Accepted(Result<Vec<u8>, &'static str>),
+    /// The call failed with this status.
     Status(Status),
-    /// Somebody answers who does not speak gRPC, most of all a proxy.
+    /// Not a gRPC response; most likely from a proxy.
     NotGrpc(StatusCode, HeaderMap),
 }
 
-impl Answer {
-    /// Reads an answer to its end, or as much of it as it takes. `Err` is an answer that breaks off.
+impl Response {
+    /// Reads a response to its end, or as much as is needed. `Err` is an incomplete response.
     ///
-    /// The status comes behind the message, and without it nobody has said that the spans are taken. The exception is a
-    /// message that is too long: its sender made an answer of it, which a server does for what it has taken, and would
-    /// do so each time.
+    /// The status follows the message, and without it the spans are not known to be accepted. The
+    /// exception is a message that is too long: the server has produced a response, which it does
+    /// after accepting the spans, and would do so on every retry.
     pub(super) async fn read(response: http::Response<Body>) -> Result<Self, String> {
         let (head, mut body) = response.into_parts();
         if let Some(status) = Status::from_headers(&head.headers) {
-            return Ok(Self::ended(status, &[], None));
+            return Ok(Self::from_status(status, &[], None));
         }
         if head.status != StatusCode::OK || !is_grpc(&head.headers) {
             return Ok(Self::NotGrpc(head.status, head.headers));
@@ -47,7 +47,7 @@ impl Answer {
         let encoding = encoding.and_then(|name| Compression::from_name(name.as_bytes()));
         let mut bytes = Vec::new();
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            // tonic's texts say their cause, and more than people need.
+            // tonic's texts contain more than users need; the cause is enough.
             let frame = frame.map_err(|status| match status.source() {
                 Some(cause) => with_causes(cause),
                 None => with_causes(&status),
@@ -55,48 +55,48 @@ impl Answer {
             let frame = match frame.into_data() {
                 Ok(data) => {
                     bytes.extend_from_slice(&data);
-                    // Of a longer message the length says so first.
+                    // The declared length shows early that a message is too long.
                     let length = length(&bytes).unwrap_or_default();
                     if length.max(bytes.len().saturating_sub(PREFIX)) > MAX_RESPONSE {
-                        return Ok(Self::Taken(Err(TOO_LONG)));
+                        return Ok(Self::Accepted(Err(TOO_LONG)));
                     }
                     continue;
                 }
                 Err(frame) => frame,
             };
             if let Some(status) = frame.trailers_ref().and_then(Status::from_headers) {
-                return Ok(Self::ended(status, &bytes, encoding));
+                return Ok(Self::from_status(status, &bytes, encoding));
             }
         }
-        // A stream that is reset for no reason looks like one that has ended.
-        Err("the answer has no status".to_owned())
+        // A stream reset without an error looks like the end of the stream.
+        Err("the response has no status".to_owned())
     }
 
-    fn ended(status: Status, bytes: &[u8], encoding: Option<Compression>) -> Self {
+    fn from_status(status: Status, bytes: &[u8], encoding: Option<Compression>) -> Self {
         if status.code != Code::Ok {
             return Self::Status(status);
         }
-        Self::Taken(match read(bytes, encoding) {
-            Read::Whole(message) => Ok(message),
-            Read::TooLong => Err(TOO_LONG),
-            Read::Broken => Err(NO_RESPONSE),
+        Self::Accepted(match read(bytes, encoding) {
+            Decoded::Message(message) => Ok(message),
+            Decoded::TooLong => Err(TOO_LONG),
+            Decoded::Malformed => Err(NO_RESPONSE),
         })
     }
 
-    /// What this makes of a batch of `spans` spans, sent in `length` bytes.
-    pub(super) fn judge(
+    /// The result for a batch of `spans` spans, sent in `length` bytes.
+    pub(super) fn into_result(
         self,
-        place: &CollectorUrl,
+        url: &CollectorUrl,
         spans: usize,
         length: usize,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<Accepted, Failure> {
         match self {
-            Self::Taken(Ok(message)) => Ok(Taken::from_protobuf(&message)),
-            Self::Taken(Err(problem)) => Ok(Taken::unread(problem)),
-            Self::Status(status) => Err(status.refusal(place, spans, length)),
-            // gRPC takes the same statuses for UNAVAILABLE that OTLP over HTTP has us send again.
+            Self::Accepted(Ok(message)) => Ok(Accepted::from_protobuf(&message)),
+            Self::Accepted(Err(problem)) => Ok(Accepted::unreadable(problem)),
+            Self::Status(status) => Err(status.into_failure(url, spans, length)),
+            // gRPC maps the same HTTP statuses to UNAVAILABLE that OTLP over HTTP retries.
             Self::NotGrpc(status, headers) => {
-                Err(refusal(place, status, &headers, "this is not gRPC", spans))
+                Err(failure_of_status(url, status, &headers, "this is not gRPC", spans))
             }
         }
     }
