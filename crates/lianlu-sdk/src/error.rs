@@ -92,7 +92,7 @@ fn because(reason: Option<&str>) -> String {
 #[non_exhaustive]
 pub enum BuildError {
     /// The exporter's thread could not be started.
-    #[error("no thread for the exporter: {0}")]
+    #[error("the exporter's thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
     /// The flight recorder cannot be used.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! The recorder on disks that fail, and on such whose power goes.
+//! Tests of the recorder with failing disks and power loss.
 
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, Sender};
@@ -12,17 +12,17 @@ use proptest::prelude::*;
 
 use super::calls::FreeSlots;
 use super::faulty::{Disk, Op};
-use super::leftover::Leftovers;
 use super::options::{Durability, FlightRecorder, WhenFull};
 use super::recorder::{Evict, Recorder};
+use super::recovered::RecoveredSpans;
 use super::segment::{Part, Writer};
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::pipeline::PipelineEvent;
 
-/// The smallest there are: four segments of 64 KiB, or for Miri 8.
+/// The minimum: four segments of 64 KiB, or of 8 for Miri.
 const SMALL: u64 = 4 * 1024 * if cfg!(miri) { 8 } else { 64 };
-/// Places for calls that there are then.
-const PLACES: usize = if cfg!(miri) { 16 } else { 64 };
+/// Number of slots for calls with that size.
+const SLOTS: usize = if cfg!(miri) { 16 } else { 64 };
 const DESTINATION: u64 = 77;
 
 fn span(number: u64) -> Vec<u8> {
@@ -32,7 +32,7 @@ fn span(number: u64) -> Vec<u8> {
         parent_span_id: [0; 8],
         trace_state: "",
         flags: 1,
-        // So that a segment is full after some forty.
+        // So that a segment is full after about forty spans.
         name: &"n".repeat(1500),
         kind: 1,
         start_unix_nanos: 1,
@@ -43,17 +43,17 @@ fn span(number: u64) -> Vec<u8> {
     out
 }
 
-/// A part, and the spans that should be in it.
+/// A part and its expected spans.
 type Waiting = (Part, Vec<u64>);
 
 struct Bench {
     disk: Disk,
     recorder: Arc<Recorder>,
     scope: Arc<EncodedScope>,
-    notices: Arc<Mutex<Vec<PipelineEvent>>>,
+    events: Arc<Mutex<Vec<PipelineEvent>>>,
     writer: Option<Writer>,
     next: u64,
-    /// Handed over and not acknowledged, each with its spans.
+    /// Parts handed over and not acknowledged, with their spans.
     waiting: Vec<Waiting>,
     unhanded: Vec<u64>,
     acked: HashSet<u64>,
@@ -67,8 +67,8 @@ fn never() -> Evict {
 impl Bench {
     fn new(durability: Durability) -> Self {
         let disk = Disk::default();
-        let notices: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
-        let heard = Arc::clone(&notices);
+        let events: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
+        let received = Arc::clone(&events);
         let options = FlightRecorder::new("unused")
             .with_durability(durability)
             .with_max_bytes(SMALL);
@@ -78,7 +78,7 @@ impl Bench {
             &EncodedResource::new(&Resource::builder_empty().build()),
             vec![DESTINATION],
             Arc::default(),
-            Arc::new(move |notice: &PipelineEvent| heard.lock().unwrap().push(notice.clone())),
+            Arc::new(move |event: &PipelineEvent| received.lock().unwrap().push(event.clone())),
             None,
         )
         .unwrap();
@@ -88,7 +88,7 @@ impl Bench {
             scope: Arc::new(EncodedScope::new(
                 &InstrumentationScope::builder("s").build(),
             )),
-            notices,
+            events,
             writer: None,
             next: 0,
             waiting: Vec::new(),
@@ -98,15 +98,15 @@ impl Bench {
         }
     }
 
-    /// The recorder's thread, held up by each sync until it is let go.
-    fn tend_slowly(&self) -> (Receiver<()>, Sender<()>, JoinHandle<()>) {
-        let (begins, ends) = self.disk.slow_down();
+    /// Runs the recorder's thread with a disk that blocks each sync until it is released.
+    fn maintain_with_blocked_syncs(&self) -> (Receiver<()>, Sender<()>, JoinHandle<()>) {
+        let (begins, ends) = self.disk.block_syncs();
         let recorder = Arc::clone(&self.recorder);
-        let thread = std::thread::spawn(move || recorder.tend(&never()));
+        let thread = std::thread::spawn(move || recorder.maintain(&never()));
         (begins, ends, thread)
     }
 
-    /// As a lane does it.
+    /// Appends a span like a lane.
     fn append(&mut self) {
         let number = self.next;
         self.next += 1;
@@ -161,17 +161,17 @@ impl Bench {
             return;
         }
         let (part, spans) = self.waiting.remove(at % self.waiting.len());
-        // Never overwritten before it has arrived.
+        // Not overwritten before it was acknowledged.
         assert_eq!(self.read(&part), spans);
         self.recorder.ack(0, &part);
         self.acked.extend(spans);
     }
 
-    /// Whether one failure was told of, and its end.
-    fn is_said_and_over(&self) -> bool {
-        let notices = self.notices.lock().unwrap();
+    /// Whether one failure and its recovery were reported.
+    fn has_failed_and_recovered_once(&self) -> bool {
+        let events = self.events.lock().unwrap();
         matches!(
-            notices[..],
+            events[..],
             [
                 PipelineEvent::RecorderFailing { .. },
                 PipelineEvent::RecorderRecovered
@@ -179,14 +179,14 @@ impl Bench {
         )
     }
 
-    /// What a start after this would find.
-    fn found(&self, state: usize, luck: impl FnMut() -> bool) -> HashSet<u64> {
+    /// The spans that a start after this state would recover.
+    fn recovered(&self, state: usize, luck: impl FnMut() -> bool) -> HashSet<u64> {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run-1");
         std::fs::create_dir(&run).unwrap();
         self.disk.state(state).write(&run, luck);
-        let left = Leftovers::find(dir.path(), &[DESTINATION]).unwrap();
-        assert_eq!(left.found.refused, Vec::<String>::new());
+        let left = RecoveredSpans::find(dir.path(), &[DESTINATION]).unwrap();
+        assert_eq!(left.report.refused, Vec::<String>::new());
         let mut ids = HashSet::new();
         for part in &left.parts {
             part.read(&mut Vec::new(), |_, span| {
@@ -205,7 +205,7 @@ enum Step {
     HandOver,
     PutBack,
     Ack(usize),
-    Tend,
+    Maintain,
     Crash,
 }
 
@@ -215,7 +215,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::HandOver),
         1 => Just(Step::PutBack),
         4 => any::<usize>().prop_map(Step::Ack),
-        3 => Just(Step::Tend),
+        3 => Just(Step::Maintain),
         1 => Just(Step::Crash),
     ];
     proptest::collection::vec(step, 1..if cfg!(miri) { 6 } else { 60 })
@@ -224,10 +224,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 64 }, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order: what was written and not acknowledged is found after a crash, once, and
-    /// nothing is overwritten before it was acknowledged. Segments have room for some forty spans, and there are four.
+    /// For any order of operations: spans that were written and not acknowledged are recovered
+    /// exactly once after a crash, and nothing is overwritten before it is acknowledged. Segments
+    /// hold about forty spans, and there are four.
     #[test]
-    fn a_recorder_gives_back_what_it_was_given(steps in steps()) {
+    fn unacknowledged_spans_are_recovered_once(steps in steps()) {
         let mut bench = Bench::new(Durability::ProcessCrash);
         for step in steps {
             match step {
@@ -235,17 +236,19 @@ proptest! {
                 Step::HandOver => bench.hand_over(),
                 Step::PutBack => bench.put_back(),
                 Step::Ack(at) => bench.ack(at),
-                Step::Tend => bench.recorder.tend(&never()),
+                Step::Maintain => bench.recorder.maintain(&never()),
                 Step::Crash => {
-                    // The process dies and the machine lives: every page is there, and so is every name.
-                    bench.recorder.tend(&never());
+                    // The process dies, the machine does not: all pages and directory entries are
+                    // kept.
+                    bench.recorder.maintain(&never());
                     super::storage::Storage::sync(&bench.disk).unwrap();
-                    let found = bench.found(usize::MAX, || true);
+                    let found = bench.recovered(usize::MAX, || true);
                     let waiting = bench.waiting.iter().flat_map(|(_, spans)| spans);
                     let wanted: HashSet<u64> = waiting.chain(&bench.unhanded).copied().collect();
                     let lost: Vec<_> = wanted.difference(&found).collect();
                     prop_assert!(lost.is_empty(), "lost {lost:?}");
-                    // Of what was acknowledged, only what follows something that was not.
+                    // Acknowledged spans are recovered only if they follow one that was not
+                    // acknowledged.
                     for more in found.difference(&wanted) {
                         prop_assert!(bench.acked.contains(more), "{more} was never there");
                     }
@@ -258,21 +261,21 @@ proptest! {
     }
 }
 
-/// The power goes before every single operation of a run, with all, none or some of the pages written that nobody has
-/// synced. What was said to be durable is there.
+/// The power fails before every operation of a run, with all, none or some of the unsynced pages
+/// written. Durable spans are recovered.
 #[test]
 #[cfg_attr(miri, ignore = "writes some thousand files")]
-fn what_is_durable_survives_the_power() {
+fn durable_spans_survive_power_loss() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.disk.keep_states();
-    // How many spans were durable, or had arrived, when the disk had seen so many operations.
+    // Number of durable or acknowledged spans after each number of operations.
     let mut said = Vec::new();
     for round in 0..12_usize {
         for _ in 0..13 {
             bench.append();
         }
         bench.hand_over();
-        bench.recorder.tend(&never());
+        bench.recorder.maintain(&never());
         let durable = bench.recorder.durable(bench.next);
         said.push((bench.disk.states(), durable, bench.acked.clone()));
         if round % 3 == 2 {
@@ -292,7 +295,7 @@ fn what_is_durable_survives_the_power() {
         let (durable, ..) =
             before.map_or((0, &bench.acked), |(_, durable, acked)| (*durable, acked));
         for luck in 0..4 {
-            let found = bench.found(state, || match luck {
+            let found = bench.recovered(state, || match luck {
                 0 => false,
                 1 => true,
                 _ => {
@@ -303,7 +306,7 @@ fn what_is_durable_survives_the_power() {
                 }
             });
             for number in 0..durable {
-                // An acknowledgement may have come since.
+                // It may have been acknowledged since.
                 assert!(
                     found.contains(&number) || bench.acked.contains(&number),
                     "{number} of {durable} is lost before operation {state}, luck {luck}"
@@ -315,112 +318,112 @@ fn what_is_durable_survives_the_power() {
 
 #[test]
 #[cfg_attr(miri, ignore = "watches the clock")]
-fn a_disk_that_is_full_is_said_once_and_so_is_its_recovery() {
+fn a_full_disk_and_its_recovery_are_reported_once() {
     let mut bench = Bench::new(Durability::ProcessCrash);
     bench.disk.fail_after(0, Op::Create);
     for _ in 0..300 {
         bench.append();
-        bench.recorder.tend(&never());
+        bench.recorder.maintain(&never());
     }
     assert!(bench.kept_in_memory > 100, "{}", bench.kept_in_memory);
-    // The first failure came while there was a segment left, and the next try is a second later.
+    // At the first failure a segment was left; the next attempt is a second later.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     assert!(bench.recorder.failing().is_some());
-    // Once a second and not for every span.
+    // Once a second, not for every span.
     assert!(
         (1..5).contains(&bench.disk.failed()),
         "{}",
         bench.disk.failed()
     );
-    bench.disk.mend();
+    bench.disk.repair();
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     let before = bench.kept_in_memory;
     bench.append();
     assert_eq!(bench.kept_in_memory, before);
     assert_eq!(bench.recorder.failing(), None);
-    let notices = bench.notices.lock().unwrap().clone();
+    let events = bench.events.lock().unwrap().clone();
     assert!(
         matches!(
-            &*notices,
+            &*events,
             [
                 PipelineEvent::RecorderFailing { .. },
                 PipelineEvent::RecorderRecovered
             ]
         ),
-        "{notices:?}"
+        "{events:?}"
     );
 }
 
 #[test]
-fn after_a_failed_sync_a_segment_is_left_alone() {
+fn a_segment_is_not_written_after_a_failed_sync() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     assert_eq!(bench.recorder.durable(1), 1);
     bench.append();
     bench.disk.fail_after(0, Op::Sync);
-    bench.recorder.tend(&never());
-    bench.disk.mend();
+    bench.recorder.maintain(&never());
+    bench.disk.repair();
     assert!(bench.recorder.failing().unwrap().starts_with("the disk: "));
-    // What was not synced does not count, now or later.
-    bench.recorder.tend(&never());
+    // Unsynced spans never count as durable.
+    bench.recorder.maintain(&never());
     assert_eq!(bench.recorder.durable(2), 1);
-    // And what comes goes elsewhere.
+    // New spans go to another segment.
     bench.append();
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     assert_eq!(bench.recorder.durable(3), 2);
     assert_eq!(bench.kept_in_memory, 0);
-    // It is still exported.
+    // The poisoned segment's spans are still exported.
     bench.hand_over();
     let (part, spans) = &bench.waiting[0];
     assert_eq!(bench.read(part), *spans);
-    assert!(bench.is_said_and_over());
+    assert!(bench.has_failed_and_recovered_once());
 }
 
-/// A thread has given its segment back before the disk failed there.
+/// A thread has returned its segment before the disk failed.
 #[test]
-fn nobody_is_given_a_segment_whose_sync_has_failed() {
+fn a_segment_with_a_failed_sync_is_not_handed_out() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     bench.append();
     bench.put_back();
     bench.disk.fail_after(0, Op::Sync);
-    bench.recorder.tend(&never());
-    bench.disk.mend();
+    bench.recorder.maintain(&never());
+    bench.disk.repair();
     bench.append();
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
     assert_eq!(bench.kept_in_memory, 0);
     assert_eq!(bench.recorder.durable(3), 2);
-    // Nor when it is emptied to make room.
+    // Also when it is emptied for new spans.
     let recorder = Arc::get_mut(&mut bench.recorder).unwrap();
     recorder.set_when_full(WhenFull::DropOldest);
     for _ in 0..500 {
         bench.append();
-        bench.recorder.tend(&never());
+        bench.recorder.maintain(&never());
     }
     assert_eq!(bench.kept_in_memory, 0);
 }
 
-/// The file of scopes is one for the whole run, so it is written again.
+/// The file of scopes exists once per run, so it is written again.
 #[test]
-fn without_its_scopes_nothing_is_durable() {
+fn spans_are_durable_only_with_their_scopes() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.disk.fail_after(0, Op::Sync);
     bench.append();
-    bench.recorder.tend(&never());
-    bench.recorder.tend(&never());
+    bench.recorder.maintain(&never());
+    bench.recorder.maintain(&never());
     assert_eq!(bench.recorder.durable(1), 0);
-    bench.disk.mend();
-    bench.recorder.tend(&never());
+    bench.disk.repair();
+    bench.recorder.maintain(&never());
     assert_eq!(bench.recorder.durable(1), 1);
-    assert!(bench.is_said_and_over());
+    assert!(bench.has_failed_and_recovered_once());
 }
 
 #[test]
-fn what_was_not_read_keeps_its_file() {
+fn unreadable_spans_keep_their_file() {
     for is_read in [false, true] {
         let mut bench = Bench::new(Durability::ProcessCrash);
         (0..10).for_each(|_| bench.append());
@@ -432,20 +435,20 @@ fn what_was_not_read_keeps_its_file() {
         }
         bench.ack(bench.waiting.len() - 1);
         super::storage::Storage::sync(&bench.disk).unwrap();
-        // The counts say that nothing waits: what could not be read was given up.
+        // The counts contain no waiting spans: unreadable spans were given up.
         bench.recorder.close(true, std::time::Duration::ZERO);
-        let found = bench.found(usize::MAX, || true);
+        let found = bench.recovered(usize::MAX, || true);
         assert_eq!(found.len(), if is_read { 0 } else { 20 });
     }
 }
 
-/// While the disk is at work, for however long, spans are written, handed over, read and acknowledged.
+/// While the disk blocks, spans are written, handed over, read and acknowledged.
 #[test]
-fn nobody_waits_for_a_slow_disk() {
+fn a_slow_disk_blocks_only_the_recorders_thread() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    let (begins, ends, thread) = bench.tend_slowly();
-    // From here on the disk holds the recorder's thread up until it is let go.
+    let (begins, ends, thread) = bench.maintain_with_blocked_syncs();
+    // From here on the disk blocks the recorder's thread.
     begins.recv().unwrap();
     for _ in 0..50 {
         bench.append();
@@ -456,7 +459,7 @@ fn nobody_waits_for_a_slow_disk() {
         bench.ack(0);
     }
     assert_eq!(bench.acked.len() as u64 + bench.kept_in_memory, 51);
-    // None of it is durable yet.
+    // None of the spans is durable yet.
     assert_eq!(bench.recorder.durable(bench.next), 0);
     assert!(!thread.is_finished());
     drop(ends);
@@ -464,16 +467,16 @@ fn nobody_waits_for_a_slow_disk() {
     assert!(bench.recorder.durable(bench.next) > 0);
 }
 
-/// A scope that comes while the disk syncs those before it has to be there too, before its spans count.
+/// A scope added during a sync must be synced before its spans count as durable.
 #[test]
-fn a_scope_that_comes_meanwhile_is_synced_too() {
+fn a_scope_added_during_a_sync_is_synced() {
     let mut bench = Bench::new(Durability::PowerLoss);
     bench.append();
-    let (begins, ends, thread) = bench.tend_slowly();
+    let (begins, ends, thread) = bench.maintain_with_blocked_syncs();
     begins.recv().unwrap();
     bench.scope = Arc::new(EncodedScope::of(b"another".to_vec(), String::new()));
     bench.append();
-    // The scopes are synced, then the segment with both spans.
+    // First the scopes are synced, then the segment with both spans.
     for _ in 0..2 {
         ends.send(()).unwrap();
         begins.recv().unwrap();
@@ -486,9 +489,9 @@ fn a_scope_that_comes_meanwhile_is_synced_too() {
 
 #[test]
 #[cfg_attr(miri, ignore = "takes minutes")]
-fn the_oldest_are_dropped_where_that_is_wanted() {
+fn drop_oldest_drops_the_oldest_spans() {
     let mut bench = Bench::new(Durability::ProcessCrash);
-    // As `Shared::evict` does it.
+    // As in `Shared::evict`.
     let dropped = Arc::new(Mutex::new(Vec::new()));
     let recorder = Arc::get_mut(&mut bench.recorder).unwrap();
     recorder.set_when_full(WhenFull::DropOldest);
@@ -515,12 +518,12 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
         }
         bench.hand_over();
         queue.lock().unwrap().append(&mut bench.waiting);
-        bench.recorder.tend(&evict);
+        bench.recorder.maintain(&evict);
     }
     assert_eq!(bench.kept_in_memory, 0);
-    // Said once, and by the health check for as long as it lasts.
+    // Reported once, and by the health check while it lasts.
     assert!(matches!(
-        bench.notices.lock().unwrap()[..],
+        bench.events.lock().unwrap()[..],
         [PipelineEvent::RecorderFull { max_bytes: SMALL }]
     ));
     assert!(bench.recorder.failing().unwrap().contains("full"));
@@ -540,15 +543,19 @@ fn the_oldest_are_dropped_where_that_is_wanted() {
 }
 
 #[test]
-fn open_calls_have_a_place_each_and_no_more() {
+fn open_calls_are_limited_by_their_slots() {
     let bench = Bench::new(Durability::ProcessCrash);
-    let mut mine = FreeSlots::default();
-    let note = |mine: &mut FreeSlots| bench.recorder.note(mine, &bench.scope, b"\x12\x01x", 3);
-    let slots: Vec<_> = (0..=PLACES).map(|_| note(&mut mine)).collect();
-    assert_eq!(slots.iter().flatten().count(), PLACES);
+    let mut thread_slots = FreeSlots::default();
+    let note = |thread_slots: &mut FreeSlots| {
+        bench
+            .recorder
+            .note(thread_slots, &bench.scope, b"\x12\x01x", 3)
+    };
+    let slots: Vec<_> = (0..=SLOTS).map(|_| note(&mut thread_slots)).collect();
+    assert_eq!(slots.iter().flatten().count(), SLOTS);
     assert_eq!(bench.recorder.unnoted(), 1);
     for slot in slots.into_iter().flatten() {
-        bench.recorder.release(&mut mine, slot);
+        bench.recorder.release(&mut thread_slots, slot);
     }
-    assert!((0..PLACES).all(|_| note(&mut mine).is_some()));
+    assert!((0..SLOTS).all(|_| note(&mut thread_slots).is_some()));
 }

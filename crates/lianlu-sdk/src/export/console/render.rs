@@ -21,9 +21,7 @@ const SERVICE_COLOURS: [&str; 5] = ["36", "33", "35", "34", "32"];
 /// Renders the total trace, followed by an empty line.
 pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     let paint = Paint(colour);
-    let Trace {
-        nodes, omitted, ..
-    } = trace;
+    let Trace { nodes, omitted, .. } = trace;
     let begin = nodes.iter().map(|node| node.start).min();
     let end = nodes.iter().map(|node| node.end).max();
     let (Some(begin), Some(end)) = (begin, end) else {
@@ -59,7 +57,8 @@ pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     for (marks, node) in rows {
         let padding = width.saturating_sub(marks.chars().count() + label_width(node));
         let position = services.iter().position(|name| *name == node.service);
-        let hue = position.and_then(|position| SERVICE_COLOURS.get(position % SERVICE_COLOURS.len()));
+        let hue =
+            position.and_then(|position| SERVICE_COLOURS.get(position % SERVICE_COLOURS.len()));
         out.push_str(&paint.with(DIM, &marks));
         out.push_str(&paint.with(hue.copied().unwrap_or(DIM), &node.service));
         let _ = write!(out, "  {}", node.name);

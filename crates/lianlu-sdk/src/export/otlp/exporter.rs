@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::Protocol;
-use super::response::Accepted;
 use super::builder::Builder;
 #[cfg(feature = "otlp-grpc")]
 use super::grpc::Grpc;
 #[cfg(feature = "otlp-http")]
 use super::http::Http;
+use super::response::Accepted;
 use crate::export::batch::Batch;
 use crate::export::{Export, Failure};
 

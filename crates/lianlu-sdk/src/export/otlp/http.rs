@@ -6,8 +6,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::response::{Accepted, status_message};
 use super::builder::Settings;
+use super::response::{Accepted, status_message};
 use super::{Compression, Protocol, empty};
 use crate::export::Failure;
 use crate::export::batch::Batch;
@@ -87,7 +87,8 @@ impl Http {
             .body(&*body)
             .map_err(|error| lost(error.to_string()))?;
         *request.headers_mut() = self.headers.clone();
-        let (head, body) = send_batch(&self.client, url, request, spans, error_message)?.into_parts();
+        let (head, body) =
+            send_batch(&self.client, url, request, spans, error_message)?.into_parts();
         Ok(match body {
             Ok(body) => accepted(content_type(&head.headers), &body),
             Err(error) => Accepted::unreadable(&format!("can't be read: {error}")),

@@ -25,8 +25,6 @@
 //! [`Failure`](crate::Failure) reports these outcomes. At most 4 MiB of a response are read, before
 //! and after decompression. Redirects are not followed.
 
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-mod response;
 mod builder;
 mod compression;
 mod exporter;
@@ -36,6 +34,8 @@ mod grpc;
 mod http;
 mod protobuf;
 mod protocol;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod response;
 
 pub use builder::Builder;
 #[doc(hidden)]

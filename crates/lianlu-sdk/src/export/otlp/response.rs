@@ -47,7 +47,9 @@ impl Accepted {
                 (1, Value::Number(rejected)) => {
                     accepted.rejected = u64::try_from(rejected.cast_signed()).unwrap_or_default();
                 }
-                (2, Value::Bytes(text)) => accepted.message = one_line(&String::from_utf8_lossy(text)),
+                (2, Value::Bytes(text)) => {
+                    accepted.message = one_line(&String::from_utf8_lossy(text))
+                }
                 _ => {}
             }
             Some(())
@@ -154,7 +156,10 @@ mod tests {
             &[0xff; 64],
             &[0x0b, 0x0c],
         ] {
-            assert_eq!(Accepted::from_protobuf(bytes), Accepted::unreadable(NO_RESPONSE));
+            assert_eq!(
+                Accepted::from_protobuf(bytes),
+                Accepted::unreadable(NO_RESPONSE)
+            );
         }
     }
 
@@ -185,7 +190,10 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         for bad in ["", "[]", "<html>", deep.as_str()] {
-            assert_eq!(Accepted::from_json(bad.as_bytes()), Accepted::unreadable(NO_RESPONSE));
+            assert_eq!(
+                Accepted::from_json(bad.as_bytes()),
+                Accepted::unreadable(NO_RESPONSE)
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use http::response::Parts;
 
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::http_client::{HttpResponse, HttpClient};
+use crate::export::transport::http_client::{HttpClient, HttpResponse};
 use crate::export::transport::status::failure_of_status;
 
 /// Posts a batch of `spans` spans. `Ok` is the response of a collector that has accepted it;
@@ -35,7 +35,13 @@ pub(crate) fn send_batch(
         Ok(body) => error_message(&head, &body),
         Err(error) => error.to_string(),
     };
-    Err(failure_of_status(url, head.status, &head.headers, &error_message, spans))
+    Err(failure_of_status(
+        url,
+        head.status,
+        &head.headers,
+        &error_message,
+        spans,
+    ))
 }
 
 /// The failure without a response: unreachable, reset, timeout, failed TLS, or not HTTP. All are

@@ -14,12 +14,12 @@ use tonic::client::GrpcService;
 use tonic::transport::{Channel, Endpoint};
 use tower::util::MapResponse;
 
-use super::super::response::Accepted;
 use super::super::builder::Settings;
+use super::super::response::Accepted;
 use super::super::{Compression, USER_AGENT, empty};
+use super::message::Message;
 use super::response::Response;
 use super::write_coalescer::WriteCoalescer;
-use super::message::Message;
 use crate::error::OptionError;
 use crate::export::Failure;
 use crate::export::batch::Batch;

@@ -141,7 +141,10 @@ mod tests {
             ));
         }
         for end in 0..PREFIX {
-            assert!(matches!(read(&[0; PREFIX][..end], None), Decoded::Malformed));
+            assert!(matches!(
+                read(&[0; PREFIX][..end], None),
+                Decoded::Malformed
+            ));
         }
         let long = message(0, MAX_RESPONSE + 1, b"");
         assert!(matches!(read(&long, None), Decoded::TooLong));

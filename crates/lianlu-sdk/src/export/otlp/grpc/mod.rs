@@ -12,11 +12,11 @@
 //! its own errors, with the same codes. For example, a response that it considers too long is
 //! `OUT_OF_RANGE`, which OTLP retries. It also panics at details that are not base64.
 
-mod response;
 mod connection;
-mod write_coalescer;
 mod message;
+mod response;
 mod retry_info;
 mod status;
+mod write_coalescer;
 
 pub(super) use connection::Grpc;

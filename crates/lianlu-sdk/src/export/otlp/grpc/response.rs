@@ -10,9 +10,9 @@ use http_body::Body as _;
 use tonic::Code;
 use tonic::body::Body;
 
-use super::super::response::{NO_RESPONSE, Accepted};
+use super::super::response::{Accepted, NO_RESPONSE};
 use super::super::{Compression, MAX_RESPONSE};
-use super::message::{PREFIX, Decoded, length, read};
+use super::message::{Decoded, PREFIX, length, read};
 use super::status::Status;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
@@ -95,9 +95,13 @@ impl Response {
             Self::Accepted(Err(problem)) => Ok(Accepted::unreadable(problem)),
             Self::Status(status) => Err(status.into_failure(url, spans, length)),
             // gRPC maps the same HTTP statuses to UNAVAILABLE that OTLP over HTTP retries.
-            Self::NotGrpc(status, headers) => {
-                Err(failure_of_status(url, status, &headers, "this is not gRPC", spans))
-            }
+            Self::NotGrpc(status, headers) => Err(failure_of_status(
+                url,
+                status,
+                &headers,
+                "this is not gRPC",
+                spans,
+            )),
         }
     }
 }

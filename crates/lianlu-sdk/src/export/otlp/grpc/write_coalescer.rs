@@ -188,14 +188,14 @@ mod tests {
     }
 
     struct Test {
-        write_coalescer: WriteCoalescer<Socket>,
+        io: WriteCoalescer<Socket>,
         wakes: Arc<Wakes>,
     }
 
     impl Test {
         fn of(accepts: usize, error: Option<io::ErrorKind>) -> Self {
             Self {
-                write_coalescer: WriteCoalescer::new(Socket {
+                io: WriteCoalescer::new(Socket {
                     accepts,
                     error,
                     ..Socket::default()
@@ -206,12 +206,12 @@ mod tests {
 
         fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
             let waker = Waker::from(Arc::clone(&self.wakes));
-            Pin::new(&mut self.write_coalescer).poll_write(&mut Context::from_waker(&waker), bytes)
+            Pin::new(&mut self.io).poll_write(&mut Context::from_waker(&waker), bytes)
         }
 
         fn flush(&mut self) -> Poll<io::Result<()>> {
             let waker = Waker::from(Arc::clone(&self.wakes));
-            Pin::new(&mut self.write_coalescer).poll_flush(&mut Context::from_waker(&waker))
+            Pin::new(&mut self.io).poll_flush(&mut Context::from_waker(&waker))
         }
 
         fn read(&mut self) -> Poll<io::Result<()>> {
@@ -219,7 +219,7 @@ mod tests {
             let mut space = [0; 8];
             let mut space = hyper::rt::ReadBuf::new(&mut space);
             let mut cx = Context::from_waker(&waker);
-            Pin::new(&mut self.write_coalescer).poll_read(&mut cx, space.unfilled())
+            Pin::new(&mut self.io).poll_read(&mut cx, space.unfilled())
         }
 
         fn wakes(&self) -> usize {
@@ -227,7 +227,7 @@ mod tests {
         }
 
         fn writes(&self) -> Vec<usize> {
-            self.write_coalescer.inner.writes.iter().map(Vec::len).collect()
+            self.io.inner.writes.iter().map(Vec::len).collect()
         }
     }
 
@@ -242,7 +242,7 @@ mod tests {
             assert!(is_ok(test.write(&vec![7; length])) && is_ok(test.flush()));
         }
         assert!(test.writes().is_empty());
-        assert!(test.wakes() > 0, "nobody comes back for them");
+        assert!(test.wakes() > 0, "the task is not woken");
         assert!(is_ok(test.read()));
         assert_eq!(test.writes(), [5 + 9 + 16_384 + 9 + 100]);
         // Nothing is buffered, so the task is not woken.
@@ -262,13 +262,13 @@ mod tests {
             };
             assert!(taken > 0);
             rest = &rest[taken..];
-            assert!(test.write_coalescer.bytes.len() <= CAPACITY);
+            assert!(test.io.bytes.len() <= CAPACITY);
         }
         assert_eq!(test.writes(), [CAPACITY; 3]);
         let waker = Waker::from(Arc::clone(&test.wakes));
         let mut cx = Context::from_waker(&waker);
-        assert!(is_ok(Pin::new(&mut test.write_coalescer).poll_shutdown(&mut cx)));
-        assert_eq!(test.write_coalescer.inner.writes.concat(), all);
+        assert!(is_ok(Pin::new(&mut test.io).poll_shutdown(&mut cx)));
+        assert_eq!(test.io.inner.writes.concat(), all);
     }
 
     #[test]
@@ -283,9 +283,9 @@ mod tests {
         assert_eq!(test.wakes(), wakes);
         assert!(test.write(&[2; CAPACITY]).is_ready());
         assert!(test.write(&[2]).is_pending());
-        test.write_coalescer.inner.accepts = usize::MAX;
+        test.io.inner.accepts = usize::MAX;
         assert!(is_ok(test.read()));
-        assert_eq!(test.write_coalescer.inner.writes.concat().len(), CAPACITY);
+        assert_eq!(test.io.inner.writes.concat().len(), CAPACITY);
         assert!(is_ok(test.write(&[3])) && is_ok(test.flush()));
         assert_eq!(test.wakes(), wakes + 1);
     }
@@ -295,9 +295,9 @@ mod tests {
         let mut test = Test::of(0, Some(io::ErrorKind::BrokenPipe));
         assert!(is_ok(test.write(&[1; 30])) && is_ok(test.flush()));
         assert!(is_ok(test.read()));
-        assert_eq!(test.write_coalescer.inner.reads, 1);
+        assert_eq!(test.io.inner.reads, 1);
         let Poll::Ready(Err(error)) = test.flush() else {
-            panic!("nobody is told of it");
+            panic!("the error is lost");
         };
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
