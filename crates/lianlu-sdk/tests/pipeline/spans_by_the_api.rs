@@ -1,4 +1,4 @@
-//! All that the API can tell a span is in the bytes that are exported.
+//! Everything that the API can set on a span is in the exported bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,30 +15,30 @@ use opentelemetry_sdk::trace::{
 };
 
 use crate::common::PATIENCE;
-use crate::common::decoded::Kept;
+use crate::common::decoded::Collected;
 
-/// A provider, and what it exports.
+/// A provider and its exported spans.
 struct Traced {
     provider: TracerProvider,
-    kept: Kept,
+    collected: Collected,
 }
 
 fn traced() -> Traced {
     traced_with(|builder| builder)
 }
 
-/// As [`traced`], with more said to the provider.
+/// As [`traced`], with more settings.
 fn traced_with(more: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder) -> Traced {
-    let kept = Kept::default();
+    let collected = Collected::default();
     let mut limits = Limits::default();
     limits.schedule_delay = Duration::from_secs(3600);
     let builder = TracerProvider::builder()
-        .with_exporter(kept.clone())
+        .with_exporter(collected.clone())
         .with_sampler(boxed(Sampler::AlwaysOn))
         .with_limits(limits);
     Traced {
         provider: more(builder).build().unwrap(),
-        kept,
+        collected,
     }
 }
 
@@ -53,7 +53,7 @@ impl Traced {
 
     fn all(&self) -> Vec<SpanData> {
         self.provider.flush(PATIENCE).unwrap();
-        self.kept.all()
+        self.collected.all()
     }
 
     #[track_caller]
@@ -75,7 +75,7 @@ fn context(trace: u128, span: u64, flags: u8, is_remote: bool, state: &str) -> S
 }
 
 fn at(seconds: u64) -> SystemTime {
-    // With nanoseconds, which no step on the way may round.
+    // With nanoseconds, which must not be rounded.
     UNIX_EPOCH + Duration::new(1_700_000_000 + seconds, 123_456_789)
 }
 
@@ -85,7 +85,7 @@ fn pairs(attributes: &[KeyValue]) -> Vec<(&str, String)> {
     pairs.collect()
 }
 
-/// Values of every kind, and the edges of each.
+/// Values of every type, including extreme ones.
 fn values() -> Vec<KeyValue> {
     let list = |list: Array| Value::Array(list);
     vec![
@@ -112,19 +112,19 @@ fn values() -> Vec<KeyValue> {
     ]
 }
 
-fn told() -> Vec<KeyValue> {
-    let mut told = values();
-    for attribute in &mut told {
-        // On the wire an empty list has no kind.
+fn exported_values() -> Vec<KeyValue> {
+    let mut sampler = values();
+    for attribute in &mut sampler {
+        // An encoded empty array has no element type.
         if attribute.key.as_str() == "nothing" {
             attribute.value = Value::Array(Array::String(Vec::new()));
         }
     }
-    told
+    sampler
 }
 
 #[test]
-fn all_that_a_builder_says() {
+fn everything_set_on_the_builder() {
     let traced = traced();
     let scope = InstrumentationScope::builder("shop")
         .with_version("1.2")
@@ -157,9 +157,12 @@ fn all_that_a_builder_says() {
     assert_eq!(span.span_kind, SpanKind::Consumer);
     assert_eq!(span.name, "order");
     assert_eq!((span.start_time, span.end_time), (at(0), at(2)));
-    assert_eq!(span.attributes, told());
-    assert_eq!(span.events.events, [Event::new("first", at(1), told(), 0)]);
-    let linked = Link::new(context(9, 10, 0, true, "c=3"), told(), 0);
+    assert_eq!(span.attributes, exported_values());
+    assert_eq!(
+        span.events.events,
+        [Event::new("first", at(1), exported_values(), 0)]
+    );
+    let linked = Link::new(context(9, 10, 0, true, "c=3"), exported_values(), 0);
     assert_eq!(span.links.links, [linked]);
     assert_eq!(span.status, Status::Unset);
     assert_eq!(span.instrumentation_scope, scope);
@@ -169,7 +172,7 @@ fn all_that_a_builder_says() {
 }
 
 #[test]
-fn all_that_is_said_while_it_runs() {
+fn everything_set_while_it_is_open() {
     let traced = traced();
     let tracer = traced.tracer();
     let mut span = tracer.start("first name");
@@ -186,17 +189,20 @@ fn all_that_is_said_while_it_runs() {
     let span = traced.only();
     assert_eq!(span.name, "name 2");
     assert_eq!(span.span_kind, SpanKind::Internal);
-    assert_eq!(span.attributes, told());
-    assert_eq!(span.events[0], Event::new("event", at(3), told(), 0));
+    assert_eq!(span.attributes, exported_values());
+    assert_eq!(
+        span.events[0],
+        Event::new("event", at(3), exported_values(), 0)
+    );
     assert!((before..=span.end_time).contains(&span.events[1].timestamp));
     assert_eq!(span.events[2].name, "exception");
-    let linked = Link::new(context(9, 10, 1, false, ""), told(), 0);
+    let linked = Link::new(context(9, 10, 1, false, ""), exported_values(), 0);
     assert_eq!(span.links.links, [linked]);
     assert_eq!(span.status, Status::error("链路"));
 }
 
 #[test]
-fn nothing_is_taken_after_the_end() {
+fn changes_after_the_end_are_ignored() {
     let traced = traced();
     let mut span = traced.tracer().start("ended");
     let context = span.span_context().clone();
@@ -217,13 +223,13 @@ fn nothing_is_taken_after_the_end() {
 }
 
 #[test]
-fn a_span_that_is_dropped_has_ended() {
+fn dropping_a_span_ends_it() {
     let traced = traced();
     let before = opentelemetry::time::now();
     drop(traced.tracer().start("dropped"));
     let span = traced.only();
     assert!(before <= span.start_time && span.start_time <= span.end_time);
-    // And one whose last context is gone, on whichever thread.
+    // Also when the last context with the span is dropped, on any thread.
     let context = Context::new().with_span(traced.tracer().start("in a context"));
     let clone = context.clone();
     drop(context);
@@ -233,7 +239,7 @@ fn a_span_that_is_dropped_has_ended() {
 }
 
 #[test]
-fn an_end_before_the_start_is_the_start() {
+fn an_end_before_the_start_becomes_the_start() {
     let traced = traced();
     let tracer = traced.tracer();
     let builder = SpanBuilder::from_name("backwards").with_start_time(at(5));
@@ -261,7 +267,7 @@ fn parents() {
             tracer.start("innermost").end();
         });
     }
-    // A context whose span has no ids has none to give.
+    // A context whose span has no ids is not a parent.
     let invalid = Context::new().with_remote_span_context(SpanContext::NONE);
     tracer
         .start_with_context("of an invalid one", &invalid)
@@ -310,7 +316,7 @@ fn some(count: i64) -> Vec<KeyValue> {
 }
 
 #[test]
-fn what_there_is_no_room_for_is_counted() {
+fn items_beyond_the_limits_are_counted() {
     let traced = traced_with(|builder| builder.with_span_limits(limits()));
     let tracer = traced.tracer();
     let linked = || context(9, 10, 1, true, "");
@@ -380,7 +386,7 @@ fn what_there_is_no_room_for_is_counted() {
 }
 
 #[test]
-fn without_room_for_anything() {
+fn limits_of_zero() {
     let none = SpanLimits {
         max_attributes_per_span: 0,
         max_events_per_span: 0,
@@ -405,7 +411,7 @@ fn without_room_for_anything() {
 }
 
 #[test]
-fn the_last_value_of_a_key_stands() {
+fn the_last_value_of_a_key_wins() {
     let traced = traced_with(|builder| builder.with_span_limits(limits()));
     let tracer = traced.tracer();
     let mut span = tracer
@@ -419,7 +425,7 @@ fn the_last_value_of_a_key_stands() {
     span.set_attribute(KeyValue::new("b", 2));
     span.set_attribute(KeyValue::new("c", 1));
     span.end();
-    // A key that is there finds room where a new one does not.
+    // At the limit, an existing key can be replaced, but no new one added.
     let mut full = tracer
         .span_builder("full")
         .with_attributes(some(3))
@@ -443,7 +449,7 @@ fn the_last_value_of_a_key_stands() {
 }
 
 #[test]
-fn a_key_that_comes_again_and_again_takes_room_once() {
+fn repeated_keys_count_once_towards_the_limit() {
     let traced = traced();
     let mut span = traced.tracer().start("span");
     for at in 0..200 {
@@ -458,7 +464,7 @@ fn a_key_that_comes_again_and_again_takes_room_once() {
     assert_eq!(span.dropped_attributes_count, 0);
 }
 
-/// Each is compared with those that there is room for, however many there were: else this would take minutes.
+/// Each new key is compared only with the keys within the limit; otherwise this would take minutes.
 #[test]
 fn many_keys_beyond_the_limit() {
     let traced = traced();
@@ -504,7 +510,7 @@ fn events_links_and_scopes_have_each_key_once() {
             .map(|(key, value)| KeyValue::new(*key, *value))
             .collect::<Vec<_>>()
     };
-    // The limit is of keys: an event has one, a link two.
+    // The limit applies to unique keys: one for an event, two for a link.
     let event = |at: usize| &span.events[at];
     assert_eq!(event(0).attributes, owned(&[("a", 2)]));
     assert_eq!(event(0).dropped_attributes_count, 1);
@@ -520,9 +526,9 @@ fn events_links_and_scopes_have_each_key_once() {
 }
 
 #[test]
-fn so_have_those_of_the_sdks_spans() {
-    let kept = Kept::default();
-    let pipeline = crate::common::pipeline(kept.clone());
+fn sdk_spans_have_unique_keys_too() {
+    let collected = Collected::default();
+    let pipeline = crate::common::pipeline(collected.clone());
     let twice = || vec![KeyValue::new("a", 1), KeyValue::new("a", 2)];
     let tracer = pipeline.provider.tracer("test");
     let mut span = tracer.start("span");
@@ -531,7 +537,7 @@ fn so_have_those_of_the_sdks_spans() {
     span.add_link(context(9, 10, 1, true, ""), twice());
     span.end();
     pipeline.handle.flush(PATIENCE).unwrap();
-    let span = kept.all().remove(0);
+    let span = collected.all().remove(0);
     let lists = [
         &span.attributes,
         &span.events[0].attributes,
@@ -542,9 +548,9 @@ fn so_have_those_of_the_sdks_spans() {
     }
 }
 
-/// Whoever counted before may have counted to the end.
+/// The count from an earlier component may be at its maximum already.
 #[test]
-fn a_full_count_of_what_was_dropped_stays_full() {
+fn dropped_counts_saturate() {
     let traced = traced_with(|builder| builder.with_span_limits(limits()));
     let tracer = traced.tracer();
     let event = Event::new("event", at(1), some(3), u32::MAX);
@@ -558,7 +564,7 @@ fn a_full_count_of_what_was_dropped_stays_full() {
 }
 
 #[test]
-fn why_a_span_is_kept_it_says_once() {
+fn the_reason_for_keeping_a_span_is_unique() {
     let keep = lianlu_sdk::KeepIf::error();
     let traced = traced_with(|builder| {
         let builder = builder.with_sampler(boxed(Sampler::AlwaysOff));
@@ -575,7 +581,7 @@ fn why_a_span_is_kept_it_says_once() {
 }
 
 #[test]
-fn where_nothing_waits_no_time_is_enough() {
+fn flush_and_shutdown_without_spans_need_no_time() {
     let traced = traced();
     traced.provider.flush(Duration::ZERO).unwrap();
     traced.tracer().start("span").end();
@@ -586,7 +592,7 @@ fn where_nothing_waits_no_time_is_enough() {
 }
 
 #[test]
-fn long_texts_are_cut() {
+fn long_values_are_truncated() {
     let traced = traced_with(|builder| builder.with_attribute_value_length_limit(3));
     let list = |texts: &[&'static str]| {
         let texts = texts.iter().map(|text| (*text).into()).collect();
@@ -626,7 +632,7 @@ fn long_texts_are_cut() {
     assert_eq!(spans[1].attributes, cut);
     assert_eq!(spans[0].events[0].attributes, cut);
     assert_eq!(spans[0].links[0].attributes, cut);
-    // All else is not of attributes.
+    // The limit applies to attribute values only.
     assert_eq!(spans[0].name, "a long name");
     assert_eq!(spans[0].events[0].name, "a long event");
     assert_eq!(spans[0].status, Status::error("a long story"));
@@ -637,7 +643,7 @@ fn long_texts_are_cut() {
 #[test]
 fn statuses() {
     let error = |text: &'static str| Status::error(text);
-    for (said, stands) in [
+    for (set, expected) in [
         (vec![], Status::Unset),
         (vec![Status::Unset], Status::Unset),
         (vec![error("a")], error("a")),
@@ -652,16 +658,16 @@ fn statuses() {
     ] {
         let traced = traced();
         let mut span = traced.tracer().start("span");
-        for status in &said {
+        for status in &set {
             span.set_status(status.clone());
         }
         span.end();
-        assert_eq!(traced.only().status, stands, "{said:?}");
+        assert_eq!(traced.only().status, expected, "{set:?}");
     }
 }
 
 #[test]
-fn what_is_not_sampled_has_a_context_and_nothing_else() {
+fn unsampled_spans_have_only_a_context() {
     let traced = traced_with(|builder| builder.with_sampler(boxed(Sampler::AlwaysOff)));
     let parent = context(7, 8, 3, true, "a=1");
     for parent in [
@@ -680,7 +686,7 @@ fn what_is_not_sampled_has_a_context_and_nothing_else() {
             assert_eq!(own.trace_id(), parent.trace_id());
             assert_ne!(own.span_id(), parent.span_id());
             assert_eq!(own.trace_state().header(), "a=1");
-            // The flag of random ids is the trace's.
+            // The random flag belongs to the trace.
             assert_eq!(own.trace_flags(), TraceFlags::new(2));
         }
     }
@@ -689,7 +695,7 @@ fn what_is_not_sampled_has_a_context_and_nothing_else() {
 }
 
 #[test]
-fn parents_decide_where_they_are_asked() {
+fn parent_based_sampling() {
     for (root, parent, expected) in [
         (Sampler::AlwaysOn, None, true),
         (Sampler::AlwaysOff, None, false),
@@ -711,14 +717,14 @@ fn parents_decide_where_they_are_asked() {
     }
 }
 
-/// Notes what it is asked, and answers as told.
+/// Records its calls and returns a fixed decision.
 #[derive(Debug, Clone)]
-struct Told {
+struct FixedDecision {
     decision: SamplingDecision,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl ShouldSample for Told {
+impl ShouldSample for FixedDecision {
     fn should_sample(
         &self,
         parent: Option<&Context>,
@@ -743,17 +749,17 @@ impl ShouldSample for Told {
 }
 
 #[test]
-fn samplers_are_asked_and_have_a_say() {
+fn samplers_get_all_inputs_and_their_result_applies() {
     for decision in [
         SamplingDecision::RecordAndSample,
         SamplingDecision::RecordOnly,
         SamplingDecision::Drop,
     ] {
-        let told = Told {
+        let sampler = FixedDecision {
             decision: decision.clone(),
             asked: Arc::default(),
         };
-        let traced = traced_with(|builder| builder.with_sampler(boxed(told.clone())));
+        let traced = traced_with(|builder| builder.with_sampler(boxed(sampler.clone())));
         let tracer = traced.tracer();
         let parent = Context::new().with_remote_span_context(context(7, 8, 1, true, "a=1"));
         let mut span = tracer
@@ -762,7 +768,7 @@ fn samplers_are_asked_and_have_a_say() {
             .with_attributes([KeyValue::new("a", 1)])
             .with_links(vec![Link::with_context(context(9, 10, 1, true, ""))])
             .start_with_context(&tracer, &parent);
-        let asked = told.asked.lock().unwrap().clone();
+        let asked = sampler.asked.lock().unwrap().clone();
         let expected = format!(
             "{} {} span Server [(\"a\", \"1\")] 1",
             SpanId::from(8),
@@ -792,7 +798,7 @@ fn samplers_are_asked_and_have_a_say() {
     }
 }
 
-/// Looks like the SDK's, and does not do as the parent did where that is one of this service's that was not sampled.
+/// Looks like the SDK's sampler, but treats an unsampled local parent differently.
 #[derive(Debug, Clone)]
 struct ParentBased(Sampler);
 
@@ -816,7 +822,7 @@ impl ShouldSample for ParentBased {
 }
 
 #[test]
-fn a_sampler_that_looks_like_the_sdks_is_asked() {
+fn a_sampler_that_resembles_the_sdks_is_called() {
     let sampler = || ParentBased(Sampler::AlwaysOn);
     for traced in [
         traced_with(|builder| builder.with_sampler(boxed(sampler()))),
@@ -847,7 +853,7 @@ impl IdGenerator for Counting {
 }
 
 #[test]
-fn ids_of_ones_own() {
+fn custom_id_generator() {
     let ids = Counting(AtomicU64::new(1));
     let traced = traced_with(|builder| builder.with_id_generator(ids));
     let tracer = traced.tracer();
@@ -865,7 +871,7 @@ fn ids_of_ones_own() {
 }
 
 #[test]
-fn ids_that_are_drawn_differ() {
+fn random_ids_differ() {
     let traced = traced();
     let tracer = traced.tracer();
     for _ in 0..1000 {
@@ -886,7 +892,7 @@ fn ids_that_are_drawn_differ() {
 }
 
 #[test]
-fn while_telemetry_is_suppressed_there_are_no_spans() {
+fn no_spans_while_telemetry_is_suppressed() {
     let traced = traced();
     let tracer = traced.tracer();
     {
@@ -901,33 +907,33 @@ fn while_telemetry_is_suppressed_there_are_no_spans() {
 }
 
 #[test]
-fn after_the_shutdown_there_are_no_spans() {
+fn no_spans_after_the_shutdown() {
     let traced = traced();
     let tracer = traced.tracer();
     let mut open = tracer.start("open");
     tracer.start("ended").end();
     traced.provider.shutdown(PATIENCE).unwrap();
-    assert_eq!(traced.kept.all().len(), 1);
+    assert_eq!(traced.collected.all().len(), 1);
     let mut late = tracer.start("late");
     assert!(!late.is_recording() && !late.span_context().is_valid());
     late.end();
     let mut other = traced.provider.tracer("other").start("late");
     assert!(!other.is_recording());
     other.end();
-    // One that was open then is lost, and counted.
+    // An open span is counted as lost.
     open.set_attribute(KeyValue::new("a", 1));
     open.end();
     let counts = traced.provider.handle().counts();
     assert_eq!((counts.started, counts.exported), (2, 1));
     assert_eq!((counts.open, counts.waiting), (0, 0));
     assert_eq!(counts.dropped.after_shutdown, 1);
-    assert_eq!(traced.kept.all().len(), 1);
-    // A second one, and a flush, do nothing.
+    assert_eq!(traced.collected.all().len(), 1);
+    // A second shutdown and a flush do nothing.
     traced.provider.shutdown(PATIENCE).unwrap();
     traced.provider.flush(PATIENCE).unwrap();
 }
 
-/// Where nothing is exported spans have ids all the same.
+/// Without an exporter, spans still have ids.
 #[test]
 fn without_an_exporter() {
     let provider = TracerProvider::builder()

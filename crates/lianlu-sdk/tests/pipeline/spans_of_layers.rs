@@ -1,4 +1,4 @@
-//! What layers hand over by the short way, in cases that layers seldom make.
+//! The direct interface of layers, in cases that layers rarely cause.
 
 use lianlu_sdk::direct::{Begun, Ending, LayerSpan, Open, put_attribute};
 use lianlu_sdk::{KeepIf, Tracer, TracerProvider};
@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState, TracerProv
 use opentelemetry_sdk::trace::Sampler;
 
 use crate::common::PATIENCE;
-use crate::common::decoded::Kept;
+use crate::common::decoded::Collected;
 
 fn begin(tracer: &Tracer) -> (SpanContext, LayerSpan, Open) {
     let id = tracer.new_trace_id();
@@ -22,10 +22,10 @@ fn begin(tracer: &Tracer) -> (SpanContext, LayerSpan, Open) {
 }
 
 #[test]
-fn a_span_has_one_end() {
-    let kept = Kept::default();
+fn a_span_ends_once() {
+    let collected = Collected::default();
     let provider = TracerProvider::builder()
-        .with_exporter(kept.clone())
+        .with_exporter(collected.clone())
         .with_sampler(Sampler::AlwaysOn)
         .build()
         .unwrap();
@@ -40,22 +40,22 @@ fn a_span_has_one_end() {
     let (context, span, open) = begin(&tracer);
     drop(span);
     let _ = open.end(&context, &ending, 5);
-    // The layer has let go of both, without an end.
+    // The layer drops both without ending the span.
     let (_, span, open) = begin(&tracer);
     drop(open);
     drop(span);
     provider.flush(PATIENCE).unwrap();
     let counts = provider.handle().counts();
     assert_eq!((counts.started, counts.exported, counts.open), (3, 3, 0));
-    let names: Vec<_> = kept.all().into_iter().map(|span| span.name).collect();
+    let names: Vec<_> = collected.all().into_iter().map(|span| span.name).collect();
     assert_eq!(names, ["call", "", ""]);
 }
 
 #[test]
-fn why_a_span_is_kept_it_says_once() {
-    let kept = Kept::default();
+fn the_reason_for_keeping_a_span_is_unique() {
+    let collected = Collected::default();
     let provider = TracerProvider::builder()
-        .with_exporter(kept.clone())
+        .with_exporter(collected.clone())
         .with_sampler(Sampler::AlwaysOff)
         .with_keep_if(KeepIf::error())
         .build()
@@ -77,5 +77,5 @@ fn why_a_span_is_kept_it_says_once() {
     provider.flush(PATIENCE).unwrap();
     let expected = [("a", "mine"), ("b", "mine"), ("lianlu.kept", "error")];
     let expected = expected.map(|(key, value)| KeyValue::new(key, value));
-    assert_eq!(kept.all()[0].attributes, expected);
+    assert_eq!(collected.all()[0].attributes, expected);
 }
