@@ -1,4 +1,5 @@
-//! Codec for [Jaeger's own headers](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
+//! Codec for [Jaeger's own
+//! headers](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
 //!
 //! ```text
 //! uber-trace-id: 4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:1

@@ -20,8 +20,9 @@
 //!
 //! # Features
 //!
-//! All off by default. `zipkin` adds the module `zipkin` and `otlp-json` adds OTLP/JSON to [`otlp`]; each brings `serde`
-//! and `serde_json`. `segment` adds the module `segment` and brings `crc32c`.
+//! All off by default. `zipkin` adds the module `zipkin` and `otlp-json` adds OTLP/JSON to
+//! [`otlp`]; each brings `serde` and `serde_json`. `segment` adds the module `segment` and brings
+//! `crc32c`.
 
 pub mod b3;
 pub mod jaeger;

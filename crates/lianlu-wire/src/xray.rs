@@ -1,5 +1,5 @@
-//! Codec for AWS X-Ray's
-//! [tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+//! Codec for AWS X-Ray's [tracing
+//! header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
 //!
 //! ```text
 //! x-amzn-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1

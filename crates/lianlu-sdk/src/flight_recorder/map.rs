@@ -38,8 +38,8 @@ impl Map {
     #[inline]
     pub(super) fn words(&self) -> &[AtomicU64] {
         let (start, words) = (self.0.as_mut_ptr().cast::<AtomicU64>(), self.0.len() / WORD);
-        // SAFETY: the mapping begins at a page, has this length, is readable and writable, and lives as long as `self`.
-        // All accesses of this process are through these atomics.
+        // SAFETY: the mapping begins at a page, has this length, is readable and writable, and
+        // lives as long as `self`. All accesses of this process are through these atomics.
         unsafe { std::slice::from_raw_parts(start, words) }
     }
 
@@ -116,7 +116,8 @@ impl ForkGuard {
 fn wiped_in_children() -> Option<Map> {
     let page = MmapOptions::new().len(PAGE).map_anon().ok()?;
     let page = Map(MmapRaw::from(page));
-    // SAFETY: a mapping of this length, of anonymous memory, private to this process. Nothing is in it yet.
+    // SAFETY: a mapping of this length, of anonymous memory, private to this process. Nothing is in
+    // it yet.
     let advised = unsafe {
         libc::madvise(
             page.0.as_mut_ptr().cast(),

@@ -383,8 +383,8 @@ pub(super) fn is_torn(content: &[u8], header: &Header) -> bool {
     (content.len() as u64) < header.size
 }
 
-/// The ids of all ended_span_ids spans of this run. Unreadable files are skipped, so a call that ended_span_ids in
-/// one of them, at the moment at which the process died, is reported twice.
+/// The ids of all ended spans of this run. Unreadable files are skipped, so a call that
+/// ended in one of them, at the moment at which the process died, is reported twice.
 pub(super) fn ended_span_ids(dir: &Path) -> Result<HashSet<[u8; 8]>, String> {
     let mut ids = HashSet::new();
     for file in span_files(dir)? {

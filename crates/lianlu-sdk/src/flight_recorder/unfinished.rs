@@ -52,7 +52,8 @@ pub(super) fn end_calls(dir: &Path, report: &mut RecoveryReport) -> Result<(), S
     Ok(())
 }
 
-/// The ended span as `0x12 len Span`, with its id. `heartbeat` is the last heartbeat of the process.
+/// The ended span as `0x12 len Span`, with its id. `heartbeat` is the last heartbeat of the
+/// process.
 fn end_span(fields: &[u8], heartbeat: u64) -> Option<([u8; 8], Vec<u8>)> {
     let framed = |more: &dyn Fn(&mut Vec<u8>)| {
         let mut out = Vec::with_capacity(fields.len() + 64);

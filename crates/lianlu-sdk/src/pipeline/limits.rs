@@ -39,8 +39,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults (16,384 spans, batches of 512, one second), changed by the
-    /// [standard variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
+    /// The defaults (16,384 spans, batches of 512, one second), changed by the [standard
+    /// variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
     /// `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BSP_SCHEDULE_DELAY`
     /// (milliseconds).
     ///

@@ -3,8 +3,8 @@
 use super::{Batch, EMIT_BATCH, EncodeError, Log, Process, RefType, Span, SpanRef, Tag, TagValue};
 use crate::thrift::{BinaryWriter, CompactWriter, Kind, Write};
 
-/// Appends a batch as the body of `POST /api/traces`, content type `application/x-thrift`: a bare struct in the
-/// binary protocol.
+/// Appends a batch as the body of `POST /api/traces`, content type `application/x-thrift`: a bare
+/// struct in the binary protocol.
 ///
 /// # Errors
 ///

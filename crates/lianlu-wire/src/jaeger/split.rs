@@ -8,7 +8,8 @@ use crate::thrift::{CompactWriter, Kind, Write};
 
 /// Largest datagram, in bytes, that Jaeger's agent and collector accept.
 ///
-/// See [the agent's processors](https://www.jaegertracing.io/docs/1.76/architecture/apis/#thrift-over-udp-legacy).
+/// See [the agent's
+/// processors](https://www.jaegertracing.io/docs/1.76/architecture/apis/#thrift-over-udp-legacy).
 pub const UDP_MAX_PACKET: usize = 65_000;
 
 /// The stop fields of Batch and of the call's arguments.

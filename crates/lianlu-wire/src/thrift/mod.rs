@@ -5,8 +5,9 @@
 //! struct is implemented once.
 //!
 //! See the specifications of the
-//! [compact](https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md) and the
-//! [binary protocol](https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md).
+//! [compact](https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md) and
+//! the [binary
+//! protocol](https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md).
 
 mod binary_read;
 mod binary_write;

@@ -1,5 +1,5 @@
-//! Codecs for the headers of [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/) and
-//! [W3C Baggage](https://www.w3.org/TR/baggage/).
+//! Codecs for the headers of [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/)
+//! and [W3C Baggage](https://www.w3.org/TR/baggage/).
 //!
 //! They run once or twice for every request, so they borrow from the header and allocate only what
 //! must be owned. They take header *values* as bytes, as HTTP libraries provide them. The caller

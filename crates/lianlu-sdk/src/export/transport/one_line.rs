@@ -15,7 +15,8 @@ pub(crate) fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// An error with its causes: `transport error: tcp connect error: Connection refused (os error 111)`.
+/// An error with its causes: `transport error: tcp connect error: Connection refused (os error
+/// 111)`.
 #[cfg_attr(not(any(feature = "otlp-grpc", test)), allow(dead_code))]
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();

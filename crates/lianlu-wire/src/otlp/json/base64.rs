@@ -1,4 +1,5 @@
-//! Base64 with `+` and `/`, padded. See [RFC 4648, section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4).
+//! Base64 with `+` and `/`, padded. See [RFC 4648, section
+//! 4](https://www.rfc-editor.org/rfc/rfc4648#section-4).
 
 use std::fmt::{self, Write as _};
 

@@ -10,7 +10,8 @@ use super::{KeyValue, ReadError};
 /// Nesting ends at [`MAX_VALUE_DEPTH`](super::MAX_VALUE_DEPTH): the iterators yield an error there,
 /// so recursive code needs no depth counter of its own.
 ///
-/// See [common.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/common/v1/common.proto).
+/// See
+/// [common.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/common/v1/common.proto).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AnyValue<'a> {

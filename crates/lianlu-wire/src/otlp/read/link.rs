@@ -16,7 +16,8 @@ pub struct Link<'a> {
     pub span_id: [u8; 8],
     /// The W3C `tracestate` of the linked span, not validated.
     pub trace_state: &'a str,
-    /// The W3C flags, and whether the linked span is remote, see [`span_flags`](crate::otlp::span_flags).
+    /// The W3C flags, and whether the linked span is remote, see
+    /// [`span_flags`](crate::otlp::span_flags).
     pub flags: u32,
     /// Number of dropped attributes.
     pub dropped_attributes: u32,

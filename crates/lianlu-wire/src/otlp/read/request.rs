@@ -7,7 +7,8 @@ use super::{EntityRef, KeyValue, ReadError, ScopeSpans};
 
 /// An `ExportTraceServiceRequest`, which has the same bytes as a `TracesData`.
 ///
-/// See [trace_service.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/collector/trace/v1/trace_service.proto).
+/// See
+/// [trace_service.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/collector/trace/v1/trace_service.proto).
 ///
 /// # Examples
 ///

@@ -7,7 +7,8 @@ use super::{Event, KeyValue, Link, ReadError};
 
 /// A span: scalar fields are parsed, attributes, events and links on demand.
 ///
-/// See [trace.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/trace/v1/trace.proto).
+/// See
+/// [trace.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/trace/v1/trace.proto).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Span<'a> {
@@ -20,7 +21,8 @@ pub struct Span<'a> {
     pub parent_span_id: [u8; 8],
     /// The W3C `tracestate`, not validated.
     pub trace_state: &'a str,
-    /// The W3C flags, and whether the parent is remote, see [`span_flags`](crate::otlp::span_flags).
+    /// The W3C flags, and whether the parent is remote, see
+    /// [`span_flags`](crate::otlp::span_flags).
     pub flags: u32,
     /// The span's name.
     pub name: &'a str,
