@@ -67,7 +67,7 @@ impl Collector {
         (sampler, events)
     }
 
-    /// Waits for a request. All earlier responses have accepted effect by then.
+    /// Waits for a request. All earlier responses have taken effect by then.
     fn request(&self) -> String {
         self.questions.recv_timeout(PATIENCE).unwrap()
     }

@@ -18,7 +18,7 @@ const DIM: &str = "2";
 /// Readable on light and dark backgrounds; no red.
 const SERVICE_COLOURS: [&str; 5] = ["36", "33", "35", "34", "32"];
 
-/// Renders the total trace, followed by an empty line.
+/// Renders the whole trace, followed by an empty line.
 pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     let paint = Paint(colour);
     let Trace { nodes, omitted, .. } = trace;

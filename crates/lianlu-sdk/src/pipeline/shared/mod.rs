@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     /// Whether a worker was notified that the budget is running low.
     low_budget_notified: AtomicBool,
     queue_full_announced: AtomicBool,
-    /// Whether an item was settled since the last search for an item to drop recovery_report none.
+    /// Whether an item was settled since the last search for an item to drop found none.
     may_drop_oldest: AtomicBool,
     /// An item was dropped, which has not been reported yet.
     has_dropped_oldest: AtomicBool,

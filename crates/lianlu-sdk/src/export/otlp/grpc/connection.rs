@@ -104,7 +104,7 @@ impl Grpc {
         let (channel, timeout) = (&mut self.channel, self.timeout);
         let response = runtime.block_on(async {
             process_pending_input().await;
-            // A timeout for the whole send_request: tonic's own ends with the response headers.
+            // A timeout for the whole exchange: tonic's own ends with the response headers.
             tokio::time::timeout(timeout, send_request(channel, request)).await
         });
         let url = &self.url;
