@@ -2,7 +2,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "this is what people read"
+    reason = "the output of a command line program"
 )]
 
 mod recover;
@@ -24,7 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send what a flight recorder's folder has kept to a collector: spans of a service that died and was not started again
+    /// Send the spans that a flight recorder has kept to a collector, for a service that died and
+    /// was not restarted
     Recover(recover::Recover),
 }
 

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use lianlu_sdk::otlp::{Exporter, Protocol};
 use lianlu_sdk::{Recovery, RecoveryReport};
 
-/// What to recover, and where to.
+/// What to recover, and the collector to send it to.
 #[derive(Debug, Args)]
 pub(crate) struct Recover {
     /// The flight recorder's folder (LIANLU_FLIGHT_RECORDER_DIR of the service)
@@ -18,21 +18,21 @@ pub(crate) struct Recover {
     #[arg(long, default_value = "http://localhost:4317")]
     endpoint: String,
 
-    /// How to speak to it
-    #[arg(long, value_enum, default_value_t = Way::Grpc)]
-    protocol: Way,
+    /// Transport protocol
+    #[arg(long, value_enum, default_value_t = Transport::Grpc)]
+    protocol: Transport,
 
-    /// A header for each request, such as a key
+    /// A header to send with each request, such as an API key
     #[arg(long, value_name = "NAME=VALUE")]
     header: Vec<String>,
 
-    /// How many seconds to try
+    /// Seconds to keep trying
     #[arg(long, default_value_t = 60)]
     timeout: u64,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Way {
+enum Transport {
     Grpc,
     Http,
 }
@@ -50,8 +50,8 @@ impl Recover {
 
     fn send(&self) -> Result<Recovery, Box<dyn std::error::Error>> {
         let protocol = match self.protocol {
-            Way::Grpc => Protocol::Grpc,
-            Way::Http => Protocol::HttpProtobuf,
+            Transport::Grpc => Protocol::Grpc,
+            Transport::Http => Protocol::HttpProtobuf,
         };
         let mut exporter = Exporter::builder(protocol).with_endpoint(&self.endpoint);
         for header in &self.header {
@@ -76,7 +76,7 @@ fn report(recovery: &Recovery) -> ExitCode {
         "{spans} span(s) found, {unfinished} of them of calls that were open when the process ended"
     );
     if damaged + torn > 0 {
-        println!("{damaged} damaged place(s) and {torn} torn file(s) passed over");
+        println!("{damaged} damaged place(s) and {torn} torn file(s) skipped");
     }
     for reason in refused {
         println!("left as it is: {reason}");

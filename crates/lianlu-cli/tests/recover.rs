@@ -1,4 +1,4 @@
-//! What a service has left in its flight recorder is sent by another process.
+//! `lianlu recover` sends the spans that a service has left in its flight recorder.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::io::{Read, Write};
@@ -11,18 +11,18 @@ use std::time::Duration;
 use lianlu_sdk::{Batch, Export, Failure, Health, TracerProvider};
 use opentelemetry::trace::{Span, Tracer, TracerProvider as _};
 
-struct NobodyThere;
+struct Unreachable;
 
-impl Export for NobodyThere {
+impl Export for Unreachable {
     fn export(&mut self, _: &Batch) -> Result<(), Failure> {
-        Err(Failure::temporary("nobody there"))
+        Err(Failure::temporary("connection refused"))
     }
 }
 
-/// A service that ends while its collector is away.
+/// A service whose collector is unreachable.
 fn service(dir: &Path) -> TracerProvider {
     let provider = TracerProvider::builder()
-        .with_exporter(NobodyThere)
+        .with_exporter(Unreachable)
         .with_flight_recorder(dir)
         .with_loss_listener(|_| {})
         .build()
@@ -34,21 +34,21 @@ fn service(dir: &Path) -> TracerProvider {
     provider
 }
 
-/// And has ended.
-fn ended(dir: &Path) {
+/// Runs the service and shuts it down.
+fn run_and_stop(dir: &Path) {
     let provider = service(dir);
     provider.shutdown(Duration::from_millis(50)).unwrap_err();
-    // When the time is over its worker notices it, too.
+    // The worker stops soon after the timeout of `shutdown`.
     while provider.handle().health() != Health::Stopped {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Takes everything, and tells of each request's body.
+/// Accepts everything and reports the body of each request.
 fn collector() -> (SocketAddr, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (tell, heard) = channel();
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -73,13 +73,13 @@ fn collector() -> (SocketAddr, Receiver<Vec<u8>>) {
             if let Some(body) = body {
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 stream.write_all(answer).unwrap();
-                if tell.send(body).is_err() {
+                if sender.send(body).is_err() {
                     return;
                 }
             }
         }
     });
-    (address, heard)
+    (address, receiver)
 }
 
 fn lianlu(dir: &Path, more: &[&str]) -> Output {
@@ -92,25 +92,29 @@ fn lianlu(dir: &Path, more: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(err)
 }
 
 #[test]
-fn once_and_for_all() {
+fn recovers_each_span_once() {
     let dir = tempfile::tempdir().unwrap();
-    ended(dir.path());
+    run_and_stop(dir.path());
     let (address, requests) = collector();
     let endpoint = format!("http://{address}");
     let output = lianlu(dir.path(), &["--endpoint", &endpoint]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(
-        said(&output).contains("700 span(s) found"),
+        output_text(&output).contains("700 span(s) found"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
-    assert!(said(&output).contains("700 sent"), "{}", said(&output));
+    assert!(
+        output_text(&output).contains("700 sent"),
+        "{}",
+        output_text(&output)
+    );
     let bytes: Vec<u8> = requests.try_iter().flatten().collect();
     let text = String::from_utf8_lossy(&bytes);
     for number in 0..700 {
@@ -118,65 +122,73 @@ fn once_and_for_all() {
     }
 
     let output = lianlu(dir.path(), &["--endpoint", &endpoint]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     assert!(
-        said(&output).contains("0 span(s) found"),
+        output_text(&output).contains("0 span(s) found"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
     assert_eq!(requests.try_iter().count(), 0);
 }
 
 #[test]
-fn what_does_not_arrive_stays() {
+fn unsent_spans_stay_in_the_folder() {
     let dir = tempfile::tempdir().unwrap();
-    ended(dir.path());
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    run_and_stop(dir.path());
+    let closed_port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let endpoint = format!("http://{nobody}");
+    let endpoint = format!("http://{closed_port}");
     let output = lianlu(dir.path(), &["--endpoint", &endpoint, "--timeout", "0"]);
     assert!(!output.status.success());
     assert!(
-        said(&output).contains("700 span(s) found"),
+        output_text(&output).contains("700 span(s) found"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
     let (address, _requests) = collector();
     let output = lianlu(dir.path(), &["--endpoint", &format!("http://{address}")]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("700 sent"), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
+    assert!(
+        output_text(&output).contains("700 sent"),
+        "{}",
+        output_text(&output)
+    );
 }
 
 #[test]
-fn errors_name_what_is_wrong() {
+fn errors_name_the_problem() {
     let dir = tempfile::tempdir().unwrap();
     let output = lianlu(&dir.path().join("none"), &[]);
     assert!(!output.status.success());
     assert!(
-        said(&output).contains("none\" can't be used"),
+        output_text(&output).contains("none\" can't be used"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
 
     let provider = service(dir.path());
     let output = lianlu(dir.path(), &[]);
     assert!(!output.status.success());
     let wanted = format!("in use by process {}", std::process::id());
-    assert!(said(&output).contains(&wanted), "{}", said(&output));
+    assert!(
+        output_text(&output).contains(&wanted),
+        "{}",
+        output_text(&output)
+    );
     drop(provider);
 
     let output = lianlu(dir.path(), &["--endpoint", "ftp://h"]);
     assert!(
-        said(&output).contains("with_endpoint: "),
+        output_text(&output).contains("with_endpoint: "),
         "{}",
-        said(&output)
+        output_text(&output)
     );
     let output = lianlu(dir.path(), &["--header", "x"]);
     assert!(
-        said(&output).contains("--header: needs NAME=VALUE"),
+        output_text(&output).contains("--header: needs NAME=VALUE"),
         "{}",
-        said(&output)
+        output_text(&output)
     );
 }

@@ -1,6 +1,6 @@
-//! What can go wrong, one enum for each operation.
+//! Error types, one for each operation.
 
-/// An option whose value can't be used.
+/// An option with an unusable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option}: {problem}, got {value:?}")]
 #[non_exhaustive]
@@ -9,7 +9,7 @@ pub struct OptionError {
     pub option: &'static str,
     /// The value it was given.
     pub value: String,
-    /// What is wrong with it, and what would be right.
+    /// The problem, and what is expected.
     pub problem: String,
 }
 
@@ -24,8 +24,8 @@ impl OptionError {
     }
 }
 
-/// A URL without the `user:password@` that a log should not have. A password that is not encoded may have any character
-/// in it: the last `@` ends it, wherever that stands.
+/// Replaces the `user:password@` of a URL, to keep it out of logs. An unencoded password may
+/// contain any character, so everything up to the last `@` is removed.
 fn without_userinfo(value: &str) -> String {
     let (scheme, rest) = match value.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -44,7 +44,7 @@ mod tests {
     use super::OptionError;
 
     #[test]
-    fn no_password_in_the_text() {
+    fn errors_contain_no_password() {
         let error = OptionError::new("o", "ftp://ann:se@cret@h/p@q", "no");
         assert_eq!(error.to_string(), "o: no, got \"ftp://***@q\"");
         for (value, shown) in [
@@ -60,23 +60,23 @@ mod tests {
     }
 }
 
-/// Why a flush or a shutdown did not deliver everything.
+/// Why a flush or a shutdown was incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The time was over first. What waits is still delivered later, unless the process ends, and with a flight
-    /// recorder even then. After a shutdown only the recorder keeps it.
+    /// The timeout elapsed. Waiting spans are still delivered later unless the process ends; with a
+    /// flight recorder, even then. After a shutdown only the recorder keeps them.
     #[error("not flushed in time, {waiting} span(s) still wait for the exporter{}", because(reason.as_deref()))]
     Timeout {
         /// Spans that had ended and were not exported yet.
         waiting: u64,
-        /// Why the last attempt has failed, if one has.
+        /// The reason of the last failed attempt, if any.
         reason: Option<String>,
     },
-    /// The exporter gave up spans meanwhile.
+    /// Spans were lost during the flush.
     #[error("{lost} span(s) lost while flushing: {reason}")]
     Lost {
-        /// How many.
+        /// Number of lost spans.
         lost: u64,
         /// The last reason.
         reason: String,
@@ -87,14 +87,14 @@ fn because(reason: Option<&str>) -> String {
     reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
-/// Why a [`TracerProvider`](crate::TracerProvider) was not made.
+/// Why a [`TracerProvider`](crate::TracerProvider) could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The system gave no thread.
-    #[error("no thread for the exporter: {0}")]
+    /// The exporter's thread could not be started.
+    #[error("the exporter's thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
-    /// The flight recorder can't be used.
+    /// The flight recorder cannot be used.
     #[error(transparent)]
     Recorder(#[from] crate::flight_recorder::RecorderError),
 }

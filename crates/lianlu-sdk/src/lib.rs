@@ -1,4 +1,4 @@
-//! lianlu's span pipeline: from a span to a collector.
+//! lianlu's span pipeline: takes spans from the `opentelemetry` API to a collector.
 //!
 //! ```text
 //! Tracer ─► Span ── end ─► lane ────────► worker thread ─► Export ─► collector
@@ -7,13 +7,13 @@
 //!            └── Counts: started = open + waiting + exported + dropped ──┘
 //! ```
 //!
-//! [`TracerProvider`] is one of the `opentelemetry` API: whatever makes spans through that can use it. A span is
-//! encoded once, as the bytes that OTLP sends, when it ends. The pipeline has a thread of its own and does its I/O there.
-//! It needs no runtime of the caller's, never blocks a request, and its memory is bounded: what does not fit is dropped
-//! and counted.
+//! [`TracerProvider`] implements the `opentelemetry` API, so any code that makes spans through the
+//! API can use it. A span is encoded once, when it ends, as the bytes that OTLP sends. The pipeline
+//! does its I/O on its own thread. It needs no async runtime, never blocks a request, and its
+//! memory is bounded: spans that do not fit are dropped and counted.
 //!
-//! Services take it through the pipelines of the `lianlu` crate; its layers, built with the feature `pipeline`, go a
-//! shorter way to it. A program may also build its own:
+//! Services use it through the pipelines of the `lianlu` crate; the layers of that crate, built
+//! with the feature `pipeline`, hand over spans as bytes. A program may also build its own:
 //!
 //! ```
 //! use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
@@ -34,8 +34,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Who needs the provider of `opentelemetry_sdk`, for processors that were written for it, puts a [`Processor`] behind
-//! that: the exporters and the pipeline are the same.
+//! To keep the provider of `opentelemetry_sdk`, for example for its span processors, add a
+//! [`Processor`] to it: the exporters and the pipeline are the same.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod encode;

@@ -1,5 +1,5 @@
-//! What the threads of the pipeline meet at: the standard library's, or in the pipeline's model shuttle's, which decides
-//! at every step who goes on.
+//! The pipeline's synchronisation primitives: those of the standard library, or shuttle's in the
+//! pipeline's model test, where shuttle controls the scheduling.
 
 use std::sync::{Arc, TryLockError, TryLockResult};
 
@@ -13,7 +13,7 @@ pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(all(test, lianlu_shuttle))]
 pub(crate) use shuttle::thread_local;
 
-/// The lock if nobody held it, poisoned or not.
+/// The guard if the lock was free, poisoned or not.
 pub(crate) fn free<G>(lock: TryLockResult<G>) -> Option<G> {
     match lock {
         Ok(lock) => Some(lock),
@@ -22,14 +22,14 @@ pub(crate) fn free<G>(lock: TryLockResult<G>) -> Option<G> {
     }
 }
 
-/// How many hold it.
+/// Number of references.
 pub(crate) fn holders<T>(shared: &Arc<T>) -> usize {
     #[cfg(all(test, lianlu_shuttle))]
     step();
     Arc::strong_count(shared)
 }
 
-/// Where shuttle sees none of its own: a step before which others may run.
+/// A scheduling point for operations that shuttle does not see.
 #[cfg(all(test, lianlu_shuttle))]
 pub(crate) fn step() {
     atomic::AtomicBool::new(false).load(atomic::Ordering::SeqCst);

@@ -1,6 +1,6 @@
-//! What the standard variables say where the code says nothing.
+//! Standard environment variables apply to settings that the code does not make.
 //!
-//! A process can't change its environment safely, so a test starts itself again.
+//! A process cannot change its environment safely, so each test starts its own executable again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ mod common;
 use std::process::Command;
 
 use common::PATIENCE;
-use common::decoded::Kept;
+use common::decoded::Collected;
 use lianlu_sdk::TracerProvider;
 use opentelemetry::trace::{
     Event, Link, Span as _, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _,
@@ -25,18 +25,18 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SpanLimits};
 
-/// Set in the started process: whether the code says something too.
+/// Set in the child process: whether the code makes settings too.
 const CHILD: &str = "LIANLU_TEST_CHILD";
 
-/// How a started process went.
+/// The result of a child process.
 #[derive(Debug)]
 struct Outcome {
     /// `sampled=2 attributes=128 …`.
     line: String,
-    /// What was said on standard error.
-    said: Vec<String>,
-    /// What a listener has heard.
-    heard: Vec<String>,
+    /// Lines on standard error.
+    stderr: Vec<String>,
+    /// Events received by a listener.
+    events: Vec<String>,
 }
 
 impl Outcome {
@@ -49,14 +49,14 @@ impl Outcome {
     }
 
     #[track_caller]
-    fn says(&self, lines: &[&str]) -> &Self {
+    fn reports(&self, lines: &[&str]) -> &Self {
         let lines: Vec<_> = lines.iter().map(|it| format!("lianlu: {it}")).collect();
-        assert_eq!(self.said, lines, "{self:#?}");
+        assert_eq!(self.stderr, lines, "{self:#?}");
         self
     }
 }
 
-/// Records with these variables and no others.
+/// Runs a child process with only these variables.
 fn run(code: &str, variables: &[(&str, &str)]) -> Outcome {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
@@ -66,15 +66,15 @@ fn run(code: &str, variables: &[(&str, &str)]) -> Outcome {
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (out, said) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{out}{said}");
+    let (out, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}{stderr}");
     let (_, line) = out.split_once("outcome: ").unwrap();
-    let said = said.lines().filter(|line| line.starts_with("lianlu: "));
-    let heard = out.lines().filter_map(|line| line.strip_prefix("heard: "));
+    let stderr = stderr.lines().filter(|line| line.starts_with("lianlu: "));
+    let events = out.lines().filter_map(|line| line.strip_prefix("event: "));
     Outcome {
         line: line.lines().next().unwrap().to_owned(),
-        said: said.map(str::to_owned).collect(),
-        heard: heard.map(str::to_owned).collect(),
+        stderr: stderr.map(str::to_owned).collect(),
+        events: events.map(str::to_owned).collect(),
     }
 }
 
@@ -83,7 +83,7 @@ fn many() -> Vec<KeyValue> {
     (0..200).map(key).collect()
 }
 
-/// Many, the first with many attributes.
+/// Many links, the first with many attributes.
 fn links() -> Vec<Link> {
     let ids = (TraceId::from(1), SpanId::from(1));
     let context = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED, true, TraceState::NONE);
@@ -92,22 +92,22 @@ fn links() -> Vec<Link> {
     links
 }
 
-/// The started process.
+/// The child process.
 #[test]
 fn child() {
     let Ok(code) = std::env::var(CHILD) else {
         return;
     };
-    let kept = Kept::default();
-    let mut builder = TracerProvider::builder().with_exporter(kept.clone());
-    if code == "says it all" {
+    let collected = Collected::default();
+    let mut builder = TracerProvider::builder().with_exporter(collected.clone());
+    if code == "reports it all" {
         builder = builder
             .with_sampler(Sampler::AlwaysOn)
             .with_span_limits(SpanLimits::default())
             .with_attribute_value_length_limit(6);
     }
     if code == "listens" {
-        builder = builder.with_loss_listener(|notice| println!("\nheard: {notice}"));
+        builder = builder.with_loss_listener(|event| println!("\nevent: {event}"));
     }
     let provider = builder.build().unwrap();
     let tracer = provider.tracer("test");
@@ -122,7 +122,7 @@ fn child() {
     other.add_event("event", many());
     other.end();
     provider.flush(PATIENCE).unwrap();
-    let all = kept.all();
+    let all = collected.all();
     print!("\noutcome: sampled={}", all.len());
     if let [span, other] = all.as_slice() {
         let text = span.attributes.first().map(|it| it.value.to_string());
@@ -150,13 +150,13 @@ const DEFAULT: [&str; 7] = [
 ];
 
 #[test]
-fn nothing_is_said() {
-    run("", &[]).has(&DEFAULT).says(&[]);
+fn valid_values_cause_no_warnings() {
+    run("", &[]).has(&DEFAULT).reports(&[]);
     let empty = [
         ("OTEL_TRACES_SAMPLER", " "),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", ""),
     ];
-    run("", &empty).has(&DEFAULT).says(&[]);
+    run("", &empty).has(&DEFAULT).reports(&[]);
 }
 
 #[test]
@@ -177,21 +177,23 @@ fn samplers() {
         ("traceidratio", "0", "sampled=0"),
         (" parentbased_traceidratio ", " 0.0 ", "sampled=0"),
     ] {
-        run(sampler, argument).has(&[sampled]).says(&[]);
+        run(sampler, argument).has(&[sampled]).reports(&[]);
     }
     for argument in ["-1", "1.5", "NaN", "inf", "half"] {
-        let said =
+        let stderr =
             format!("OTEL_TRACES_SAMPLER_ARG={argument:?}: a ratio is between 0 and 1; 1 is used");
         for sampler in ["traceidratio", "parentbased_traceidratio"] {
-            run(sampler, argument).has(&["sampled=2"]).says(&[&said]);
+            run(sampler, argument)
+                .has(&["sampled=2"])
+                .reports(&[&stderr]);
         }
     }
     for sampler in ["nonsense", "parentbased_", "parentbased_jaeger_remote"] {
-        let said = format!(
+        let stderr = format!(
             "OTEL_TRACES_SAMPLER={sampler:?}: not a sampler (always_on, always_off, traceidratio, each also with \
              parentbased_ before it); parentbased_always_on is used"
         );
-        run(sampler, "").has(&["sampled=2"]).says(&[&said]);
+        run(sampler, "").has(&["sampled=2"]).reports(&[&stderr]);
     }
 }
 
@@ -207,15 +209,17 @@ fn limits() {
     ] {
         for most in ["0", "5", " 150 "] {
             let expected = format!("{what}={}", most.trim());
-            run("", &[(variable, most)]).has(&[&expected]).says(&[]);
+            run("", &[(variable, most)]).has(&[&expected]).reports(&[]);
         }
         for (bad, problem) in [
             ("-3", "needs a whole number"),
             ("many", "needs a whole number"),
             ("99999999999", "needs a whole number, 4294967295 at most"),
         ] {
-            let said = format!("{variable}={bad:?}: {problem}; 128 is used");
-            run("", &[(variable, bad)]).has(&DEFAULT).says(&[&said]);
+            let stderr = format!("{variable}={bad:?}: {problem}; 128 is used");
+            run("", &[(variable, bad)])
+                .has(&DEFAULT)
+                .reports(&[&stderr]);
         }
     }
     let both = [
@@ -230,30 +234,32 @@ fn lengths() {
     const OWN: &str = "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT";
     const GENERAL: &str = "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT";
     for variable in [OWN, GENERAL] {
-        run("", &[(variable, "4")]).has(&["length=4"]).says(&[]);
-        let said = format!("{variable}=\"long\": needs a whole number; no limit is used");
-        run("", &[(variable, "long")]).has(&DEFAULT).says(&[&said]);
+        run("", &[(variable, "4")]).has(&["length=4"]).reports(&[]);
+        let stderr = format!("{variable}=\"long\": needs a whole number; no limit is used");
+        run("", &[(variable, "long")])
+            .has(&DEFAULT)
+            .reports(&[&stderr]);
     }
     run("", &[(OWN, "5"), (GENERAL, "2")]).has(&["length=5"]);
 }
 
 #[test]
-fn the_code_goes_before_it() {
+fn settings_in_code_override_the_environment() {
     let all = [
         ("OTEL_TRACES_SAMPLER", "always_off"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "nonsense"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "5"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "2"),
     ];
-    run("says it all", &all).has(&DEFAULT).says(&[]);
+    run("reports it all", &all).has(&DEFAULT).reports(&[]);
 }
 
-/// As of losses: nothing is on standard error then.
+/// With a listener, nothing is written to standard error.
 #[test]
-fn who_listens_hears_it() {
+fn a_listener_receives_the_warnings() {
     let nonsense = run("listens", &[("OTEL_TRACES_SAMPLER", "nonsense")]);
-    nonsense.has(&DEFAULT).says(&[]);
-    assert_eq!(nonsense.heard.len(), 1, "{nonsense:?}");
-    let said = "OTEL_TRACES_SAMPLER=\"nonsense\": not a sampler";
-    assert!(nonsense.heard[0].starts_with(said), "{nonsense:?}");
+    nonsense.has(&DEFAULT).reports(&[]);
+    assert_eq!(nonsense.events.len(), 1, "{nonsense:?}");
+    let stderr = "OTEL_TRACES_SAMPLER=\"nonsense\": not a sampler";
+    assert!(nonsense.events[0].starts_with(stderr), "{nonsense:?}");
 }

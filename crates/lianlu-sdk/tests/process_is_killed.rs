@@ -1,4 +1,4 @@
-//! A process is killed, and the next one delivers what it had: spans that had ended, and calls that had not.
+//! After a process was killed, the next one delivers its ended spans and its open calls.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use opentelemetry::trace::{Span, SpanKind, Tracer, TracerProvider as _};
 const PATIENCE: Duration = Duration::from_secs(20);
 const CHILD: &str = "LIANLU_TEST_CHILD_DIR";
 
-/// Takes nothing, or tells of everything.
+/// Unreachable, or reports everything that it receives.
 struct Collector(Option<mpsc::Sender<Received>>);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +36,8 @@ struct Received {
 
 impl Export for Collector {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let Some(heard) = &self.0 else {
-            return Err(Failure::temporary("nobody there"));
+        let Some(sender) = &self.0 else {
+            return Err(Failure::temporary("connection refused"));
         };
         let resource = batch.parse_resource().unwrap();
         let service = resource
@@ -51,7 +51,7 @@ impl Export for Collector {
                 let span = span.unwrap();
                 let keys = span.attributes().map(|it| it.unwrap().key.to_owned());
                 let keys: Vec<_> = keys.collect();
-                heard
+                sender
                     .send(Received {
                         name: span.name.to_owned(),
                         kind: span.kind,
@@ -85,7 +85,7 @@ fn provider(dir: &Path, collector: Option<mpsc::Sender<Received>>) -> TracerProv
         .unwrap()
 }
 
-/// Runs in the child, and does nothing elsewhere.
+/// Runs in the child process; does nothing otherwise.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(CHILD) else {
@@ -111,7 +111,7 @@ fn child() {
     std::thread::sleep(PATIENCE);
 }
 
-/// Starts the child, and kills it when it has said that it is ready.
+/// Starts the child process, and kills it when it is ready.
 fn run_and_kill(dir: &Path) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
@@ -126,15 +126,15 @@ fn run_and_kill(dir: &Path) {
 }
 
 fn deliver(dir: &Path) -> (TracerProvider, Vec<Received>) {
-    let (tell, heard): (_, Receiver<Received>) = mpsc::channel();
-    let provider = provider(dir, Some(tell));
+    let (sender, receiver): (_, Receiver<Received>) = mpsc::channel();
+    let provider = provider(dir, Some(sender));
     provider.flush(PATIENCE).unwrap();
-    let received = heard.try_iter().collect();
+    let received = receiver.try_iter().collect();
     (provider, received)
 }
 
 #[test]
-fn what_had_ended_and_what_had_not() {
+fn ended_spans_and_open_calls_are_delivered() {
     let dir = tempfile::tempdir().unwrap();
     run_and_kill(dir.path());
     let (provider, received) = deliver(dir.path());
@@ -162,7 +162,7 @@ fn what_had_ended_and_what_had_not() {
     assert_eq!((counts.exported, counts.waiting), (2002, 0));
     provider.shutdown(PATIENCE).unwrap();
 
-    // Nothing is left, and nothing comes a second time.
+    // Nothing is left, and nothing is delivered twice.
     let (provider, received) = deliver(dir.path());
     assert_eq!(received, []);
     assert!(provider.handle().found().is_empty());
@@ -172,7 +172,7 @@ fn what_had_ended_and_what_had_not() {
 }
 
 #[test]
-fn several_deaths_in_a_row() {
+fn several_crashes_in_a_row() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         run_and_kill(dir.path());

@@ -1,23 +1,25 @@
-//! Codec for [Jaeger's own headers](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
+//! Codec for [Jaeger's own
+//! headers](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
 //!
 //! ```text
 //! uber-trace-id: 4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:1
 //!                ──────────────────────────────── ──────────────── ─ ─
 //!                   trace id (up to 16 bytes)     caller's span    │ flags: 0x1 sampled, 0x2 debug
-//!                                                  (up to 8)       └ its parent: deprecated, not read
-//! uberctx-tenant: acme%20corp                      one line for each entry of the baggage
+//!                                                  (up to 8)       └ parent span: deprecated, ignored
+//! uberctx-tenant: acme%20corp                      one header for each baggage entry
 //! ```
 //!
-//! Ids may lack zeros in front; the colons may come percent-encoded, `%3A`. Digits are read in either case.
+//! Ids may lack leading zeros; the colons may be percent-encoded as `%3A`. Hex digits are read in
+//! either case.
 
 use std::borrow::Cow;
 
 use crate::text::{hex, ows, percent};
 
-/// Prefix of a header with an entry of the baggage, in lower case.
+/// Prefix of a header with a baggage entry, in lower case.
 pub const BAGGAGE_PREFIX: &str = "uberctx-";
 
-/// The caller's place in a trace, as the `uber-trace-id` header carries it.
+/// The caller's trace id, span id and flags, from the `uber-trace-id` header.
 ///
 /// # Examples
 ///
@@ -35,15 +37,16 @@ pub struct UberTraceId {
     pub trace_id: [u8; 16],
     /// The caller's span, big-endian. All zero is invalid.
     pub span_id: [u8; 8],
-    /// Bits [`SAMPLED`](Self::SAMPLED) and [`DEBUG`](Self::DEBUG). Others are dropped by parsing and by encoding.
+    /// Bits [`SAMPLED`](Self::SAMPLED) and [`DEBUG`](Self::DEBUG). Parsing and encoding clear all
+    /// others.
     pub flags: u8,
 }
 
-/// Why an `uber-trace-id` is not usable. The answer to each of them is the same: as if it was not there.
+/// Why an `uber-trace-id` is not usable. Treat the request as if it had none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UberTraceIdError {
-    /// Not four fields with colons, plain or percent-encoded, between them.
+    /// Not four fields separated by colons, plain or percent-encoded.
     #[error("uber-trace-id has not four fields with colons between them")]
     Fields,
     /// Trace id is not 1 to 32 hex digits, or is zero.
@@ -60,12 +63,13 @@ pub enum UberTraceIdError {
 impl UberTraceId {
     /// The trace is recorded.
     pub const SAMPLED: u8 = 0x01;
-    /// The trace is recorded whatever samplers say. Means nothing without [`SAMPLED`](Self::SAMPLED).
+    /// The trace is recorded regardless of samplers. Meaningless without
+    /// [`SAMPLED`](Self::SAMPLED).
     pub const DEBUG: u8 = 0x02;
 
     const KNOWN_FLAGS: u8 = Self::SAMPLED | Self::DEBUG;
 
-    /// Reads a header value. White space around it is ignored.
+    /// Reads a header value. Surrounding white space is ignored.
     ///
     /// # Errors
     ///
@@ -87,7 +91,7 @@ impl UberTraceId {
         })
     }
 
-    /// The header value, with plain colons and all digits of the ids.
+    /// The header value, with plain colons and zero-padded ids.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = String::with_capacity(53);
@@ -133,7 +137,8 @@ fn split(value: &[u8]) -> Result<(&[u8], &[u8]), UberTraceIdError> {
 
 /// Reads the value of a `uberctx-*` header. `None` when it is not printable ASCII.
 ///
-/// A `%` without two hex digits behind it stands for itself; what is not UTF-8 after decoding becomes U+FFFD.
+/// A `%` that two hex digits do not follow is kept as it is; invalid UTF-8 after decoding becomes
+/// U+FFFD.
 #[inline]
 #[must_use]
 pub fn parse_baggage_value(value: &[u8]) -> Option<Cow<'_, str>> {

@@ -11,17 +11,18 @@
 //! | `segment` | files that outlive their process, with the feature `segment` | the flight recorder's folder |
 //! | `zipkin` | Zipkin v2 JSON, with the feature `zipkin` | Zipkin's collector port (9411) |
 //!
-//! Everything here takes bytes that a stranger sent. So each decoder holds to three rules:
+//! Every decoder here takes untrusted bytes and holds to three rules:
 //!
 //! - it never panics: no indexing, no `unwrap`, and no recursion deeper than a fixed limit;
-//! - it allocates no more than a small multiple of the input: a declared length is compared with the bytes that are
-//!   left *before* memory is reserved for it;
+//! - it allocates no more than a small multiple of the input: a declared length is checked against
+//!   the remaining bytes *before* memory is reserved for it;
 //! - it borrows: strings point into the input wherever the format allows it.
 //!
 //! # Features
 //!
-//! All off by default. `zipkin` adds the module `zipkin` and `otlp-json` adds OTLP/JSON to [`otlp`]; each brings `serde`
-//! and `serde_json`. `segment` adds the module `segment` and brings `crc32c`.
+//! All off by default. `zipkin` adds the module `zipkin` and `otlp-json` adds OTLP/JSON to
+//! [`otlp`]; each brings `serde` and `serde_json`. `segment` adds the module `segment` and brings
+//! `crc32c`.
 
 pub mod b3;
 pub mod jaeger;
@@ -36,6 +37,6 @@ pub mod xray;
 #[cfg(feature = "zipkin")]
 pub mod zipkin;
 
-// For `grpc-message`.
+// Used for `grpc-message`.
 #[doc(hidden)]
 pub use text::percent::decode as percent_decode;

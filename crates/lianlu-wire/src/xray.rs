@@ -1,5 +1,5 @@
-//! Codec for AWS X-Ray's
-//! [tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+//! Codec for AWS X-Ray's [tracing
+//! header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
 //!
 //! ```text
 //! x-amzn-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1
@@ -8,12 +8,12 @@
 //!                           (4 bytes)      (12 bytes)                (8 bytes)
 //! ```
 //!
-//! The fields come in any order, with others between them that are not looked at. The seconds and the rest together
-//! are the 16 bytes of a trace id elsewhere.
+//! The fields come in any order; other fields between them are ignored. The seconds and the rest
+//! together are the 16 bytes of an OpenTelemetry trace id.
 
 use crate::text::{hex, ows};
 
-/// What an `x-amzn-trace-id` header says.
+/// The content of an `x-amzn-trace-id` header.
 ///
 /// # Examples
 ///
@@ -29,17 +29,18 @@ use crate::text::{hex, ows};
 pub struct XRay {
     /// The trace, big-endian. All zero is invalid.
     pub trace_id: [u8; 16],
-    /// The caller's span, big-endian, never zero after parsing. A load balancer that begins a trace sends none.
+    /// The caller's span, big-endian, never zero after parsing. Absent when a load balancer starts
+    /// the trace.
     pub parent_id: Option<[u8; 8]>,
-    /// Whether the trace is recorded; `None` leaves it to the receiver.
+    /// The sampling decision; `None` leaves it to the receiver.
     pub sampled: Option<bool>,
 }
 
-/// Why an `x-amzn-trace-id` is not usable. The answer to each of them is the same: as if it was not there.
+/// Why an `x-amzn-trace-id` is not usable. Treat the request as if it had none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum XRayError {
-    /// Not one `Root`, or not `1-`, 8 hex digits, `-`, 24 hex digits, or all of these zero.
+    /// No `Root`, more than one, or not `1-`, 8 hex digits, `-`, 24 hex digits, or an id of zero.
     #[error("x-amzn-trace-id has not one Root=1-{{8 hex digits}}-{{24 hex digits}}")]
     Root,
     /// More than one `Parent`, or not 16 hex digits, or zero.
@@ -55,7 +56,8 @@ impl XRay {
     ///
     /// # Errors
     ///
-    /// [`XRayError`] when one of the three fields is malformed or there twice, or when there is no `Root`.
+    /// [`XRayError`] when one of the three fields is malformed or occurs twice, or when `Root` is
+    /// missing.
     #[inline]
     pub fn parse(value: &[u8]) -> Result<Self, XRayError> {
         let (mut root, mut parent, mut sampled) = (None, None, None);
@@ -87,7 +89,7 @@ impl XRay {
         })
     }
 
-    /// The header value. The trace id is written as it is.
+    /// The header value. The trace id is not checked.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = "Root=1-".to_owned();

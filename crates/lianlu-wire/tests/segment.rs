@@ -1,5 +1,5 @@
-//! Files that outlive their process: what is written is read, what is damaged is passed over and counted, and nothing
-//! that a stranger puts there does harm.
+//! Segment files: records round-trip, damage is skipped and counted, and untrusted files do no
+//! harm.
 #![cfg(feature = "segment")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -22,7 +22,7 @@ fn bytes(words: &[AtomicU64]) -> Vec<u8> {
         .collect()
 }
 
-/// Appends records, and gives where they end.
+/// Appends records and returns the offset of their end.
 fn append(words: &[AtomicU64], generation: u32, mut at: usize, payloads: &[Vec<u8>]) -> usize {
     for (number, payload) in payloads.iter().enumerate() {
         let kind = (RecordKind::Span, number as u16);
@@ -32,9 +32,9 @@ fn append(words: &[AtomicU64], generation: u32, mut at: usize, payloads: &[Vec<u
     at
 }
 
-fn file(payloads: &[Vec<u8>], room: usize) -> Vec<u8> {
+fn file(payloads: &[Vec<u8>], spare_bytes: usize) -> Vec<u8> {
     let records: usize = payloads.iter().map(|it| record_len(it.len())).sum();
-    let words = words(HEADER + records + room);
+    let words = words(HEADER + records + spare_bytes);
     put_header(&words, FileKind::Spans, GENERATION);
     append(&words, GENERATION, HEADER, payloads);
     bytes(&words)
@@ -43,7 +43,7 @@ fn file(payloads: &[Vec<u8>], room: usize) -> Vec<u8> {
 /// A payload with its scope.
 type Payload = (u16, Vec<u8>);
 
-/// The payloads, and the damage.
+/// The payloads and the number of damaged places.
 fn read(file: &[u8]) -> Result<(Vec<Payload>, u64), HeaderError> {
     let header = Header::read(file, FileKind::Spans)?;
     let mut records = Records::new(file, HEADER, header.generation);
@@ -69,14 +69,14 @@ fn three() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Every byte of these and every bit of it, but for Miri, which is some hundred times as slow.
+/// Every bit of these bytes; only some under Miri, which is about a hundred times slower.
 fn bits(bytes: Range<usize>) -> impl Iterator<Item = (usize, u32)> {
     let bits = bytes.flat_map(|at| (0..8).map(move |bit| (at, bit)));
     bits.step_by(if cfg!(miri) { 99 } else { 1 })
 }
 
 #[test]
-fn a_byte_that_changes_costs_its_record_alone() {
+fn a_flipped_bit_loses_only_its_record() {
     let payloads = three();
     let whole = file(&payloads, 64);
     let mut starts = vec![HEADER];
@@ -85,7 +85,7 @@ fn a_byte_that_changes_costs_its_record_alone() {
     }
     for (at, bit) in bits(HEADER..starts[3]) {
         let hit = starts.iter().rposition(|start| *start <= at).unwrap();
-        // What fills a payload up to a whole word says nothing.
+        // Padding is not covered by the checksum.
         let is_padding = at >= starts[hit] + 16 + payloads[hit].len();
         let mut file = whole.clone();
         file[at] ^= 1 << bit;
@@ -100,7 +100,7 @@ fn a_byte_that_changes_costs_its_record_alone() {
 }
 
 #[test]
-fn a_byte_of_the_header_that_changes_loses_nothing_in_silence() {
+fn a_flipped_bit_in_the_header_is_reported_or_harmless() {
     let payloads = three();
     let whole = file(&payloads, 64);
     for (at, bit) in bits(0..HEADER) {
@@ -118,7 +118,7 @@ fn a_byte_of_the_header_that_changes_loses_nothing_in_silence() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_keeps_what_is_whole() {
+fn a_truncated_file_keeps_its_complete_records() {
     let payloads = three();
     let whole = file(&payloads, 0);
     let starts: Vec<_> = (0..=3)
@@ -147,7 +147,7 @@ fn a_file_that_was_cut_short_keeps_what_is_whole() {
 }
 
 #[test]
-fn what_an_earlier_generation_has_left_is_not_there() {
+fn records_of_earlier_generations_are_ignored() {
     let words = words(HEADER + 4096);
     put_header(&words, FileKind::Spans, 1);
     append(&words, 1, HEADER, &vec![vec![7; 100]; 20]);
@@ -159,7 +159,7 @@ fn what_an_earlier_generation_has_left_is_not_there() {
 }
 
 #[test]
-fn zeros_in_the_middle_are_a_gap_and_not_the_end() {
+fn zeros_in_the_middle_are_damage_not_the_end() {
     let payloads = vec![vec![1; 100]; 10];
     let mut file = file(&payloads, 100);
     let start = HEADER + 3 * record_len(100);
@@ -171,7 +171,7 @@ fn zeros_in_the_middle_are_a_gap_and_not_the_end() {
 }
 
 #[test]
-fn cursors_are_known_by_name_and_believed_if_whole() {
+fn cursors_are_found_by_name_and_used_only_if_intact() {
     let words = words(HEADER + 64);
     put_header(&words, FileKind::Spans, GENERATION);
     let cursor = |words: &[AtomicU64], name| {
@@ -185,16 +185,16 @@ fn cursors_are_known_by_name_and_believed_if_whole() {
     let (at, raw) = cursor_bytes(7, GENERATION, 6, 2000);
     let at = at as usize;
     assert_eq!(bytes(&words)[at..at + raw.len()], raw);
-    // One bit less: everything is sent once more.
+    // A flipped bit invalidates the cursor: everything is sent again.
     words[9].fetch_xor(1 << 4, Ordering::Relaxed);
     assert_eq!(cursor(&words, 5), HEADER);
-    // A file that is used again is at its beginning.
+    // A reused file starts at its beginning.
     put_generation(&words, GENERATION + 1);
     assert_eq!(cursor(&words, 6), HEADER);
 }
 
 #[test]
-fn a_call_is_there_from_its_start_to_its_end_with_what_is_learnt_meanwhile() {
+fn an_open_call_is_readable_with_appended_fields_until_freed() {
     let words = words(HEADER + 3 * CALL_SLOT);
     put_header(&words, FileKind::Calls, 1);
     put_heartbeat(&words, 99);
@@ -215,7 +215,7 @@ fn a_call_is_there_from_its_start_to_its_end_with_what_is_learnt_meanwhile() {
 }
 
 #[test]
-fn of_many_attributes_those_that_fit_are_noted() {
+fn attributes_that_do_not_fit_are_dropped() {
     let words = words(HEADER + CALL_SLOT);
     let attribute = |length: usize| {
         let mut out = vec![
@@ -239,13 +239,13 @@ fn of_many_attributes_those_that_fit_are_noted() {
 proptest! {
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
-    fn what_is_written_is_read(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..40)) {
+    fn records_round_trip(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..40)) {
         prop_assert_eq!(read(&file(&payloads, 128)).unwrap(), (numbered(&payloads), 0));
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
-    fn any_bytes_are_survived(mut file in proptest::collection::vec(any::<u8>(), HEADER..4096)) {
+    fn arbitrary_bytes_do_not_panic(mut file in proptest::collection::vec(any::<u8>(), HEADER..4096)) {
         let whole = only_a_header();
         file[..32].copy_from_slice(&whole[..32]);
         let (found, _) = read(&file).unwrap();
@@ -255,7 +255,7 @@ proptest! {
 
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
-    fn damage_costs_what_it_hits(
+    fn damage_loses_only_the_records_it_overlaps(
         from in HEADER..2000_usize,
         length in 1_usize..400,
         with in any::<u8>(),
@@ -280,15 +280,15 @@ fn only_a_header() -> Vec<u8> {
     file(&[], 0)
 }
 
-/// Records that begin everywhere and are none: the search for the next whole one gives up in time.
+/// Every word looks like the start of a record and none is: the search gives up in bounded time.
 #[test]
-fn a_file_that_is_made_to_be_searched_is_read_in_time() {
+fn a_malicious_file_is_read_in_bounded_time() {
     let size = if cfg!(miri) { 16 * 1024 } else { 1024 * 1024 };
     let mut file = file(&[], 0);
     file.resize(size, 0);
-    let lure = u64::from(GENERATION) << 32 | (size as u64 / 2);
+    let fake_record = u64::from(GENERATION) << 32 | (size as u64 / 2);
     for word in file[HEADER..].chunks_exact_mut(WORD) {
-        word.copy_from_slice(&lure.to_le_bytes());
+        word.copy_from_slice(&fake_record.to_le_bytes());
     }
     let (found, damaged) = read(&file).unwrap();
     assert_eq!((found.len(), damaged), (0, 1));

@@ -1,17 +1,18 @@
-//! The limits of spans.
+//! Span limits from the environment.
 
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::Reader;
 
-/// How many attributes, events and links a span may have, and attributes each of those: 128 by default.
+/// Limits for attributes, events and links of a span, and for attributes of events and links: 128
+/// by default.
 #[must_use]
 pub fn span_limits(reader: &mut Reader) -> SpanLimits {
     let mut limits = SpanLimits::default();
     let mut read = |variable, limit: &mut u32| {
         *limit = reader.count(variable, *limit);
     };
-    // The general one first, which the span's own goes before.
+    // The general limit first; the span-specific one overrides it.
     read(
         "OTEL_ATTRIBUTE_COUNT_LIMIT",
         &mut limits.max_attributes_per_span,
@@ -36,7 +37,7 @@ pub fn span_limits(reader: &mut Reader) -> SpanLimits {
     limits
 }
 
-/// How many characters an attribute's value may have, if there is a limit.
+/// Maximum length of an attribute value in characters, if limited.
 #[must_use]
 pub fn value_length(reader: &mut Reader) -> Option<usize> {
     let general = reader.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, "no limit");

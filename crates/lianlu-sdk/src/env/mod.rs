@@ -1,9 +1,9 @@
-//! How variables of the environment are read, and what is said of one that can't be used.
+//! Reads environment variables and collects warnings about unusable values.
 //!
-//! A [`TracerProvider`](crate::TracerProvider) asks where its builder was told nothing, and lianlu's pipelines where they
-//! are. The variables are those of the
-//! [specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). One that is empty
-//! counts as not set. Made for lianlu's pipelines; it changes with them.
+//! Used by [`TracerProvider`](crate::TracerProvider) for settings that its builder was not given,
+//! and by lianlu's pipelines. The variables are those of the
+//! [specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+//! An empty variable counts as unset. Made for lianlu's pipelines; it changes with them.
 
 mod limits;
 mod reader;

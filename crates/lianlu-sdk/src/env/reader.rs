@@ -1,10 +1,10 @@
-//! What is said about a variable that can't be used, and how variables are read.
+//! A reader of environment variables that collects warnings.
 
 use std::fmt;
 
 use crate::error::OptionError;
 
-/// An environment variable whose value can't be used, and what is done instead.
+/// An environment variable with an unusable value, and the fallback.
 ///
 /// ```text
 /// OTEL_TRACES_SAMPLER="foo": not a sampler (always_on, …); parentbased_always_on is used
@@ -14,11 +14,11 @@ use crate::error::OptionError;
 pub struct Warning {
     /// The variable.
     pub variable: &'static str,
-    /// Its value, or the part that is wrong; `***` where it may be a secret.
+    /// Its value, or the invalid part; `***` if it may be a secret.
     pub value: String,
-    /// What is wrong, and what would be right.
+    /// The problem, and what is expected.
     pub problem: String,
-    /// What is done instead.
+    /// The fallback.
     pub instead: String,
 }
 
@@ -34,19 +34,19 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Reads variables, and keeps what is to be said about them.
+/// Reads variables and collects warnings.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// In the order of the reading.
+    /// In reading order.
     pub warnings: Vec<Warning>,
 }
 
 impl Reader {
-    /// The first warning as an error, for who wants the one for the other.
+    /// The first warning as an error, for callers that reject unusable values.
     ///
     /// # Errors
     ///
-    /// When there is one.
+    /// If there is a warning.
     pub fn into_result(self) -> Result<(), OptionError> {
         match self.warnings.into_iter().next() {
             Some(warning) => {
@@ -62,21 +62,22 @@ impl Reader {
         }
     }
 
-    /// A variable that is set to something.
+    /// The value of a variable, unless it is unset or empty.
     #[must_use]
     pub fn text(&mut self, variable: &'static str) -> Option<String> {
         let value = std::env::var_os(variable)?;
         match value.into_string() {
             Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
             Err(_) => {
-                // It may be a secret.
+                // The value may be a secret.
                 self.warn(variable, "***", "not in UTF-8", "it is ignored");
                 None
             }
         }
     }
 
-    /// A number from `least` on. Without one, `default` is what the warning says.
+    /// An integer of at least `least`. If the value is invalid, the warning says that `default` is
+    /// used.
     #[must_use]
     pub fn number(
         &mut self,
@@ -98,7 +99,7 @@ impl Reader {
         }
     }
 
-    /// How many of something there may be.
+    /// An integer for a count limit.
     pub(super) fn count(&mut self, variable: &'static str, default: u32) -> u32 {
         let Some(number) = self.number(variable, 0, default) else {
             return default;
@@ -111,7 +112,7 @@ impl Reader {
         })
     }
 
-    /// Keeps a warning, without the password that a URL may have.
+    /// Adds a warning, without the password that a URL may contain.
     pub fn warn(
         &mut self,
         variable: &'static str,
@@ -123,7 +124,7 @@ impl Reader {
         self.refuse(error, instead);
     }
 
-    /// Keeps an error as a warning.
+    /// Adds an error as a warning.
     pub fn refuse(&mut self, error: OptionError, instead: impl Into<String>) {
         self.warnings.push(Warning {
             variable: error.option,

@@ -1,18 +1,18 @@
-//! `OTEL_TRACES_SAMPLER` and its argument.
+//! Reads `OTEL_TRACES_SAMPLER` and its argument.
 
 use super::Reader;
 use crate::sampling::Sampler;
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 
-/// The variable of what the sampler is told.
+/// The variable for the sampler's argument.
 pub const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
-/// The sampler of the SDK's that is asked for: as the parent did, and all roots, by default.
+/// The configured sampler of the SDK; parent-based with all root spans sampled by default.
 ///
 /// # Errors
 ///
-/// With the name of one that is not the SDK's. See [`refuse_sampler`].
+/// The name of a sampler that the SDK does not have. See [`refuse_sampler`].
 pub fn sampler(reader: &mut Reader) -> Result<Sampler, String> {
     let Some(text) = reader.text(SAMPLER) else {
         return Ok(default());
@@ -34,7 +34,7 @@ pub fn sampler(reader: &mut Reader) -> Result<Sampler, String> {
     })
 }
 
-/// Warns of a sampler that can't be had, and gives the default.
+/// Adds a warning about an unavailable sampler and returns the default.
 pub fn refuse_sampler(reader: &mut Reader, name: &str, problem: &str) -> Sampler {
     reader.warn(SAMPLER, name, problem, "parentbased_always_on is used");
     default()
@@ -44,7 +44,7 @@ fn default() -> Sampler {
     Sampler::ParentBased(Box::new(Sampler::AlwaysOn))
 }
 
-/// All, unless it says otherwise.
+/// 1 by default.
 fn ratio(reader: &mut Reader) -> f64 {
     let Some(value) = reader.text(SAMPLER_ARGUMENT) else {
         return 1.0;
@@ -56,7 +56,7 @@ fn ratio(reader: &mut Reader) -> f64 {
     })
 }
 
-/// A ratio between 0 and 1.
+/// Parses a ratio between 0 and 1.
 #[must_use]
 pub fn parse_ratio(value: &str) -> Option<f64> {
     let ratio = value.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Finished spans on their way out.
+//! Batches of ended spans for export.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use lianlu_wire::otlp::{self, Envelope, ReadError};
 
 use crate::encode::{EncodedResource, EncodedScope};
 
-/// Finished spans of one resource, as OTLP bytes.
+/// Ended spans of one resource, as OTLP bytes.
 ///
-/// [`write_request`](Self::write_request) gives all that OTLP sends; exporters of other formats read the
-/// spans scope by scope.
+/// [`write_request`](Self::write_request) writes the complete OTLP request; exporters of other
+/// formats read the spans scope by scope.
 pub struct Batch {
     resource: Arc<EncodedResource>,
     scopes: Vec<Scope>,
@@ -23,7 +23,7 @@ pub struct Batch {
 /// The spans of one instrumentation scope.
 struct Scope {
     scope: Arc<EncodedScope>,
-    /// Runs of `0x12 len Span`.
+    /// Byte runs of `0x12 len Span`.
     runs: Vec<Slice>,
     spans: usize,
 }
@@ -57,7 +57,7 @@ impl AsRef<[u8]> for Slice {
     }
 }
 
-/// Shorter runs are copied into one piece with what is around them.
+/// Shorter runs are copied together with the bytes around them.
 #[cfg(feature = "otlp-grpc")]
 const LONG_RUN: usize = 8 * 1024;
 
@@ -70,7 +70,7 @@ impl Batch {
         }
     }
 
-    /// Adds a run of `spans` spans.
+    /// Adds a run that contains `spans` spans.
     pub(crate) fn push(&mut self, scope: &Arc<EncodedScope>, run: Slice, spans: usize) {
         self.spans += spans;
         let same = |known: &&mut Scope| known.scope.is_same(scope);
@@ -86,13 +86,13 @@ impl Batch {
         }
     }
 
-    /// How many spans there are.
+    /// Number of spans.
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans
     }
 
-    /// Whether there is none.
+    /// Whether the batch has no spans.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans == 0
@@ -105,11 +105,11 @@ impl Batch {
         &self.resource.bytes
     }
 
-    /// The resource, read.
+    /// The parsed resource.
     ///
     /// # Errors
     ///
-    /// None, as long as it is what was recorded.
+    /// Never for recorded resources, whose bytes are valid.
     pub fn parse_resource(&self) -> Result<otlp::Resource<'_>, ReadError> {
         otlp::Resource::parse(self.resource())
     }
@@ -136,20 +136,21 @@ impl Batch {
         self.scopes.iter().map(len).sum()
     }
 
-    /// How many bytes [`write_request`](Self::write_request) appends.
+    /// Number of bytes that [`write_request`](Self::write_request) appends.
     #[must_use]
     pub fn request_len(&self) -> usize {
         self.envelope().request_len(self.scopes_len())
     }
 
-    /// Appends an `ExportTraceServiceRequest`: the spans' bytes as they are, with resource and scopes in
-    /// front of them.
+    /// Appends an `ExportTraceServiceRequest`: resource and scopes, followed by the unchanged bytes
+    /// of the spans.
     pub fn write_request(&self, out: &mut Vec<u8>) {
         out.reserve(self.request_len());
         self.write(out, |out, run| out.extend_from_slice(run.bytes()));
     }
 
-    /// The same behind a `prefix`, in pieces: long runs are not copied.
+    /// As [`write_request`](Self::write_request) after a `prefix`, in pieces: long runs are not
+    /// copied.
     #[cfg(feature = "otlp-grpc")]
     pub(crate) fn request_pieces(&self, prefix: &[u8]) -> Vec<Bytes> {
         let mut pieces = Vec::new();
@@ -183,13 +184,13 @@ impl Batch {
         envelope.put_end(out);
     }
 
-    /// Gives the buffers back, to be used again.
+    /// Returns the buffers for reuse.
     pub(crate) fn into_buffers(self) -> impl Iterator<Item = Arc<Vec<u8>>> {
         let runs = self.scopes.into_iter().flat_map(|scope| scope.runs);
         runs.map(|run| run.buffer)
     }
 
-    /// Whether its spans come from there.
+    /// Whether the batch is of this resource.
     pub(crate) fn is_of(&self, resource: &Arc<EncodedResource>) -> bool {
         Arc::ptr_eq(&self.resource, resource)
     }
@@ -216,39 +217,40 @@ impl<'a> ScopeSpans<'a> {
         &self.0.scope.bytes
     }
 
-    /// The scope, read.
+    /// The parsed scope.
     ///
     /// # Errors
     ///
-    /// None, as long as it is what was recorded.
+    /// Never for recorded scopes, whose bytes are valid.
     pub fn parse_scope(&self) -> Result<otlp::Scope<'a>, ReadError> {
         otlp::Scope::parse(self.scope())
     }
 
-    /// The scope's schema URL; empty if it has none.
+    /// The scope's schema URL; empty without one.
     #[must_use]
     pub fn schema_url(&self) -> &'a str {
         &self.0.scope.schema_url
     }
 
-    /// How many spans there are.
+    /// Number of spans.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.spans
     }
 
-    /// Whether there is none.
+    /// Whether there are no spans.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.spans == 0
     }
 
-    /// The spans, in runs of finished elements of `ScopeSpans.spans`: `0x12 length Span` again and again.
+    /// The spans as byte runs of complete elements of `ScopeSpans.spans`: repeated `0x12 length
+    /// Span`.
     pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.0.runs.iter().map(Slice::bytes)
     }
 
-    /// The spans, read one by one.
+    /// The spans, parsed one by one.
     pub fn spans(&self) -> impl Iterator<Item = Result<otlp::Span<'a>, ReadError>> + use<'a> {
         self.runs()
             .flat_map(otlp::Spans::new)
@@ -271,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_pieces_it_is_the_same_request() {
+    fn pieces_concatenate_to_the_request() {
         let scope = |name: &'static str| {
             let scope = InstrumentationScope::builder(name).with_schema_url("s");
             Arc::new(EncodedScope::new(&scope.build()))

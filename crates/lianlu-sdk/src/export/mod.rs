@@ -1,4 +1,4 @@
-//! Exporters: what the pipeline asks of one, and those of each format.
+//! Exporters: the trait, and the implementations for each format.
 
 pub(crate) mod batch;
 #[cfg(feature = "console")]
@@ -18,30 +18,31 @@ use std::time::Duration;
 pub use batch::{Batch, ScopeSpans};
 pub use transport::endpoint::check_endpoint;
 
-/// Takes finished spans out of the process. Runs on the pipeline's own thread, one call at a time,
-/// and may block there for as long as its own time-out allows.
+/// Sends ended spans out of the process. Called on the pipeline's own thread, one call at a time;
+/// may block until its own timeout.
 pub trait Export: Send + 'static {
-    /// Delivers a batch, in one attempt.
+    /// Sends a batch, in one attempt.
     ///
     /// # Errors
     ///
-    /// [`Failure::temporary`] where nothing was taken and the same batch may be sent again: the pipeline does that,
-    /// with growing delays. [`Failure::new`] otherwise: how many of the batch's spans are lost, and why. None lost is
-    /// a warning: what the collector has to say about spans that it took.
+    /// [`Failure::temporary`] if nothing was accepted and the same batch may be sent again: the
+    /// pipeline retries it with growing delays. [`Failure::new`] otherwise, with the number of lost
+    /// spans and the reason. Zero lost spans mean a warning: a message from the collector about
+    /// spans that it accepted.
     fn export(&mut self, batch: &Batch) -> Result<(), Failure>;
 
-    /// Names the destination, without secrets: in counts, and for the flight recorder, which knows by it after a restart
-    /// what this destination has got already.
+    /// The name of the destination, without secrets. It appears in counts; the flight recorder uses
+    /// it after a restart to find what this destination has already received.
     fn destination(&self) -> String {
         String::new()
     }
 
-    /// Called when nothing waits, at intervals of the schedule delay: for exporters that hold
-    /// something back themselves.
+    /// Called at intervals of the schedule delay while nothing waits, for exporters with buffers of
+    /// their own.
     fn idle(&mut self) {}
 
-    /// Called at the end of a flush, after everything that had ended when it was asked for was exported, and of a shutdown.
-    /// Under load more is waiting.
+    /// Called at the end of a flush, after all spans that had ended before the flush were exported,
+    /// and at the end of a shutdown. Under load, newer spans may be waiting.
     fn flush(&mut self) {}
 }
 
@@ -63,16 +64,16 @@ impl Export for Box<dyn Export> {
     }
 }
 
-/// How one call of an exporter failed.
+/// The failure of one export call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct Failure {
-    /// How many spans of the batch are lost; 0 where it may be sent again.
+    /// Number of lost spans of the batch; 0 if it may be retried.
     pub lost: usize,
-    /// Why, for people.
+    /// The reason, for messages.
     pub reason: String,
-    /// Set where the collector has taken nothing and the same batch may be sent again.
+    /// Set if nothing was accepted and the same batch may be sent again.
     pub retry: Option<Retry>,
 }
 
@@ -80,12 +81,12 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {
-    /// Not before this time has passed, says the collector. The pipeline caps it.
+    /// The delay requested by the collector. The pipeline limits it.
     pub after: Option<Duration>,
 }
 
 impl Failure {
-    /// `lost` spans of a batch are gone, for this reason. None lost is a warning.
+    /// `lost` spans of a batch are lost for this reason. Zero means a warning.
     pub fn new(lost: usize, reason: impl Into<String>) -> Self {
         Self {
             lost,
@@ -94,7 +95,7 @@ impl Failure {
         }
     }
 
-    /// Nothing was taken, for a reason that may pass: the pipeline keeps the batch and sends it again.
+    /// Nothing was accepted, for a temporary reason: the pipeline keeps the batch and retries it.
     pub fn temporary(reason: impl Into<String>) -> Self {
         Self {
             lost: 0,
@@ -103,7 +104,7 @@ impl Failure {
         }
     }
 
-    /// The collector has said when to come back.
+    /// Sets the delay requested by the collector.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.retry = Some(Retry { after: Some(delay) });

@@ -1,11 +1,11 @@
-//! Attributes' values for formats that have fewer kinds of them.
+//! Converts attribute values for formats with fewer types.
 
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::{AnyValue, KeyValue, ReadError, Resource};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
-/// What OpenTelemetry calls a service that has no name.
+/// OpenTelemetry's default for a service without a name.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// The resource's `service.name`.
@@ -19,7 +19,7 @@ pub(crate) fn service_name<'a>(resource: &Resource<'a>) -> Result<Cow<'a, str>, 
     Ok(UNKNOWN_SERVICE.into())
 }
 
-/// A value as text: a text as it is, lists as JSON.
+/// A value as text: strings unchanged, lists as JSON.
 pub(crate) fn text(value: AnyValue<'_>) -> Result<Cow<'_, str>, ReadError> {
     Ok(match value {
         AnyValue::String(text) => text.into(),
@@ -30,7 +30,7 @@ pub(crate) fn text(value: AnyValue<'_>) -> Result<Cow<'_, str>, ReadError> {
             push_json(&mut out, value)?;
             out.into()
         }
-        // Nothing, or a kind that this version doesn't know.
+        // No value, or an unknown kind.
         _ => "".into(),
     })
 }
@@ -41,7 +41,7 @@ fn push_json(out: &mut String, value: AnyValue<'_>) -> Result<(), ReadError> {
         AnyValue::Bool(value) => out.push_str(if value { "true" } else { "false" }),
         AnyValue::Int(value) => out.push_str(&value.to_string()),
         AnyValue::Double(value) if value.is_finite() => out.push_str(&number(value)),
-        // JSON has no such numbers.
+        // Not representable as JSON numbers.
         AnyValue::Double(value) => push_json_text(out, &number(value)),
         AnyValue::Array(array) => {
             out.push('[');
@@ -60,7 +60,7 @@ fn push_json(out: &mut String, value: AnyValue<'_>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Attributes as an object of JSON.
+/// Attributes as a JSON object.
 pub(crate) fn push_json_object<'a>(
     out: &mut String,
     attributes: impl Iterator<Item = Result<KeyValue<'a>, ReadError>>,
@@ -79,7 +79,7 @@ pub(crate) fn push_json_object<'a>(
     Ok(())
 }
 
-/// Text as JSON, with its quotes.
+/// A JSON string, with its quotes.
 pub(crate) fn push_json_text(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -95,7 +95,7 @@ pub(crate) fn push_json_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A number, as OpenTelemetry calls those that are none.
+/// A number, with OpenTelemetry's names for the non-finite ones.
 fn number(value: f64) -> String {
     match value {
         f64::INFINITY => "Infinity".to_owned(),
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// As text, by way of OTLP.
+    /// The text of a value, encoded as OTLP and back.
     fn shown(value: &Value) -> String {
         let mut bytes = Vec::new();
         put_value(&mut bytes, AttributeOf::Span, "key", value, usize::MAX);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_alone_is_shown_as_the_api_shows_it() {
+    fn single_values_have_the_text_of_the_api() {
         for value in [
             Value::from("text \"quoted\" 链"),
             Value::from(""),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_json() {
+    fn arrays_become_json() {
         let texts = ["a", "b\"c", "d\\", "e\nf\r\t\u{0}\u{1b}", "链\u{7f}"];
         let texts = Array::String(texts.map(Into::into).to_vec());
         let wanted = r#"["a","b\"c","d\\","e\nf\r\t\u0000\u001b","链"#;

@@ -1,4 +1,4 @@
-//! Calls that have started and not ended: a table of slots, one for each.
+//! Calls in flight: a table of slots, one for each call.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,11 +11,11 @@ use lianlu_wire::segment::{
 use super::map;
 use super::storage::Region;
 
-/// How many slots a thread fetches at once, and how many it keeps.
-const PORTION: usize = 16;
-const MOST_KEPT: usize = 64;
+/// Number of slots that a thread fetches at once, and that it keeps at most.
+const FETCHED_SLOTS: usize = 16;
+const MAX_KEPT: usize = 64;
 
-/// A slot that is in use.
+/// A slot in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
@@ -25,11 +25,11 @@ impl Slot {
     }
 }
 
-/// A thread's free slots.
+/// The free slots of a thread.
 #[derive(Debug, Default)]
 pub(crate) struct FreeSlots(Vec<Slot>);
 
-/// The table.
+/// The table of slots.
 #[derive(Debug)]
 pub(super) struct Calls {
     region: Box<dyn Region>,
@@ -37,7 +37,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// How many bytes a table of so many slots has.
+    /// Size in bytes of a table with this many slots.
     pub(super) fn bytes(slots: usize) -> usize {
         HEADER + slots * CALL_SLOT
     }
@@ -48,70 +48,74 @@ impl Calls {
         let slots = u32::try_from(slots).unwrap_or(u32::MAX);
         let calls = Self {
             region,
-            // The first ones are handed out first.
+            // Ascending numbers are handed out.
             free: Mutex::new((0..slots).rev().map(Slot).collect()),
         };
-        calls.beat();
+        calls.update_heartbeat();
         calls
     }
 
-    /// Says that the process lives.
-    pub(super) fn beat(&self) {
+    /// Updates the heartbeat.
+    pub(super) fn update_heartbeat(&self) {
         if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
             let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
             put_heartbeat(self.region.words(), nanos);
         }
     }
 
-    /// Notes a call, see [`Recorder::note`](super::Recorder::note). `None` where there is no slot for it.
+    /// Writes an open call, see [`Recorder::note`](super::Recorder::note). `None` if no slot is
+    /// free.
     #[inline]
     pub(super) fn note(
         &self,
-        mine: &mut FreeSlots,
+        thread_slots: &mut FreeSlots,
         scope: u16,
         fields: &[u8],
         attributes: usize,
     ) -> Option<Slot> {
-        let slot = mine.0.pop().or_else(|| self.portion(mine))?;
+        let slot = thread_slots
+            .0
+            .pop()
+            .or_else(|| self.fetch_slots(thread_slots))?;
         let words = self.region.words();
         put_call_by(map::copy, words, slot.number(), scope, fields, attributes);
         Some(slot)
     }
 
-    /// Appends a field to a call, if it has room.
+    /// Appends a field to a call, if it fits.
     pub(super) fn append(&self, slot: Slot, field: &[u8]) {
         append_call(self.region.words(), slot.number(), field);
     }
 
-    /// The call has ended.
+    /// Frees the slot of a call that has ended.
     #[inline]
-    pub(super) fn release(&self, mine: &mut FreeSlots, slot: Slot) {
+    pub(super) fn release(&self, thread_slots: &mut FreeSlots, slot: Slot) {
         free_call(self.region.words(), slot.number());
-        mine.0.push(slot);
-        if mine.0.len() > MOST_KEPT {
-            let more = mine.0.split_off(MOST_KEPT / 2);
+        thread_slots.0.push(slot);
+        if thread_slots.0.len() > MAX_KEPT {
+            let more = thread_slots.0.split_off(MAX_KEPT / 2);
             self.free().extend(more);
         }
     }
 
-    /// Takes back what a thread has and does not need.
-    pub(super) fn take_back(&self, mine: &mut FreeSlots) {
-        if !mine.0.is_empty() {
-            self.free().append(&mut mine.0);
+    /// Takes back the free slots of a thread.
+    pub(super) fn take_back(&self, thread_slots: &mut FreeSlots) {
+        if !thread_slots.0.is_empty() {
+            self.free().append(&mut thread_slots.0);
         }
     }
 
-    /// Has the disk know of the calls.
+    /// Writes the table to the disk.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         self.region.sync()
     }
 
     #[cold]
-    fn portion(&self, mine: &mut FreeSlots) -> Option<Slot> {
+    fn fetch_slots(&self, thread_slots: &mut FreeSlots) -> Option<Slot> {
         let mut free = self.free();
-        let at = free.len().saturating_sub(PORTION);
-        mine.0.extend(free.drain(at..));
-        mine.0.pop()
+        let at = free.len().saturating_sub(FETCHED_SLOTS);
+        thread_slots.0.extend(free.drain(at..));
+        thread_slots.0.pop()
     }
 
     fn free(&self) -> MutexGuard<'_, Vec<Slot>> {

@@ -1,4 +1,4 @@
-//! A folder in memory that does what disks do on their worst days.
+//! An in-memory storage that simulates failures and power loss.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use super::storage::{Region, Storage};
 
 const PAGE: usize = 4096;
 
-/// What is done to the disk.
+/// An operation on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Create,
@@ -23,7 +23,7 @@ pub(super) enum Op {
     Read,
 }
 
-/// The folder, and what would be on the disk if the power went now.
+/// The folder, and the state that would remain after a power loss.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<Mutex<Inner>>);
 
@@ -31,23 +31,23 @@ type Gate = (Sender<()>, Arc<Mutex<Receiver<()>>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What processes see.
+    /// The content that processes see.
     live: BTreeMap<String, Arc<Vec<AtomicU64>>>,
-    /// What was synced.
+    /// The synced content.
     synced: BTreeMap<String, Vec<u8>>,
-    /// The names that the disk knows.
+    /// The synced directory entries.
     names: Vec<String>,
     keeps_states: bool,
-    /// Each state in which the power may go: one before each operation, and one after the last.
+    /// The states in which the power may fail: one before each operation, and one after the last.
     states: Vec<State>,
-    /// A disk that takes its time: says that a sync has begun, and waits until it may end.
+    /// Simulates a slow disk: reports that a sync has begun, and waits until it may end.
     gate: Option<Gate>,
-    /// How many operations go well, and which fail then.
-    good: Option<(usize, Op)>,
+    /// Number of operations that succeed, and the kind that fails afterwards.
+    remaining: Option<(usize, Op)>,
     failed: usize,
 }
 
-/// What may be on the disk after the power has gone.
+/// What may be on the disk after a power loss.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     synced: BTreeMap<String, Vec<u8>>,
@@ -60,32 +60,33 @@ impl Disk {
         self.0.lock().unwrap()
     }
 
-    /// After so many operations, those of this kind fail.
-    pub(super) fn fail_after(&self, good: usize, op: Op) {
-        self.lock().good = Some((good, op));
+    /// After this many operations of this kind, further ones fail.
+    pub(super) fn fail_after(&self, remaining: usize, op: Op) {
+        self.lock().remaining = Some((remaining, op));
     }
 
-    /// Syncs take as long as it pleases who has the sender. The receiver hears of each that begins.
-    pub(super) fn slow_down(&self) -> (Receiver<()>, Sender<()>) {
+    /// Each sync waits for a message from the returned sender. The receiver gets a message when a
+    /// sync begins.
+    pub(super) fn block_syncs(&self) -> (Receiver<()>, Sender<()>) {
         let ((begun, begins), (ends, end)) = (channel(), channel());
         self.lock().gate = Some((begun, Arc::new(Mutex::new(end))));
         (begins, ends)
     }
 
-    pub(super) fn mend(&self) {
-        self.lock().good = None;
+    pub(super) fn repair(&self) {
+        self.lock().remaining = None;
     }
 
     pub(super) fn failed(&self) -> usize {
         self.lock().failed
     }
 
-    /// Remembers every state from here on.
+    /// Records every state from now on.
     pub(super) fn keep_states(&self) {
         self.lock().keeps_states = true;
     }
 
-    /// How many states there are so far.
+    /// Number of recorded states.
     pub(super) fn states(&self) -> usize {
         self.lock().states.len()
     }
@@ -120,7 +121,7 @@ impl Inner {
             let state = self.state();
             self.states.push(state);
         }
-        match &mut self.good {
+        match &mut self.remaining {
             Some((0, failing)) if *failing == op => {
                 self.failed += 1;
                 Err(io::Error::from(io::ErrorKind::StorageFull))
@@ -135,7 +136,8 @@ impl Inner {
 }
 
 impl State {
-    /// Writes it to a real folder. Of the pages that were not synced `luck` says which are there all the same.
+    /// Writes the state to a real folder. `luck` decides which unsynced pages are on the disk
+    /// nevertheless.
     pub(super) fn write(&self, dir: &Path, mut luck: impl FnMut() -> bool) {
         for name in &self.names {
             let Some(live) = self.live.get(name) else {
@@ -178,7 +180,7 @@ impl Storage for Disk {
         inner.begin(Op::Remove)?;
         inner.live.remove(name);
         inner.synced.remove(name);
-        // The disk may know at once.
+        // The disk may persist it immediately.
         inner.names.retain(|known| known != name);
         Ok(())
     }
@@ -217,7 +219,7 @@ impl Region for File {
     fn sync(&self) -> io::Result<()> {
         let gate = self.disk.lock().gate.clone();
         if let Some((begun, end)) = gate {
-            // Whoever has gone does not care any more.
+            // Errors are ignored: the test may have ended.
             let _ = begun.send(());
             let _ = end.lock().unwrap().recv();
         }

@@ -1,8 +1,8 @@
-//! Mapped memory, and the processor's own checksum of what is copied there: the one module of this crate that is not safe
-//! Rust.
+//! Mapped memory, and hardware checksums of the bytes copied there: the only module of this crate
+//! with `unsafe` code.
 //!
-//! What is mapped is only ever seen as a slice of atomic words. Whoever writes there from two threads gets a mixture and
-//! no undefined behaviour, and nothing outside of this module needs `unsafe`.
+//! Mapped memory is only accessible as a slice of atomic words. Concurrent writers mix their data
+//! but cause no undefined behaviour, and no other module needs `unsafe`.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -17,33 +17,33 @@ use memmap2::{MmapOptions, MmapRaw};
 /// A page, or a part of one where pages are larger.
 const PAGE: usize = 4096;
 
-/// A file in memory, shared with the system: what was stored is in the file even if the process dies at once.
+/// A file mapped into memory: stored bytes are in the file even if the process dies immediately.
 #[derive(Debug)]
 pub(super) struct Map(MmapRaw);
 
 impl Map {
-    /// Maps the whole of a file, which must have its length already, with blocks on the disk behind it: where the disk
-    /// is full, a store into a hole would kill the process.
+    /// Maps a whole file. The file must have its final length, with all blocks allocated: on a full
+    /// disk, a store to a hole would kill the process.
     ///
     /// # Errors
     ///
-    /// When the system can't map it.
+    /// When the system cannot map it.
     pub(super) fn new(file: &File) -> io::Result<Self> {
         let map = Self(MmapOptions::new().map_raw(file)?);
         map.touch();
         Ok(map)
     }
 
-    /// All of it; what is left of a last word is not reached.
+    /// All complete words; an incomplete last word is not accessible.
     #[inline]
     pub(super) fn words(&self) -> &[AtomicU64] {
         let (start, words) = (self.0.as_mut_ptr().cast::<AtomicU64>(), self.0.len() / WORD);
-        // SAFETY: the mapping begins at a page, has this length, is readable and writable, and lives as long as `self`.
-        // Everyone in this process reaches it through these atomics alone.
+        // SAFETY: the mapping begins at a page, has this length, is readable and writable, and
+        // lives as long as `self`. All accesses of this process are through these atomics.
         unsafe { std::slice::from_raw_parts(start, words) }
     }
 
-    /// Has the system put every page in place, writable, so that no request waits for that.
+    /// Faults in every page for writing, so that no request waits for it.
     pub(super) fn touch(&self) {
         for page in self.words().chunks(PAGE / WORD) {
             if let Some(word) = page.first() {
@@ -53,20 +53,21 @@ impl Map {
     }
 }
 
-/// Copies bytes into words and sums them up, as [`lianlu_wire::segment::copy`] does, by the processor's own instructions
-/// where it has them. That is one in eight bytes, and all but free beside the copy.
+/// Copies bytes to words and computes their checksum like [`lianlu_wire::segment::copy`], with CPU
+/// instructions if available: one per eight bytes, which costs almost nothing in addition to the
+/// copy.
 #[inline]
 #[must_use]
 pub(super) fn copy(words: &[AtomicU64], head: Head, bytes: &[u8]) -> u32 {
-    // The standard library looks once and remembers.
+    // The standard library caches the detection.
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("sse4.2") {
-        // SAFETY: the processor has them.
+        // SAFETY: the CPU supports the feature.
         return unsafe { copy_sse42(words, head, bytes) };
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("crc") {
-        // SAFETY: the processor has them.
+        // SAFETY: the CPU supports the feature.
         return unsafe { copy_crc(words, head, bytes) };
     }
     lianlu_wire::segment::copy(words, head, bytes)
@@ -92,20 +93,20 @@ fn copy_crc(words: &[AtomicU64], head: Head, bytes: &[u8]) -> u32 {
     copy_by(words, head, bytes, (by_8, by_4, by_1))
 }
 
-/// Knows the process that it was made in from a `fork` of that one, which has its memory and none of its threads.
+/// Detects a forked child process, which has a copy of the memory but none of the threads.
 ///
-/// By a page that the system wipes in the child. Where there is no such thing, every process is taken for the first.
+/// Uses a page that the kernel zeroes in the child. On other systems, forks are not detected.
 #[derive(Debug)]
-pub(crate) struct Home(Option<Map>);
+pub(crate) struct ForkGuard(Option<Map>);
 
-impl Home {
-    pub(crate) fn here() -> Self {
+impl ForkGuard {
+    pub(crate) fn new() -> Self {
         Self(wiped_in_children())
     }
 
-    /// Whether this is a child of the process that it was made in.
+    /// Whether this process is a forked child of the one that made the guard.
     #[inline]
-    pub(crate) fn is_left(&self) -> bool {
+    pub(crate) fn is_forked_child(&self) -> bool {
         let word = self.0.as_ref().and_then(|page| page.words().first());
         word.is_some_and(|word| word.load(Ordering::Relaxed) == 0)
     }
@@ -115,7 +116,8 @@ impl Home {
 fn wiped_in_children() -> Option<Map> {
     let page = MmapOptions::new().len(PAGE).map_anon().ok()?;
     let page = Map(MmapRaw::from(page));
-    // SAFETY: a mapping of this length, of anonymous memory, private to this process. Nothing is in it yet.
+    // SAFETY: a mapping of this length, of anonymous memory, private to this process. Nothing is in
+    // it yet.
     let advised = unsafe {
         libc::madvise(
             page.0.as_mut_ptr().cast(),
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "maps a file")]
-    fn what_is_stored_is_in_the_file() {
+    fn stores_are_in_the_file() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[0; 2 * PAGE + 4]).unwrap();
         let map = Map::new(&file).unwrap();
@@ -154,9 +156,9 @@ mod tests {
         assert_eq!(&bytes[..9], b"abcdefgh\0");
     }
 
-    /// Memory without a file, which Miri knows too.
+    /// Anonymous memory, which Miri supports.
     #[test]
-    fn threads_meet_at_words_alone() {
+    fn threads_share_words() {
         let pages = MmapOptions::new().len(2 * PAGE).map_anon().unwrap();
         let map = Map(MmapRaw::from(pages));
         map.touch();
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_sums_up_as_the_specification_does() {
+    fn hardware_checksums_agree_with_the_portable_ones() {
         let bytes: Vec<u8> = (0..200_u8).map(|at| at.wrapping_mul(37)).collect();
         let words = || (0..26).map(|_| AtomicU64::new(7)).collect::<Vec<_>>();
         let copied = |words: &[AtomicU64]| -> Vec<u64> {
@@ -197,21 +199,21 @@ mod tests {
         };
         for length in (0..bytes.len()).step_by(if cfg!(miri) { 13 } else { 1 }) {
             for head in [(0, None), (u64::MAX - 3, Some(0x0102_0304))] {
-                let (mine, other) = (words(), words());
+                let (actual, expected) = (words(), words());
                 let bytes = &bytes[..length];
-                let crc = copy(&mine, head, bytes);
-                assert_eq!(crc, lianlu_wire::segment::copy(&other, head, bytes));
-                assert_eq!(copied(&mine), copied(&other), "{length} bytes");
+                let crc = copy(&actual, head, bytes);
+                assert_eq!(crc, lianlu_wire::segment::copy(&expected, head, bytes));
+                assert_eq!(copied(&actual), copied(&expected), "{length} bytes");
             }
         }
-        // What the check of CRC-32C is by every catalogue.
+        // The standard check value of CRC-32C.
         let head = u64::from_le_bytes(*b"12345678");
         assert_eq!(copy(&words(), (head, None), b"9"), 0xe306_9283);
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "advises the system")]
-    fn at_home() {
-        assert!(!Home::here().is_left());
+    fn the_process_itself_is_not_a_child() {
+        assert!(!ForkGuard::new().is_forked_child());
     }
 }

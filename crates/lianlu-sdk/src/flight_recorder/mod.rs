@@ -1,4 +1,5 @@
-//! Spans on the disk until every destination has them, so that they outlive their process.
+//! The flight recorder: keeps spans on disk until every destination has received them, so that they
+//! survive the process.
 //!
 //! ```text
 //!                 ┌─ calls: a slot for each call that has started ── crash ─► span with `lianlu.unfinished`
@@ -9,33 +10,37 @@
 //!
 //! # Constraints
 //!
-//! - **No system call on a request's path.** Files are mapped. What a process has stored in a mapped page is in the file,
-//!   whatever becomes of the process; only the machine's death takes what was not synced.
-//! - **No hole in a file.** Files are made of zeros that were written: a full disk is an error when a file is made, and
-//!   never a signal when it is used.
-//! - **Nothing global on a request's path.** A segment is written to by one thread at a time. A thread that finds none
-//!   prepared keeps its spans in memory.
-//! - **Never overwritten before it has arrived.** A segment is used again when every destination has all of it.
-//! - **Readers believe nothing.** Every record has a checksum. What is damaged is passed over and counted, and what comes
-//!   after it is read. A file of another version is refused and left as it is.
+//! - **No system call on the request path.** Files are mapped. Bytes stored in a mapped page are in
+//!   the file, whatever happens to the process; only a crash of the machine loses what was not
+//!   synced.
+//! - **No holes in files.** Files are created by writing zeros: a full disk is an error at
+//!   creation, never a signal later.
+//! - **No global lock on the request path.** Only one thread at a time writes to a segment. A
+//!   thread without a prepared segment keeps its spans in memory.
+//! - **Not overwritten before it has arrived.** A segment is reused when every destination has
+//!   received all of it.
+//! - **Readers validate everything.** Every record has a checksum. Damaged records are skipped and
+//!   counted, and the records after them are read. Files of another version are not read and not
+//!   changed.
 //!
-//! The bytes of a file are drawn in [`lianlu_wire::segment`].
+//! The file format is documented in [`lianlu_wire::segment`].
 //!
-//! # Who may delete what
+//! # Deletion
 //!
-//! The process that holds the lock of the folder. A segment goes when every destination's cursor is at its end; an earlier
-//! run's folder when all of its spans have arrived. The cursor comes first and the deletion second, so a crash in between
-//! costs nothing, and a file that is missing has been dealt with. What the disk did not give back has not arrived, so it
-//! stays, whatever the counts say of it.
+//! Only the process that holds the lock of the folder deletes files. A segment is deleted when
+//! every destination's cursor is at its end; the folder of an earlier run when all of its spans
+//! have arrived. The cursor is written before the deletion, so a crash in between loses nothing,
+//! and a missing file has been processed. Spans that could not be read from the disk have not
+//! arrived, so their file is kept, whatever the counts say.
 
 mod calls;
 #[cfg(test)]
 mod faulty;
-mod leftover;
 mod map;
 mod options;
 mod owner;
 mod recorder;
+mod recovered;
 mod rejected;
 mod segment;
 mod storage;
@@ -48,12 +53,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use calls::{FreeSlots, Slot};
-pub(crate) use leftover::OldPart;
-pub use leftover::RecoveryReport;
-pub(crate) use map::Home;
+pub(crate) use map::ForkGuard;
 pub use options::{Durability, FlightRecorder, WhenFull};
 pub use owner::RecorderError;
 pub(crate) use recorder::{Evict, NO_SCOPE, Recorder};
+pub(crate) use recovered::RecoveredPart;
+pub use recovered::RecoveryReport;
 pub(crate) use rejected::Rejected;
 pub(crate) use segment::{Part, Writer};
 
@@ -61,19 +66,19 @@ use lianlu_wire::segment::{RecordKind, Records};
 
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::pipeline::Listener;
-use leftover::Leftovers;
 pub(crate) use owner::Owner;
+use recovered::RecoveredSpans;
 use storage::Folder;
 
-/// A recorder that has its folder, and what was in it.
+/// A recorder with its folder, and the folder's earlier content.
 pub(crate) struct Opened {
     pub(crate) recorder: Recorder,
-    pub(crate) parts: Vec<OldPart>,
-    pub(crate) found: RecoveryReport,
+    pub(crate) parts: Vec<RecoveredPart>,
+    pub(crate) report: RecoveryReport,
     pub(crate) rejected: Rejected,
 }
 
-/// Takes the folder, reads what is there, and makes the files of this run.
+/// Locks the folder, reads its content, and creates the files of this run.
 pub(crate) fn open(
     options: &FlightRecorder,
     resource: &EncodedResource,
@@ -82,42 +87,42 @@ pub(crate) fn open(
 ) -> Result<Opened, RecorderError> {
     let unusable = unusable(&options.dir);
     let owner = Owner::take(&options.dir)?;
-    let leftovers = Leftovers::find(&owner.dir, destinations).map_err(&unusable)?;
+    let recovered = RecoveredSpans::find(&owner.dir, destinations).map_err(&unusable)?;
     let folder = Folder::create(owner.new_run()).map_err(&unusable)?;
     let recorder = Recorder::new(
         Box::new(folder),
         options.clone(),
         resource,
         destinations.to_vec(),
-        leftovers.bytes,
+        recovered.bytes,
         Arc::clone(listener),
         Some(owner),
     );
     Ok(Opened {
         recorder: recorder.map_err(unusable)?,
-        parts: leftovers.parts,
-        found: leftovers.found,
+        parts: recovered.parts,
+        report: recovered.report,
         rejected: Rejected::new(&options.dir),
     })
 }
 
-/// What somebody else has left. The folder is ours as long as this lives.
-pub(crate) struct Taken {
-    pub(crate) parts: Vec<OldPart>,
-    pub(crate) found: RecoveryReport,
+/// The content of a folder of another process. The folder is locked while this lives.
+pub(crate) struct OpenedForRecovery {
+    pub(crate) parts: Vec<RecoveredPart>,
+    pub(crate) report: RecoveryReport,
     pub(crate) rejected: Rejected,
     pub(crate) owner: Owner,
 }
 
-/// Takes a folder that is there, and reads what is in it.
-pub(crate) fn find(dir: &Path, destinations: &[u64]) -> Result<Taken, RecorderError> {
+/// Locks an existing folder and reads its content.
+pub(crate) fn find(dir: &Path, destinations: &[u64]) -> Result<OpenedForRecovery, RecorderError> {
     let unusable = unusable(dir);
     std::fs::read_dir(dir).map_err(&unusable)?;
     let owner = Owner::take(dir)?;
-    let leftovers = Leftovers::find(dir, destinations).map_err(&unusable)?;
-    Ok(Taken {
-        parts: leftovers.parts,
-        found: leftovers.found,
+    let recovered = RecoveredSpans::find(dir, destinations).map_err(&unusable)?;
+    Ok(OpenedForRecovery {
+        parts: recovered.parts,
+        report: recovered.report,
         rejected: Rejected::new(dir),
         owner,
     })
@@ -131,7 +136,8 @@ fn unusable(dir: &Path) -> impl Fn(io::Error) -> RecorderError {
     }
 }
 
-/// How a destination is called in files: by its name, and by which of those of this name it is.
+/// The name of a destination in files: a hash of its name and of its index among destinations with
+/// the same name.
 pub(crate) fn destination_hash(names: &[String], number: usize) -> u64 {
     let name = names.get(number).map(String::as_str).unwrap_or_default();
     let before = names
@@ -140,7 +146,7 @@ pub(crate) fn destination_hash(names: &[String], number: usize) -> u64 {
         .filter(|other| *other == name)
         .count();
     let crc = |seed: u32| crc32c::crc32c_append(seed, name.as_bytes());
-    // Not 0, which is no name.
+    // Not 0, which means no name.
     u64::from(crc(before as u32)) << 32 | u64::from(crc(!0)) | 1
 }
 

@@ -1,42 +1,43 @@
-//! What a flight recorder is told.
+//! The options of a flight recorder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How a span that has ended is kept until every destination has it, and what it survives there.
+/// How ended spans are kept until every destination has received them, and what they survive.
 ///
-/// What a span costs is what the layer adds to a sampled gRPC call, by `benches/run --part recorder`, medians of November
-/// 2026 on two noisy cores.
+/// The cost is relative to what the layer adds to a sampled gRPC call, measured by `benches/run
+/// --part recorder`: medians of November 2026 on two noisy cores.
 ///
-/// | | what a span costs | what is lost |
+/// | | cost of a span | what is lost |
 /// |---|---|---|
-/// | `Memory` | × 1: one copy | all that waits, when the process dies |
-/// | `ProcessCrash` | about × 1.2: a second copy and a checksum, no system call | nothing when the process dies (`kill -9`, abort, out of memory); what the system has not written yet (up to 30 s by Linux's default), when the machine does |
-/// | `PowerLoss` | about × 1.6: the same, and pages that the disk is at work on are copied once more | what ended since the last sync, when the machine dies |
+/// | `Memory` | × 1: one copy | all waiting spans, when the process dies |
+/// | `ProcessCrash` | about × 1.2: a second copy and a checksum, no system call | nothing when the process dies (`kill -9`, abort, out of memory); what the system has not written yet (up to 30 s with Linux's defaults), when the machine crashes |
+/// | `PowerLoss` | about × 1.6: as `ProcessCrash`, and pages being written to the disk are copied once more | spans that ended since the last sync, when the machine crashes |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Durability {
     /// In the process's memory.
     Memory,
-    /// In files that are mapped into it.
+    /// In memory-mapped files.
     #[default]
     ProcessCrash,
-    /// The same, and a span counts as durable once the disk has it: a thread of its own syncs ten times a second.
+    /// As `ProcessCrash`, but a span counts as durable when it is on the disk: a separate thread
+    /// syncs ten times a second.
     PowerLoss,
 }
 
-/// What happens to spans when the recorder has no room left.
+/// What happens to spans when the recorder is full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// New ones wait in memory; when that is full too, they are dropped and counted.
+    /// New spans wait in memory; when the queue is full too, they are dropped and counted.
     #[default]
     DropNewest,
-    /// The oldest are dropped and counted, a file of them at once.
+    /// The oldest spans are dropped and counted, a whole file at a time.
     DropOldest,
 }
 
-/// A flight recorder in the making: the folder, and what may be in it.
+/// The options of a flight recorder: its folder and its limits.
 ///
 /// ```
 /// use lianlu_sdk::{Durability, FlightRecorder, WhenFull};
@@ -48,7 +49,7 @@ pub enum WhenFull {
 /// # let _ = recorder;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a recorder does nothing until a pipeline has it"]
+#[must_use = "a recorder does nothing until it is given to a pipeline"]
 pub struct FlightRecorder {
     pub(super) dir: PathBuf,
     pub(super) durability: Durability,
@@ -56,32 +57,33 @@ pub struct FlightRecorder {
     pub(super) when_full: WhenFull,
 }
 
-/// A segment is no larger.
-const LARGEST_SEGMENT: u64 = 1024 * 1024;
-/// And no smaller; for Miri, to whom each word is work, much smaller.
-const SMALLEST_SEGMENT: u64 = if cfg!(miri) { 8 * 1024 } else { 64 * 1024 };
-/// Places for calls that there are at least.
-const FEWEST_SLOTS: u64 = if cfg!(miri) { 16 } else { 64 };
-/// How often `PowerLoss` syncs.
+/// Maximum size of a segment.
+const MAX_SEGMENT: u64 = 1024 * 1024;
+/// Minimum size of a segment; much smaller for Miri, where every word is slow.
+const MIN_SEGMENT: u64 = if cfg!(miri) { 8 * 1024 } else { 64 * 1024 };
+/// Minimum number of slots for calls.
+const MIN_SLOTS: u64 = if cfg!(miri) { 16 } else { 64 };
+/// Interval of the syncs of `PowerLoss`.
 const SYNC_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the recorder says that the process lives.
-const BEAT: Duration = Duration::from_secs(1);
+/// Interval of the heartbeat.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl FlightRecorder {
-    /// The variable that every pipeline honours.
+    /// The environment variable that every pipeline reads.
     pub const VARIABLE: &'static str = "LIANLU_FLIGHT_RECORDER_DIR";
 
-    /// A recorder in this folder, which is made if it isn't there. The folder belongs to one process at a time.
+    /// A recorder in this folder, which is created if it does not exist. The folder belongs to one
+    /// process at a time.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             durability: Durability::default(),
-            max_bytes: 64 * LARGEST_SEGMENT,
+            max_bytes: 64 * MAX_SEGMENT,
             when_full: WhenFull::default(),
         }
     }
 
-    /// The one in the folder that `LIANLU_FLIGHT_RECORDER_DIR` names, if it names one.
+    /// A recorder in the folder named by `LIANLU_FLIGHT_RECORDER_DIR`, if that is set.
     #[must_use]
     pub fn from_env() -> Option<Self> {
         let dir = std::env::var_os(Self::VARIABLE)?;
@@ -94,14 +96,14 @@ impl FlightRecorder {
         self
     }
 
-    /// The most bytes that files of spans may have together, 64 MiB by default and a quarter of one at least. What
-    /// earlier runs have left is part of it.
+    /// Maximum size of all span files together, 64 MiB by default and at least a quarter of one
+    /// MiB. Files of earlier runs are included.
     pub fn with_max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// What happens when those are full.
+    /// What happens when the recorder is full.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.when_full = when_full;
         self
@@ -113,30 +115,30 @@ impl FlightRecorder {
         &self.dir
     }
 
-    /// Whether spans are to survive anything.
+    /// Whether spans are recorded on disk.
     pub(crate) fn is_on(&self) -> bool {
         self.durability > Durability::Memory
     }
 
     pub(super) fn max_bytes(&self) -> u64 {
-        self.max_bytes.max(4 * SMALLEST_SEGMENT)
+        self.max_bytes.max(4 * MIN_SEGMENT)
     }
 
     pub(super) fn segment_bytes(&self) -> usize {
-        let bytes = (self.max_bytes() / 64).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
+        let bytes = (self.max_bytes() / 64).clamp(MIN_SEGMENT, MAX_SEGMENT);
         // Whole words.
         bytes as usize / 8 * 8
     }
 
-    /// For so many calls at once there is a place.
+    /// Number of slots for calls in flight.
     pub(super) fn slots(&self) -> usize {
-        (self.max_bytes() / 16 / 1024).clamp(FEWEST_SLOTS, 4096) as usize
+        (self.max_bytes() / 16 / 1024).clamp(MIN_SLOTS, 4096) as usize
     }
 
     pub(super) fn interval(&self) -> Duration {
         match self.durability {
             Durability::PowerLoss => SYNC_INTERVAL,
-            _ => BEAT,
+            _ => HEARTBEAT_INTERVAL,
         }
     }
 }

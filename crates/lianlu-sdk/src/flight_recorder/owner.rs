@@ -1,12 +1,12 @@
-//! The folder, and who owns it.
+//! The folder and its lock.
 //!
 //! ```text
-//! DIR/lock                one owner: an advisory lock, let go by the system when the owner dies
-//! DIR/run-<start>-<pid>/  one life of a process
+//! DIR/lock                one owner: an advisory lock, released by the system when the owner dies
+//! DIR/run-<start>-<pid>/  one run of a process
 //!       meta              resource and scopes
-//!       calls             calls that have not ended
-//!       000001.spans …    spans that have
-//! DIR/rejected/           requests that a collector has refused for good
+//!       calls             calls in flight
+//!       000001.spans …    ended spans
+//! DIR/rejected/           requests that a collector has rejected permanently
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -16,38 +16,38 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::storage::create_folder;
 
-/// Why a folder can't be used for a flight recorder.
+/// Why a folder cannot be used for a flight recorder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecorderError {
-    /// Another process has it, or another pipeline of this one.
+    /// Another process, or another pipeline of this process, uses the folder.
     #[error(
-        "the flight recorder's folder {dir:?} is in use by process {owner}: give each process one of its own"
+        "the flight recorder's folder {dir:?} is in use by process {owner}: give each process its own folder"
     )]
     InUse {
         /// The folder.
         dir: PathBuf,
-        /// The owner's process id, as far as it is known.
+        /// The owner's process id, if known.
         owner: String,
     },
-    /// The system refuses.
+    /// The system reported an error.
     #[error("the flight recorder's folder {dir:?} can't be used: {cause}")]
     Unusable {
         /// The folder.
         dir: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
-    /// There are more destinations than a file has cursors.
-    #[error("the flight recorder knows 8 destinations at most, and there are {0}")]
+    /// More destinations than a file has cursors.
+    #[error("the flight recorder supports at most 8 destinations, but there are {0}")]
     Destinations(usize),
-    /// The system gave no thread for it.
-    #[error("no thread for the flight recorder: {0}")]
+    /// The recorder's thread could not be started.
+    #[error("the flight recorder's thread could not be started: {0}")]
     Thread(#[source] io::Error),
 }
 
-/// Owns a folder as long as it lives.
+/// The lock of a folder, released on drop.
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(super) dir: PathBuf,
@@ -79,7 +79,7 @@ impl Owner {
             }
             Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
         }
-        // For people, and no harm if the disk is full; the lock is what counts.
+        // Informational only, so errors such as a full disk are ignored.
         let _ = lock
             .set_len(0)
             .and_then(|()| lock.rewind())
@@ -91,7 +91,7 @@ impl Owner {
         })
     }
 
-    /// A name for this life of the process: later ones come later in the alphabet.
+    /// The folder of a new run; later runs sort after earlier ones.
     pub(super) fn new_run(&self) -> PathBuf {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanos = now.unwrap_or_default().as_nanos();
@@ -100,8 +100,8 @@ impl Owner {
     }
 }
 
-/// Not by closing it: a process that another thread is starting has a copy of the file until it becomes its own program.
-/// One that was forked for good has no say.
+/// Unlocks explicitly instead of closing the file: a process being started by another thread has a
+/// copy of the file until it executes its program. A forked child does not unlock.
 impl Drop for Owner {
     fn drop(&mut self) {
         if self.process == std::process::id() {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_the_lock_does_not_keep_the_folder() {
+    fn a_copied_file_handle_does_not_keep_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let owner = Owner::take(dir.path()).unwrap();
         let copy = owner.lock.try_clone().unwrap();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_does_not_let_go_of_it() {
+    fn a_forked_child_does_not_unlock() {
         let dir = tempfile::tempdir().unwrap();
         let owner = Owner::take(dir.path()).unwrap();
         drop(Owner {

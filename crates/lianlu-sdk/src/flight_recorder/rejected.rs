@@ -1,4 +1,4 @@
-//! Requests that a collector has refused for good, set aside for people.
+//! Requests that a collector has rejected permanently, kept for inspection.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::storage::{create_file, create_folder};
 
-/// The most bytes of all files together. What comes later is not set aside.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// Maximum size of all files together. Later requests are not kept.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The folder `rejected`: each file is an `ExportTraceServiceRequest`, as OTLP sends it.
+/// The folder `rejected`: each file is an `ExportTraceServiceRequest`.
 #[derive(Debug)]
 pub(crate) struct Rejected(PathBuf);
 
@@ -19,14 +19,14 @@ impl Rejected {
         Self(dir.join("rejected"))
     }
 
-    /// Sets a request aside, and gives where it is. `None` where there is no room for it.
+    /// Saves a request; returns its path. `None` if the folder is full.
     pub(crate) fn put(&self, request: &[u8]) -> io::Result<Option<PathBuf>> {
         create_folder(&self.0)?;
         let mut bytes = request.len() as u64;
         for entry in fs::read_dir(&self.0)? {
             bytes = bytes.saturating_add(entry?.metadata()?.len());
         }
-        if bytes > MOST_BYTES {
+        if bytes > MAX_BYTES {
             return Ok(None);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! One file of spans while the process lives.
+//! A segment: one file of spans of the running process.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -14,12 +14,12 @@ use super::recorder::Recorder;
 use super::storage::Region;
 use crate::encode::EncodedScope;
 
-/// How far a destination has got with a segment. Threads that take turns with it may hand their parts over in another
-/// order than they wrote them.
+/// The progress of a destination in a segment. Threads that use a segment in turn may hand over
+/// their parts in another order than they were written.
 #[derive(Debug, Clone)]
 struct Progress {
     cursor: usize,
-    /// Parts behind that, with something missing before them.
+    /// Parts after the cursor, with a gap before them.
     ahead: Vec<(usize, usize)>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Adds a part, and gives the cursor if it has moved.
+    /// Adds a part; returns the cursor if it has moved.
     fn add(&mut self, from: usize, to: usize) -> Option<usize> {
         let before = self.cursor;
         self.ahead.push((from, to));
@@ -44,25 +44,26 @@ impl Progress {
     }
 }
 
-/// A file that one thread at a time writes to, and that is used again once every destination has all of it.
+/// A file that one thread at a time writes to, and that is reused when every destination has
+/// received all of it.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) name: String,
     region: Box<dyn Region>,
-    /// Counts how often it was used: what an earlier use has left in it is none of ours.
+    /// Incremented at each reuse; records of other generations are ignored.
     generation: AtomicU32,
-    /// Where the next record goes.
+    /// Offset of the next record.
     end: AtomicUsize,
     is_sealed: AtomicBool,
-    /// How many spans were appended, ever.
+    /// Total number of spans ever appended.
     appended: AtomicU64,
-    /// How many of those the disk knows of.
+    /// Number of synced ones.
     synced: AtomicU64,
-    /// The disk has failed: nothing is written here any more.
+    /// A sync has failed: the segment is not written to any more.
     is_poisoned: AtomicBool,
-    /// How far each destination has got.
+    /// The progress of each destination.
     acked: Mutex<[Progress; CURSORS]>,
-    /// Parts that a destination is sending right now.
+    /// Number of parts being sent.
     in_flight: AtomicUsize,
 }
 
@@ -92,7 +93,7 @@ impl Segment {
         self.region.words().len() * WORD
     }
 
-    /// Nothing is appended any more.
+    /// Marks that nothing is appended any more.
     pub(super) fn seal(&self) {
         self.is_sealed.store(true, Ordering::Release);
     }
@@ -106,7 +107,7 @@ impl Segment {
         self.is_poisoned.load(Ordering::Relaxed)
     }
 
-    /// Reads what was appended between two places.
+    /// Reads the bytes between two offsets.
     pub(super) fn read(&self, from: usize, to: usize, out: &mut Vec<u8>) -> io::Result<()> {
         out.resize(to.saturating_sub(from), 0);
         self.region.read(from, out)
@@ -116,8 +117,8 @@ impl Segment {
         self.acked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A destination has what stands between two places. Once it has all before that too, the file says so, and it is
-    /// not sent again after a crash.
+    /// Acknowledges the bytes between two offsets for a destination. If it has received everything
+    /// before them too, its cursor in the file is moved, and they are not sent again after a crash.
     fn ack(&self, destination: usize, name: u64, (from, to): (usize, usize)) {
         let mut acked = self.acked();
         if let Some(progress) = acked.get_mut(destination)
@@ -128,12 +129,12 @@ impl Segment {
         }
     }
 
-    /// Whether so many destinations have all that it ever will have.
+    /// Whether it is sealed and the first `destinations` destinations have received all of it.
     pub(super) fn is_done(&self, destinations: usize) -> bool {
         self.is_sealed.load(Ordering::Acquire) && self.has_arrived(destinations)
     }
 
-    /// Whether they have all that is in it.
+    /// Whether the destinations have received everything appended so far.
     pub(super) fn has_arrived(&self, destinations: usize) -> bool {
         let end = self.end.load(Ordering::Acquire);
         let acked = self.acked();
@@ -153,8 +154,8 @@ impl Segment {
         self.in_flight.load(Ordering::Acquire) > 0
     }
 
-    /// Starts over. The caller knows that nobody writes or sends it.
-    pub(super) fn start_over(&self) {
+    /// Starts a new generation. The caller ensures that nobody writes or sends the segment.
+    pub(super) fn start_generation(&self) {
         let generation = self.generation().wrapping_add(1).max(1);
         put_generation(self.region.words(), generation);
         self.generation.store(generation, Ordering::Relaxed);
@@ -168,7 +169,7 @@ impl Segment {
         self.appended.load(Ordering::Acquire)
     }
 
-    /// Has the disk know all spans that were appended before, and gives how many more those are than last time.
+    /// Syncs all spans appended before; returns how many were not synced yet.
     pub(super) fn sync(&self) -> io::Result<u64> {
         let appended = self.appended();
         if appended == self.synced.load(Ordering::Relaxed) {
@@ -178,22 +179,22 @@ impl Segment {
         Ok(appended - self.synced.swap(appended, Ordering::Relaxed))
     }
 
-    /// Has the disk know of its header.
+    /// Syncs the header.
     pub(super) fn sync_header(&self) -> io::Result<()> {
         self.region.sync()
     }
 }
 
-/// Appends to a segment. There is one for each at most.
+/// Appends to a segment. There is at most one writer per segment.
 #[derive(Debug)]
 pub(crate) struct Writer {
     segment: Arc<Segment>,
     at: usize,
-    /// What stands before was handed over.
+    /// Bytes before this offset were handed over.
     handed: usize,
-    /// Spans behind that.
+    /// Number of spans after that offset.
     spans: usize,
-    /// Whether anything was appended since somebody last asked.
+    /// Whether anything was appended since the last call of `was_idle`.
     is_fresh: bool,
 }
 
@@ -209,7 +210,7 @@ impl Writer {
         }
     }
 
-    /// Appends a span, if it has room.
+    /// Appends a span, if it fits.
     #[inline]
     pub(crate) fn append(&mut self, scope: u16, span: &[u8]) -> bool {
         let segment = &*self.segment;
@@ -221,28 +222,28 @@ impl Writer {
         let generation = segment.generation();
         let kind = (RecordKind::Span, scope);
         put_record_by(map::copy, words, self.at, generation, kind, span);
-        fetch_ahead(words, end);
+        prefetch(words, end);
         self.at = end;
         self.spans += 1;
         self.is_fresh = true;
         segment.end.store(end, Ordering::Relaxed);
-        // No other thread writes it, so it need not be one step.
+        // Only this thread writes, so no atomic read-modify-write is needed.
         let appended = segment.appended.load(Ordering::Relaxed);
         segment.appended.store(appended + 1, Ordering::Release);
         true
     }
 
-    /// How many bytes have not been handed over.
+    /// Number of bytes not handed over yet.
     pub(crate) fn bytes(&self) -> usize {
         self.at - self.handed
     }
 
-    /// Whether it was left alone since the last time.
+    /// Whether nothing was appended since the last call.
     pub(crate) fn was_idle(&mut self) -> bool {
         !std::mem::take(&mut self.is_fresh)
     }
 
-    /// What was appended and not handed over.
+    /// The spans that were appended and not handed over yet.
     pub(crate) fn take(&mut self) -> Option<Part> {
         let spans = std::mem::take(&mut self.spans);
         let from = std::mem::replace(&mut self.handed, self.at);
@@ -259,31 +260,31 @@ impl Writer {
         &self.segment
     }
 
-    /// Whether there is room for a span of usual size.
+    /// Whether a span of usual size fits.
     pub(super) fn has_room(&self) -> bool {
         const USUAL: usize = 4096;
         self.at + USUAL <= self.segment.size() && !self.segment.is_poisoned()
     }
 }
 
-/// Has the processor fetch the lines that the next record will need, while others do something else: the thread that
-/// prepared the segment had them last. By storing what ends the records anyway.
+/// Prefetches the cache lines of the next record, which were last used by the thread that prepared
+/// the segment. Done by storing the zeros that end the records anyway.
 #[inline]
-fn fetch_ahead(words: &[AtomicU64], end: usize) {
-    /// Of a usual span.
-    const LINES: usize = 7;
+fn prefetch(words: &[AtomicU64], end: usize) {
+    /// Cache lines of a usual span.
+    const USUAL_LINES: usize = 7;
     const LINE: usize = 64;
-    // At a segment's end there is none.
+    // Fewer at the end of a segment.
     let ahead = words.get(end / WORD..).unwrap_or_default();
     let lines = ahead.as_chunks::<{ LINE / WORD }>().0;
-    if let Some(lines) = lines.first_chunk::<LINES>() {
+    if let Some(lines) = lines.first_chunk::<USUAL_LINES>() {
         for [word, ..] in lines {
             word.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// Spans of one segment, one behind the other.
+/// Consecutive spans of one segment.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(super) segment: Arc<Segment>,
@@ -298,12 +299,12 @@ impl Part {
         self.spans
     }
 
-    /// Whether its segment was taken away for newer spans before anyone had it to send.
+    /// Whether its segment was reused for newer spans before this part was sent.
     pub(crate) fn is_evicted(&self) -> bool {
         self.generation != self.segment.generation()
     }
 
-    /// A destination sends it: its segment is not taken away meanwhile.
+    /// A destination starts sending it: its segment is not reused meanwhile.
     pub(crate) fn begin_flight(&self) {
         self.segment.begin_flight();
     }
@@ -312,7 +313,7 @@ impl Part {
         self.segment.end_flight();
     }
 
-    /// A destination, by its number and its name in files, has it or will never have it.
+    /// Acknowledges it for a destination, given by its number and its name in files.
     pub(super) fn ack(&self, destination: usize, name: u64) {
         if !self.is_evicted() {
             self.segment.ack(destination, name, (self.from, self.to));
@@ -338,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cursor_waits_for_what_is_missing() {
+    fn the_cursor_stops_at_a_gap() {
         let mut progress = Progress::default();
         assert_eq!(progress.add(500, 600), None);
         assert_eq!(progress.add(HEADER, 400), Some(400));

@@ -1,4 +1,4 @@
-//! Where files are: the seam at which tests put faults in.
+//! The storage of files: the seam where tests inject faults.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -9,18 +9,18 @@ use std::sync::{Mutex, PoisonError};
 
 use super::map::Map;
 
-/// A folder of files that are written through memory.
+/// A folder of memory-mapped files.
 pub(super) trait Storage: Debug + Send + Sync {
-    /// Makes a file of `size` zeros, which the disk has room for, and maps it.
+    /// Creates a file of `size` zeros, with all blocks allocated, and maps it.
     fn create(&self, name: &str, size: usize) -> io::Result<Box<dyn Region>>;
 
-    /// Takes a file away.
+    /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Takes all of it away.
+    /// Removes the folder.
     fn remove_all(&self) -> io::Result<()>;
 
-    /// Has the disk know which files there are.
+    /// Syncs the directory entries.
     fn sync(&self) -> io::Result<()>;
 }
 
@@ -28,29 +28,29 @@ pub(super) trait Storage: Debug + Send + Sync {
 pub(super) trait Region: Debug + Send + Sync {
     fn words(&self) -> &[AtomicU64];
 
-    /// Reads from this byte on, past the mapping: a disk that fails here is an error, and no signal.
+    /// Reads from this offset, bypassing the mapping: a disk error is an error here, not a signal.
     fn read(&self, at: usize, buffer: &mut [u8]) -> io::Result<()>;
 
-    /// Has the disk know what was stored.
+    /// Syncs the content.
     fn sync(&self) -> io::Result<()>;
 
-    /// Puts the pages in place again.
+    /// Faults in the pages for writing.
     fn touch(&self);
 }
 
-/// A folder on a disk. Only its owner reads it.
+/// A folder on disk, readable only by its owner.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes the folder, and those above it.
+    /// Creates the folder and its parents.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
         create_folder(&path)?;
         Ok(Self(path))
     }
 }
 
-/// Folders of mode 0700: spans tell much about users.
+/// Creates a folder of mode 0700: spans contain information about users.
 pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -59,7 +59,7 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// A new file of mode 0600.
+/// Creates a file of mode 0600.
 pub(super) fn create_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -68,7 +68,7 @@ pub(super) fn create_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Has the disk know of a folder's entries. Not everywhere can a folder be opened: then the system does without.
+/// Syncs a folder's entries. Does nothing on systems where folders cannot be opened.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(path)?.sync_all()?;
@@ -87,7 +87,7 @@ impl Storage for Folder {
                 file: Mutex::new(file),
             })),
             Err(error) => {
-                // Of a full disk, most likely: its room is given back.
+                // The disk is probably full: free the space.
                 let _ = fs::remove_file(&path);
                 Err(error)
             }
@@ -107,7 +107,8 @@ impl Storage for Folder {
     }
 }
 
-/// Zeros, written and not left out: a hole has no block, and a full disk is an error here and a signal later.
+/// Writes zeros instead of leaving a hole: a hole has no blocks, so a full disk would be a signal
+/// later instead of an error now.
 fn fill(mut file: &File, size: usize) -> io::Result<()> {
     const ZEROS: &[u8] = &[0; 64 * 1024];
     let mut left = size;
@@ -138,7 +139,7 @@ impl Region for Mapped {
     }
 
     fn sync(&self) -> io::Result<()> {
-        // By a handle of its own: it may take long, and readers don't wait.
+        // On a separate handle: a sync may take long, and readers must not wait.
         let file = {
             let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             file.try_clone()?

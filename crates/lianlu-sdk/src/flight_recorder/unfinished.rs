@@ -1,4 +1,4 @@
-//! Calls that were open when their process died, as spans.
+//! Reports calls that were open when their process died as spans.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,48 +11,50 @@ use lianlu_wire::segment::{
     FileKind, HEADER, RecordKind, WORD, open_calls, put_header, put_record, record_len,
 };
 
-use super::leftover::{RecoveryReport, ended, is_there, is_torn, read_file, said};
+use super::recovered::{RecoveryReport, ended_span_ids, exists, is_torn, read_file, with_path};
 use super::storage::{create_file, sync_folder};
 
-/// The file that they are put into.
+/// The file with these spans.
 const FILE: &str = "unfinished.spans";
 
-/// Makes a file of spans out of a run's open calls. Whenever this is cut short, the next start does it, once.
-pub(super) fn end_calls(dir: &Path, found: &mut RecoveryReport) -> Result<(), String> {
+/// Makes a file of spans from a run's open calls. If it is interrupted, the next start repeats it.
+pub(super) fn end_calls(dir: &Path, report: &mut RecoveryReport) -> Result<(), String> {
     let path = dir.join("calls");
-    if !is_there(&path)? {
+    if !exists(&path)? {
         return Ok(());
     }
-    if !is_there(&dir.join(FILE))? {
+    if !exists(&dir.join(FILE))? {
         let (content, header) = read_file(&path, FileKind::Calls)?;
         let (calls, damaged) = open_calls(&content);
-        found.damaged += damaged;
-        found.torn += u64::from(is_torn(&content, &header));
+        report.damaged += damaged;
+        report.torn += u64::from(is_torn(&content, &header));
         let ended = match calls.is_empty() {
             true => Default::default(),
-            false => ended(dir)?,
+            false => ended_span_ids(dir)?,
         };
         let mut spans = Vec::new();
         for (scope, fields) in calls {
-            match end(fields, header.heartbeat) {
+            match end_span(fields, header.heartbeat) {
                 Some((id, _)) if ended.contains(&id) => {}
                 Some((_, span)) => spans.push((scope, span)),
-                None => found.damaged += 1,
+                None => report.damaged += 1,
             }
         }
         if !spans.is_empty() {
             let written = write(dir, &spans);
-            written.map_err(|error| said(&dir.join(FILE), &error))?;
-            found.unfinished += spans.len() as u64;
+            written.map_err(|error| with_path(&dir.join(FILE), &error))?;
+            report.unfinished += spans.len() as u64;
         }
     }
-    // Its calls are spans now. Where it can't be removed the file of spans stands for it.
+    // The calls are spans now. If the file cannot be removed, the existence of the span file
+    // prevents a repetition.
     let _ = fs::remove_file(path);
     Ok(())
 }
 
-/// `0x12 len Span` with the span's id. `lived` is when the process was last seen.
-fn end(fields: &[u8], lived: u64) -> Option<([u8; 8], Vec<u8>)> {
+/// The ended span as `0x12 len Span`, with its id. `heartbeat` is the last heartbeat of the
+/// process.
+fn end_span(fields: &[u8], heartbeat: u64) -> Option<([u8; 8], Vec<u8>)> {
     let framed = |more: &dyn Fn(&mut Vec<u8>)| {
         let mut out = Vec::with_capacity(fields.len() + 64);
         put_len_prefixed(&mut out, 0x12, 2, |out| {
@@ -64,16 +66,16 @@ fn end(fields: &[u8], lived: u64) -> Option<([u8; 8], Vec<u8>)> {
     let started = framed(&|_| {});
     let span = Spans::new(&started).next()?.ok()?.parse().ok()?;
     let ended = framed(&|out| {
-        // `end_time_unix_nano`: of a field that is there twice the last one counts.
+        // `end_time_unix_nano`: the last of a repeated field wins.
         out.push(0x41);
-        out.extend_from_slice(&lived.max(span.start_unix_nanos).to_le_bytes());
+        out.extend_from_slice(&heartbeat.max(span.start_unix_nanos).to_le_bytes());
         put_bool(out, AttributeOf::Span, otlp_key!("lianlu.unfinished"), true);
         put_status(out, StatusCode::Error, "process ended");
     });
     Some((span.span_id, ended))
 }
 
-/// Under another name first, so that the file is there as a whole or not at all.
+/// Written under another name and renamed, so that the file is either complete or absent.
 fn write(dir: &Path, spans: &[(u16, Vec<u8>)]) -> io::Result<()> {
     let bytes: usize = spans.iter().map(|(_, span)| record_len(span.len())).sum();
     let words: Vec<AtomicU64> = (0..(HEADER + bytes) / WORD)

@@ -1,45 +1,45 @@
-//! Where every span is.
+//! Counts of spans by state.
 
 use std::fmt;
 
-/// Every sampled span that the pipeline has seen, by where it is now:
-/// `started = open + waiting + exported + dropped`.
+/// All sampled spans of the pipeline by state: `started = open + waiting + exported + dropped`.
 ///
-/// With several destinations these are the counts of the one that is furthest behind; each has counts of its own, see
-/// [`Handle::destinations`](crate::Handle::destinations).
+/// With several destinations these are the counts of the destination that is furthest behind; for
+/// the counts of each see [`Handle::destinations`](crate::Handle::destinations).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanCounts {
-    /// Started since the pipeline was installed, and those that an earlier run has left in the flight recorder.
+    /// Started since the pipeline was installed, plus the spans that an earlier run has left in the
+    /// flight recorder.
     pub started: u64,
-    /// Started and not ended yet.
+    /// Started but not ended.
     pub open: u64,
-    /// Ended, and waiting for the exporter or on their way. After a shutdown: left in the flight recorder, for the
-    /// next start.
+    /// Ended, and waiting for the exporter or being exported. After a shutdown: kept in the flight
+    /// recorder for the next start.
     pub waiting: u64,
-    /// Taken by the collector.
+    /// Accepted by the collector.
     pub exported: u64,
     /// Lost, by reason.
     pub dropped: DropCounts,
-    /// How many of the started ones come from an earlier run.
+    /// Number of started spans that come from an earlier run.
     pub recovered: u64,
-    /// How many of the ended ones were written to the flight recorder's files, those that have arrived among them: they
-    /// outlive the process, whatever the level. 0 without a recorder.
+    /// Number of ended spans that were written to the flight recorder's files, including exported
+    /// ones: they survive the process at any durability level. 0 without a recorder.
     pub recorded: u64,
-    /// How many of the ended ones have been as safe as the flight recorder's
-    /// [`Durability`](crate::Durability) promises, those that have arrived among them. 0 without a recorder.
+    /// Number of ended spans that have reached the flight recorder's
+    /// [`Durability`](crate::Durability) level, including exported ones. 0 without a recorder.
     pub durable: u64,
 }
 
-/// Where the spans for one destination are.
+/// The counts of one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DestinationCounts {
-    /// What the exporter calls it.
+    /// The exporter's name for the destination.
     pub name: String,
-    /// Where the spans are, seen from there.
+    /// The counts of spans for this destination.
     pub counts: SpanCounts,
-    /// Why the last attempt has failed, if it has.
+    /// The reason of the last failed attempt; `None` if the last attempt succeeded.
     pub failing: Option<String>,
 }
 
@@ -47,33 +47,33 @@ pub struct DestinationCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DropCounts {
-    /// The queue was full: the exporter did not keep up. Of several destinations the one that is behind loses the oldest,
-    /// and the others nothing.
+    /// The queue was full because the exporter did not keep up. With several destinations, only the
+    /// one that is behind loses its oldest spans.
     pub queue_full: u64,
-    /// The collector was not there, refused them (all, or those that it rejects in OTLP's partial success),
-    /// or could not take them (a span too large for a UDP packet).
+    /// The collector was unreachable, rejected them (all, or some by OTLP's partial success), or
+    /// could not receive them (a span too large for a UDP packet).
     pub export_failed: u64,
-    /// The collector did not take them until the shutdown's time was over, and there was no flight recorder to keep them.
+    /// Not accepted before the shutdown's timeout, without a flight recorder to keep them.
     pub given_up: u64,
     /// The exporter panicked.
     pub exporter_panicked: u64,
-    /// The flight recorder was full, and was told to drop the oldest.
+    /// The flight recorder was full and configured to drop the oldest.
     pub recorder_full: u64,
-    /// The flight recorder's disk did not give them back. Where it could not be read they stay in their file, and the next
-    /// start tries again.
+    /// The flight recorder could not read them from the disk. After a read error they stay in their
+    /// file, and the next start tries again.
     pub recorder_failed: u64,
-    /// They were open at the shutdown, or came after it.
+    /// Open at the shutdown, or ended after it.
     pub after_shutdown: u64,
 }
 
 impl DropCounts {
-    /// All of them.
+    /// The sum of all reasons.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.by_reason().into_iter().map(|(_, count)| count).sum()
     }
 
-    /// Each reason, as metrics and logs call it, with its count.
+    /// Each reason, by its name in metrics and logs, with its count.
     #[must_use]
     pub fn by_reason(&self) -> [(&'static str, u64); 7] {
         [

@@ -1,4 +1,5 @@
-//! One place that spans go to: its queue and its counts. What its worker has taken out of the queue is in the worker.
+//! A destination of spans: its queue and its counts. Items taken from the queue are owned by the
+//! worker.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,9 +15,9 @@ pub(super) struct Destination {
     pub(super) flush_done: u64,
     pub(super) exported: u64,
     pub(super) dropped: DropCounts,
-    /// Why spans were lost, the last time that some were.
+    /// The reason of the most recent loss.
     pub(super) last_failure: String,
-    /// Why the last attempt has failed, if it has.
+    /// The reason of the last failed attempt; `None` if the last attempt succeeded.
     pub(super) failing: Option<String>,
     is_stopped: bool,
 }
@@ -35,7 +36,7 @@ impl Destination {
         }
     }
 
-    /// Adds what waits, or counts it at once: where it has been before, or where nobody comes for it any more.
+    /// Queues an item, or counts it immediately if this destination has it already or has stopped.
     pub(super) fn push(&mut self, number: usize, item: &Arc<Item>) {
         if !item.is_for(number) {
             self.exported += item.spans() as u64;
@@ -46,14 +47,15 @@ impl Destination {
         }
     }
 
-    /// So many spans of an item are not sent by this process. On the disk they wait for the next.
+    /// Counts spans of an item that this process will not send. Items on disk wait for the next
+    /// process.
     pub(super) fn give_up(&mut self, item: &Item, spans: usize) {
         if !item.is_on_disk() {
             self.dropped.given_up += spans as u64;
         }
     }
 
-    /// Drops parts that this picks.
+    /// Drops the selected parts.
     pub(super) fn evict(&mut self, number: usize, pick: &dyn Fn(&Part) -> bool) -> u64 {
         let mut spans = 0;
         self.queue.retain(|item| {
@@ -64,12 +66,12 @@ impl Destination {
             }
             !is_picked
         });
-        self.evicted(spans);
+        self.count_evicted(spans);
         spans
     }
 
-    /// The recorder has dropped so many to make room.
-    pub(super) fn evicted(&mut self, spans: u64) {
+    /// Counts spans that the recorder dropped to free space.
+    pub(super) fn count_evicted(&mut self, spans: u64) {
         if spans > 0 {
             self.dropped.recorder_full += spans;
             "the flight recorder was full".clone_into(&mut self.last_failure);
@@ -80,8 +82,8 @@ impl Destination {
         self.queue.iter().find(|item| !item.is_on_disk())
     }
 
-    /// Drops an item, if it waits, for newer ones that others can send.
-    pub(super) fn make_room(&mut self, item: &Arc<Item>) {
+    /// Drops an item, if it is queued, in favour of newer items that other destinations can send.
+    pub(super) fn drop_item(&mut self, item: &Arc<Item>) {
         if let Some(at) = self.queue.iter().position(|it| Arc::ptr_eq(it, item)) {
             self.queue.remove(at);
             self.dropped.queue_full += item.spans() as u64;
@@ -89,7 +91,7 @@ impl Destination {
         }
     }
 
-    /// Nobody takes from the queue any more.
+    /// Stops the destination; gives up everything queued.
     pub(super) fn stop(&mut self) {
         self.is_stopped = true;
         for item in std::mem::take(&mut self.queue) {
@@ -101,13 +103,13 @@ impl Destination {
         self.is_stopped
     }
 
-    /// What was lost on the way from here.
+    /// Number of lost spans.
     pub(super) fn lost(&self) -> u64 {
         self.dropped.total()
     }
 
-    /// What it knows of its spans.
-    pub(super) fn seen(&self) -> DestinationCounts {
+    /// The destination's own counts.
+    pub(super) fn snapshot(&self) -> DestinationCounts {
         DestinationCounts {
             name: self.name.clone(),
             counts: SpanCounts {

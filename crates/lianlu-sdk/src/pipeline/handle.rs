@@ -1,4 +1,4 @@
-//! Flush, shutdown and counts from outside.
+//! The public handle: flush, shutdown and counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::encode::EncodedResource;
 use crate::error::FlushError;
 use crate::flight_recorder::RecoveryReport;
 
-/// Reaches a running pipeline. Cheap to clone.
+/// A handle to a running pipeline. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) shared: Arc<Shared>,
 }
 
 impl Handle {
-    /// The handle of a pipeline that never ran: nothing to flush, nothing counted.
+    /// The handle of a pipeline that never ran: no counts, and nothing to flush.
     #[must_use]
     pub fn stopped() -> Self {
         let shared = Shared::new(Limits::default(), Arc::new(|_| {}), &[]);
@@ -47,19 +47,20 @@ impl Handle {
         self.shared.set_resource(EncodedResource::new(resource));
     }
 
-    /// Blocks until every span that has ended by now is exported, for `timeout` at most; what ends meanwhile is not
-    /// waited for. Callable from any thread, with or without a runtime: the work is done on the pipeline's own.
+    /// Blocks until every span that has ended by now is exported, for `timeout` at most; later
+    /// spans are not waited for. Callable from any thread, with or without an async runtime: the
+    /// pipeline's own threads do the work.
     ///
     /// # Errors
     ///
-    /// When the time is over first, or spans were lost meanwhile.
+    /// When the timeout elapses, or spans were lost during the flush.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.shared.flush(timeout)
     }
 
-    /// Flushes, and stops the pipeline's threads. What the collector has not taken when `timeout` is over is tried once
-    /// more, and then dropped and counted, or left in the flight recorder for the next start. So are spans that end
-    /// later dropped and counted. A second call does nothing.
+    /// Flushes and stops the pipeline's threads. After `timeout`, waiting spans are sent once more;
+    /// those that are not accepted are dropped and counted, or kept in the flight recorder for the
+    /// next start. Spans that end later are dropped and counted. A second call does nothing.
     ///
     /// # Errors
     ///
@@ -68,41 +69,41 @@ impl Handle {
         self.shared.shut_down(timeout)
     }
 
-    /// Where every span is.
+    /// The counts of spans by state.
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
         self.shared.counts()
     }
 
-    /// The same for each destination, in the order in which they were added.
+    /// The counts of each destination, in the order in which they were added.
     #[must_use]
     pub fn destinations(&self) -> Vec<DestinationCounts> {
         self.shared.destination_counts()
     }
 
-    /// Whether spans arrive, for a readiness probe. Takes a lock or two and asks nobody.
+    /// Whether spans arrive, for a readiness probe. Takes a lock or two and does no I/O.
     #[must_use]
     pub fn health(&self) -> Health {
         Health::of(&self.shared)
     }
 
-    /// Makes instruments of all these numbers, by the
-    /// [conventions for SDKs](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/):
+    /// Registers instruments for these counts, by the [conventions for
+    /// SDKs](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/):
     /// `otel.sdk.span.started` = `otel.sdk.span.live` + `otel.sdk.processor.span.queue.size` +
-    /// `otel.sdk.processor.span.processed`, which has an `error.type` for what is lost. They last as long as the meter's
-    /// provider, and do not keep the pipeline alive.
+    /// `otel.sdk.processor.span.processed`, where lost spans have an `error.type`. The instruments
+    /// live as long as the meter's provider and do not keep the pipeline alive.
     pub fn register_metrics(&self, meter: &Meter) {
         metrics::register(&self.shared, meter);
     }
 
-    /// What an earlier run had left in the flight recorder when this one began.
+    /// What an earlier run had left in the flight recorder at the start of this one.
     #[must_use]
     pub fn found(&self) -> RecoveryReport {
-        self.shared.found()
+        self.shared.recovery_report()
     }
 
-    /// Calls that started while the flight recorder had no place for another open one: if the process had died, nobody
-    /// would have known of them.
+    /// Calls that started while the flight recorder had no free slot for an open call. If the
+    /// process had died, they would not have been recovered.
     #[must_use]
     pub fn unnoted_calls(&self) -> u64 {
         self.shared.unnoted()

@@ -1,23 +1,24 @@
-//! Whether the pipeline does what it is there for.
+//! The health of the pipeline.
 
 use super::shared::Shared;
 
-/// What a readiness probe may ask of a pipeline: does it deliver?
+/// The state of a pipeline for a readiness probe: does it deliver?
 ///
-/// A service without tracing still serves, so most will report this and not fail by it.
+/// A service without tracing still serves requests, so most services report this without failing
+/// the probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// As far as is known, every span arrives.
+    /// All spans arrive, as far as is known.
     Working,
-    /// Something is wrong: spans wait, or are lost. The reasons are for people.
+    /// Spans wait or are lost; the reasons are messages for operators.
     Degraded(Vec<String>),
     /// The pipeline was shut down.
     Stopped,
 }
 
 impl Health {
-    /// Whether nothing is wrong.
+    /// Whether there are no problems.
     #[must_use]
     pub fn is_working(&self) -> bool {
         *self == Self::Working

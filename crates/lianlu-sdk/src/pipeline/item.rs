@@ -1,60 +1,61 @@
-//! What a lane hands over at once, for each destination to send.
+//! Items: the unit of hand-over between lanes and destinations.
 
 use std::io;
 use std::sync::Arc;
 
-use super::room::Room;
+use super::budget::QueueBudget;
 use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
-use crate::flight_recorder::{OldPart, Part, Recorder};
+use crate::flight_recorder::{Part, Recorder, RecoveredPart};
 
-/// Finished spans that wait. Destinations share it; when the last one has let it go, its room is free.
+/// Ended spans that wait for export. Destinations share an item; its budget is released when the
+/// last one drops it.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// In the order of the queues.
+    /// Position in the order of the queues.
     pub(super) number: u64,
-    what: What,
+    content: Content,
     spans: usize,
-    /// In memory; 0 on the disk.
+    /// Size in memory; 0 for items on disk.
     bytes: usize,
-    room: Arc<Room>,
+    budget: Arc<QueueBudget>,
 }
 
 #[derive(Debug)]
-enum What {
+enum Content {
     Memory(Vec<Run>),
     Part(Part, Arc<Recorder>),
-    Old(OldPart),
+    Recovered(RecoveredPart),
 }
 
 impl Item {
-    pub(super) fn memory(runs: Vec<Run>, room: &Arc<Room>) -> Self {
+    pub(super) fn memory(runs: Vec<Run>, budget: &Arc<QueueBudget>) -> Self {
         Self {
             number: 0,
             spans: runs.iter().map(|run| run.spans).sum(),
             bytes: runs.iter().map(Run::len).sum(),
-            what: What::Memory(runs),
-            room: Arc::clone(room),
+            content: Content::Memory(runs),
+            budget: Arc::clone(budget),
         }
     }
 
-    pub(super) fn part(part: Part, recorder: &Arc<Recorder>, room: &Arc<Room>) -> Self {
+    pub(super) fn part(part: Part, recorder: &Arc<Recorder>, budget: &Arc<QueueBudget>) -> Self {
         Self {
             number: 0,
             spans: part.spans(),
             bytes: 0,
-            what: What::Part(part, Arc::clone(recorder)),
-            room: Arc::clone(room),
+            content: Content::Part(part, Arc::clone(recorder)),
+            budget: Arc::clone(budget),
         }
     }
 
-    pub(super) fn old(part: OldPart, room: &Arc<Room>) -> Self {
+    pub(super) fn recovered(part: RecoveredPart, budget: &Arc<QueueBudget>) -> Self {
         Self {
             number: 0,
             spans: part.spans(),
             bytes: 0,
-            what: What::Old(part),
-            room: Arc::clone(room),
+            content: Content::Recovered(part),
+            budget: Arc::clone(budget),
         }
     }
 
@@ -62,22 +63,22 @@ impl Item {
         self.spans
     }
 
-    /// Whether it is still there when this process is not.
+    /// Whether it survives this process.
     pub(super) fn is_on_disk(&self) -> bool {
-        !matches!(self.what, What::Memory(_))
+        !matches!(self.content, Content::Memory(_))
     }
 
-    /// Whether a destination, by its number, needs it.
+    /// Whether the destination with this number needs it.
     pub(super) fn is_for(&self, destination: usize) -> bool {
-        match &self.what {
-            What::Old(part) => part.is_missing_at(destination),
+        match &self.content {
+            Content::Recovered(part) => part.is_missing_at(destination),
             _ => true,
         }
     }
 
-    /// Whether it is a part that this picks.
+    /// Whether it is a selected part.
     pub(super) fn is_part(&self, pick: &dyn Fn(&Part) -> bool) -> bool {
-        matches!(&self.what, What::Part(part, _) if pick(part))
+        matches!(&self.content, Content::Part(part, _) if pick(part))
     }
 
     /// Whether the recorder dropped it while a thread still held it back.
@@ -85,77 +86,77 @@ impl Item {
         self.is_part(&Part::is_evicted)
     }
 
-    /// A destination begins to send it, with the queue locked.
-    pub(super) fn begin(&self) {
-        if let What::Part(part, _) = &self.what {
+    /// A destination starts sending it. The queue is locked.
+    pub(super) fn begin_sending(&self) {
+        if let Content::Part(part, _) = &self.content {
             part.begin_flight();
         }
     }
 
-    /// And no longer does.
-    pub(super) fn leave(&self) {
-        if let What::Part(part, _) = &self.what {
+    /// The destination has finished sending it.
+    pub(super) fn end_sending(&self) {
+        if let Content::Part(part, _) = &self.content {
             part.end_flight();
         }
     }
 
-    /// A destination has it, or will never have it.
+    /// Acknowledges it for a destination, which has received it or never will.
     pub(super) fn ack(&self, destination: usize) {
-        match &self.what {
-            What::Memory(_) => {}
-            What::Part(part, recorder) => recorder.ack(destination, part),
-            What::Old(part) => part.ack(destination),
+        match &self.content {
+            Content::Memory(_) => {}
+            Content::Part(part, recorder) => recorder.ack(destination, part),
+            Content::Recovered(part) => part.ack(destination),
         }
     }
 
-    /// The disk did not give it to a destination, and it is not acknowledged: the next start sends it.
+    /// Reading it for a destination failed. It is not acknowledged, so the next start sends it.
     pub(super) fn leave_unread(&self, destination: usize) {
-        if let What::Old(part) = &self.what {
+        if let Content::Recovered(part) = &self.content {
             part.leave_unread(destination);
         }
     }
 
-    /// Its spans, in runs of one scope.
+    /// Its spans, as runs of one scope each.
     pub(super) fn runs(
         &self,
         resource: &Arc<EncodedResource>,
         buffer: &mut Vec<u8>,
     ) -> io::Result<Vec<Run>> {
-        let mut growing = Growing::default();
-        let mut push = |scope: Option<_>, span: &[u8]| growing.push(scope, span, &self.room);
-        let resource = match &self.what {
-            What::Memory(runs) => return Ok(runs.clone()),
-            What::Part(part, recorder) => {
+        let mut builder = RunBuilder::default();
+        let mut push = |scope: Option<_>, span: &[u8]| builder.push(scope, span, &self.budget);
+        let resource = match &self.content {
+            Content::Memory(runs) => return Ok(runs.clone()),
+            Content::Part(part, recorder) => {
                 part.read(recorder, buffer, &mut push)?;
                 resource
             }
-            What::Old(part) => {
+            Content::Recovered(part) => {
                 part.read(buffer, &mut push)?;
                 part.resource()
             }
         };
-        Ok(growing.finish(resource))
+        Ok(builder.finish(resource))
     }
 }
 
 impl Drop for Item {
     fn drop(&mut self) {
-        if let What::Memory(runs) = &mut self.what {
-            self.room.give_back(self.spans, self.bytes);
+        if let Content::Memory(runs) = &mut self.content {
+            self.budget.release(self.spans, self.bytes);
             for run in runs.drain(..) {
-                self.room.recycle(run.into_buffer());
+                self.budget.recycle(run.into_buffer());
             }
         }
     }
 }
 
-/// Runs in the making.
+/// Builds runs, one for each scope.
 #[derive(Default)]
-struct Growing(Vec<(Arc<EncodedScope>, Vec<u8>, usize)>);
+struct RunBuilder(Vec<(Arc<EncodedScope>, Vec<u8>, usize)>);
 
-impl Growing {
-    fn push(&mut self, scope: Option<Arc<EncodedScope>>, span: &[u8], room: &Room) {
-        // One that is not known any more: better a span without than none.
+impl RunBuilder {
+    fn push(&mut self, scope: Option<Arc<EncodedScope>>, span: &[u8], budget: &QueueBudget) {
+        // A span without scope is better than none.
         let scope = scope.unwrap_or_default();
         let same = |(known, ..): &&mut (Arc<EncodedScope>, _, _)| known.is_same(&scope);
         if let Some((_, bytes, spans)) = self.0.iter_mut().find(same) {
@@ -163,7 +164,7 @@ impl Growing {
             *spans += 1;
             return;
         }
-        let mut bytes = room.buffer(span.len());
+        let mut bytes = budget.buffer(span.len());
         bytes.extend_from_slice(span);
         self.0.push((scope, bytes, 1));
     }

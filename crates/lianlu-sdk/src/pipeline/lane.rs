@@ -1,64 +1,65 @@
-//! Where one thread's spans wait.
+//! The buffer of one thread.
 
 use std::sync::{Arc, PoisonError};
 
-use super::room::Room;
+use super::budget::QueueBudget;
 use super::run::Run;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Slot, Writer};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{self, Mutex, MutexGuard};
 
-/// One large span is no reason to keep its memory.
-const LARGEST_SCRATCH: usize = 16 * 1024;
+/// A larger scratch buffer is freed after use.
+const MAX_SCRATCH: usize = 16 * 1024;
 
-/// A thread's own buffers. Nobody else touches them but the worker, now and then, so its lock is free.
+/// The buffers of one thread. Only the worker locks it occasionally, so the lock is uncontended.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// Sampled spans that were started on this thread.
+    /// Sampled spans started on this thread.
     started: AtomicU64,
-    /// Whether several threads share it: those that are ending and have no place of their own any more.
+    /// Whether several threads share it: threads that are ending, which no longer have their own
+    /// lane.
     is_shared: bool,
     state: Mutex<LaneState>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
-    /// One for each scope that the thread has recorded in.
-    runs: Vec<Growing>,
-    /// How many spans the runs hold, and how many bytes those are.
+    /// One for each scope that the thread has used.
+    runs: Vec<RunBuilder>,
+    /// Number and size of the spans in the runs.
     in_memory: usize,
     bytes: usize,
-    /// How many more the thread may add to them before it asks for room again.
+    /// Number of spans that the thread may add before it must reserve more.
     pub(super) credit: usize,
-    /// With a flight recorder: the segment that the thread writes to, what it has written to others, and how many
-    /// spans both are.
+    /// With a flight recorder: the segment that the thread writes to, the parts written to earlier
+    /// segments, and the number of spans in both.
     writer: Option<Writer>,
     parts: Vec<Part>,
     on_disk: usize,
-    /// Places for calls that start.
+    /// Free slots for calls.
     pub(super) slots: FreeSlots,
-    /// A span on its way to the segment, or a call's note on its way to its place.
+    /// A span or an open call before it is written to the file.
     scratch: Vec<u8>,
     pub(super) totals: LaneTotals,
 }
 
-/// A run that grows: spans of one scope, each as `0x12 len Span`.
+/// A run that is being filled: spans of one scope, each as `0x12 len Span`.
 #[derive(Debug)]
-struct Growing {
+struct RunBuilder {
     scope: Arc<EncodedScope>,
     bytes: Vec<u8>,
     spans: usize,
 }
 
-/// What a thread hands over.
+/// The spans that a thread hands over.
 #[derive(Debug, Default)]
-pub(super) struct Handed {
+pub(super) struct HandOff {
     pub(super) runs: Vec<Run>,
     pub(super) parts: Vec<Part>,
 }
 
-/// What only grows.
+/// Monotonic counts of a lane.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct LaneTotals {
     pub(super) ended: u64,
@@ -85,13 +86,13 @@ impl Lane {
         }
     }
 
-    /// Counts a span that starts.
+    /// Counts a started span.
     #[inline]
     pub(super) fn count_started(&self) {
         if self.is_shared {
             self.started.fetch_add(1, Ordering::Relaxed);
         } else {
-            // No other thread writes, so it need not be one step.
+            // Only this thread writes, so no atomic read-modify-write is needed.
             let started = self.started.load(Ordering::Relaxed);
             self.started.store(started + 1, Ordering::Relaxed);
         }
@@ -101,25 +102,26 @@ impl Lane {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// Nothing that holds this lock can panic half-way, so a poisoned one is as good.
+    /// Code that holds this lock does not panic half-way, so the state of a poisoned lock is
+    /// consistent.
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same if nobody holds it.
+    /// Locks it unless another thread holds the lock.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, LaneState>> {
         sync::free(self.state.try_lock())
     }
 }
 
 impl LaneState {
-    /// How many spans wait here.
+    /// Number of waiting spans.
     pub(super) fn spans(&self) -> usize {
         self.in_memory + self.on_disk
     }
 
-    /// Appends a span to the run of its scope, and gives how many bytes the thread has in memory then.
+    /// Appends a span to the run of its scope; returns the size of all spans in memory.
     #[inline]
     pub(super) fn append(
         &mut self,
@@ -127,8 +129,8 @@ impl LaneState {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
         self.in_memory += 1;
-        // Few scopes, and mostly the same ones.
-        let same = |run: &&mut Growing| Arc::ptr_eq(&run.scope, scope);
+        // There are few scopes, usually the same ones.
+        let same = |run: &&mut RunBuilder| Arc::ptr_eq(&run.scope, scope);
         if let Some(run) = self.runs.iter_mut().find(same) {
             let before = run.bytes.len();
             write(&mut run.bytes);
@@ -139,7 +141,7 @@ impl LaneState {
         let mut bytes = Vec::new();
         write(&mut bytes);
         self.bytes += bytes.len();
-        self.runs.push(Growing {
+        self.runs.push(RunBuilder {
             scope: Arc::clone(scope),
             bytes,
             spans: 1,
@@ -147,7 +149,8 @@ impl LaneState {
         self.bytes
     }
 
-    /// Notes a call that starts: `write` appends the fields of a `Span`, and gives where its attributes begin.
+    /// Writes an open call: `write` appends the fields of a `Span` and returns the offset of its
+    /// attributes.
     #[inline]
     pub(super) fn note(
         &mut self,
@@ -160,8 +163,8 @@ impl LaneState {
         recorder.note(&mut self.slots, scope, &self.scratch, attributes)
     }
 
-    /// Appends a span to the thread's segment, and gives how many bytes wait there; or the span, where there is no
-    /// segment for it.
+    /// Appends a span to the thread's segment; returns the bytes not yet handed over, or the span
+    /// if there is no segment for it.
     pub(super) fn record(
         &mut self,
         recorder: &Recorder,
@@ -174,7 +177,7 @@ impl LaneState {
         if number == NO_SCOPE || !self.write(recorder, number) {
             return Err(std::mem::take(&mut self.scratch));
         }
-        if self.scratch.capacity() > LARGEST_SCRATCH {
+        if self.scratch.capacity() > MAX_SCRATCH {
             self.scratch = Vec::new();
         }
         self.on_disk += 1;
@@ -183,47 +186,47 @@ impl LaneState {
     }
 
     pub(super) fn keep_scratch(&mut self, scratch: Vec<u8>) {
-        if scratch.capacity() <= LARGEST_SCRATCH {
+        if scratch.capacity() <= MAX_SCRATCH {
             self.scratch = scratch;
         }
     }
 
-    /// Appends what is in `scratch`.
+    /// Appends `scratch` to the segment.
     #[inline]
     fn write(&mut self, recorder: &Recorder, scope: u16) -> bool {
         let writer = self.writer.as_mut();
         writer.is_some_and(|writer| writer.append(scope, &self.scratch))
-            || self.write_elsewhere(recorder, scope)
+            || self.write_to_next_segment(recorder, scope)
     }
 
-    /// To another segment, where one is prepared.
+    /// Writes to another segment, if one is prepared.
     #[cold]
-    fn write_elsewhere(&mut self, recorder: &Recorder, scope: u16) -> bool {
-        self.put_writer_back(recorder);
+    fn write_to_next_segment(&mut self, recorder: &Recorder, scope: u16) -> bool {
+        self.return_writer(recorder);
         self.writer = recorder.take();
         let writer = self.writer.as_mut();
         writer.is_some_and(|writer| writer.append(scope, &self.scratch))
     }
 
-    /// Gives the segment away; what is in it is handed over with the rest.
+    /// Returns the segment; its unsent part is handed over with the others.
     #[cold]
-    fn put_writer_back(&mut self, recorder: &Recorder) {
+    fn return_writer(&mut self, recorder: &Recorder) {
         if let Some(mut writer) = self.writer.take() {
             self.parts.extend(writer.take());
             recorder.give_back(writer);
         }
     }
 
-    /// The thread is gone, or has no need of its segment and its places for calls at the moment.
-    pub(super) fn rest(&mut self, recorder: &Recorder, is_gone: bool) {
+    /// Releases the segment and free slots of a thread that has ended or is idle.
+    pub(super) fn release_idle(&mut self, recorder: &Recorder, has_ended: bool) {
         let is_idle = self.writer.as_mut().is_some_and(Writer::was_idle);
-        if is_gone || is_idle {
-            self.put_writer_back(recorder);
+        if has_ended || is_idle {
+            self.return_writer(recorder);
             recorder.take_back(&mut self.slots);
         }
     }
 
-    /// Forgets what waits in memory.
+    /// Discards the spans in memory.
     pub(super) fn clear(&mut self) -> usize {
         self.runs.clear();
         self.bytes = 0;
@@ -234,32 +237,32 @@ impl LaneState {
         self.bytes
     }
 
-    /// Takes all that waits, and leaves buffers for what comes.
+    /// Takes all waiting spans; leaves empty buffers.
     pub(super) fn take(
         &mut self,
         resource: impl FnOnce() -> Arc<EncodedResource>,
-        room: &Room,
-    ) -> Handed {
+        budget: &QueueBudget,
+    ) -> HandOff {
         if std::mem::take(&mut self.on_disk) > 0 {
             let last = self.writer.as_mut().and_then(Writer::take);
             self.parts.extend(last);
         }
-        let mut handed = Handed {
+        let mut hand_off = HandOff {
             parts: std::mem::take(&mut self.parts),
-            ..Handed::default()
+            ..HandOff::default()
         };
         if std::mem::take(&mut self.in_memory) > 0 {
             self.bytes = 0;
-            // A scope that was not used since the last time is forgotten.
+            // Forget scopes that were not used since the last time.
             self.runs.retain(|run| run.spans > 0);
             let resource = resource();
-            let take = |run: &mut Growing| {
-                let bytes = room.exchange(&mut run.bytes);
+            let take = |run: &mut RunBuilder| {
+                let bytes = budget.exchange(&mut run.bytes);
                 let spans = std::mem::take(&mut run.spans);
                 Run::new(&resource, Arc::clone(&run.scope), bytes, spans)
             };
-            handed.runs = self.runs.iter_mut().map(take).collect();
+            hand_off.runs = self.runs.iter_mut().map(take).collect();
         }
-        handed
+        hand_off
     }
 }

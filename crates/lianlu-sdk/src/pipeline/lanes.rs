@@ -1,4 +1,4 @@
-//! Every thread's lane, and the way from a thread to its own.
+//! The lanes of all threads, and access to the current thread's lane.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +8,11 @@ use super::lane::{Lane, LaneTotals};
 use crate::sync::{self, Mutex, MutexGuard, thread_local};
 
 thread_local! {
-    /// This thread's lanes, one for each pipeline that it has recorded in.
-    static MINE: RefCell<Vec<Mine>> = const { RefCell::new(Vec::new()) };
+    /// The lanes of this thread, one for each pipeline that it has used.
+    static THREAD_LANES: RefCell<Vec<ThreadLane>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Mine {
+struct ThreadLane {
     pipeline: u64,
     lane: Arc<Lane>,
 }
@@ -21,8 +21,8 @@ struct Mine {
 #[derive(Debug)]
 pub(super) struct Lanes {
     pipeline: u64,
-    /// For threads that have no lane of their own.
-    stray: Arc<Lane>,
+    /// For threads without a lane of their own.
+    shared_lane: Arc<Lane>,
     registry: Mutex<Registry>,
 }
 
@@ -37,14 +37,14 @@ pub(super) struct Registry {
 impl Default for Lanes {
     fn default() -> Self {
         static PIPELINES: AtomicU64 = AtomicU64::new(0);
-        let stray = Arc::new(Lane::shared());
+        let shared_lane = Arc::new(Lane::shared());
         Self {
             pipeline: PIPELINES.fetch_add(1, Ordering::Relaxed),
             registry: Mutex::new(Registry {
-                lanes: vec![Arc::clone(&stray)],
+                lanes: vec![Arc::clone(&shared_lane)],
                 ..Registry::default()
             }),
-            stray,
+            shared_lane,
         }
     }
 }
@@ -54,68 +54,70 @@ impl Lanes {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` with this thread's lane.
+    /// Calls `work` with this thread's lane.
     #[inline]
     pub(super) fn with<T>(&self, work: impl FnOnce(&Lane) -> T) -> T {
         let mut work = Some(work);
         let mut done = None;
-        // Not there while a thread ends, and taken if `work` itself gets here again.
-        let _ = MINE.try_with(|mine| {
-            let Ok(mut mine) = mine.try_borrow_mut() else {
+        // Unavailable while a thread ends, and borrowed if `work` calls this recursively.
+        let _ = THREAD_LANES.try_with(|lanes| {
+            let Ok(mut lanes) = lanes.try_borrow_mut() else {
                 return;
             };
-            let known = mine.iter().position(|mine| mine.pipeline == self.pipeline);
-            let at = known.unwrap_or_else(|| self.join(&mut mine));
-            if let (Some(mine), Some(work)) = (mine.get(at), work.take()) {
-                done = Some(work(&mine.lane));
+            let known = lanes
+                .iter()
+                .position(|entry| entry.pipeline == self.pipeline);
+            let at = known.unwrap_or_else(|| self.register(&mut lanes));
+            if let (Some(entry), Some(work)) = (lanes.get(at), work.take()) {
+                done = Some(work(&entry.lane));
             }
         });
         match (done, work) {
             (Some(done), _) => done,
-            (None, Some(work)) => work(&self.stray),
-            // Not reached: what was not taken is there.
+            (None, Some(work)) => work(&self.shared_lane),
+            // Unreachable: `work` was either called or not.
             (None, None) => unreachable!("work is done or left"),
         }
     }
 
-    /// Gives this thread a lane.
+    /// Registers a lane for this thread.
     #[cold]
-    fn join(&self, mine: &mut Vec<Mine>) -> usize {
-        // Pipelines that are gone have left theirs behind.
-        mine.retain(|mine| Arc::strong_count(&mine.lane) > 1);
+    fn register(&self, lanes: &mut Vec<ThreadLane>) -> usize {
+        // Remove the lanes of pipelines that are gone.
+        lanes.retain(|entry| Arc::strong_count(&entry.lane) > 1);
         let lane = Arc::<Lane>::default();
         self.registry().lanes.push(Arc::clone(&lane));
-        mine.push(Mine {
+        lanes.push(ThreadLane {
             pipeline: self.pipeline,
             lane,
         });
-        mine.len() - 1
+        lanes.len() - 1
     }
 
-    /// Visits every lane, and strikes off those whose threads have ended: `each` is told. Nobody else visits them until
-    /// the caller lets go of what this gives.
+    /// Visits every lane and removes those of ended threads, which `each` learns from its argument.
+    /// No other visit can happen until the returned guard is dropped.
     pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) -> MutexGuard<'_, Registry> {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
         let mut retired_started = 0;
         registry.lanes.retain(|lane| {
-            // Before the visit: what the thread has left is visited then.
-            let is_left = sync::holders(lane) == 1;
-            each(lane, is_left);
-            if is_left {
+            // Checked before the visit, so that the visit takes everything the thread has left.
+            let has_ended = sync::holders(lane) == 1;
+            each(lane, has_ended);
+            if has_ended {
                 retired.add(lane.lock().totals);
                 retired_started += lane.started();
             }
-            !is_left
+            !has_ended
         });
         registry.retired.add(retired);
         registry.retired_started += retired_started;
         registry
     }
 
-    /// Takes the room that threads have and don't use. Waits for nobody, as the caller holds its own lane: those that
-    /// others hold are left alone.
-    pub(super) fn take_credit(&self) -> usize {
+    /// Takes back unused credit of threads. Does not block, because the caller has locked its own
+    /// lane: locked lanes are skipped.
+    pub(super) fn reclaim_credit(&self) -> usize {
         let Some(registry) = sync::free(self.registry.try_lock()) else {
             return 0;
         };
@@ -124,14 +126,14 @@ impl Lanes {
             .sum()
     }
 
-    /// What all threads together have counted: ended and dropped first, then started.
+    /// The totals of all threads: ended and dropped spans first, then started ones.
     pub(super) fn totals(&self) -> (LaneTotals, u64) {
         let registry = self.registry();
         let mut totals = registry.retired;
         for lane in &registry.lanes {
             totals.add(lane.lock().totals);
         }
-        // Afterwards: a span is counted as started before it can be counted as ended.
+        // Read last: a span is counted as started before it can be counted as ended.
         let started: u64 = registry.lanes.iter().map(|lane| lane.started()).sum();
         (totals, registry.retired_started + started)
     }

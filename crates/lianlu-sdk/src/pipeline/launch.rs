@@ -1,23 +1,23 @@
-//! Starts a pipeline: its threads, and its flight recorder.
+//! Starts a pipeline: its threads and its flight recorder.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use lianlu_wire::segment::CURSORS;
 
+use super::event::{Listener, PipelineEvent};
 use super::handle::Handle;
 use super::limits::Limits;
-use super::notice::{Listener, PipelineEvent};
 use super::shared::Shared;
 use super::worker;
 use crate::encode::EncodedResource;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::{
-    Evict, FlightRecorder, OldPart, RecorderError, Rejected, destination_hash, open,
+    Evict, FlightRecorder, RecorderError, RecoveredPart, Rejected, destination_hash, open,
 };
 
-/// What a pipeline is made of.
+/// The parts of a pipeline.
 pub(crate) struct Launch {
     pub(crate) exporters: Vec<Box<dyn Export>>,
     pub(crate) limits: Limits,
@@ -27,32 +27,32 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Starts it.
+    /// Starts the pipeline.
     pub(crate) fn start(self) -> Result<Handle, BuildError> {
         let shared = self.shared();
         let mut rejected = None;
         if let Some(options) = self.recorder.as_ref().filter(|options| options.is_on()) {
-            rejected = Some(self.record(&shared, options)?);
+            rejected = Some(self.start_recorder(&shared, options)?);
         }
-        self.work(shared, rejected)
+        self.start_workers(shared, rejected)
     }
 
-    /// Starts it for these spans and no others.
+    /// Starts the pipeline only for these spans.
     pub(super) fn start_with(
         self,
-        parts: Vec<OldPart>,
+        parts: Vec<RecoveredPart>,
         rejected: Rejected,
     ) -> Result<Handle, BuildError> {
         let shared = self.shared();
-        shared.push_old(parts);
-        self.work(shared, Some(rejected))
+        shared.push_recovered(parts);
+        self.start_workers(shared, Some(rejected))
     }
 
     fn names(&self) -> Vec<String> {
         self.exporters.iter().map(|it| it.destination()).collect()
     }
 
-    /// How the destinations are called in files.
+    /// The names of the destinations in files, as hashes.
     pub(super) fn destinations(&self) -> Vec<u64> {
         let names = self.names();
         let numbers = 0..names.len();
@@ -69,7 +69,11 @@ impl Launch {
     }
 
     /// Starts a thread for each destination.
-    fn work(self, shared: Arc<Shared>, rejected: Option<Rejected>) -> Result<Handle, BuildError> {
+    fn start_workers(
+        self,
+        shared: Arc<Shared>,
+        rejected: Option<Rejected>,
+    ) -> Result<Handle, BuildError> {
         let rejected = rejected.map(Arc::new);
         let destinations = self.exporters.len();
         for (number, exporter) in self.exporters.into_iter().enumerate() {
@@ -78,7 +82,7 @@ impl Launch {
                 .name("lianlu-export".to_owned())
                 .spawn(move || worker::run(&worker, number, exporter, rejected));
             if let Err(error) = spawned {
-                // Those that are there already go again, and the last of all closes the recorder.
+                // Stop the workers already started; the last of them closes the recorder.
                 let _ = shared.shut_down(Duration::ZERO);
                 (number..destinations).for_each(|number| shared.stopped(number));
                 return Err(error.into());
@@ -87,8 +91,8 @@ impl Launch {
         Ok(Handle { shared })
     }
 
-    /// Opens the recorder, and starts its thread.
-    fn record(
+    /// Opens the recorder and starts its thread.
+    fn start_recorder(
         &self,
         shared: &Arc<Shared>,
         options: &FlightRecorder,
@@ -109,11 +113,11 @@ impl Launch {
             .name("lianlu-recorder".to_owned())
             .spawn(move || thread.run(&evict))
             .map_err(RecorderError::Thread)?;
-        if !opened.found.is_empty() {
-            shared.announce(&PipelineEvent::RecorderFound(opened.found.clone()));
+        if !opened.report.is_empty() {
+            shared.announce(&PipelineEvent::RecorderFound(opened.report.clone()));
         }
-        shared.set_recorder(recorder, opened.found);
-        shared.push_old(opened.parts);
+        shared.set_recorder(recorder, opened.report);
+        shared.push_recovered(opened.parts);
         Ok(opened.rejected)
     }
 }

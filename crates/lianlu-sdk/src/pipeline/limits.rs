@@ -1,27 +1,27 @@
-//! How much the pipeline holds, and how long it waits.
+//! Sizes and delays of the pipeline.
 
 use std::time::Duration;
 
 use crate::error::OptionError;
 
-/// The pipeline's sizes and times.
+/// The pipeline's sizes and delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Most spans that wait for the exporter; further ones are dropped and counted.
+    /// Maximum number of spans that wait for the exporter; further ones are dropped and counted.
     pub queue_size: usize,
-    /// Most bytes that were handed over to the exporter and wait for it; further ones are dropped and counted. A
-    /// thread's own buffers, of half a megabyte at most and one span more, are not counted, and are taken where nothing else
-    /// waits.
+    /// Maximum size of the spans that were handed over and wait for the exporter; further ones are
+    /// dropped and counted. The threads' own buffers, of at most half a megabyte plus one span, are
+    /// not counted, and are accepted if nothing else waits.
     pub queue_bytes: usize,
-    /// Most spans in one call of the exporter. A batch that one thread has filled is exported at once.
+    /// Maximum number of spans in one export. A batch filled by one thread is exported immediately.
     pub batch_size: usize,
     /// Longest time that a span waits for its batch to fill.
     pub schedule_delay: Duration,
-    /// How long the pipeline waits before it sends a batch again that a collector has not taken. Each time half as
-    /// long again, up to [`retry_max`](Self::retry_max), and each a random time between half of that and one and a half.
+    /// Delay before a batch is retried that a collector has not accepted. It grows by half each
+    /// time up to [`retry_max`](Self::retry_max); a random factor between 0.5 and 1.5 is applied.
     pub retry_initial: Duration,
-    /// The longest of these times.
+    /// Longest delay between retries.
     pub retry_max: Duration,
 }
 
@@ -39,14 +39,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults (16,384 spans, batches of 512, one second), changed by the
-    /// [standard variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
+    /// The defaults (16,384 spans, batches of 512, one second), changed by the [standard
+    /// variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
     /// `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` and `OTEL_BSP_SCHEDULE_DELAY`
     /// (milliseconds).
     ///
     /// # Errors
     ///
-    /// Names the variable that is no number or is 0.
+    /// Names the variable that is not a positive integer.
     pub fn from_env() -> Result<Self, OptionError> {
         let mut limits = Self::default();
         if let Some(size) = positive("OTEL_BSP_MAX_QUEUE_SIZE")? {
@@ -61,8 +61,8 @@ impl Limits {
         Ok(limits)
     }
 
-    /// The same within what makes sense: sizes of one or more, a batch no larger than the queue, a
-    /// delay from a millisecond to a day.
+    /// Clamps the limits to usable values: sizes of at least one, a batch no larger than the queue,
+    /// a delay from a millisecond to a day.
     pub(super) fn usable(self) -> Self {
         const SHORTEST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_secs(24 * 3600);

@@ -1,4 +1,4 @@
-//! Where spans are, as metrics.
+//! The counts as metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -17,51 +17,51 @@ use opentelemetry_semantic_conventions::metric::{
 use super::counts::{DestinationCounts, SpanCounts};
 use super::shared::Shared;
 
-/// The conventions have no name for these.
+/// The conventions define no names for these.
 const RECOVERED: &str = "lianlu.recorder.span.recovered";
 const DURABLE: &str = "lianlu.recorder.span.durable";
 const UNNOTED: &str = "lianlu.recorder.call.unnoted";
-/// Where spans go; the value is the exporter's word for it.
+/// The destination, by the exporter's name.
 const DESTINATION: &str = "lianlu.destination";
 const COMPONENT_TYPE: &str = "lianlu_pipeline";
 
-/// One pipeline, as instruments see it: they don't keep it alive.
+/// The pipeline observed by the instruments, which do not keep it alive.
 #[derive(Clone)]
-struct Seen {
+struct Observed {
     shared: Weak<Shared>,
     attributes: Vec<KeyValue>,
 }
 
 type Observer<'a, T = u64> = &'a dyn AsyncInstrument<T>;
 
-impl Seen {
+impl Observed {
     fn with(&self, more: impl IntoIterator<Item = KeyValue>) -> Vec<KeyValue> {
         self.attributes.iter().cloned().chain(more).collect()
     }
 
-    /// A callback that observes one number of the pipeline's.
+    /// A callback that observes one number of the pipeline.
     fn number<T>(
         &self,
         number: impl Fn(&Shared, &SpanCounts) -> T + Send + Sync + 'static,
     ) -> impl Fn(Observer<'_, T>) + Send + Sync + 'static {
-        let seen = self.clone();
+        let observed = self.clone();
         move |observer| {
-            if let Some(shared) = seen.shared.upgrade() {
-                observer.observe(number(&shared, &shared.counts()), &seen.attributes);
+            if let Some(shared) = observed.shared.upgrade() {
+                observer.observe(number(&shared, &shared.counts()), &observed.attributes);
             }
         }
     }
 
-    /// A callback that observes something of each destination.
+    /// A callback that observes a number of each destination.
     fn each<T>(
         &self,
-        observe: impl Fn(&Seen, &DestinationCounts, Observer<'_, T>) + Send + Sync + 'static,
+        observe: impl Fn(&Observed, &DestinationCounts, Observer<'_, T>) + Send + Sync + 'static,
     ) -> impl Fn(Observer<'_, T>) + Send + Sync + 'static {
-        let seen = self.clone();
+        let observed = self.clone();
         move |observer| {
-            if let Some(shared) = seen.shared.upgrade() {
+            if let Some(shared) = observed.shared.upgrade() {
                 for destination in shared.destination_counts() {
-                    observe(&seen, &destination, observer);
+                    observe(&observed, &destination, observer);
                 }
             }
         }
@@ -72,25 +72,25 @@ fn destination(of: &DestinationCounts) -> KeyValue {
     KeyValue::new(DESTINATION, of.name.clone())
 }
 
-/// Of what goes up and down.
+/// Values of up-down counters are signed.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn lost(seen: &Seen, of: &DestinationCounts, observer: Observer<'_>) {
+fn lost(observed: &Observed, of: &DestinationCounts, observer: Observer<'_>) {
     for (reason, count) in of.counts.dropped.by_reason() {
         if count > 0 {
-            let attributes = seen.with([destination(of), KeyValue::new(ERROR_TYPE, reason)]);
+            let attributes = observed.with([destination(of), KeyValue::new(ERROR_TYPE, reason)]);
             observer.observe(count, &attributes);
         }
     }
 }
 
-/// Makes the instruments.
+/// Registers the instruments.
 pub(super) fn register(shared: &Arc<Shared>, meter: &Meter) {
     static PIPELINES: AtomicU64 = AtomicU64::new(0);
     let number = PIPELINES.fetch_add(1, Ordering::Relaxed);
-    let seen = Seen {
+    let observed = Observed {
         shared: Arc::downgrade(shared),
         attributes: vec![
             KeyValue::new(OTEL_COMPONENT_TYPE, COMPONENT_TYPE),
@@ -107,63 +107,63 @@ pub(super) fn register(shared: &Arc<Shared>, meter: &Meter) {
     };
     counter(
         OTEL_SDK_SPAN_STARTED,
-        "Sampled spans that have started, and such as an earlier run has left.",
+        "Sampled spans that have started, and those recovered from an earlier run.",
     )
-    .with_callback(seen.number(|_, counts| counts.started))
+    .with_callback(observed.number(|_, counts| counts.started))
     .build();
     up_down(
         OTEL_SDK_SPAN_LIVE,
         "Sampled spans that have started and not ended.",
     )
-    .with_callback(seen.number(|_, counts| signed(counts.open)))
+    .with_callback(observed.number(|_, counts| signed(counts.open)))
     .build();
     up_down(
         OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
         "Spans that have ended and wait to be exported.",
     )
-    .with_callback(seen.each(|seen, of, observer| {
-        observer.observe(signed(of.counts.waiting), &seen.with([destination(of)]));
+    .with_callback(observed.each(|observed, of, observer| {
+        observer.observe(signed(of.counts.waiting), &observed.with([destination(of)]));
     }))
     .build();
     up_down(
         OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
         "Most spans that wait in memory.",
     )
-    .with_callback(seen.number(|shared, _| signed(shared.limits.queue_size as u64)))
+    .with_callback(observed.number(|shared, _| signed(shared.limits.queue_size as u64)))
     .build();
     counter(
         OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
-        "Spans that the pipeline is done with: without `error.type` they have arrived, with it they are lost.",
+        "Spans that the pipeline has finished: exported without `error.type`, lost with it.",
     )
-    .with_callback(seen.each(|seen, of, observer| {
-        observer.observe(of.counts.exported, &seen.with([destination(of)]));
-        lost(seen, of, observer);
+    .with_callback(observed.each(|observed, of, observer| {
+        observer.observe(of.counts.exported, &observed.with([destination(of)]));
+        lost(observed, of, observer);
     }))
     .build();
     counter(
         OTEL_SDK_EXPORTER_SPAN_EXPORTED,
-        "Spans that a destination has taken.",
+        "Spans that a destination has accepted.",
     )
-    .with_callback(seen.each(|seen, of, observer| {
-        observer.observe(of.counts.exported, &seen.with([destination(of)]));
+    .with_callback(observed.each(|observed, of, observer| {
+        observer.observe(of.counts.exported, &observed.with([destination(of)]));
     }))
     .build();
     counter(
         RECOVERED,
         "Spans that an earlier run has left in the flight recorder.",
     )
-    .with_callback(seen.number(|_, counts| counts.recovered))
+    .with_callback(observed.number(|_, counts| counts.recovered))
     .build();
     counter(
         DURABLE,
-        "Spans that were as safe as the flight recorder promises.",
+        "Spans that have reached the flight recorder's durability level.",
     )
-    .with_callback(seen.number(|_, counts| counts.durable))
+    .with_callback(observed.number(|_, counts| counts.durable))
     .build();
     counter(
         UNNOTED,
-        "Calls that started while the flight recorder had no place for another one.",
+        "Calls that started while the flight recorder had no free slot.",
     )
-    .with_callback(seen.number(|shared, _| shared.unnoted()))
+    .with_callback(observed.number(|shared, _| shared.unnoted()))
     .build();
 }

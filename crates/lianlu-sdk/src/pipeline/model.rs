@@ -1,8 +1,10 @@
-//! The hand-over between threads, under schedules that shuttle picks: `.ci/run model`.
+//! A model test of the hand-over between threads, with schedules chosen by shuttle: `.ci/run
+//! model`.
 //!
-//! These are the pipeline's own lanes, queues and workers. There is no time: nothing becomes due and no wait runs out, so
-//! full batches, flushes and stops are what drives them, and a wait for something that does not come is a deadlock, which
-//! shuttle reports. Memory is as one core would see it: what `Relaxed` and `Release` allow is not tried here.
+//! It uses the pipeline's real lanes, queues and workers. Time does not pass: no deadline is
+//! reached and no wait times out, so only full batches, flushes and shutdowns drive the pipeline,
+//! and a wait for something that never happens is a deadlock, which shuttle reports. Memory is
+//! sequentially consistent: reorderings that `Relaxed` and `Release` allow are not explored.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -20,13 +22,13 @@ use crate::export::batch::Batch;
 use crate::export::{Export, Failure};
 use crate::sync;
 
-/// Of each scenario, with each of the two schedulers.
+/// Schedules for each scenario with each of the two schedulers.
 const SCHEDULES: usize = 1000;
 
-/// How often PCT lets a thread go on that it had put behind the others.
+/// Number of priority changes of the PCT scheduler.
 const DEPTH: usize = 4;
 
-/// A time that does not come.
+/// A time that is never reached.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 fn check(scenario: fn()) {
@@ -40,7 +42,7 @@ fn run(scheduler: impl Scheduler + 'static, scenario: fn()) {
     shuttle::Runner::new(scheduler, shuttle::Config::default()).run(scenario);
 }
 
-/// A pipeline of two destinations, and what arrives there.
+/// A pipeline with two destinations, and the spans that have arrived there.
 struct World {
     shared: Arc<Shared>,
     scope: Arc<EncodedScope>,
@@ -48,41 +50,41 @@ struct World {
     news: Arc<News>,
     workers: Vec<JoinHandle<()>>,
     started: AtomicU64,
-    /// Whether somebody never stops, and the number of the next span by them.
+    /// Whether new spans keep coming, and the number of the next one.
     is_busy: AtomicBool,
     next: AtomicU8,
 }
 
-/// Spans by their number.
+/// Numbers of spans.
 type Arrived = Arc<Mutex<BTreeSet<u8>>>;
 
-/// How many spans both destinations have taken, for who waits for that.
+/// Number of spans accepted by both destinations, and a condition variable to wait for it.
 #[derive(Default)]
 struct News {
-    taken: sync::Mutex<usize>,
+    accepted: sync::Mutex<usize>,
     more: sync::Condvar,
 }
 
 struct Collector {
     arrived: Arrived,
     news: Arc<News>,
-    takes: bool,
+    accepts: bool,
     world: Weak<World>,
 }
 
 impl Export for Collector {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         sync::step();
-        if !self.takes {
+        if !self.accepts {
             return Err(Failure::temporary("not now"));
         }
         let runs = batch.scopes().flat_map(|scope| scope.runs());
         let numbers = runs.flat_map(|run| run.chunks(3).map(|span| span[2]));
         self.arrived.lock().unwrap().extend(numbers);
-        *self.news.taken.lock().unwrap() += batch.len();
+        *self.news.accepted.lock().unwrap() += batch.len();
         self.news.more.notify_all();
         if let Some(world) = self.world.upgrade() {
-            world.go_on();
+            world.keep_busy();
         }
         Ok(())
     }
@@ -100,7 +102,7 @@ fn limits(queue_size: usize, batch_size: usize) -> Limits {
 }
 
 impl World {
-    fn new(limits: Limits, takes: bool) -> Arc<Self> {
+    fn new(limits: Limits, accepts: bool) -> Arc<Self> {
         let names = ["a".to_owned(), "b".to_owned()];
         let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), &names));
         let arrived: [Arrived; 2] = Default::default();
@@ -110,8 +112,8 @@ impl World {
             let collector = Box::new(Collector {
                 arrived: Arc::clone(arrived),
                 news: Arc::clone(&news),
-                takes,
-                // It takes one for all to be busy.
+                accepts,
+                // One busy collector is enough.
                 world: if number == 0 {
                     world.clone()
                 } else {
@@ -136,15 +138,15 @@ impl World {
         })
     }
 
-    /// Before a batch is taken the next one waits, while somebody is busy.
-    fn go_on(&self) {
+    /// While busy, records the next batch before the current one is accepted.
+    fn keep_busy(&self) {
         if self.is_busy.load(Ordering::Relaxed) {
             for _ in 0..2 {
                 let number = self.next.fetch_add(1, Ordering::Relaxed);
-                assert!(number < u8::MAX, "nobody ever has a turn");
+                assert!(number < u8::MAX, "no other thread makes progress");
                 self.record(number);
             }
-            // Whoever goes on for ever leaves the others behind.
+            // Otherwise this thread starves the others.
             thread::yield_now();
         }
     }
@@ -156,15 +158,15 @@ impl World {
         self.shared.record(&self.scope, None, write);
     }
 
-    /// Until both destinations together have taken so many.
+    /// Waits until both destinations together have accepted this many spans.
     fn wait_for(&self, spans: usize) {
-        let mut taken = self.news.taken.lock().unwrap();
-        while *taken < spans {
-            taken = self.news.more.wait(taken).unwrap();
+        let mut accepted = self.news.accepted.lock().unwrap();
+        while *accepted < spans {
+            accepted = self.news.more.wait(accepted).unwrap();
         }
     }
 
-    /// A thread that does this with a world, and ends some time after.
+    /// Runs `work` on a thread that ends some time after it.
     fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) -> JoinHandle<()> {
         let world = Arc::clone(self);
         thread::spawn(move || {
@@ -187,7 +189,7 @@ impl World {
         }
     }
 
-    /// Whenever one looks, every span is somewhere, and at one place.
+    /// At any time, every span is in exactly one state.
     fn assert_identity(&self) {
         for destination in self.shared.destination_counts() {
             let it = destination.counts;
@@ -196,7 +198,8 @@ impl World {
         }
     }
 
-    /// After the end. Gives the spans that were dropped for being late, for want of room, and given up.
+    /// Checks the final state. Returns the numbers of spans dropped after the shutdown, because of
+    /// a full queue, and given up.
     fn end(self: Arc<Self>) -> [u64; 3] {
         let world = Arc::into_inner(self).expect("every thread is gone");
         for worker in world.workers {
@@ -208,7 +211,7 @@ impl World {
         for (destination, arrived) in destinations.iter().zip(&world.arrived) {
             let it = &destination.counts;
             let arrived = arrived.lock().unwrap().len() as u64;
-            // Each once, or there would be more than numbers.
+            // Duplicates would make `exported` larger than the set.
             assert_eq!((it.started, it.exported), (started, arrived), "{it}");
             assert_eq!((it.open, it.waiting), (0, 0), "{it}");
             assert_eq!(started, arrived + it.dropped.total(), "{it}");
@@ -216,7 +219,7 @@ impl World {
             reasons = [dropped.after_shutdown, dropped.queue_full, dropped.given_up];
             assert_eq!(dropped.total(), reasons.iter().sum::<u64>(), "{it}");
         }
-        assert!(world.shared.room.is_whole(), "{:?}", world.shared.room);
+        assert!(world.shared.budget.is_unused(), "{:?}", world.shared.budget);
         reasons
     }
 }
@@ -227,7 +230,8 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-/// What a thread has ended is at both destinations when its flush is done, whoever else flushes.
+/// After its flush, a thread's ended spans are at both destinations, even if other threads flush
+/// concurrently.
 #[test]
 fn two_threads_flush() {
     check(|| {
@@ -247,7 +251,7 @@ fn two_threads_flush() {
     });
 }
 
-/// Whatever fills a batch arrives, and nobody has to ask for it.
+/// Full batches are exported without a flush.
 #[test]
 fn full_batches_wake_the_workers() {
     check(|| {
@@ -263,9 +267,9 @@ fn full_batches_wake_the_workers() {
     });
 }
 
-/// A flush ends though the queue is never empty, and has then seen to what it was asked for.
+/// A flush under constant load ends after the spans that ended before it were exported.
 #[test]
-fn a_flush_meets_somebody_who_never_stops() {
+fn a_flush_ends_under_constant_load() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         world.is_busy.store(true, Ordering::Relaxed);
@@ -279,9 +283,10 @@ fn a_flush_meets_somebody_who_never_stops() {
     });
 }
 
-/// What was recorded before the stop arrives; what is late is counted, and nothing is given up that could be sent.
+/// Spans recorded before a shutdown arrive; later ones are counted, and nothing that could be sent
+/// is given up.
 #[test]
-fn a_stop_races_with_threads_that_record() {
+fn a_shutdown_races_with_recording_threads() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         world.record(100);
@@ -296,9 +301,9 @@ fn a_stop_races_with_threads_that_record() {
     });
 }
 
-/// A flush that meets a stop comes to an end, and tells the truth.
+/// A flush concurrent with a shutdown ends with a correct result.
 #[test]
-fn a_flush_races_with_two_stops() {
+fn a_flush_races_with_two_shutdowns() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         let flush = world.spawn(|world| {
@@ -314,9 +319,9 @@ fn a_flush_races_with_two_stops() {
     });
 }
 
-/// A flush that finds nothing to send does not speak for one that comes while it looks.
+/// A flush without spans does not complete a concurrent flush with spans.
 #[test]
-fn a_flush_of_nothing_races_with_another() {
+fn an_empty_flush_races_with_another() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         let nothing = world.spawn(|world| world.shared.flush(LONG).unwrap());
@@ -329,9 +334,9 @@ fn a_flush_of_nothing_races_with_another() {
     });
 }
 
-/// Nor does it take a stop that comes then for one that it has looked for.
+/// A flush without spans does not skip the spans of a concurrent shutdown.
 #[test]
-fn a_flush_of_nothing_races_with_a_stop() {
+fn an_empty_flush_races_with_a_shutdown() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         let nothing = world.spawn(|world| world.shared.flush(LONG).unwrap());
@@ -343,7 +348,7 @@ fn a_flush_of_nothing_races_with_a_stop() {
     });
 }
 
-/// Threads that end leave what they have recorded and counted, though a worker may be visiting.
+/// Ending threads keep their spans and counts, even while a worker visits their lanes.
 #[test]
 fn threads_end_while_a_worker_visits() {
     check(|| {
@@ -361,9 +366,9 @@ fn threads_end_while_a_worker_visits() {
     });
 }
 
-/// Whoever looks at the counts sees each span once, wherever it is on its way.
+/// Concurrent readers of the counts see each span in exactly one state.
 #[test]
-fn somebody_counts() {
+fn counts_are_consistent_at_any_time() {
     check(|| {
         let world = World::new(limits(1000, 2), true);
         let record = world.spawn(|world| (0..4).for_each(|number| world.record(number)));
@@ -377,9 +382,9 @@ fn somebody_counts() {
     });
 }
 
-/// Room that is asked for, refused and given back is all there in the end.
+/// Budget that is reserved, refused and released is complete in the end.
 #[test]
-fn room_is_short() {
+fn the_budget_is_restored_after_shortage() {
     check(|| {
         let few_bytes = Limits {
             queue_bytes: 7,
@@ -398,9 +403,9 @@ fn room_is_short() {
     });
 }
 
-/// With a collector that takes nothing a stop that does not wait ends, and says what became of all.
+/// With a collector that accepts nothing, a shutdown without timeout ends and counts all spans.
 #[test]
-fn a_collector_takes_nothing() {
+fn a_shutdown_ends_without_a_working_collector() {
     check(|| {
         let world = World::new(limits(4, 2), false);
         let threads = [0, 10].map(|first| {

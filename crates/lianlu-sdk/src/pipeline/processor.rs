@@ -1,4 +1,4 @@
-//! The pipeline's end towards the SDK.
+//! A span processor for the provider of `opentelemetry_sdk`.
 
 use std::io;
 use std::sync::Arc;
@@ -10,53 +10,56 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+use super::event::{Listener, PipelineEvent, to_stderr};
 use super::handle::Handle;
 use super::launch::Launch;
 use super::limits::Limits;
-use super::notice::{Listener, PipelineEvent, to_stderr};
 use crate::encode;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
 use crate::scopes::Scopes;
 
-/// How long [`SpanProcessor::force_flush`] waits, which has no time-out of its own.
+/// Timeout of [`SpanProcessor::force_flush`], which has no parameter for it.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Scopes that are encoded once; beyond, each span's is.
-const MOST_SCOPES: usize = 64;
+/// Number of scopes whose encoding is cached.
+const CACHED_SCOPES: usize = 64;
 
-/// A span processor with a bounded queue and a thread of its own.
+/// A span processor with a bounded queue and its own thread.
 #[derive(Debug)]
 pub struct Processor {
     handle: Handle,
-    scopes: Scopes<MOST_SCOPES>,
+    scopes: Scopes<CACHED_SCOPES>,
 }
 
 impl Processor {
-    /// Starts the pipeline's thread. Losses are announced on standard error.
+    /// Starts the pipeline's thread. Losses are reported on standard error.
     ///
     /// # Errors
     ///
-    /// When the system gives no thread.
+    /// When the thread cannot be started.
     pub fn start<E: Export>(exporter: E, limits: Limits) -> io::Result<Self> {
-        Self::announcing(exporter, limits, to_stderr())
+        Self::with_listener(exporter, limits, to_stderr())
     }
 
-    /// As [`start`](Self::start), and losses are announced to `listener`, from whichever thread
-    /// notices.
+    /// As [`start`](Self::start), but reports events to `listener`, on the thread where they occur.
     ///
     /// # Errors
     ///
-    /// When the system gives no thread.
+    /// When the thread cannot be started.
     pub fn start_with<E: Export>(
         exporter: E,
         limits: Limits,
         listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Self::announcing(exporter, limits, Arc::new(listener))
+        Self::with_listener(exporter, limits, Arc::new(listener))
     }
 
-    fn announcing<E: Export>(exporter: E, limits: Limits, listener: Listener) -> io::Result<Self> {
+    fn with_listener<E: Export>(
+        exporter: E,
+        limits: Limits,
+        listener: Listener,
+    ) -> io::Result<Self> {
         let launch = Launch {
             exporters: vec![Box::new(exporter)],
             limits,
@@ -74,24 +77,24 @@ impl Processor {
         })
     }
 
-    /// Reaches this pipeline after the provider has taken the processor.
+    /// A handle to this pipeline, for use after the provider has taken the processor.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 }
 
-/// A processor that no provider has taken, or whose provider is gone, leaves no thread behind.
+/// Stops the thread of a processor that was not given to a provider, or whose provider is gone.
 impl Drop for Processor {
     fn drop(&mut self) {
-        // Asked, and not waited for: the thread exports what waits and ends.
+        // Does not wait: the thread exports the waiting spans and ends.
         let _ = self.handle.shutdown(Duration::ZERO);
     }
 }
 
 impl SpanProcessor for Processor {
     fn on_start(&self, span: &mut Span, _: &Context) {
-        // A span that is recorded but not sampled is never exported, so it is not counted either.
+        // A span that is recorded but not sampled is never exported, so it is not counted.
         if span.span_context().is_sampled() {
             self.handle.shared.count_started();
         }
@@ -149,10 +152,10 @@ mod tests {
         limits: Limits,
         script: impl FnMut(usize) -> Result<(), Failure> + Send + 'static,
     ) -> (SdkTracerProvider, Handle, Arc<Mutex<Vec<PipelineEvent>>>) {
-        let notices: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
-        let heard = Arc::clone(&notices);
-        let processor = Processor::start_with(Scripted(Box::new(script)), limits, move |notice| {
-            heard.lock().unwrap().push(notice.clone());
+        let events: Arc<Mutex<Vec<PipelineEvent>>> = Arc::default();
+        let received = Arc::clone(&events);
+        let processor = Processor::start_with(Scripted(Box::new(script)), limits, move |event| {
+            received.lock().unwrap().push(event.clone());
         })
         .unwrap();
         let handle = processor.handle();
@@ -160,7 +163,7 @@ mod tests {
             .with_sampler(Sampler::AlwaysOn)
             .with_span_processor(processor)
             .build();
-        (provider, handle, notices)
+        (provider, handle, events)
     }
 
     fn spans(provider: &SdkTracerProvider, count: usize) {
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_delivers_all_that_has_ended() {
+    fn a_flush_exports_all_ended_spans() {
         let (provider, handle, _) = pipeline(Limits::default(), |_| Ok(()));
         spans(&provider, 1500);
         let open = provider.tracer("test").start("open");
@@ -203,7 +206,7 @@ mod tests {
         });
         spans(&provider, 512);
         assert_eq!(batches.recv_timeout(LONG).unwrap(), 512);
-        // The worker looks into its queue again and again, and then waits to be woken.
+        // The worker polls its queue for a while, then waits to be woken.
         for pause in [0, 1, 5, 20, 100, 0, 200] {
             std::thread::sleep(Duration::from_millis(pause));
             spans(&provider, 512);
@@ -212,9 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_exporter_is_said_once_and_counted_and_so_is_its_recovery() {
+    fn failure_and_recovery_are_reported_once_and_counted() {
         let mut calls = 0;
-        let (provider, handle, notices) = pipeline(Limits::default(), move |count| {
+        let (provider, handle, events) = pipeline(Limits::default(), move |count| {
             calls += 1;
             if calls <= 2 {
                 Err(Failure::new(count, "refused"))
@@ -238,7 +241,7 @@ mod tests {
         let counts = assert_identity(&handle);
         assert_eq!((counts.exported, counts.dropped.export_failed), (1, 6));
         assert_eq!(
-            *notices.lock().unwrap(),
+            *events.lock().unwrap(),
             [
                 PipelineEvent::ExportFailing {
                     reason: "refused".to_owned()
@@ -249,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_said_once_and_loses_nothing() {
+    fn warnings_are_reported_once_and_lose_nothing() {
         let mut calls = 0;
-        let (provider, handle, notices) = pipeline(Limits::default(), move |_| {
+        let (provider, handle, events) = pipeline(Limits::default(), move |_| {
             calls += 1;
             Err(Failure::new(
                 0,
@@ -263,12 +266,12 @@ mod tests {
             handle.flush(LONG).unwrap();
         }
         assert_eq!(assert_identity(&handle).exported, 3);
-        let said = |message: &str| PipelineEvent::CollectorWarns {
+        let warning = |message: &str| PipelineEvent::CollectorWarns {
             message: message.to_owned(),
         };
         assert_eq!(
-            *notices.lock().unwrap(),
-            [said("slow down"), said("slower")]
+            *events.lock().unwrap(),
+            [warning("slow down"), warning("slower")]
         );
     }
 
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_exporter_fills_the_queue_and_no_more() {
+    fn the_queue_is_bounded_while_the_exporter_stalls() {
         let (release, stall) = mpsc::channel::<()>();
         let limits = Limits {
             queue_size: 10,
@@ -297,7 +300,7 @@ mod tests {
             schedule_delay: Duration::from_millis(1),
             ..Limits::default()
         };
-        let (provider, handle, notices) = pipeline(limits, move |_| {
+        let (provider, handle, events) = pipeline(limits, move |_| {
             let _ = stall.recv();
             Ok(())
         });
@@ -314,7 +317,7 @@ mod tests {
         let counts = assert_identity(&handle);
         assert_eq!(counts.waiting, 0);
         assert_eq!(
-            *notices.lock().unwrap(),
+            *events.lock().unwrap(),
             [PipelineEvent::QueueFull {
                 queue_size: 10,
                 queue_bytes: limits.queue_bytes,
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shutdown_flushes_and_what_comes_later_is_counted() {
+    fn a_shutdown_flushes_and_later_spans_are_counted() {
         let (provider, handle, _) = pipeline(Limits::default(), |_| Ok(()));
         spans(&provider, 7);
         let open = provider.tracer("test").start("open");
@@ -345,21 +348,21 @@ mod tests {
             schedule_delay: Duration::from_secs(3600),
             ..Limits::default()
         };
-        let (hungry, hunger) = mpsc::channel();
-        let (fed, feed) = mpsc::channel();
+        let (requests_sender, requests) = mpsc::channel();
+        let (replies_sender, replies) = mpsc::channel();
         let (provider, handle, _) = pipeline(limits, move |_| {
-            // No batch is taken before the next one waits.
-            if hungry.send(()).is_ok() {
-                let _ = feed.recv();
+            // No batch is accepted before the next one waits.
+            if requests_sender.send(()).is_ok() {
+                let _ = replies.recv();
             }
             Ok(())
         });
         let busy = Arc::new(AtomicBool::new(true));
         let (keep_on, load) = (Arc::clone(&busy), provider.clone());
         let load = std::thread::spawn(move || {
-            while hunger.recv().is_ok() && keep_on.load(Ordering::Relaxed) {
+            while requests.recv().is_ok() && keep_on.load(Ordering::Relaxed) {
                 spans(&load, 10);
-                let _ = fed.send(());
+                let _ = replies_sender.send(());
             }
         });
         spans(&provider, 10 + 7);
@@ -374,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_is_not_done_while_the_collector_is_away() {
+    fn a_flush_times_out_while_the_collector_is_unreachable() {
         let (provider, handle, _) =
             pipeline(Limits::default(), |_| Err(Failure::temporary("away")));
         spans(&provider, 1);
@@ -386,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_panics_harms_nobody() {
+    fn panics_of_the_listener_are_ignored() {
         let fail = Scripted(Box::new(|count| Err(Failure::new(count, "refused"))));
         let processor =
             Processor::start_with(fail, Limits::default(), |_| panic!("on purpose")).unwrap();
@@ -406,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn any_delay_and_size_will_do() {
+    fn extreme_limits_are_clamped() {
         for delay in [Duration::ZERO, Duration::MAX] {
             let limits = Limits {
                 queue_size: 0,
@@ -422,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn unsampled_spans_are_nobodys_business() {
+    fn unsampled_spans_are_not_counted() {
         let processor =
             Processor::start(Scripted(Box::new(|_| Ok(()))), Limits::default()).unwrap();
         let handle = processor.handle();

@@ -1,35 +1,36 @@
-//! Sends what a process has left, from another process.
+//! Recovery by another process: sends the spans that a process has left.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::counts::SpanCounts;
+use super::event::to_stderr;
 use super::launch::Launch;
 use super::limits::Limits;
-use super::notice::to_stderr;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
 use crate::flight_recorder::{RecoveryReport, find};
 
-/// How a [`recover`] went.
+/// The result of [`recover`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// What was in the folder.
+    /// The content of the folder.
     pub found: RecoveryReport,
-    /// Where it is now. What waits is still in the folder.
+    /// The counts of its spans. Waiting ones are still in the folder.
     pub counts: SpanCounts,
-    /// Why it has not all arrived, if it hasn't.
+    /// Why not all spans have arrived.
     pub outcome: Result<(), FlushError>,
 }
 
-/// Sends all that a flight recorder's folder has kept, for `timeout` at most, and leaves there what has not arrived. For
-/// the folder of a service that is not started again; one that is does it by itself.
+/// Sends all spans in a flight recorder's folder, for `timeout` at most; spans that are not
+/// accepted stay there. For the folder of a service that is not restarted; a restarted service does
+/// it by itself.
 ///
 /// # Errors
 ///
-/// When the folder is not there, belongs to a process that lives, or can't be read.
+/// When the folder does not exist, belongs to a running process, or cannot be read.
 pub fn recover(
     dir: &Path,
     exporter: impl Export,
@@ -42,11 +43,11 @@ pub fn recover(
         resource: Arc::default(),
         recorder: None,
     };
-    let leftovers = find(dir, &launch.destinations())?;
-    let found = leftovers.found.clone();
-    let handle = launch.start_with(leftovers.parts, leftovers.rejected)?;
+    let recovered = find(dir, &launch.destinations())?;
+    let found = recovered.report.clone();
+    let handle = launch.start_with(recovered.parts, recovered.rejected)?;
     let outcome = handle.shutdown(timeout);
-    drop(leftovers.owner);
+    drop(recovered.owner);
     Ok(Recovery {
         found,
         counts: handle.counts(),

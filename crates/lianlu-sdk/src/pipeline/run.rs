@@ -1,4 +1,4 @@
-//! Runs of finished spans, and the batches that they make.
+//! Runs of ended spans, and batches made of them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use lianlu_wire::otlp::Spans;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::export::batch::{Batch, Slice};
 
-/// Finished spans of one scope, one after the other as `0x12 len Span`. Cheap to clone.
+/// Ended spans of one scope, concatenated as `0x12 len Span`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     resource: Arc<EncodedResource>,
@@ -43,7 +43,7 @@ impl Run {
         self.bytes
     }
 
-    /// Keeps the first `spans` and gives the others.
+    /// Keeps the first `spans` spans and returns the others.
     fn split_off(&mut self, spans: usize) -> Self {
         let at = self.range.start + self.lengths().take(spans).sum::<usize>();
         let rest = Self {
@@ -56,7 +56,7 @@ impl Run {
         rest
     }
 
-    /// How many spans from the first on have `most` bytes together at the most.
+    /// Number of leading spans that have at most `most` bytes together.
     fn spans_within(&self, most: usize) -> usize {
         let mut sum = 0;
         let fits = |length: &usize| {
@@ -66,15 +66,15 @@ impl Run {
         self.lengths().take_while(fits).count()
     }
 
-    /// How many bytes each span has.
+    /// The size of each span in bytes.
     fn lengths(&self) -> impl Iterator<Item = usize> {
         let bytes = self.bytes.get(self.range.clone()).unwrap_or_default();
         Spans::new(bytes).map_while(|span| Some(span.ok()?.framed.len()))
     }
 }
 
-/// Takes from `runs` what fits into one batch of `most` spans and `most_bytes` bytes, of one resource. A span that is
-/// larger goes alone.
+/// Takes one batch from `runs`: at most `most` spans and `most_bytes` bytes, of one resource. A
+/// larger span becomes a batch of its own.
 pub(super) fn next_batch(
     runs: &mut VecDeque<Run>,
     most: usize,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_cut_where_a_batch_is_full() {
+    fn runs_are_split_at_the_limits_of_a_batch() {
         let scope = Arc::new(EncodedScope::new(&InstrumentationScope::default()));
         let resource = Arc::default();
         let run = |sizes: &[usize]| run(&scope, &resource, sizes);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_of_one_resource() {
+    fn a_batch_has_one_resource() {
         let scope = Arc::new(EncodedScope::new(&InstrumentationScope::default()));
         let other = Arc::new(EncodedResource {
             schema_url: "other".to_owned(),

@@ -10,28 +10,29 @@ use opentelemetry::Context;
 
 use super::backoff::Backoff;
 use super::destination::Destination;
+use super::event::PipelineEvent;
 use super::item::Item;
-use super::notice::PipelineEvent;
 use super::run::{Run, next_batch};
 use super::shared::{Shared, Wait};
 use crate::export::batch::Batch;
 use crate::export::{Export, Failure, Retry};
 use crate::flight_recorder::Rejected;
 
-/// The most bytes of one batch: a gRPC server takes requests of 4 MiB by default.
-const MOST_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
+/// Maximum size of a batch: a gRPC server accepts requests of 4 MiB by default.
+const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 
-/// Runs until the shutdown. A batch that the collector does not take is kept, and sent again until it does, in growing
-/// intervals. An exporter that panics loses its batch and goes on with the next.
+/// Runs until the shutdown. A batch that the collector does not accept is kept and retried with
+/// growing delays. If the exporter panics, its batch is lost and the worker continues.
 pub(super) fn run(
     shared: &Arc<Shared>,
     number: usize,
     exporter: Box<dyn Export>,
     rejected: Option<Arc<Rejected>>,
 ) {
-    let _farewell = Farewell(shared, number);
-    // What the exporter's own libraries record would be exported in turn, without end.
-    let _silent = Context::enter_telemetry_suppressed_scope();
+    let _stop = StopOnDrop(shared, number);
+    // Otherwise spans recorded by the exporter's own libraries would be exported in turn,
+    // endlessly.
+    let _suppressed = Context::enter_telemetry_suppressed_scope();
     let mut sender = Sender::new(shared, number, exporter, rejected);
     let mut wait = Wait::new(&shared.limits);
     loop {
@@ -43,7 +44,7 @@ pub(super) fn run(
             shared.drained();
         }
         if turn.flush.is_some() || is_end {
-            quietly(|| sender.exporter.flush());
+            ignore_panics(|| sender.exporter.flush());
         }
         if let Some(asked) = turn.flush {
             shared.flushed(number, asked);
@@ -53,61 +54,62 @@ pub(super) fn run(
         }
         if is_drained {
             if turn.flush.is_none() {
-                quietly(|| sender.exporter.idle());
+                ignore_panics(|| sender.exporter.idle());
             }
             continue;
         }
         let now = Instant::now();
-        let is_over = turn.stop_at.is_some_and(|at| at <= now);
-        if turn.is_urgent && !sender.backoff.is_asked() {
+        let is_timed_out = turn.stop_at.is_some_and(|at| at <= now);
+        if turn.is_urgent && !sender.backoff.is_requested() {
             wait.retry_at = None;
         }
         if wait.retry_at.is_some_and(|at| at > now) {
-            if is_over {
+            if is_timed_out {
                 break;
             }
             continue;
         }
-        wait.retry_at = sender.step();
-        // After its time a batch that is taken is followed by the next one, and one that isn't by the end.
-        if is_over && wait.retry_at.is_some() {
+        wait.retry_at = sender.send_next();
+        // After the timeout, accepted batches are followed by the next one; the first that is not
+        // accepted ends the worker.
+        if is_timed_out && wait.retry_at.is_some() {
             break;
         }
     }
-    quietly(|| drop(sender));
+    ignore_panics(|| drop(sender));
 }
 
-/// What one worker has in hand.
+/// The state of one worker.
 struct Sender<'a> {
     shared: &'a Arc<Shared>,
     number: usize,
     exporter: Box<dyn Export>,
-    /// What was taken out of the queue, with how many of its spans are not settled.
-    ledger: VecDeque<(Arc<Item>, usize)>,
-    /// The same as runs, but for those that are in the batch.
+    /// Items taken from the queue, each with its number of unsettled spans.
+    unsettled: VecDeque<(Arc<Item>, usize)>,
+    /// The spans of these items, except those in `pending`.
     runs: VecDeque<Run>,
-    /// Sent, and not taken.
-    kept: Option<Batch>,
+    /// A batch that was sent but not accepted.
+    pending: Option<Batch>,
     backoff: Backoff,
     buffer: Vec<u8>,
     rejected: Option<Arc<Rejected>>,
-    /// Losses in a row, and whether the collector does not take what it is given: said when that begins and when it
-    /// is over.
-    lost_in_a_row: u64,
+    /// Consecutive losses, and whether a batch is being retried: reported when that begins and when
+    /// it ends.
+    consecutive_losses: u64,
     is_retrying: bool,
-    /// What the collector has warned of last.
+    /// The last warning of the collector.
     warning: String,
 }
 
-/// How an attempt went.
+/// The outcome of an attempt.
 enum Outcome {
-    Taken,
+    Accepted,
     Lost {
         spans: usize,
         reason: String,
         panicked: bool,
     },
-    Later(Retry, String),
+    Retry(Retry, String),
 }
 
 impl<'a> Sender<'a> {
@@ -121,21 +123,21 @@ impl<'a> Sender<'a> {
             shared,
             number,
             exporter,
-            ledger: VecDeque::new(),
+            unsettled: VecDeque::new(),
             runs: VecDeque::new(),
-            kept: None,
+            pending: None,
             backoff: Backoff::new(&shared.limits),
             buffer: Vec::new(),
             rejected,
-            lost_in_a_row: 0,
+            consecutive_losses: 0,
             is_retrying: false,
             warning: String::new(),
         }
     }
 
-    /// The number of the oldest item whose spans are in `kept` or `runs`.
+    /// The number of the oldest item with spans in `pending` or `runs`.
     fn in_hand(&self) -> Option<u64> {
-        self.ledger.front().map(|(item, _)| item.number)
+        self.unsettled.front().map(|(item, _)| item.number)
     }
 
     fn with_counts(&self, change: impl FnOnce(&mut Destination)) {
@@ -145,11 +147,11 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Sends a batch, and gives when to try it again if it was not taken.
-    fn step(&mut self) -> Option<Instant> {
-        let batch = self.kept.take().or_else(|| self.cut())?;
+    /// Sends a batch; returns the time of the next attempt if it was not accepted.
+    fn send_next(&mut self) -> Option<Instant> {
+        let batch = self.pending.take().or_else(|| self.fill_batch())?;
         match self.attempt(&batch) {
-            Outcome::Taken => {
+            Outcome::Accepted => {
                 self.settle(batch, 0, String::new(), false);
                 None
             }
@@ -161,15 +163,15 @@ impl<'a> Sender<'a> {
                 self.settle(batch, spans, reason, panicked);
                 None
             }
-            Outcome::Later(retry, reason) => {
+            Outcome::Retry(retry, reason) => {
                 if !self.is_retrying {
                     self.is_retrying = true;
-                    self.say(PipelineEvent::ExportRetrying {
+                    self.announce(PipelineEvent::ExportRetrying {
                         reason: reason.clone(),
                     });
                 }
                 self.with_counts(|it| it.failing = Some(reason));
-                self.kept = Some(batch);
+                self.pending = Some(batch);
                 Some(self.backoff.retry_at(retry))
             }
         }
@@ -178,30 +180,30 @@ impl<'a> Sender<'a> {
     fn attempt(&mut self, batch: &Batch) -> Outcome {
         let exporter = &mut self.exporter;
         let lost = match catch_unwind(AssertUnwindSafe(|| exporter.export(batch))) {
-            Ok(Ok(())) => return Outcome::Taken,
+            Ok(Ok(())) => return Outcome::Accepted,
             Ok(Err(Failure {
                 retry: Some(retry),
                 reason,
                 ..
-            })) => return Outcome::Later(retry, reason),
+            })) => return Outcome::Retry(retry, reason),
             Ok(Err(Failure { lost, reason, .. })) => (lost, reason, false),
             Err(panic) => (batch.len(), panic_text(&*panic), true),
         };
         match lost {
             (0, warning, _) => {
                 self.warn(warning);
-                Outcome::Taken
+                Outcome::Accepted
             }
             (lost, reason, panicked) => Outcome::Lost {
                 spans: lost.min(batch.len()),
-                reason: self.set_aside(batch, lost, reason),
+                reason: self.save_rejected(batch, lost, reason),
                 panicked,
             },
         }
     }
 
-    /// Keeps a batch that was refused as a whole where people can look at it.
-    fn set_aside(&self, batch: &Batch, lost: usize, reason: String) -> String {
+    /// Saves a batch that was rejected as a whole, for inspection.
+    fn save_rejected(&self, batch: &Batch, lost: usize, reason: String) -> String {
         match &self.rejected {
             Some(rejected) if lost >= batch.len() => {
                 let mut request = Vec::new();
@@ -216,14 +218,14 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// A batch is done with: `lost` of its spans are gone.
+    /// Settles a batch of which `lost` spans are lost.
     fn settle(&mut self, batch: Batch, lost: usize, reason: String, panicked: bool) {
         self.backoff.reset();
         let count = batch.len();
         for buffer in batch.into_buffers() {
-            self.shared.room.recycle(buffer);
+            self.shared.budget.recycle(buffer);
         }
-        self.note(lost as u64, &reason);
+        self.report_losses(lost as u64, &reason);
         self.with_counts(|it| {
             it.exported += (count - lost) as u64;
             it.failing = None;
@@ -236,12 +238,12 @@ impl<'a> Sender<'a> {
                 it.failing = Some(reason);
             }
         });
-        self.pass(count);
+        self.settle_spans(count);
     }
 
-    /// So many spans are settled: what has none left is acknowledged.
-    fn pass(&mut self, mut spans: usize) {
-        while let Some((item, left)) = self.ledger.front_mut() {
+    /// Settles this many spans; acknowledges items without unsettled spans.
+    fn settle_spans(&mut self, mut spans: usize) {
+        while let Some((item, left)) = self.unsettled.front_mut() {
             let settled = spans.min(*left);
             spans -= settled;
             *left -= settled;
@@ -249,66 +251,67 @@ impl<'a> Sender<'a> {
                 break;
             }
             item.ack(self.number);
-            item.leave();
-            self.ledger.pop_front();
+            item.end_sending();
+            self.unsettled.pop_front();
             self.shared.settled();
         }
     }
 
-    /// The next batch, out of what is in hand and what waits.
-    fn cut(&mut self) -> Option<Batch> {
+    /// The next batch, from items already taken and queued ones.
+    fn fill_batch(&mut self) -> Option<Batch> {
         let most = self.shared.limits.batch_size;
         let mut spans: usize = self.runs.iter().map(|run| run.spans).sum();
         while spans < most {
             let next = {
                 let mut state = self.shared.lock();
                 let queue = &mut state.destinations.get_mut(self.number)?.queue;
-                // What is acknowledged is an item: one in two batches would be sent twice after a crash between them.
+                // Items are acknowledged as a whole: an item split over two batches would be sent
+                // twice after a crash in between.
                 let fits = |item: &Arc<Item>| spans == 0 || spans + item.spans() <= most;
                 let next = queue.front().is_some_and(fits).then(|| queue.pop_front());
                 let next = next.flatten();
                 if let Some(item) = &next {
-                    item.begin();
+                    item.begin_sending();
                 }
                 next
             };
             let Some(item) = next else { break };
-            spans += self.take(item);
+            spans += self.take_item(item);
         }
-        next_batch(&mut self.runs, most, MOST_BYTES)
+        next_batch(&mut self.runs, most, MAX_BATCH_BYTES)
     }
 
-    /// Takes an item in hand, and gives how many spans it has.
-    fn take(&mut self, item: Arc<Item>) -> usize {
+    /// Reads an item taken from the queue; returns its number of spans.
+    fn take_item(&mut self, item: Arc<Item>) -> usize {
         let resource = self.shared.resource();
         let runs = match item.runs(&resource, &mut self.buffer) {
             Ok(runs) => runs,
             Err(_) if item.is_evicted() => Vec::new(),
             Err(error) => {
                 let problem = format!("{error}; they are left for the next start");
-                self.not_given_back(item.spans(), &problem);
+                self.count_recorder_failed(item.spans(), &problem);
                 item.leave_unread(self.number);
-                item.leave();
+                item.end_sending();
                 return 0;
             }
         };
         let spans: usize = runs.iter().map(|run| run.spans).sum();
         let missing = item.spans().saturating_sub(spans);
         if item.is_evicted() {
-            self.with_counts(|it| it.evicted(missing as u64));
+            self.with_counts(|it| it.count_evicted(missing as u64));
         } else if missing > 0 {
-            self.not_given_back(missing, "records in its file were damaged");
+            self.count_recorder_failed(missing, "records in its file were damaged");
         }
         self.runs.extend(runs);
-        self.ledger.push_back((item, spans));
-        // Of one without spans nothing will be settled.
-        self.pass(0);
+        self.unsettled.push_back((item, spans));
+        // An empty item is acknowledged right away.
+        self.settle_spans(0);
         spans
     }
 
-    fn not_given_back(&mut self, spans: usize, problem: &str) {
+    fn count_recorder_failed(&mut self, spans: usize, problem: &str) {
         let reason = format!("the flight recorder did not give spans back: {problem}");
-        self.note(spans as u64, &reason);
+        self.report_losses(spans as u64, &reason);
         self.with_counts(|it| {
             it.dropped.recorder_failed += spans as u64;
             it.last_failure = reason;
@@ -318,68 +321,68 @@ impl<'a> Sender<'a> {
     fn warn(&mut self, message: String) {
         if self.warning != message {
             self.warning.clone_from(&message);
-            self.say(PipelineEvent::CollectorWarns { message });
+            self.announce(PipelineEvent::CollectorWarns { message });
         }
     }
 
-    fn note(&mut self, lost: u64, reason: &str) {
+    fn report_losses(&mut self, lost: u64, reason: &str) {
         if lost > 0 {
-            if self.lost_in_a_row == 0 {
-                self.say(PipelineEvent::ExportFailing {
+            if self.consecutive_losses == 0 {
+                self.announce(PipelineEvent::ExportFailing {
                     reason: reason.to_owned(),
                 });
             }
-            self.lost_in_a_row += lost;
-        } else if self.lost_in_a_row > 0 || self.is_retrying {
-            let lost = std::mem::take(&mut self.lost_in_a_row);
+            self.consecutive_losses += lost;
+        } else if self.consecutive_losses > 0 || self.is_retrying {
+            let lost = std::mem::take(&mut self.consecutive_losses);
             self.is_retrying = false;
-            self.say(PipelineEvent::ExportRecovered { lost });
+            self.announce(PipelineEvent::ExportRecovered { lost });
         }
     }
 
-    fn say(&self, notice: PipelineEvent) {
-        self.shared.announce(&notice);
+    fn announce(&self, event: PipelineEvent) {
+        self.shared.announce(&event);
     }
 }
 
-/// What it has in hand waits on the disk, or is lost.
+/// Spans of taken items wait on disk, or are lost.
 impl Drop for Sender<'_> {
     fn drop(&mut self) {
-        let ledger = std::mem::take(&mut self.ledger);
-        let unsaid = ledger
+        let unsettled = std::mem::take(&mut self.unsettled);
+        let unreported = unsettled
             .iter()
             .any(|(item, left)| *left > 0 && !item.is_on_disk());
-        if unsaid && self.lost_in_a_row == 0 {
+        if unreported && self.consecutive_losses == 0 {
             let state = self.shared.lock();
             let destination = state.destinations.get(self.number);
             let reason = destination.and_then(|destination| destination.failing.clone());
             drop(state);
             let reason = reason.unwrap_or_default();
-            self.say(PipelineEvent::ExportFailing { reason });
+            self.announce(PipelineEvent::ExportFailing { reason });
         }
         self.with_counts(|it| {
             if let Some(reason) = &it.failing {
                 it.last_failure.clone_from(reason);
             }
-            for (item, left) in ledger {
+            for (item, left) in unsettled {
                 it.give_up(&item, left);
-                item.leave();
+                item.end_sending();
             }
         });
     }
 }
 
-/// Says that a worker is gone, however it went.
-struct Farewell<'a>(&'a Shared, usize);
+/// Marks a worker as stopped, however it ends.
+struct StopOnDrop<'a>(&'a Shared, usize);
 
-impl Drop for Farewell<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.stopped(self.1);
     }
 }
 
-/// A panic here has no batch to lose.
-fn quietly(run: impl FnOnce()) {
+/// Ignores a panic: there is no batch to lose.
+fn ignore_panics(run: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(run));
 }
 

@@ -1,5 +1,5 @@
-//! Spans out of OTLP bytes, as `opentelemetry_sdk` has them.
-#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)] // it is a test that fails
+//! Decodes OTLP bytes to the types of `opentelemetry_sdk`.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)] // test helpers fail by panicking
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,18 +12,18 @@ use opentelemetry::trace::{
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-/// An exporter that keeps what it is given.
+/// An exporter that collects the spans.
 #[derive(Debug, Clone, Default)]
-pub struct Kept(Arc<Mutex<Vec<SpanData>>>);
+pub struct Collected(Arc<Mutex<Vec<SpanData>>>);
 
-impl Kept {
-    /// In the order in which they came.
+impl Collected {
+    /// In order of arrival.
     pub fn all(&self) -> Vec<SpanData> {
         self.0.lock().unwrap().clone()
     }
 }
 
-impl Export for Kept {
+impl Export for Collected {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.0.lock().unwrap().extend(decoded(batch));
         Ok(())
@@ -134,7 +134,7 @@ fn links(span: &otlp::Span<'_>) -> SpanLinks {
     links
 }
 
-/// The W3C flags, and whether the context came from elsewhere, which has to be said either way.
+/// The W3C flags, and whether the context is remote, which must be encoded in either case.
 fn flags(flags: u32) -> (TraceFlags, bool) {
     const HAS_IS_REMOTE: u32 = 0x100;
     const IS_REMOTE: u32 = 0x200;
@@ -174,7 +174,7 @@ fn value(value: &AnyValue<'_>) -> Value {
     }
 }
 
-/// A list, of the kind of its first value; an empty one is of texts.
+/// An array, of the type of its first value; an empty one is of strings.
 fn array(values: &[AnyValue<'_>]) -> Array {
     fn all<'a, T>(values: &[AnyValue<'a>], each: impl Fn(&AnyValue<'a>) -> Option<T>) -> Vec<T> {
         let each = |value| each(value).unwrap_or_else(|| panic!("mixed: {values:?}"));

@@ -1,4 +1,4 @@
-//! A collector that speaks gRPC, by tonic and OpenTelemetry's generated service.
+//! A gRPC collector, based on tonic and OpenTelemetry's generated service.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
@@ -18,14 +18,14 @@ use tonic::{Request, Response, Status};
 
 use super::PATIENCE;
 
-pub type Answer = Result<ExportTraceServiceResponse, Status>;
+pub type ServiceResult = Result<ExportTraceServiceResponse, Status>;
 
 pub struct Received {
     pub metadata: MetadataMap,
     pub message: ExportTraceServiceRequest,
 }
 
-/// Stops when it is dropped, in its own time.
+/// Stops asynchronously when dropped.
 pub struct Collector {
     pub address: SocketAddr,
     pub requests: Receiver<Received>,
@@ -33,42 +33,42 @@ pub struct Collector {
 }
 
 impl Collector {
-    pub fn start(answer: impl Fn() -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), answer)
+    pub fn start(response: impl Fn() -> ServiceResult + Send + Sync + 'static) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), response)
     }
 
-    /// One with TLS, which answers HTTP/1.1 too, if only that it serves nothing there.
+    /// A collector with TLS, which also accepts HTTP/1.1 but serves nothing there.
     #[cfg(feature = "tls")]
     pub fn start_tls(
         tls: tonic::transport::ServerTlsConfig,
-        answer: impl Fn() -> Answer + Send + Sync + 'static,
+        response: impl Fn() -> ServiceResult + Send + Sync + 'static,
     ) -> Self {
         let server = Server::builder().accept_http1(true);
         let server = server.tls_config(tls).unwrap();
-        Self::serve("127.0.0.1:0".parse().unwrap(), server, answer)
+        Self::serve("127.0.0.1:0".parse().unwrap(), server, response)
     }
 
     pub fn start_at(
         address: SocketAddr,
-        answer: impl Fn() -> Answer + Send + Sync + 'static,
+        response: impl Fn() -> ServiceResult + Send + Sync + 'static,
     ) -> Self {
-        Self::serve(address, Server::builder(), answer)
+        Self::serve(address, Server::builder(), response)
     }
 
     fn serve(
         address: SocketAddr,
         mut server: Server,
-        answer: impl Fn() -> Answer + Send + Sync + 'static,
+        response: impl Fn() -> ServiceResult + Send + Sync + 'static,
     ) -> Self {
         let (sent, requests) = channel();
         let service = TraceServiceServer::new(Service {
-            answer: Box::new(answer),
+            response: Box::new(response),
             sent: Mutex::new(sent),
         });
         let service = service
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
-            // As it is asked, if it is asked for one.
+            // Compresses the response like the request.
             .send_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Zstd);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -113,7 +113,7 @@ impl Drop for Collector {
 }
 
 struct Service {
-    answer: Box<dyn Fn() -> Answer + Send + Sync>,
+    response: Box<dyn Fn() -> ServiceResult + Send + Sync>,
     sent: Mutex<Sender<Received>>,
 }
 
@@ -126,17 +126,17 @@ impl TraceService for Service {
         let (metadata, _, message) = request.into_parts();
         let received = Received { metadata, message };
         let _ = self.sent.lock().unwrap().send(received);
-        (self.answer)().map(Response::new)
+        (self.response)().map(Response::new)
     }
 }
 
-pub fn taken() -> Answer {
+pub fn accepted() -> ServiceResult {
     Ok(ExportTraceServiceResponse {
         partial_success: None,
     })
 }
 
-pub fn partial(rejected_spans: i64, error_message: impl Into<String>) -> Answer {
+pub fn partial(rejected_spans: i64, error_message: impl Into<String>) -> ServiceResult {
     Ok(ExportTraceServiceResponse {
         partial_success: Some(ExportTracePartialSuccess {
             rejected_spans,

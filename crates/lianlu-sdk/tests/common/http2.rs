@@ -1,4 +1,4 @@
-//! A server that speaks HTTP/2 and leaves gRPC to the scenario.
+//! An HTTP/2 server; the test provides the gRPC part.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Response};
 
-/// Reads each request to its end, then lets `answer` do as it likes. It runs as long as the test.
-pub fn server(answer: impl Fn(SendResponse<Bytes>) + Send + 'static) -> SocketAddr {
+/// Reads each request to its end, then calls `respond`. Runs until the end of the test.
+pub fn server(response: impl Fn(SendResponse<Bytes>) + Send + 'static) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -19,14 +19,14 @@ pub fn server(answer: impl Fn(SendResponse<Bytes>) + Send + 'static) -> SocketAd
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             while let Ok((stream, _)) = listener.accept().await {
-                serve(stream, &answer).await;
+                serve(stream, &response).await;
             }
         });
     });
     address
 }
 
-async fn serve(stream: tokio::net::TcpStream, answer: &impl Fn(SendResponse<Bytes>)) {
+async fn serve(stream: tokio::net::TcpStream, response: &impl Fn(SendResponse<Bytes>)) {
     let Ok(mut connection) = h2::server::handshake(stream).await else {
         return;
     };
@@ -37,17 +37,17 @@ async fn serve(stream: tokio::net::TcpStream, answer: &impl Fn(SendResponse<Byte
                 let _ = body.flow_control().release_capacity(data.len());
             }
         });
-        // The connection moves only while it is polled.
+        // The connection makes progress only while it is polled.
         std::future::poll_fn(|cx| match read.as_mut().poll(cx) {
             std::task::Poll::Ready(()) => std::task::Poll::Ready(()),
             std::task::Poll::Pending => connection.poll_closed(cx).map(drop),
         })
         .await;
-        answer(respond);
+        response(respond);
     }
 }
 
-/// The head of an answer that is gRPC so far.
+/// The head of a gRPC response.
 pub fn head() -> Response<()> {
     Response::builder()
         .header("content-type", "application/grpc")
@@ -55,7 +55,7 @@ pub fn head() -> Response<()> {
         .unwrap()
 }
 
-/// Trailers, or the headers of a refusal.
+/// Trailers, or the headers of an error response.
 pub fn headers(pairs: &[(&'static str, &'static [u8])]) -> HeaderMap {
     let pair = |(name, value): &(&'static str, &'static [u8])| {
         let name = http::HeaderName::from_static(name);
@@ -64,7 +64,7 @@ pub fn headers(pairs: &[(&'static str, &'static [u8])]) -> HeaderMap {
     pairs.iter().map(pair).collect()
 }
 
-/// A message behind its flag and its length.
+/// A message with its flag and length.
 pub fn message(flag: u8, bytes: &[u8]) -> Bytes {
     let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
     [&[flag], &length[..], bytes].concat().into()

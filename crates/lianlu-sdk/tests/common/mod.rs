@@ -1,4 +1,4 @@
-//! Spans to export, and a collector that answers as told.
+//! Test pipelines, and a collector with configurable responses.
 #![allow(dead_code)]
 
 pub mod decoded;
@@ -17,7 +17,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, TracerProviderBuilder};
 
-/// Only a hang gets there.
+/// Only reached if something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn resource() -> Resource {
@@ -30,24 +30,24 @@ pub fn resource() -> Resource {
 pub struct Pipeline {
     pub provider: SdkTracerProvider,
     pub handle: Handle,
-    pub notices: Receiver<PipelineEvent>,
+    pub events: Receiver<PipelineEvent>,
 }
 
-/// A pipeline in front of `exporter` that exports on a flush only.
+/// A pipeline for `exporter` that exports only on a flush.
 pub fn pipeline(exporter: impl Export) -> Pipeline {
     pipeline_with(exporter, |provider| provider)
 }
 
-/// As [`pipeline`], with a provider that has more to it.
+/// As [`pipeline`], with a custom provider.
 pub fn pipeline_with(
     exporter: impl Export,
     more: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
 ) -> Pipeline {
-    let (heard, notices) = channel();
+    let (sender, events) = channel();
     let mut limits = Limits::default();
     limits.schedule_delay = Duration::from_secs(3600);
-    let processor = Processor::start_with(exporter, limits, move |notice| {
-        let _ = heard.send(notice.clone());
+    let processor = Processor::start_with(exporter, limits, move |event| {
+        let _ = sender.send(event.clone());
     })
     .unwrap();
     let handle = processor.handle();
@@ -59,7 +59,7 @@ pub fn pipeline_with(
     Pipeline {
         provider,
         handle,
-        notices,
+        events,
     }
 }
 
@@ -71,7 +71,7 @@ impl Pipeline {
         span.end();
     }
 
-    /// Asserts the identity and returns exported and lost.
+    /// Asserts the identity and returns the counts of exported and lost spans.
     pub fn outcome(&self) -> (u64, u64) {
         let counts = self.handle.counts();
         let known = counts.open + counts.waiting + counts.exported + counts.dropped.total();
@@ -81,8 +81,7 @@ impl Pipeline {
     }
 }
 
-/// What `run` makes of a batch of one span. Whatever an exporter says of it there, the pipeline behind it does nothing
-/// about.
+/// The result of `run` for a batch of one span. The pipeline itself always sees a success.
 pub fn with_batch<T: Send + 'static>(run: impl FnOnce(&Batch) -> T + Send + 'static) -> T {
     let (sent, result) = channel();
     let pipeline = pipeline(Once(Some(move |batch: &Batch| {
@@ -93,7 +92,7 @@ pub fn with_batch<T: Send + 'static>(run: impl FnOnce(&Batch) -> T + Send + 'sta
     result.recv_timeout(PATIENCE).unwrap()
 }
 
-/// How one attempt to export one span goes.
+/// The result of one attempt to export one span.
 pub fn attempt(mut exporter: impl Export) -> Result<(), Failure> {
     with_batch(move |batch| exporter.export(batch))
 }
@@ -107,9 +106,9 @@ impl<F: FnOnce(&Batch) + Send + 'static> Export for Once<F> {
     }
 }
 
-/// Asserts that nothing was taken and the batch may be sent again, and returns for how long not.
+/// Asserts that nothing was accepted and the batch may be retried; returns the requested delay.
 #[track_caller]
-pub fn may_be_sent_again(result: Result<(), Failure>, reason: &str) -> Option<Duration> {
+pub fn is_retryable(result: Result<(), Failure>, reason: &str) -> Option<Duration> {
     let failure = result.unwrap_err();
     assert!(failure.reason.contains(reason), "no {reason:?}: {failure}");
     assert_eq!(failure.lost, 0, "{failure}");
@@ -117,7 +116,7 @@ pub fn may_be_sent_again(result: Result<(), Failure>, reason: &str) -> Option<Du
     failure.retry.unwrap().after
 }
 
-/// Asserts that the batch's only span is lost for good.
+/// Asserts that the batch's only span is lost.
 #[track_caller]
 pub fn is_lost(result: Result<(), Failure>, reason: &str) {
     let failure = result.unwrap_err();
@@ -125,9 +124,9 @@ pub fn is_lost(result: Result<(), Failure>, reason: &str) {
     assert_eq!((failure.lost, failure.retry), (1, None), "{failure}");
 }
 
-/// Asserts that the batch is taken, with a warning.
+/// Asserts that the batch is accepted, with a warning.
 #[track_caller]
-pub fn is_taken_with(result: Result<(), Failure>, warning: &str) {
+pub fn is_accepted_with_warning(result: Result<(), Failure>, warning: &str) {
     let failure = result.unwrap_err();
     assert!(
         failure.reason.contains(warning),
@@ -136,7 +135,7 @@ pub fn is_taken_with(result: Result<(), Failure>, warning: &str) {
     assert_eq!((failure.lost, failure.retry), (0, None), "{failure}");
 }
 
-/// An exporter of each protocol over HTTP, to this address.
+/// Exporters for this address, one for each HTTP protocol.
 pub fn http_exporters(address: SocketAddr, timeout: Duration) -> Vec<Box<dyn Export>> {
     use lianlu_sdk::otlp::{Exporter, Protocol};
     use lianlu_sdk::{jaeger, zipkin};
@@ -156,7 +155,7 @@ pub fn http_exporters(address: SocketAddr, timeout: Duration) -> Vec<Box<dyn Exp
     ]
 }
 
-/// An exporter over gRPC, to this address.
+/// A gRPC exporter for this address.
 pub fn grpc_exporter(address: SocketAddr, timeout: Duration) -> lianlu_sdk::otlp::Exporter {
     lianlu_sdk::otlp::Exporter::builder(lianlu_sdk::otlp::Protocol::Grpc)
         .with_endpoint(format!("http://ann:secret@{address}"))
@@ -166,7 +165,7 @@ pub fn grpc_exporter(address: SocketAddr, timeout: Duration) -> lianlu_sdk::otlp
         .unwrap()
 }
 
-/// An HTTP request as it came.
+/// An HTTP request as received.
 #[derive(Debug)]
 pub struct Request {
     pub head: String,
@@ -182,16 +181,16 @@ impl Request {
     }
 }
 
-/// Takes one request per connection and answers with `answer`, raw.
-pub fn collector(answer: &'static [u8]) -> (SocketAddr, Receiver<Request>) {
+/// Accepts one request per connection and sends the raw response `response`.
+pub fn collector(response: &'static [u8]) -> (SocketAddr, Receiver<Request>) {
     collector_that(move |mut stream| {
-        let _ = stream.write_all(answer);
+        let _ = stream.write_all(response);
     })
 }
 
-/// Takes one request per connection, and leaves the rest to `answer`.
+/// Accepts one request per connection and calls `respond` with the stream.
 pub fn collector_that(
-    answer: impl Fn(TcpStream) + Send + 'static,
+    response: impl Fn(TcpStream) + Send + 'static,
 ) -> (SocketAddr, Receiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -202,9 +201,9 @@ pub fn collector_that(
             let Some(request) = read(&mut stream) else {
                 continue;
             };
-            // First: who has the answer may look for the request.
+            // Sent first: the client may look for the request as soon as it has the response.
             let is_wanted = sent.send(request).is_ok();
-            answer(stream);
+            response(stream);
             if !is_wanted {
                 return;
             }
@@ -232,8 +231,8 @@ fn read(stream: &mut TcpStream) -> Option<Request> {
     Some(request)
 }
 
-/// An address where nobody listens.
-pub fn nobody() -> SocketAddr {
+/// An address without a listener.
+pub fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Spans with everything that a span can have, and what OpenTelemetry's own conversion makes of them.
+//! Spans with every feature, and their conversion by OpenTelemetry's own code.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -15,11 +15,11 @@ use opentelemetry_sdk::trace::{SpanData, SpanLimits, SpanProcessor};
 
 use super::{Pipeline, pipeline_with, resource};
 
-/// Keeps what a provider records.
+/// A span processor that collects spans.
 #[derive(Debug, Clone, Default)]
-pub struct Kept(pub Arc<Mutex<Vec<SpanData>>>);
+pub struct Collected(pub Arc<Mutex<Vec<SpanData>>>);
 
-impl SpanProcessor for Kept {
+impl SpanProcessor for Collected {
     fn on_start(&self, _: &mut opentelemetry_sdk::trace::Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
@@ -35,9 +35,9 @@ impl SpanProcessor for Kept {
     }
 }
 
-/// A pipeline whose spans are kept too.
-pub fn kept(exporter: impl lianlu_sdk::Export) -> (Pipeline, Kept) {
-    let kept = Kept::default();
+/// A pipeline whose spans are also collected.
+pub fn collected(exporter: impl lianlu_sdk::Export) -> (Pipeline, Collected) {
+    let collected = Collected::default();
     let limits = SpanLimits {
         max_attributes_per_span: 8,
         max_events_per_span: 2,
@@ -47,13 +47,13 @@ pub fn kept(exporter: impl lianlu_sdk::Export) -> (Pipeline, Kept) {
     };
     let pipeline = pipeline_with(exporter, |provider| {
         provider
-            .with_span_processor(kept.clone())
+            .with_span_processor(collected.clone())
             .with_span_limits(limits)
     });
-    (pipeline, kept)
+    (pipeline, collected)
 }
 
-impl Kept {
+impl Collected {
     /// The request that OpenTelemetry's own exporter would send.
     pub fn request(&self) -> ExportTraceServiceRequest {
         let spans = self.0.lock().unwrap().clone();
@@ -63,8 +63,7 @@ impl Kept {
     }
 }
 
-/// The same with its scopes and its resource's attributes in an order, and no status for an unset one, which
-/// is the same.
+/// Normalises a request: sorts scopes and resource attributes, and removes an unset status.
 pub fn sorted(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
     for of_resource in &mut request.resource_spans {
         if let Some(resource) = &mut of_resource.resource {

@@ -1,4 +1,4 @@
-//! Nobody there, or nobody who says a word: nothing is taken, and the batch may be sent again.
+//! No collector, or no response: nothing is accepted, and the batch may be retried.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use lianlu_sdk::Export;
 
-use crate::common::grpc::{Collector, taken};
+use crate::common::grpc::{Collector, accepted};
 use crate::common::{
-    PATIENCE, attempt, grpc_exporter, http_exporters, may_be_sent_again, nobody, with_batch,
+    PATIENCE, attempt, grpc_exporter, http_exporters, is_retryable, unused_address, with_batch,
 };
 
 const SHORT: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ fn exporters(address: SocketAddr, timeout: Duration) -> Vec<Box<dyn Export>> {
     all
 }
 
-/// A server that does this with each connection, on a thread.
+/// A server that runs this for each connection, on a thread.
 fn server(with: impl Fn(TcpStream) + Send + Clone + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -33,8 +33,8 @@ fn server(with: impl Fn(TcpStream) + Send + Clone + 'static) -> SocketAddr {
 }
 
 #[test]
-fn nobody_there() {
-    let address = nobody();
+fn connection_refused() {
+    let address = unused_address();
     for exporter in exporters(address, PATIENCE) {
         let result = attempt(exporter);
         let reason = result.as_ref().unwrap_err().reason.clone();
@@ -43,12 +43,12 @@ fn nobody_there() {
             "{reason}"
         );
         assert!(!reason.contains("secret"), "{reason}");
-        assert_eq!(may_be_sent_again(result, "onnection refused"), None);
+        assert_eq!(is_retryable(result, "onnection refused"), None);
     }
 }
 
 #[test]
-fn no_such_host() {
+fn unknown_host() {
     use lianlu_sdk::otlp::{Exporter, Protocol};
 
     for (protocol, reason) in [
@@ -56,12 +56,12 @@ fn no_such_host() {
         (Protocol::HttpProtobuf, "failed to lookup address"),
     ] {
         let builder = Exporter::builder(protocol).with_endpoint("http://no-such-host.invalid:1");
-        may_be_sent_again(attempt(builder.build().unwrap()), reason);
+        is_retryable(attempt(builder.build().unwrap()), reason);
     }
 }
 
 #[test]
-fn it_hangs_up() {
+fn the_connection_is_closed() {
     // In the middle of a request, or before it.
     let hangs_up = server(|mut stream| {
         let _ = stream.read(&mut [0; 8]);
@@ -69,44 +69,44 @@ fn it_hangs_up() {
     let closes = server(drop);
     for address in [hangs_up, closes] {
         for exporter in exporters(address, PATIENCE) {
-            may_be_sent_again(attempt(exporter), &format!("http://{address}/"));
+            is_retryable(attempt(exporter), &format!("http://{address}/"));
         }
     }
 }
 
 #[test]
-fn it_is_silent() {
+fn the_collector_is_silent() {
     let address = server(|mut stream| while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
     for exporter in exporters(address, SHORT) {
         let before = Instant::now();
         let result = attempt(exporter);
         assert!(before.elapsed() < PATIENCE);
         assert!(before.elapsed() >= SHORT);
-        may_be_sent_again(result, &format!("http://{address}/"));
+        is_retryable(result, &format!("http://{address}/"));
     }
 }
 
 #[test]
-fn it_speaks_something_else() {
+fn another_protocol() {
     let address = server(|mut stream| {
         let _ = stream.read(&mut [0; 65_536]);
         let _ = stream.write_all(b"220 smtp.example ESMTP\r\n250 ok\r\n\r\n");
     });
     for exporter in exporters(address, PATIENCE) {
-        may_be_sent_again(attempt(exporter), &format!("http://{address}/"));
+        is_retryable(attempt(exporter), &format!("http://{address}/"));
     }
-    // A gRPC port that is HTTP/1.1.
+    // An HTTP/1.1 server on a gRPC port.
     let address = server(|mut stream| {
         let _ = stream.read(&mut [0; 65_536]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     });
     let result = attempt(grpc_exporter(address, PATIENCE));
-    may_be_sent_again(result, "transport error: ");
+    is_retryable(result, "transport error: ");
 }
 
 #[test]
-fn it_goes_away() {
-    // What a server sends that is shut down: a GOAWAY that names no request as taken.
+fn goaway() {
+    // A server that is shutting down sends a GOAWAY that names no accepted request.
     let address = server(|mut stream| {
         let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
         let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -114,17 +114,17 @@ fn it_goes_away() {
         let _ = stream.write_all(&[&settings[..], &goaway].concat());
         while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
     });
-    may_be_sent_again(attempt(grpc_exporter(address, PATIENCE)), "transport error");
+    is_retryable(attempt(grpc_exporter(address, PATIENCE)), "transport error");
 }
 
 #[test]
-fn a_silent_connection_is_given_up_for_a_new_one() {
-    let collector = Collector::start(taken);
+fn a_silent_connection_is_replaced() {
+    let collector = Collector::start(accepted);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = listener.local_addr().unwrap();
     let address = collector.address;
     std::thread::spawn(move || {
-        // As behind a firewall that has forgotten the connection.
+        // Simulates a firewall that has dropped the connection's state.
         let _silent = listener.accept().unwrap();
         for stream in listener.incoming() {
             let (near, far) = (stream.unwrap(), TcpStream::connect(address).unwrap());
@@ -136,7 +136,7 @@ fn a_silent_connection_is_given_up_for_a_new_one() {
     });
     let mut exporter = grpc_exporter(near, SHORT);
     let (first, second) = with_batch(move |batch| (exporter.export(batch), exporter.export(batch)));
-    may_be_sent_again(first, "no answer within 500ms");
+    is_retryable(first, "no response within 500ms");
     second.unwrap();
     assert_eq!(collector.requests.try_iter().count(), 1);
 }

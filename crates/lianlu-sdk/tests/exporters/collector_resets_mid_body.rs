@@ -1,4 +1,4 @@
-//! The connection breaks while an answer comes in: what its status has said stands.
+//! The connection breaks during the response: the status already received counts.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use lianlu_sdk::Failure;
 
 use crate::common::http2::{head, headers, message, server};
 use crate::common::{
-    PATIENCE, attempt, collector_that, grpc_exporter, http_exporters, is_lost, is_taken_with,
-    may_be_sent_again,
+    PATIENCE, attempt, collector_that, grpc_exporter, http_exporters, is_accepted_with_warning,
+    is_lost, is_retryable,
 };
 
-/// What each exporter over HTTP makes of an answer that is reset behind this, in the order of
-/// [`http_exporters`].
-fn reset_behind(part: &'static str) -> Vec<Result<(), Failure>> {
+/// The results of all exporters over HTTP for a response that is reset after this part, in the
+/// order of [`http_exporters`].
+fn reset_after(part: &'static str) -> Vec<Result<(), Failure>> {
     let (address, _requests) = collector_that(move |mut stream| {
         stream.write_all(part.as_bytes()).unwrap();
-        // What is not read before the reset is thrown away.
+        // Unread bytes are discarded by the reset.
         std::thread::sleep(Duration::from_millis(200));
         let linger = Some(Duration::ZERO);
         socket2::SockRef::from(&stream).set_linger(linger).unwrap();
@@ -29,42 +29,42 @@ fn reset_behind(part: &'static str) -> Vec<Result<(), Failure>> {
 }
 
 #[test]
-fn in_the_head_nobody_has_said_anything() {
+fn a_reset_in_the_head_is_retryable() {
     for part in ["", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\ncontent-len"] {
-        for result in reset_behind(part) {
-            assert_eq!(may_be_sent_again(result, "http://127.0.0.1:"), None);
+        for result in reset_after(part) {
+            assert_eq!(is_retryable(result, "http://127.0.0.1:"), None);
         }
     }
 }
 
 #[test]
-fn behind_the_head_of_a_success_it_is_taken() {
-    let [protobuf, json, jaeger, zipkin] = <[_; 4]>::try_from(reset_behind(
+fn a_reset_after_the_head_of_a_success_is_accepted() {
+    let [protobuf, json, jaeger, zipkin] = <[_; 4]>::try_from(reset_after(
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
     ))
     .unwrap();
-    is_taken_with(protobuf, "says: the answer can't be read: ");
-    is_taken_with(json, "says: the answer can't be read: ");
-    // Whose protocols have nothing to say there.
+    is_accepted_with_warning(protobuf, "reported: the response can't be read: ");
+    is_accepted_with_warning(json, "reported: the response can't be read: ");
+    // These protocols ignore the body.
     jaeger.unwrap();
     zipkin.unwrap();
 }
 
 #[test]
-fn behind_the_head_of_a_refusal_it_is_refused() {
-    for result in reset_behind(
+fn a_reset_after_the_head_of_an_error_keeps_the_status() {
+    for result in reset_after(
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 9\r\ncontent-length: 100\r\n\r\n{",
     ) {
-        let after = may_be_sent_again(result, "answered 503");
+        let after = is_retryable(result, "answered 503");
         assert_eq!(after, Some(Duration::from_secs(9)));
     }
-    for result in reset_behind("HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{") {
+    for result in reset_after("HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{") {
         is_lost(result, "answered 400");
     }
 }
 
 #[test]
-fn over_grpc_the_status_comes_last() {
+fn a_grpc_response_needs_its_trailers() {
     let before_the_head = server(|mut respond| respond.send_reset(Reason::INTERNAL_ERROR));
     let in_a_message = server(|mut respond| {
         let mut stream = respond.send_response(head(), false).unwrap();
@@ -78,8 +78,8 @@ fn over_grpc_the_status_comes_last() {
         stream.send_data(message(0, b""), false).unwrap();
         stream.send_reset(Reason::ENHANCE_YOUR_CALM);
     });
-    // hyper takes these for an end.
-    let for_no_reason = server(|mut respond| {
+    // hyper interprets these resets as the end of the stream.
+    let reset_without_error = server(|mut respond| {
         let mut stream = respond.send_response(head(), false).unwrap();
         stream.send_data(message(0, b""), false).unwrap();
         stream.send_reset(Reason::NO_ERROR);
@@ -96,21 +96,18 @@ fn over_grpc_the_status_comes_last() {
         before_the_head,
         in_a_message,
         behind_a_message,
-        for_no_reason,
+        reset_without_error,
         an_end,
         trailers_without,
     ] {
         let result = attempt(grpc_exporter(address, PATIENCE));
-        assert_eq!(
-            may_be_sent_again(result, &format!("http://{address}/: ")),
-            None
-        );
+        assert_eq!(is_retryable(result, &format!("http://{address}/: ")), None);
     }
 }
 
 #[test]
-fn over_grpc_a_status_stands() {
-    // Behind a message that is none, or without any.
+fn a_grpc_status_counts_without_a_valid_message() {
+    // After a malformed message, or without one.
     for text in [&b"<h1>"[..], b""] {
         let address = server(move |mut respond| {
             let mut stream = respond.send_response(head(), false).unwrap();
@@ -120,12 +117,12 @@ fn over_grpc_a_status_stands() {
                 .unwrap();
         });
         let result = attempt(grpc_exporter(address, PATIENCE));
-        is_taken_with(result, "the answer is no ExportTraceServiceResponse");
+        is_accepted_with_warning(result, "the response is not an ExportTraceServiceResponse");
     }
 }
 
 #[test]
-fn what_answers_is_no_grpc() {
+fn a_response_without_grpc() {
     for (status, may_pass) in [(503, true), (429, true), (200, false), (404, false)] {
         let address = server(move |mut respond| {
             let page = http::Response::builder()
@@ -139,7 +136,7 @@ fn what_answers_is_no_grpc() {
         let result = attempt(grpc_exporter(address, PATIENCE));
         let wanted = format!("answered {status} ");
         match may_pass {
-            true => assert_eq!(may_be_sent_again(result, &wanted), None),
+            true => assert_eq!(is_retryable(result, &wanted), None),
             false => is_lost(result, &wanted),
         }
     }

@@ -1,4 +1,4 @@
-//! Several services of one process print one tree.
+//! Several services of one process print to one tree.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ impl Output {
 }
 
 #[test]
-fn a_flush_of_one_does_not_cut_the_others_trace() {
+fn a_flush_of_one_exporter_keeps_incomplete_traces() {
     let output = Output::default();
     let tree = Tree::to_writer(output.clone());
     let caller = pipeline(Exporter::new(tree.clone()));
@@ -56,7 +56,7 @@ fn a_flush_of_one_does_not_cut_the_others_trace() {
 }
 
 #[test]
-fn the_last_exporter_prints_what_never_became_whole() {
+fn the_last_exporter_prints_incomplete_traces() {
     let output = Output::default();
     let tree = Tree::to_writer(output.clone());
     let one = pipeline(Exporter::new(tree.clone()));

@@ -1,23 +1,23 @@
-//! `Retry-After`, as a collector over HTTP sends it.
+//! `Retry-After` from a collector over HTTP.
 
 use std::time::{Duration, SystemTime};
 
-use crate::common::{PATIENCE, attempt, collector, http_exporters, is_lost, may_be_sent_again};
+use crate::common::{PATIENCE, attempt, collector, http_exporters, is_lost, is_retryable};
 
-/// What every exporter over HTTP makes of it.
+/// The delays of all exporters over HTTP.
 fn delays(status: &str, value: &str) -> Vec<Option<Duration>> {
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 {status}\r\nretry-after: {value}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
-    let (address, _requests) = collector(answer.leak().as_bytes());
+    let (address, _requests) = collector(response.leak().as_bytes());
     http_exporters(address, PATIENCE)
         .into_iter()
-        .map(|exporter| may_be_sent_again(attempt(exporter), status))
+        .map(|exporter| is_retryable(attempt(exporter), status))
         .collect()
 }
 
 #[test]
-fn in_seconds() {
+fn delays_in_seconds() {
     for status in ["429 Too Many Requests", "503 Service Unavailable"] {
         for (value, seconds) in [("0", 0), ("30", 30), ("315360000", 315_360_000)] {
             assert_eq!(
@@ -29,7 +29,7 @@ fn in_seconds() {
 }
 
 #[test]
-fn at_a_date() {
+fn delays_until_a_date() {
     const STATUS: &str = "503 Service Unavailable";
     let from_now = |seconds| SystemTime::now() + Duration::from_secs(seconds);
     for seconds in [3_600, 10 * 365 * 86_400] {
@@ -52,7 +52,7 @@ fn at_a_date() {
 }
 
 #[test]
-fn in_no_form_of_it() {
+fn malformed_values_are_ignored() {
     for value in ["soon", "-5", "1.5", "", "Sun, 99 Nov 1994 08:49:37 GMT"] {
         assert_eq!(
             delays("503 Service Unavailable", value),
@@ -63,7 +63,7 @@ fn in_no_form_of_it() {
 }
 
 #[test]
-fn where_there_is_nothing_to_come_back_for() {
+fn ignored_for_other_statuses() {
     let (address, _requests) = collector(
         b"HTTP/1.1 500 No\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     );

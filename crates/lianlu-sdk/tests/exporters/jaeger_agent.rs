@@ -1,4 +1,4 @@
-//! Compact thrift over UDP: packets that fit, and spans that fit in none.
+//! Compact thrift over UDP: spans in packets, and spans too large for a packet.
 
 use std::net::UdpSocket;
 
@@ -17,7 +17,7 @@ fn many_spans_go_in_packets_below_the_limit() {
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
     agent.set_read_timeout(Some(PATIENCE)).unwrap();
     let pipeline = pipeline(exporter(&agent.local_addr().unwrap().to_string()));
-    // 110 × 1 kB is two packets, which the socket's buffer holds until somebody reads.
+    // 110 × 1 kB are two packets, which the socket buffer holds until they are read.
     let receiver = std::thread::spawn(move || {
         let mut names = Vec::new();
         let mut packets = 0;
@@ -70,7 +70,7 @@ fn a_span_too_large_for_any_packet_is_counted_and_the_others_arrive() {
 }
 
 #[test]
-fn an_agent_address_that_is_none_names_the_option() {
+fn an_invalid_agent_address_names_the_option() {
     for address in ["", "localhost", "localhost:port", "http://localhost:6831"] {
         let error = Exporter::agent("with_agent_endpoint", address).unwrap_err();
         assert!(
@@ -81,7 +81,7 @@ fn an_agent_address_that_is_none_names_the_option() {
 }
 
 #[test]
-fn an_agent_that_is_not_there_is_a_loss() {
+fn an_unreachable_agent_loses_the_spans() {
     let port = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -93,11 +93,11 @@ fn an_agent_that_is_not_there_is_a_loss() {
         assert!(pipeline.handle.flush(PATIENCE).is_err());
     }
     assert_eq!(pipeline.outcome(), (0, 3));
-    assert_eq!(pipeline.notices.try_iter().count(), 1);
+    assert_eq!(pipeline.events.try_iter().count(), 1);
 }
 
 #[test]
-fn a_name_that_is_not_known_yet_is_no_reason_not_to_start() {
+fn an_unresolvable_name_does_not_prevent_the_start() {
     let pipeline = pipeline(exporter("no-such-host.invalid:6831"));
     pipeline.span("one", "text");
     assert!(pipeline.handle.flush(PATIENCE).is_err());

@@ -1,4 +1,4 @@
-//! Thrift over HTTP: what is posted, and what each answer means.
+//! Thrift over HTTP: the request, and the outcome of each response.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::common::{PATIENCE, collector, pipeline};
 const TIMEOUT: Duration = Duration::from_secs(20);
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-const REFUSED: &[u8] =
+const REJECTED: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 fn exporter(endpoint: &str, user: Option<(&str, &str)>) -> Exporter {
@@ -63,7 +63,7 @@ fn a_batch_is_posted_as_binary_thrift() {
 }
 
 #[test]
-fn a_refusal_is_counted_and_quoted() {
+fn an_error_response_is_counted_with_its_message() {
     let (address, _requests) = collector(
         b"HTTP/1.1 400 Bad Request\r\ncontent-length: 11\r\nconnection: close\r\n\r\nno such day",
     );
@@ -85,24 +85,25 @@ fn a_refusal_is_counted_and_quoted() {
 }
 
 #[test]
-fn a_collector_that_refuses_is_said_once_and_the_loss_counted() {
-    let (address, _requests) = collector(REFUSED);
+fn rejections_are_reported_once_and_counted() {
+    let (address, _requests) = collector(REJECTED);
     let pipeline = pipeline(exporter(&format!("http://{address}/api/traces"), None));
     for _ in 0..3 {
         pipeline.span("one", "text");
         assert!(pipeline.handle.flush(PATIENCE).is_err());
     }
     assert_eq!(pipeline.outcome(), (0, 3));
-    let said: Vec<_> = pipeline.notices.try_iter().collect();
+    let reported: Vec<_> = pipeline.events.try_iter().collect();
     assert!(
-        matches!(said.as_slice(), [PipelineEvent::ExportFailing { .. }]),
-        "{said:?}"
+        matches!(reported.as_slice(), [PipelineEvent::ExportFailing { .. }]),
+        "{reported:?}"
     );
 }
 
-/// The bit that means so to the W3C means "debug" to Jaeger, which then keeps the trace whatever its sampling.
+/// The W3C flag for random ids is Jaeger's debug flag, which would keep the trace regardless of
+/// sampling.
 #[test]
-fn a_random_trace_id_is_no_debug_flag() {
+fn the_random_flag_is_not_the_debug_flag() {
     let (address, requests) = collector(ACCEPTED);
     let provider = TracerProvider::builder()
         .with_exporter(exporter(&format!("http://{address}/api/traces"), None))

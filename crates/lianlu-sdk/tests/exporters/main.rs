@@ -1,4 +1,4 @@
-//! Exporters, and collectors that answer in all ways.
+//! Exporters, and collectors with all kinds of responses.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ mod otlp_grpc_resource_exhausted;
 mod otlp_grpc_statuses;
 mod otlp_http_collector;
 mod redirect_to_another_host;
-mod timeout_is_endless;
+mod unlimited_timeout;
 mod user_in_the_url;
 mod zipkin_collector;
 mod zipkin_mapping;

@@ -1,4 +1,4 @@
-//! A span with everything, as Jaeger and Zipkin have it.
+//! Jaeger's and Zipkin's form of a span with every feature.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use lianlu_sdk::{jaeger, zipkin};
 use lianlu_wire::jaeger::{RefType, SpanRef, Tag, TagValue, decode_batch_binary};
 use lianlu_wire::zipkin::{Kind, decode_spans};
 
-use crate::common::rich::{kept, record};
+use crate::common::rich::{collected, record};
 use crate::common::{PATIENCE, collector};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-const TAKEN: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 fn shown(tags: &[Tag<'_>]) -> Vec<String> {
     let text = |tag: &Tag<'_>| match &tag.value {
@@ -25,10 +25,10 @@ fn shown(tags: &[Tag<'_>]) -> Vec<String> {
 
 #[test]
 fn jaeger() {
-    let (address, requests) = collector(TAKEN);
+    let (address, requests) = collector(ACCEPTED);
     let url = format!("http://{address}/api/traces");
     let exporter = jaeger::Exporter::collector("endpoint", &url, None, TIMEOUT).unwrap();
-    let (pipeline, _) = kept(exporter);
+    let (pipeline, _) = collected(exporter);
     record(&pipeline);
     pipeline.handle.flush(PATIENCE).unwrap();
     let request = requests.recv_timeout(PATIENCE).unwrap();
@@ -116,9 +116,9 @@ fn jaeger() {
 
 #[test]
 fn zipkin() {
-    let (address, requests) = collector(TAKEN);
+    let (address, requests) = collector(ACCEPTED);
     let url = format!("http://{address}/api/v2/spans");
-    let (pipeline, _) = kept(zipkin::Exporter::new("endpoint", &url, TIMEOUT).unwrap());
+    let (pipeline, _) = collected(zipkin::Exporter::new("endpoint", &url, TIMEOUT).unwrap());
     record(&pipeline);
     pipeline.handle.flush(PATIENCE).unwrap();
     let request = requests.recv_timeout(PATIENCE).unwrap();

@@ -1,4 +1,4 @@
-//! OTLP over gRPC, to a collector made of tonic and OpenTelemetry's generated code.
+//! OTLP over gRPC, to a collector based on tonic and OpenTelemetry's generated code.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use lianlu_sdk::otlp::{Builder, Compression, Exporter, Protocol};
 use lianlu_sdk::{Batch, Export, Failure};
 
-use crate::common::grpc::{Collector, partial, taken};
-use crate::common::rich::{kept, record, sorted};
-use crate::common::{PATIENCE, attempt, is_lost, is_taken_with, pipeline};
+use crate::common::grpc::{Collector, accepted, partial};
+use crate::common::rich::{collected, record, sorted};
+use crate::common::{PATIENCE, attempt, is_accepted_with_warning, is_lost, pipeline};
 
 fn builder(url: &str) -> Builder {
     Exporter::builder(Protocol::Grpc)
@@ -23,14 +23,14 @@ fn exporter(url: &str) -> Exporter {
 #[test]
 fn exactly_the_spans_arrive() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let collector = Collector::start(taken);
+        let collector = Collector::start(accepted);
         let exporter = builder(&collector.url()).with_compression(compression);
-        let (pipeline, kept) = kept(exporter.build().unwrap());
+        let (pipeline, collected) = collected(exporter.build().unwrap());
         record(&pipeline);
         pipeline.handle.flush(PATIENCE).unwrap();
         assert_eq!(pipeline.outcome(), (5, 0));
         let received = collector.requests.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(sorted(received.message), kept.request());
+        assert_eq!(sorted(received.message), collected.request());
         let encoding = received.metadata.get("grpc-encoding");
         let encoding = encoding.map_or("none", |it| it.to_str().unwrap());
         assert_eq!(encoding, compression.as_str());
@@ -40,7 +40,7 @@ fn exactly_the_spans_arrive() {
 
 #[test]
 fn headers_arrive() {
-    let collector = Collector::start(taken);
+    let collector = Collector::start(accepted);
     let url = format!("http://ann:secret@{}", collector.address);
     let exporter = builder(&url)
         .with_header("x-tenant", "another")
@@ -70,7 +70,7 @@ fn rejected_spans_are_lost_and_a_warning_loses_none() {
     is_lost(attempt(exporter(&all_and_more.url())), "rejected spans");
 
     let warning = Collector::start(|| partial(0, "use gzip"));
-    is_taken_with(attempt(exporter(&warning.url())), " says: use gzip");
+    is_accepted_with_warning(attempt(exporter(&warning.url())), " reported: use gzip");
 
     for collector in [&rejecting, &all_and_more, &warning] {
         assert_eq!(collector.requests.try_iter().count(), 1, "retried");
@@ -79,8 +79,8 @@ fn rejected_spans_are_lost_and_a_warning_loses_none() {
 
 #[test]
 fn a_large_batch_is_several_requests() {
-    // Its limit is the usual one of 4 MiB.
-    let collector = Collector::start(taken);
+    // The collector has the default limit of 4 MiB.
+    let collector = Collector::start(accepted);
     let pipeline = pipeline(exporter(&collector.url()));
     for _ in 0..100 {
         pipeline.span("large", "x".repeat(100_000));
@@ -98,34 +98,34 @@ fn a_large_batch_is_several_requests() {
 }
 
 #[test]
-fn a_collector_that_is_gone_and_back_costs_no_span() {
-    let first = Collector::start(taken);
+fn a_restarted_collector_loses_no_span() {
+    let first = Collector::start(accepted);
     let address = first.address;
     let pipeline = pipeline(exporter(&first.url()));
     pipeline.span("one", "text");
     pipeline.handle.flush(PATIENCE).unwrap();
     first.stop();
-    let second = Collector::start_at(address, taken);
+    let second = Collector::start_at(address, accepted);
     pipeline.span("two", "text");
     pipeline.handle.flush(PATIENCE).unwrap();
     assert_eq!(second.requests.try_iter().count(), 1);
     assert_eq!(pipeline.outcome(), (2, 0));
 }
 
-/// An exporter that can be taken back.
+/// An exporter that the test can take back.
 #[derive(Clone)]
-struct Lent(Arc<Mutex<Option<Exporter>>>);
+struct Shared(Arc<Mutex<Option<Exporter>>>);
 
-impl Export for Lent {
+impl Export for Shared {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.0.lock().unwrap().as_mut().unwrap().export(batch)
     }
 }
 
 #[tokio::test]
-async fn one_with_a_connection_is_dropped_inside_of_a_runtime() {
-    let collector = Collector::start(taken);
-    let exporter = Lent(Arc::new(Mutex::new(Some(exporter(&collector.url())))));
+async fn a_connected_exporter_can_be_dropped_in_a_runtime() {
+    let collector = Collector::start(accepted);
+    let exporter = Shared(Arc::new(Mutex::new(Some(exporter(&collector.url())))));
     let pipeline = pipeline(exporter.clone());
     pipeline.span("one", "text");
     pipeline.handle.flush(PATIENCE).unwrap();

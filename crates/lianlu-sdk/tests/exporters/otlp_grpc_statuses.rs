@@ -1,12 +1,12 @@
-//! Each status that a collector may answer over gRPC, and what becomes of the spans.
+//! Every gRPC status of a collector, and the resulting outcome for the spans.
 
 use tonic::{Code, Status};
 
 use crate::common::grpc::Collector;
-use crate::common::{PATIENCE, attempt, grpc_exporter, is_lost, may_be_sent_again};
+use crate::common::{PATIENCE, attempt, grpc_exporter, is_lost, is_retryable};
 
 #[test]
-fn some_may_be_sent_again() {
+fn some_codes_are_retryable() {
     for number in 1..=16 {
         let code = Code::from(number);
         let collector = Collector::start(move || Err(Status::new(code, "no\nway")));
@@ -17,7 +17,7 @@ fn some_may_be_sent_again() {
             | Code::Aborted
             | Code::OutOfRange
             | Code::Unavailable
-            | Code::DataLoss => assert_eq!(may_be_sent_again(result, ": no"), None, "{code:?}"),
+            | Code::DataLoss => assert_eq!(is_retryable(result, ": no"), None, "{code:?}"),
             _ => is_lost(result, ": no"),
         }
         assert_eq!(collector.requests.try_iter().count(), 1);
@@ -25,7 +25,7 @@ fn some_may_be_sent_again() {
 }
 
 #[test]
-fn the_reason_names_place_and_code() {
+fn the_reason_contains_url_and_code() {
     let collector = Collector::start(|| Err(Status::new(Code::PermissionDenied, "no\nkey")));
     let result = attempt(grpc_exporter(collector.address, PATIENCE));
     let wanted = format!(

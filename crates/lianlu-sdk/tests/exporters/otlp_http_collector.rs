@@ -1,4 +1,4 @@
-//! OTLP over HTTP: what is posted, and what each answer means.
+//! OTLP over HTTP: the request, and the outcome of each response.
 
 use std::io::Read;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message;
 
-use crate::common::rich::{kept, record, sorted};
-use crate::common::{PATIENCE, Request, attempt, collector, is_lost, is_taken_with, pipeline};
+use crate::common::rich::{collected, record, sorted};
+use crate::common::{
+    PATIENCE, Request, attempt, collector, is_accepted_with_warning, is_lost, pipeline,
+};
 
-const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 fn builder(protocol: Protocol, url: &str) -> Builder {
     Exporter::builder(protocol)
@@ -21,9 +23,9 @@ fn builder(protocol: Protocol, url: &str) -> Builder {
         .with_timeout(Duration::from_secs(20))
 }
 
-/// How one span's export goes, to a collector that answers like this.
-fn outcome(answer: &'static [u8]) -> Result<(), Failure> {
-    let (address, requests) = collector(answer);
+/// The outcome of exporting one span to a collector with this response.
+fn outcome(response: &'static [u8]) -> Result<(), Failure> {
+    let (address, requests) = collector(response);
     let exporter = builder(Protocol::HttpProtobuf, &format!("http://{address}/path"));
     let result = outcome_of(exporter);
     requests.recv_timeout(PATIENCE).unwrap();
@@ -35,7 +37,7 @@ fn outcome_of(exporter: Builder) -> Result<(), Failure> {
     attempt(exporter.build().unwrap())
 }
 
-fn answer(status: &str, content_type: &str, body: &[u8]) -> &'static [u8] {
+fn response(status: &str, content_type: &str, body: &[u8]) -> &'static [u8] {
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
@@ -72,12 +74,12 @@ fn decompressed(request: &Request) -> Vec<u8> {
 fn exactly_the_spans_are_posted() {
     for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let (address, requests) = collector(TAKEN);
+            let (address, requests) = collector(ACCEPTED);
             let url = format!("http://ann:secret@{address}");
             let exporter = builder(protocol, &url)
                 .with_compression(compression)
                 .with_header("x-tenant", "shop");
-            let (pipeline, kept) = kept(exporter.build().unwrap());
+            let (pipeline, collected) = collected(exporter.build().unwrap());
             record(&pipeline);
             pipeline.handle.flush(PATIENCE).unwrap();
             assert_eq!(pipeline.outcome(), (5, 0));
@@ -103,20 +105,20 @@ fn exactly_the_spans_are_posted() {
                     ExportTraceServiceRequest::decode(&*body).unwrap()
                 }
             };
-            assert_eq!(sorted(received), kept.request());
+            assert_eq!(sorted(received), collected.request());
         }
     }
 }
 
 #[test]
-fn where_they_are_posted() {
+fn the_path_of_the_request() {
     for (path, exact, wanted) in [
         ("", false, "/v1/traces"),
         ("/mine", false, "/mine"),
         ("", true, "/"),
         ("/mine?k=v", true, "/mine?k=v"),
     ] {
-        let (address, requests) = collector(TAKEN);
+        let (address, requests) = collector(ACCEPTED);
         let url = format!("http://{address}{path}");
         let builder = Exporter::builder(Protocol::HttpProtobuf);
         let builder = match exact {
@@ -130,32 +132,32 @@ fn where_they_are_posted() {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_status_and_why() {
+fn an_error_contains_status_and_message() {
     let status = b"\x08\x03\x12\x0bno such day";
     let json = b"{\"code\":3,\"message\":\"no such day\"}";
-    for (answer, wanted) in [
+    for (response, wanted) in [
         (
-            answer("400 Bad Request", "application/x-protobuf", status),
+            response("400 Bad Request", "application/x-protobuf", status),
             "answered 400 Bad Request: no such day",
         ),
         (
-            answer("400 Bad Request", "application/json", json),
+            response("400 Bad Request", "application/json", json),
             "answered 400 Bad Request: {\"code\":3,\"message\":\"no such day\"}",
         ),
         (
-            answer("413 Payload Too Large", "text/plain", b"\n too much \n"),
+            response("413 Payload Too Large", "text/plain", b"\n too much \n"),
             "answered 413 Payload Too Large: too much",
         ),
         (
-            answer("500 Internal Server Error", "x", b""),
+            response("500 Internal Server Error", "x", b""),
             "answered 500 Internal Server Error",
         ),
         (
-            answer("302 Found\r\nlocation: http://127.0.0.1:1/", "x", b""),
+            response("302 Found\r\nlocation: http://127.0.0.1:1/", "x", b""),
             "answered 302 Found to http://127.0.0.1:1/, which is not followed",
         ),
     ] {
-        let error = outcome(answer).unwrap_err();
+        let error = outcome(response).unwrap_err();
         assert_eq!(error.lost, 1);
         assert!(error.reason.starts_with("http://127.0.0.1:"), "{error}");
         assert!(
@@ -170,30 +172,30 @@ fn rejected_spans_are_lost_and_a_warning_loses_none() {
     const JSON: &[u8] =
         b"{\"partialSuccess\":{\"rejectedSpans\":\"1\",\"errorMessage\":\"too old\"}}";
     let protobuf = partial(1, "too old");
-    for answer in [
-        answer("200 OK", "application/x-protobuf", &protobuf),
-        answer("202 Accepted", "application/json; charset=utf-8", JSON),
+    for response in [
+        response("200 OK", "application/x-protobuf", &protobuf),
+        response("202 Accepted", "application/json; charset=utf-8", JSON),
     ] {
-        is_lost(outcome(answer), "rejected spans: too old");
+        is_lost(outcome(response), "rejected spans: too old");
     }
     let warning = partial(0, "use gzip");
-    let warned = outcome(answer("200 OK", "application/x-protobuf", &warning));
-    is_taken_with(warned, "says: use gzip");
+    let warned = outcome(response("200 OK", "application/x-protobuf", &warning));
+    is_accepted_with_warning(warned, "reported: use gzip");
 
-    // Answers of servers that know nothing of partial success.
+    // Responses of servers without support for partial success.
     for text in [
-        answer("200 OK", "text/html", b"<h1>thanks"),
-        answer("204 No Content", "application/x-protobuf", b""),
+        response("200 OK", "text/html", b"<h1>thanks"),
+        response("204 No Content", "application/x-protobuf", b""),
     ] {
         outcome(text).unwrap();
     }
-    let broken = answer("200 OK", "application/x-protobuf", b"<h1>thanks");
-    is_taken_with(outcome(broken), "no ExportTraceServiceResponse");
+    let broken = response("200 OK", "application/x-protobuf", b"<h1>thanks");
+    is_accepted_with_warning(outcome(broken), "not an ExportTraceServiceResponse");
 }
 
 #[test]
 fn a_large_batch_is_several_requests() {
-    let (address, requests) = collector(TAKEN);
+    let (address, requests) = collector(ACCEPTED);
     let url = format!("http://{address}");
     let pipeline = pipeline(builder(Protocol::HttpProtobuf, &url).build().unwrap());
     for _ in 0..100 {

@@ -1,19 +1,19 @@
-//! A collector points to another host: spans and credentials stay here.
+//! A redirect to another host: spans and credentials are not sent there.
 
 use crate::common::http2::server;
 use crate::common::{PATIENCE, attempt, collector, grpc_exporter, http_exporters, is_lost};
 
-const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 #[test]
 fn over_http() {
     for status in [301, 302, 303, 307, 308] {
-        let (elsewhere, stolen) = collector(TAKEN);
-        let answer = format!(
+        let (elsewhere, stolen) = collector(ACCEPTED);
+        let response = format!(
             "HTTP/1.1 {status} Elsewhere\r\nlocation: http://u:secret@{elsewhere}/v1/traces?key=secret\r\n\
              content-length: 0\r\nconnection: close\r\n\r\n"
         );
-        let (address, requests) = collector(answer.leak().as_bytes());
+        let (address, requests) = collector(response.leak().as_bytes());
         for exporter in http_exporters(address, PATIENCE) {
             let result = attempt(exporter);
             let reason = &result.as_ref().unwrap_err().reason;
@@ -30,7 +30,7 @@ fn over_http() {
 
 #[test]
 fn over_grpc() {
-    let (elsewhere, stolen) = collector(TAKEN);
+    let (elsewhere, stolen) = collector(ACCEPTED);
     let address = server(move |mut respond| {
         let redirect = http::Response::builder()
             .status(307)

@@ -1,14 +1,14 @@
-//! A user in an endpoint's URL, with characters that a URL can't hold as they are.
+//! User information in an endpoint's URL, with percent-encoded characters.
 
 use std::net::SocketAddr;
 
 use lianlu_sdk::otlp::{Builder, Exporter, Protocol};
 use lianlu_sdk::{Export, jaeger, zipkin};
 
-use crate::common::grpc::{Collector, taken};
+use crate::common::grpc::{Collector, accepted};
 use crate::common::{PATIENCE, attempt, collector};
 
-const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// `ann@shop`, and `p@ss:%`.
 const USER: &str = "ann%40shop:p%40ss%3A%25";
@@ -20,7 +20,7 @@ fn otlp(protocol: Protocol, address: SocketAddr) -> Builder {
 
 #[test]
 fn over_http() {
-    let (address, requests) = collector(TAKEN);
+    let (address, requests) = collector(ACCEPTED);
     let url = format!("http://{USER}@{address}/path");
     let exporters: [Box<dyn Export>; 3] = [
         Box::new(otlp(Protocol::HttpProtobuf, address).build().unwrap()),
@@ -37,7 +37,7 @@ fn over_http() {
 
 #[test]
 fn over_grpc() {
-    let collector = Collector::start(taken);
+    let collector = Collector::start(accepted);
     let exporter = otlp(Protocol::Grpc, collector.address).build().unwrap();
     attempt(exporter).unwrap();
     let request = collector.requests.recv_timeout(PATIENCE).unwrap();
@@ -45,8 +45,8 @@ fn over_grpc() {
 }
 
 #[test]
-fn what_is_set_goes_before() {
-    let (address, requests) = collector(TAKEN);
+fn an_explicit_header_takes_precedence() {
+    let (address, requests) = collector(ACCEPTED);
     let builder = otlp(Protocol::HttpProtobuf, address).with_header("Authorization", "Bearer x");
     let url = format!("http://{USER}@{address}/path");
     let user = Some(("bob", "secret"));

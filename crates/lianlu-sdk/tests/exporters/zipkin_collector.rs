@@ -1,4 +1,4 @@
-//! Zipkin JSON over HTTP, read back by the wire crate.
+//! Zipkin JSON over HTTP, decoded by the wire crate.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What of a span Zipkin's format has other words for.
+//! The mapping of spans to Zipkin's format.
 
 use lianlu_sdk::TracerProvider;
 use lianlu_sdk::zipkin::Exporter;
@@ -8,11 +8,11 @@ use opentelemetry::{Array, KeyValue, Value};
 
 use crate::common::{PATIENCE, collector};
 
-const TAKEN: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// What is posted of the spans that `make` makes.
+/// The request body for the spans that `make` records.
 fn posted(make: impl FnOnce(&lianlu_sdk::Tracer)) -> Vec<u8> {
-    let (address, requests) = collector(TAKEN);
+    let (address, requests) = collector(ACCEPTED);
     let url = format!("http://{address}/api/v2/spans");
     let provider = TracerProvider::builder()
         .with_exporter(Exporter::new("endpoint", &url, PATIENCE).unwrap())
@@ -29,7 +29,7 @@ fn shown<'a>(span: &'a Span<'_>) -> Vec<(&'a str, &'a str)> {
 }
 
 #[test]
-fn an_error_that_is_none_is_left_out() {
+fn false_error_attributes_are_omitted() {
     let body = posted(|tracer| {
         let statuses = [Status::Unset, Status::Ok, Status::error("boom")];
         let values = [Value::from(false), Value::from("false"), Value::from(true)];
@@ -54,7 +54,7 @@ fn an_error_that_is_none_is_left_out() {
 }
 
 #[test]
-fn what_the_exporter_says_is_said_once() {
+fn own_tags_replace_attributes() {
     let body = posted(|tracer| {
         let mut span = tracer.start("span");
         for key in [
@@ -81,7 +81,7 @@ fn what_the_exporter_says_is_said_once() {
 }
 
 #[test]
-fn an_annotation_is_json() {
+fn annotations_are_json() {
     let texts = vec!["a\"b".into(), "c".into()];
     let body = posted(|tracer| {
         let mut span = tracer.start("span");
@@ -133,7 +133,7 @@ fn named(name: &'static str, port: Option<u16>) -> Endpoint<'static> {
 }
 
 #[test]
-fn the_other_side_of_a_call() {
+fn remote_endpoints() {
     let peer = [
         KeyValue::new("db.name", "stock"),
         KeyValue::new("network.peer.port", 5432),
@@ -147,7 +147,7 @@ fn the_other_side_of_a_call() {
         port: Some(5432),
         ..Endpoint::default()
     };
-    for (left, wanted) in [
+    for (length, wanted) in [
         (6, named("orders", None)),
         (5, named("orders.svc", Some(80))),
         (4, v4.clone()),
@@ -155,9 +155,9 @@ fn the_other_side_of_a_call() {
         (2, named("stock", None)),
         (0, Endpoint::default()),
     ] {
-        let attributes = peer[..left].to_vec();
+        let attributes = peer[..length].to_vec();
         for kind in [SpanKind::Client, SpanKind::Producer] {
-            assert_eq!(remote(kind, attributes.clone()), wanted, "{left}");
+            assert_eq!(remote(kind, attributes.clone()), wanted, "{length}");
         }
         for kind in [SpanKind::Server, SpanKind::Consumer, SpanKind::Internal] {
             assert!(remote(kind, attributes.clone()).is_empty());

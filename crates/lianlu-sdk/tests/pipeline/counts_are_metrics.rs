@@ -1,4 +1,4 @@
-//! Every number of the pipeline is a metric, and the identity holds among them.
+//! All counts of the pipeline are metrics, and the identity holds for them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Refuses every other batch.
-struct Moody(bool);
+/// Rejects every other batch.
+struct Alternating(bool);
 
-impl Export for Moody {
+impl Export for Alternating {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.0 = !self.0;
         match self.0 {
@@ -29,14 +29,14 @@ impl Export for Moody {
     }
 }
 
-/// What goes up and down, by the conventions.
+/// The up-down counters of the conventions.
 const UP_AND_DOWN: [&str; 3] = [
     "otel.sdk.span.live",
     "otel.sdk.processor.span.queue.size",
     "otel.sdk.processor.span.queue.capacity",
 ];
 
-/// A counter's points, or those of one that goes down too.
+/// The data points of a counter or an up-down counter.
 fn points(metric: &Metric) -> Vec<(Vec<KeyValue>, u64)> {
     let goes_down = UP_AND_DOWN.contains(&metric.name());
     match metric.data() {
@@ -57,7 +57,7 @@ fn points(metric: &Metric) -> Vec<(Vec<KeyValue>, u64)> {
     }
 }
 
-/// The last value of each series: by name and, where there is one, `error.type`.
+/// The last value of each series, by metric name and `error.type`, if any.
 fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<(String, String), u64> {
     let mut series = BTreeMap::new();
     let last = exporter.get_finished_metrics().unwrap().pop().unwrap();
@@ -77,13 +77,13 @@ fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<(String, String), u64> {
 }
 
 #[test]
-fn the_identity() {
+fn metrics_satisfy_the_identity() {
     let exporter = InMemoryMetricExporter::default();
     let meters = SdkMeterProvider::builder()
         .with_periodic_exporter(exporter.clone())
         .build();
     let provider = TracerProvider::builder()
-        .with_exporter(Moody(false))
+        .with_exporter(Alternating(false))
         .with_loss_listener(|_| {})
         .build()
         .unwrap();
@@ -110,7 +110,7 @@ fn the_identity() {
     let _ = provider.shutdown(PATIENCE);
     drop(provider);
     drop(handle);
-    // Instruments don't keep a pipeline alive.
+    // Instruments do not keep a pipeline alive.
     meters.force_flush().unwrap();
     assert!(exporter.get_finished_metrics().unwrap().len() <= 2);
 }

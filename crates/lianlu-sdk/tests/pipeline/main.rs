@@ -1,4 +1,4 @@
-//! From a span to its export.
+//! The pipeline, from a span to its export.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,8 +15,8 @@ mod counts_are_metrics;
 mod many_threads;
 mod one_scope_for_equal_tracers;
 mod provider_is_dropped;
+mod queue_limits;
 mod remote_sampler;
-mod room_is_for_all;
 mod runtimes;
 mod several_destinations;
 mod spans_agree_with_the_sdks;

@@ -1,5 +1,5 @@
-//! Spans of many threads, some of which are gone before anybody looks, all arrive, and each is in one place of the
-//! counts at any time.
+//! Spans of many threads, some of which have ended before the export, all arrive, and each is
+//! counted in exactly one state at any time.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::common::PATIENCE;
 const THREADS: usize = 8;
 const SPANS: usize = 10_000;
 
-/// The ids of what arrives. None arrives twice.
+/// The ids of exported spans. Fails on duplicates.
 #[derive(Clone, Default)]
 struct Ids(Arc<Mutex<HashSet<[u8; 8]>>>);
 
@@ -32,7 +32,7 @@ impl Export for Ids {
     }
 }
 
-/// With room for all.
+/// With a queue for all spans.
 fn provider() -> (TracerProvider, Ids) {
     let ids = Ids::default();
     let mut limits = Limits::default();
@@ -55,14 +55,14 @@ fn identity(handle: &Handle) -> SpanCounts {
     counts
 }
 
-/// Looks at the counts all the time, until `is_over`.
+/// Checks the counts continuously until `is_over`.
 fn watch(handle: Handle, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     let is_over = Arc::clone(is_over);
     std::thread::spawn(move || {
         let mut before = SpanCounts::default();
         while !is_over.load(Ordering::SeqCst) {
             let counts = identity(&handle);
-            // What only grows.
+            // Monotonic counts.
             assert!(counts.started >= before.started, "{before}; {counts}");
             assert!(counts.exported >= before.exported, "{before}; {counts}");
             before = counts;
@@ -72,12 +72,12 @@ fn watch(handle: Handle, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<(
 }
 
 #[test]
-fn each_with_spans_of_its_own() {
+fn every_thread_has_its_own_spans() {
     let (provider, ids) = provider();
     let handle = provider.handle();
     let is_over = Arc::default();
     let watch = watch(handle.clone(), &is_over);
-    // Half of the threads stay until the flush is over.
+    // Half of the threads live until the flush is done.
     let stay = Arc::new(Barrier::new(THREADS / 2 + 1));
     let done = Arc::new(Barrier::new(THREADS / 2 + 1));
     let threads: Vec<_> = (0..THREADS)
@@ -119,9 +119,9 @@ fn each_with_spans_of_its_own() {
     assert_eq!(identity(&handle).exported, all);
 }
 
-/// Started on one thread, told things on a second, ended on a third.
+/// Started on one thread, modified on a second, ended on a third.
 #[test]
-fn handed_from_thread_to_thread() {
+fn spans_move_between_threads() {
     let (provider, ids) = provider();
     let handle = provider.handle();
     let is_over = Arc::default();
@@ -155,7 +155,7 @@ fn handed_from_thread_to_thread() {
     for thread in threads {
         thread.join().unwrap();
     }
-    // All of them have ended before anybody asks for a flush.
+    // All spans have ended before the flush.
     let all = (THREADS / 2 * SPANS) as u64;
     let counts = identity(&handle);
     assert_eq!((counts.started, counts.open), (all, 0), "{counts}");
@@ -167,9 +167,9 @@ fn handed_from_thread_to_thread() {
     assert_eq!(ids.0.lock().unwrap().len(), THREADS / 2 * SPANS);
 }
 
-/// A thread is gone, and so is its place in the registry, before the spans that it started have ended.
+/// The starting thread and its lane are gone before the spans end.
 #[test]
-fn open_when_their_thread_is_gone() {
+fn spans_outlive_their_threads() {
     let (provider, ids) = provider();
     let handle = provider.handle();
     let tracer = provider.tracer("test");
@@ -193,9 +193,9 @@ fn open_when_their_thread_is_gone() {
     assert_eq!(ids.0.lock().unwrap().len(), 10);
 }
 
-/// What there is no room for is lost, and counted: the identity holds then, too.
+/// Spans that do not fit in the queue are counted as lost; the identity still holds.
 #[test]
-fn when_there_is_no_room() {
+fn the_queue_is_full() {
     struct Slow(Ids);
     impl Export for Slow {
         fn export(&mut self, batch: &Batch) -> Result<(), Failure> {

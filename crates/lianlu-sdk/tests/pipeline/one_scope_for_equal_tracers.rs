@@ -1,5 +1,5 @@
-//! Spans of tracers of the same name, version, schema and attributes are exported under one scope, whoever made the
-//! tracers and when.
+//! Spans of equal tracers (name, version, schema URL and attributes) are exported under one scope,
+//! even if the tracers were created separately.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 
 use crate::common::PATIENCE;
 
-/// Each batch's scopes, with their spans' names.
+/// The scopes of each batch, with the names of their spans.
 #[derive(Clone, Default)]
 struct Scopes(Arc<Mutex<Vec<Vec<Scope>>>>);
 
@@ -112,13 +112,13 @@ fn of_several_threads() {
     }
     provider.flush(PATIENCE).unwrap();
     let batches = scopes.0.lock().unwrap();
-    // A flush of so few is one batch.
+    // A flush of few spans is one batch.
     assert_eq!(batches.len(), 1, "{batches:#?}");
     let spans: Vec<_> = batches[0].iter().map(|scope| scope.spans.len()).collect();
     assert_eq!(spans, [4, 4]);
 }
 
-/// More scopes than anybody has: beyond some number they are not remembered, and still right.
+/// More scopes than the cache holds: they are not cached, but still correct.
 #[test]
 fn of_very_many_scopes() {
     let (provider, scopes) = provider();

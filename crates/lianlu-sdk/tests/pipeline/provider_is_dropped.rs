@@ -1,4 +1,5 @@
-//! With the last provider and tracer the pipeline's thread ends, and what had ended before is exported still.
+//! When the last provider and tracer are dropped, the pipeline exports all ended spans and its
+//! thread ends.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,10 +15,10 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::common::PATIENCE;
 
-/// Tells how many spans it gets; its end is that of the thread that it is on.
-struct Telling(Sender<usize>);
+/// Reports the size of each batch; disconnects when its thread ends.
+struct Reporting(Sender<usize>);
 
-impl Export for Telling {
+impl Export for Reporting {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         self.0.send(batch.len()).unwrap();
         Ok(())
@@ -25,24 +26,24 @@ impl Export for Telling {
 }
 
 fn provider() -> (TracerProvider, Handle, Receiver<usize>) {
-    let (told, heard) = channel();
+    let (sender, receiver) = channel();
     let mut limits = Limits::default();
     limits.schedule_delay = Duration::from_secs(3600);
     let provider = TracerProvider::builder()
-        .with_exporter(Telling(told))
+        .with_exporter(Reporting(sender))
         .with_limits(limits)
         .build()
         .unwrap();
     let handle = provider.handle();
-    (provider, handle, heard)
+    (provider, handle, receiver)
 }
 
-/// All that is exported until the exporter is gone.
+/// Sum of all exported spans until the exporter is dropped.
 #[track_caller]
-fn until_the_end(heard: &Receiver<usize>) -> usize {
+fn exported_until_the_end(receiver: &Receiver<usize>) -> usize {
     let mut spans = 0;
     loop {
-        match heard.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(PATIENCE) {
             Ok(more) => spans += more,
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return spans,
             Err(timeout) => panic!("the exporter is still there: {timeout}"),
@@ -51,8 +52,8 @@ fn until_the_end(heard: &Receiver<usize>) -> usize {
 }
 
 #[track_caller]
-fn is_running(heard: &Receiver<usize>) -> bool {
-    match heard.recv_timeout(Duration::from_millis(50)) {
+fn is_running(receiver: &Receiver<usize>) -> bool {
+    match receiver.recv_timeout(Duration::from_millis(50)) {
         Err(std::sync::mpsc::RecvTimeoutError::Timeout) => true,
         Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => false,
         Ok(spans) => panic!("{spans} spans were exported"),
@@ -60,58 +61,58 @@ fn is_running(heard: &Receiver<usize>) -> bool {
 }
 
 #[test]
-fn what_had_ended_is_exported() {
-    let (provider, handle, heard) = provider();
+fn ended_spans_are_exported() {
+    let (provider, handle, receiver) = provider();
     let tracer = provider.tracer("test");
     for _ in 0..3 {
         tracer.start("span").end();
     }
     drop(tracer);
     drop(provider);
-    assert_eq!(until_the_end(&heard), 3);
+    assert_eq!(exported_until_the_end(&receiver), 3);
     assert_eq!(handle.counts().exported, 3);
 }
 
 #[test]
-fn a_tracer_is_enough_to_go_on() {
-    let (provider, handle, heard) = provider();
+fn a_tracer_keeps_the_pipeline_alive() {
+    let (provider, handle, receiver) = provider();
     let tracer = provider.tracer("test");
     let other = tracer.clone();
     drop(provider);
     drop(tracer);
-    assert!(is_running(&heard));
+    assert!(is_running(&receiver));
     let mut span = other.start("span");
     assert!(span.is_recording());
     span.end();
     handle.flush(PATIENCE).unwrap();
-    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), 1);
-    assert!(is_running(&heard));
+    assert_eq!(receiver.recv_timeout(PATIENCE).unwrap(), 1);
+    assert!(is_running(&receiver));
     drop(other);
-    assert_eq!(until_the_end(&heard), 0);
+    assert_eq!(exported_until_the_end(&receiver), 0);
 }
 
 #[test]
-fn a_provider_is_enough_to_go_on() {
-    let (provider, _, heard) = provider();
+fn a_provider_keeps_the_pipeline_alive() {
+    let (provider, _, receiver) = provider();
     let other = provider.clone();
     provider.tracer("test").start("span").end();
     drop(provider);
-    assert!(is_running(&heard));
+    assert!(is_running(&receiver));
     other.tracer("test").start("span").end();
     drop(other);
-    assert_eq!(until_the_end(&heard), 2);
+    assert_eq!(exported_until_the_end(&receiver), 2);
 }
 
-/// Spans hold nobody up: the thread is gone before they are.
+/// Open spans do not keep the thread alive.
 #[test]
 fn an_open_span_is_lost_and_counted() {
-    let (provider, handle, heard) = provider();
+    let (provider, handle, receiver) = provider();
     let tracer = provider.tracer("test");
     let span = tracer.start("open");
     let context = Context::new().with_span(tracer.start("in a context"));
     drop(tracer);
     drop(provider);
-    assert_eq!(until_the_end(&heard), 0);
+    assert_eq!(exported_until_the_end(&receiver), 0);
     drop(span);
     context.span().end();
     drop(context);
@@ -121,10 +122,10 @@ fn an_open_span_is_lost_and_counted() {
     assert!(handle.flush(PATIENCE).is_ok());
 }
 
-/// Threads that have recorded remember tracers, and keep no pipeline alive with that.
+/// Thread-local references of threads that have recorded do not keep the pipeline alive.
 #[test]
-fn threads_that_remember_it_do_not_keep_it() {
-    let (provider, handle, heard) = provider();
+fn thread_locals_do_not_keep_the_pipeline_alive() {
+    let (provider, handle, receiver) = provider();
     let (go, wait) = channel::<()>();
     let tracer = provider.tracer("test");
     let (ready, is_ready) = channel();
@@ -137,15 +138,15 @@ fn threads_that_remember_it_do_not_keep_it() {
     is_ready.recv_timeout(PATIENCE).unwrap();
     provider.tracer("test").start("span").end();
     drop(provider);
-    assert_eq!(until_the_end(&heard), 2);
+    assert_eq!(exported_until_the_end(&receiver), 2);
     assert_eq!(handle.counts().exported, 2);
     go.send(()).unwrap();
     thread.join().unwrap();
 }
 
-/// What a user gave goes with the provider, whatever threads remember.
+/// User-provided objects are dropped with the provider, despite thread-local references.
 #[test]
-fn its_sampler_goes_with_it() {
+fn the_sampler_is_dropped_with_the_provider() {
     #[derive(Debug, Clone)]
     struct Mine(#[expect(dead_code, reason = "it is held")] Arc<()>);
     impl ShouldSample for Mine {
@@ -166,22 +167,22 @@ fn its_sampler_goes_with_it() {
         }
     }
     let held = Arc::new(());
-    let (told, heard) = channel();
+    let (sender, receiver) = channel();
     let provider = TracerProvider::builder()
-        .with_exporter(Telling(told))
+        .with_exporter(Reporting(sender))
         .with_sampler(Box::new(Mine(Arc::clone(&held))) as Box<dyn ShouldSample>)
         .build()
         .unwrap();
     provider.tracer("test").start("span").end();
     assert!(Arc::strong_count(&held) > 1);
     drop(provider);
-    assert_eq!(until_the_end(&heard), 1);
+    assert_eq!(exported_until_the_end(&receiver), 1);
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
-/// On the exporter's own thread, too: that of the last one who holds the provider.
+/// Also if the last reference is dropped on the exporter's own thread.
 #[test]
-fn by_the_exporter_itself() {
+fn dropped_by_the_exporter_itself() {
     struct Holding(
         Option<TracerProvider>,
         std::sync::Arc<std::sync::Mutex<Option<TracerProvider>>>,
@@ -195,15 +196,15 @@ fn by_the_exporter_itself() {
             Ok(())
         }
     }
-    let place = std::sync::Arc::default();
-    let (told, heard) = channel();
+    let slot = std::sync::Arc::default();
+    let (sender, receiver) = channel();
     let provider = TracerProvider::builder()
-        .with_exporter(Holding(None, std::sync::Arc::clone(&place), told))
+        .with_exporter(Holding(None, std::sync::Arc::clone(&slot), sender))
         .build()
         .unwrap();
     provider.tracer("test").start("span").end();
     let handle = provider.handle();
-    *place.lock().unwrap() = Some(provider);
+    *slot.lock().unwrap() = Some(provider);
     let _ = handle.flush(PATIENCE);
-    assert_eq!(until_the_end(&heard), 1);
+    assert_eq!(exported_until_the_end(&receiver), 1);
 }

@@ -1,4 +1,4 @@
-//! A collector's strategy is followed; one that answers badly, or not at all, changes nothing.
+//! The collector's strategy is applied; invalid or missing responses change nothing.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,18 +10,18 @@ use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler};
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 
-/// Only a hang gets there.
+/// Only reached if something hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ALL: &str = r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":1}}"#;
 const NONE: &str = r#"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0}}"#;
 
-type Answer = Box<dyn FnOnce(&mut TcpStream) + Send>;
+type Response = Box<dyn FnOnce(&mut TcpStream) + Send>;
 
-/// Answers each question when it is told how, and not before.
+/// Answers each request when the test says how.
 struct Collector {
     url: String,
-    answers: Option<Sender<Answer>>,
+    answers: Option<Sender<Response>>,
     questions: Receiver<String>,
 }
 
@@ -29,19 +29,19 @@ impl Collector {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (answers, next) = channel::<Answer>();
+        let (answers, next) = channel::<Response>();
         let (asked, questions) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let Some(question) = question(&mut stream) else {
+                let Some(request) = request(&mut stream) else {
                     continue;
                 };
-                if asked.send(question).is_err() {
+                if asked.send(request).is_err() {
                     return;
                 }
-                let Ok(answer) = next.recv() else { return };
-                answer(&mut stream);
+                let Ok(response) = next.recv() else { return };
+                response(&mut stream);
             }
         });
         Self {
@@ -56,42 +56,42 @@ impl Collector {
     }
 
     fn sampler_at(&self, url: &str) -> (RemoteSampler, Receiver<PipelineEvent>) {
-        let (heard, notices) = channel();
+        let (sender, events) = channel();
         let sampler = JaegerRemote::new(url)
             .with_poll_interval(Duration::from_millis(10))
             .with_initial_sampler(Sampler::AlwaysOff)
-            .start_with("my shop", move |notice| {
-                let _ = heard.send(notice.clone());
+            .start_with("my shop", move |event| {
+                let _ = sender.send(event.clone());
             })
             .unwrap();
-        (sampler, notices)
+        (sampler, events)
     }
 
-    /// Waits for a question. All earlier answers have had their effect by then.
-    fn question(&self) -> String {
+    /// Waits for a request. All earlier responses have taken effect by then.
+    fn request(&self) -> String {
         self.questions.recv_timeout(PATIENCE).unwrap()
     }
 
-    fn say(&self, answer: impl FnOnce(&mut TcpStream) + Send + 'static) {
+    fn send_response(&self, response: impl FnOnce(&mut TcpStream) + Send + 'static) {
         self.answers
             .as_ref()
             .unwrap()
-            .send(Box::new(answer))
+            .send(Box::new(response))
             .unwrap();
     }
 
-    /// Answers the question that waits, and waits for the next.
-    fn answer(&self, answer: impl FnOnce(&mut TcpStream) + Send + 'static) {
-        self.say(answer);
-        let _ = self.question();
+    /// Responds to the waiting request, and waits for the next.
+    fn respond(&self, response: impl FnOnce(&mut TcpStream) + Send + 'static) {
+        self.send_response(response);
+        let _ = self.request();
     }
 
-    fn tell(&self, body: &'static str) {
-        self.answer(ok(body));
+    fn respond_with(&self, body: &'static str) {
+        self.respond(ok(body));
     }
 }
 
-fn question(stream: &mut TcpStream) -> Option<String> {
+fn request(stream: &mut TcpStream) -> Option<String> {
     let mut head = String::new();
     let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
@@ -131,84 +131,84 @@ fn a_user_in_the_url_is_sent() {
     let url = collector
         .url
         .replace("http://", "http://ann%40shop:p%40ss@");
-    let (_sampler, notices) = collector.sampler_at(&url);
-    let question = collector.question().to_ascii_lowercase();
+    let (_sampler, events) = collector.sampler_at(&url);
+    let request = collector.request().to_ascii_lowercase();
     assert!(
-        question.contains("\r\nauthorization: basic yw5uqhnob3a6cebzcw==\r\n"),
-        "{question}"
+        request.contains("\r\nauthorization: basic yw5uqhnob3a6cebzcw==\r\n"),
+        "{request}"
     );
-    collector.answer(with_status("503 Not Now", ""));
-    let Ok(PipelineEvent::SamplingFailing { reason }) = notices.recv_timeout(PATIENCE) else {
+    collector.respond(with_status("503 Not Now", ""));
+    let Ok(PipelineEvent::SamplingFailing { reason }) = events.recv_timeout(PATIENCE) else {
         panic!("not said");
     };
     assert!(!reason.contains("ss@"), "{reason}");
 }
 
 #[test]
-fn each_strategy_is_followed() {
+fn every_kind_of_strategy_is_applied() {
     let collector = Collector::start();
-    let (sampler, notices) = collector.sampler();
-    let question = collector.question();
+    let (sampler, events) = collector.sampler();
+    let request = collector.request();
     assert!(
-        question.starts_with("GET /sampling?service=my%20shop HTTP/1.1\r\n"),
-        "{question}"
+        request.starts_with("GET /sampling?service=my%20shop HTTP/1.1\r\n"),
+        "{request}"
     );
-    // The question is not answered yet, and nobody waits for that.
+    // The request has not been answered yet, and sampling does not wait for it.
     assert!(!samples(&sampler, "a"), "the initial sampler decides");
-    collector.tell(ALL);
+    collector.respond_with(ALL);
     assert!(samples(&sampler, "a"));
-    collector.tell(NONE);
+    collector.respond_with(NONE);
     assert!(!samples(&sampler, "a"));
-    collector.tell(
+    collector.respond_with(
         r#"{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":1}}"#,
     );
     assert!(samples(&sampler, "a"));
-    collector.tell(
+    collector.respond_with(
         r#"{"operationSampling":{"defaultSamplingProbability":0,"perOperationStrategies":[
         {"operation":"a","probabilisticSampling":{"samplingRate":1}}]}}"#,
     );
     assert!(samples(&sampler, "a"));
     assert!(!samples(&sampler, "b"));
-    assert!(notices.try_recv().is_err());
+    assert!(events.try_recv().is_err());
 }
 
 #[test]
-fn bad_answers_change_nothing_and_are_said_once() {
+fn invalid_responses_change_nothing_and_are_reported_once() {
     let collector = Collector::start();
-    let (sampler, notices) = collector.sampler();
-    let _ = collector.question();
-    collector.tell(ALL);
+    let (sampler, events) = collector.sampler();
+    let _ = collector.request();
+    collector.respond_with(ALL);
     let failing = |expected: &str| {
-        let PipelineEvent::SamplingFailing { reason } = notices.recv_timeout(PATIENCE).unwrap()
+        let PipelineEvent::SamplingFailing { reason } = events.recv_timeout(PATIENCE).unwrap()
         else {
-            panic!("another notice");
+            panic!("another event");
         };
         assert!(reason.contains(expected), "{reason}");
     };
     let still = |collector: &Collector| {
         assert!(samples(&sampler, "a"));
-        collector.tell(ALL);
-        let recovered = notices.recv_timeout(PATIENCE).unwrap();
+        collector.respond_with(ALL);
+        let recovered = events.recv_timeout(PATIENCE).unwrap();
         assert_eq!(recovered, PipelineEvent::SamplingRecovered);
     };
-    collector.tell("<html>");
+    collector.respond_with("<html>");
     failing("no sampling strategy");
-    collector.tell("{}");
-    collector.tell("");
-    collector.answer(with_status("500 Internal Server Error", NONE));
-    assert!(notices.try_recv().is_err(), "said once");
+    collector.respond_with("{}");
+    collector.respond_with("");
+    collector.respond(with_status("500 Internal Server Error", NONE));
+    assert!(events.try_recv().is_err(), "said once");
     still(&collector);
 
-    collector.answer(with_status("404 Not Found", NONE));
+    collector.respond(with_status("404 Not Found", NONE));
     failing("answered 404");
     still(&collector);
 
-    collector.answer(|_| {});
+    collector.respond(|_| {});
     failing("");
     still(&collector);
 
-    // A strategy behind two megabytes of nothing, of which one is read.
-    collector.answer(|stream| {
+    // A strategy after two megabytes of white space, of which one is read.
+    collector.respond(|stream| {
         let length = 2_097_152 + NONE.len();
         let _ = write!(
             stream,
@@ -220,8 +220,8 @@ fn bad_answers_change_nothing_and_are_said_once() {
     failing("");
     still(&collector);
 
-    // Without an end.
-    collector.answer(|stream| {
+    // An endless response.
+    collector.respond(|stream| {
         let _ = write!(
             stream,
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -233,23 +233,23 @@ fn bad_answers_change_nothing_and_are_said_once() {
 }
 
 #[test]
-fn the_thread_ends_with_the_last_copy_or_when_told() {
-    for told in [true, false] {
+fn the_thread_ends_with_the_last_clone_or_at_shutdown() {
+    for is_shut_down in [true, false] {
         let collector = Collector::start();
-        let (sampler, notices) = collector.sampler();
+        let (sampler, events) = collector.sampler();
         let copy = sampler.clone();
-        let _ = collector.question();
+        let _ = collector.request();
         drop(sampler);
-        collector.tell(ALL);
+        collector.respond_with(ALL);
         assert!(samples(&copy, "a"), "a copy keeps it going");
-        if told {
+        if is_shut_down {
             copy.stop();
         } else {
             drop(copy);
         }
-        collector.say(ok(ALL));
-        // The thread holds the other end.
-        while notices.recv_timeout(PATIENCE) != Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+        collector.send_response(ok(ALL));
+        // The thread holds the other end of the channel.
+        while events.recv_timeout(PATIENCE) != Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
         {
         }
     }

@@ -1,4 +1,4 @@
-//! One pipeline and several destinations: none waits for another, and each has counts of its own.
+//! Several destinations of one pipeline: none waits for another, and each has its own counts.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,9 +17,9 @@ const SHORT: Duration = Duration::from_millis(100);
 struct Destination {
     name: &'static str,
     is_up: Arc<AtomicBool>,
-    taken: Arc<AtomicU64>,
-    /// Where each batch's first byte is, to see whether the buffer is shared.
-    places: Arc<Mutex<Vec<usize>>>,
+    accepted: Arc<AtomicU64>,
+    /// The address of each batch's first byte, to detect shared buffers.
+    addresses: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Destination {
@@ -27,20 +27,20 @@ impl Destination {
         Self {
             name,
             is_up: Arc::new(AtomicBool::new(is_up)),
-            taken: Arc::default(),
-            places: Arc::default(),
+            accepted: Arc::default(),
+            addresses: Arc::default(),
         }
     }
 
-    fn taken(&self) -> u64 {
-        self.taken.load(Ordering::SeqCst)
+    fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
     }
 }
 
 impl Export for Destination {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         if !self.is_up.load(Ordering::SeqCst) {
-            return Err(Failure::temporary("away"));
+            return Err(Failure::temporary("unreachable"));
         }
         let scopes = batch.scopes();
         let runs = scopes.flat_map(|scope| {
@@ -49,8 +49,9 @@ impl Export for Destination {
                 .map(|run| run.as_ptr() as usize)
                 .collect::<Vec<_>>()
         });
-        self.places.lock().unwrap().extend(runs);
-        self.taken.fetch_add(batch.len() as u64, Ordering::SeqCst);
+        self.addresses.lock().unwrap().extend(runs);
+        self.accepted
+            .fetch_add(batch.len() as u64, Ordering::SeqCst);
         Ok(())
     }
 
@@ -83,14 +84,14 @@ fn assert_identity(provider: &TracerProvider) {
 }
 
 #[test]
-fn one_that_is_away_holds_up_nobody() {
-    let (near, away) = (
+fn an_unreachable_destination_does_not_block_others() {
+    let (near, unreachable) = (
         Destination::new("near", true),
-        Destination::new("away", false),
+        Destination::new("unreachable", false),
     );
     let provider = TracerProvider::builder()
         .with_exporter(near.clone())
-        .with_exporter(away.clone())
+        .with_exporter(unreachable.clone())
         .with_limits(limits())
         .with_loss_listener(|_| {})
         .build()
@@ -100,37 +101,40 @@ fn one_that_is_away_holds_up_nobody() {
     let error = provider.flush(Duration::from_secs(1)).unwrap_err();
     let wanted = FlushError::Timeout {
         waiting: 1000,
-        reason: Some("away".to_owned()),
+        reason: Some("unreachable".to_owned()),
     };
     assert_eq!(error, wanted);
-    assert_eq!((near.taken(), away.taken()), (1000, 0));
+    assert_eq!((near.accepted(), unreachable.accepted()), (1000, 0));
     assert_identity(&provider);
     let destinations = provider.handle().destinations();
     assert_eq!(destinations[0].name, "near");
     assert_eq!(destinations[0].counts.exported, 1000);
     assert_eq!(destinations[0].failing, None);
-    assert_eq!(destinations[1].name, "away");
+    assert_eq!(destinations[1].name, "unreachable");
     assert_eq!(destinations[1].counts.waiting, 1000);
-    assert_eq!(destinations[1].failing.as_deref(), Some("away"));
-    // The one that is furthest behind.
+    assert_eq!(destinations[1].failing.as_deref(), Some("unreachable"));
+    // The destination that is furthest behind.
     assert_eq!(provider.handle().counts().waiting, 1000);
     assert_eq!(
         provider.handle().health(),
-        Health::Degraded(vec!["away".to_owned()])
+        Health::Degraded(vec!["unreachable".to_owned()])
     );
 
-    away.is_up.store(true, Ordering::SeqCst);
+    unreachable.is_up.store(true, Ordering::SeqCst);
     provider.flush(PATIENCE).unwrap();
-    assert_eq!((near.taken(), away.taken()), (1000, 1000));
+    assert_eq!((near.accepted(), unreachable.accepted()), (1000, 1000));
     assert_eq!(provider.handle().health(), Health::Working);
     assert_identity(&provider);
-    // The same bytes, and not a copy for each.
-    assert_eq!(*near.places.lock().unwrap(), *away.places.lock().unwrap());
+    // The buffers are shared, not copied.
+    assert_eq!(
+        *near.addresses.lock().unwrap(),
+        *unreachable.addresses.lock().unwrap()
+    );
     provider.shutdown(PATIENCE).unwrap();
     assert_eq!(provider.handle().health(), Health::Stopped);
 }
 
-/// Loses all.
+/// Loses all spans.
 struct Loses;
 
 impl Export for Loses {
@@ -139,11 +143,11 @@ impl Export for Loses {
     }
 }
 
-/// The one that has lost most is not the one that is waited for.
+/// The destination with the most losses is not the one with the most waiting spans.
 #[test]
-fn who_waits_is_told_of_losers_or_not() {
+fn a_flush_reports_losses_of_any_destination() {
     let provider = TracerProvider::builder()
-        .with_exporter(Destination::new("away", false))
+        .with_exporter(Destination::new("unreachable", false))
         .with_exporter(Loses)
         .with_limits(limits())
         .with_loss_listener(|_| {})
@@ -153,24 +157,24 @@ fn who_waits_is_told_of_losers_or_not() {
     let _ = provider.flush(SHORT);
     let waits = FlushError::Timeout {
         waiting: 3,
-        reason: Some("away".to_owned()),
+        reason: Some("unreachable".to_owned()),
     };
     assert_eq!(provider.flush(Duration::ZERO), Err(waits.clone()));
     assert_eq!(provider.flush(SHORT), Err(waits));
 }
 
 #[test]
-fn after_a_restart_each_gets_what_it_has_not() {
+fn after_a_restart_each_destination_gets_its_missing_spans() {
     let dir = tempfile::tempdir().unwrap();
-    let found = Arc::new(Mutex::new(Vec::new()));
+    let report = Arc::new(Mutex::new(Vec::new()));
     let start = |destinations: &[&Destination]| {
-        let heard = Arc::clone(&found);
+        let received = Arc::clone(&report);
         let mut builder = TracerProvider::builder()
             .with_limits(limits())
             .with_flight_recorder(FlightRecorder::new(dir.path()))
-            .with_loss_listener(move |notice| {
-                if let PipelineEvent::RecorderFound(found) = notice {
-                    heard.lock().unwrap().push(found.clone());
+            .with_loss_listener(move |event| {
+                if let PipelineEvent::RecorderFound(report) = event {
+                    received.lock().unwrap().push(report.clone());
                 }
             });
         for destination in destinations {
@@ -178,39 +182,42 @@ fn after_a_restart_each_gets_what_it_has_not() {
         }
         builder.build().unwrap()
     };
-    let (near, away) = (
+    let (near, unreachable) = (
         Destination::new("near", true),
-        Destination::new("away", false),
+        Destination::new("unreachable", false),
     );
-    let provider = start(&[&near, &away]);
+    let provider = start(&[&near, &unreachable]);
     spans(&provider, 1000);
     provider.flush(Duration::from_secs(1)).unwrap_err();
     assert_eq!(provider.handle().counts().durable, 1000);
     provider.shutdown(SHORT).unwrap_err();
-    // When the time is over the workers notice it, too.
+    // The workers stop soon after the timeout of `shutdown`.
     while provider.handle().health() != Health::Stopped {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!((near.taken(), away.taken()), (1000, 0));
-    // They wait for the next start, and are not lost.
+    assert_eq!((near.accepted(), unreachable.accepted()), (1000, 0));
+    // The spans wait for the next start, and are not lost.
     assert_identity(&provider);
     assert_eq!(provider.handle().counts().waiting, 1000);
     drop(provider);
 
-    // In another order, with a third one. It has nothing yet either.
-    let (near, away) = (
+    // In another order, with a third destination, which has nothing yet.
+    let (near, unreachable) = (
         Destination::new("near", true),
-        Destination::new("away", true),
+        Destination::new("unreachable", true),
     );
     let third = Destination::new("third", true);
-    let provider = start(&[&away, &third, &near]);
+    let provider = start(&[&unreachable, &third, &near]);
     provider.flush(PATIENCE).unwrap();
-    assert_eq!((near.taken(), away.taken(), third.taken()), (0, 1000, 1000));
+    assert_eq!(
+        (near.accepted(), unreachable.accepted(), third.accepted()),
+        (0, 1000, 1000)
+    );
     assert_identity(&provider);
     let counts = provider.handle().counts();
     assert_eq!((counts.recovered, counts.exported), (1000, 1000));
-    let found = found.lock().unwrap().clone();
-    assert_eq!(found.len(), 1);
-    assert_eq!((found[0].spans, found[0].unfinished), (1000, 0));
+    let report = report.lock().unwrap().clone();
+    assert_eq!(report.len(), 1);
+    assert_eq!((report[0].spans, report[0].unfinished), (1000, 0));
     provider.shutdown(PATIENCE).unwrap();
 }

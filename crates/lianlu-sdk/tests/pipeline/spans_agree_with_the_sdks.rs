@@ -1,10 +1,13 @@
-//! Whatever is done to a span, lianlu's provider and `opentelemetry_sdk`'s export the same of it, ids and times too.
+//! For arbitrary operations on spans, lianlu's provider and `opentelemetry_sdk`'s export the same,
+//! including ids and times.
 //!
-//! They differ in four things by intent, which are kept out of here. A key that is set twice is twice in what the SDK
-//! exports, of spans, events and links; the specification says that keys are unique, and ours are, so the SDK's are made
-//! so before they are compared. Such a key also takes room twice there, so a span has room for all attributes here, and a
-//! list of an event or a link that is cut has each key once. Of two errors the SDK keeps the one whose description comes
-//! later in the alphabet; there is one here. And the SDK forgets the W3C's flag of random ids where nothing is sampled.
+//! Four intentional differences are excluded. Duplicate attribute keys: the SDK exports them twice
+//! in spans, events and links; the specification requires unique keys, and ours are unique, so the
+//! SDK's are deduplicated before the comparison. Duplicate keys also count twice towards the SDK's
+//! limits, so the attribute limit of spans is not reached here, and the attributes of truncated
+//! events and links have unique keys. Of two error statuses the SDK keeps the one with the
+//! alphabetically later description; there is only one here. And the SDK clears the W3C flag for
+//! random ids on unsampled traces.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,11 +26,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::common::PATIENCE;
-use crate::common::decoded::Kept;
+use crate::common::decoded::Collected;
 
-/// A span, from its builder to its end.
+/// The operations on a span, from its builder to its end.
 #[derive(Debug, Clone)]
-struct Story {
+struct Operations {
     parent: Option<SpanContext>,
     kind: SpanKind,
     attributes: Vec<KeyValue>,
@@ -35,7 +38,7 @@ struct Story {
     links: Vec<Link>,
     steps: Vec<Step>,
     start: u64,
-    /// `None` leaves it to the drop; the time of that is not compared.
+    /// `None` if the span is ended by dropping it; that end time is not compared.
     length: Option<u64>,
 }
 
@@ -70,19 +73,19 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Of few keys, so that they come again.
+/// From few keys, so that keys repeat.
 fn attribute() -> impl Strategy<Value = KeyValue> {
     ("[a-e]", value()).prop_map(|(key, value)| KeyValue::new(key, value))
 }
 
-/// An event's or a link's: each key once, or no more than there is room for.
+/// Attributes of an event or a link: unique keys, or within the limit.
 fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
-    let once = vec(value(), 0..4).prop_map(|values| {
+    let unique = vec(value(), 0..4).prop_map(|values| {
         let keys = values.into_iter().enumerate();
         keys.map(|(at, value)| KeyValue::new(format!("key {at}"), value))
             .collect()
     });
-    prop_oneof![once, vec(attribute(), 0..=ROOM as usize)]
+    prop_oneof![unique, vec(attribute(), 0..=ATTRIBUTE_LIMIT as usize)]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -139,7 +142,7 @@ fn kind() -> impl Strategy<Value = SpanKind> {
     ]
 }
 
-fn story() -> impl Strategy<Value = Story> {
+fn operations() -> impl Strategy<Value = Operations> {
     let start = (
         proptest::option::of(context()),
         kind(),
@@ -153,7 +156,7 @@ fn story() -> impl Strategy<Value = Story> {
         proptest::option::of(0..u64::MAX / 2),
     );
     (start, rest).prop_map(
-        |((parent, kind, attributes, events, links), (steps, start, length))| Story {
+        |((parent, kind, attributes, events, links), (steps, start, length))| Operations {
             parent,
             kind,
             attributes,
@@ -180,7 +183,7 @@ fn sampler() -> impl Strategy<Value = Sampler> {
     ]
 }
 
-/// The same ids for both.
+/// The same sequence of ids for both providers.
 #[derive(Debug, Default)]
 struct Ids {
     traces: AtomicU64,
@@ -190,7 +193,7 @@ struct Ids {
 impl IdGenerator for Ids {
     fn new_trace_id(&self) -> TraceId {
         let next = self.traces.fetch_add(1, Ordering::SeqCst) + 1;
-        // Spread, for the sampler by ratio.
+        // Spread out for the ratio sampler.
         TraceId::from(u128::from(next).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834))
     }
 
@@ -199,41 +202,41 @@ impl IdGenerator for Ids {
     }
 }
 
-/// Of an event and of a link.
-const ROOM: u32 = 2;
+/// Attribute limit of events and links.
+const ATTRIBUTE_LIMIT: u32 = 2;
 
 fn limits() -> SpanLimits {
     SpanLimits {
         max_attributes_per_span: 1000,
         max_events_per_span: 3,
         max_links_per_span: 3,
-        max_attributes_per_event: ROOM,
-        max_attributes_per_link: ROOM,
+        max_attributes_per_event: ATTRIBUTE_LIMIT,
+        max_attributes_per_link: ATTRIBUTE_LIMIT,
     }
 }
 
-/// Tells a story. What the span says of itself at its start, after each step, and at its end.
-fn tell<T: Tracer>(tracer: &T, story: &Story) -> Vec<String>
+/// Performs the operations. Returns the span's state at its start, after each step, and at its end.
+fn perform<T: Tracer>(tracer: &T, operations: &Operations) -> Vec<String>
 where
     T::Span: Send + Sync + 'static,
 {
-    let mut said = Vec::new();
-    let parent = match &story.parent {
+    let mut states = Vec::new();
+    let parent = match &operations.parent {
         Some(parent) => Context::new().with_remote_span_context(parent.clone()),
         None => Context::new(),
     };
     let mut span = tracer
-        .span_builder("story")
-        .with_kind(story.kind.clone())
-        .with_start_time(time(story.start))
-        .with_attributes(story.attributes.clone())
-        .with_events(story.events.clone())
-        .with_links(story.links.clone())
+        .span_builder("operations")
+        .with_kind(operations.kind.clone())
+        .with_start_time(time(operations.start))
+        .with_attributes(operations.attributes.clone())
+        .with_events(operations.events.clone())
+        .with_links(operations.links.clone())
         .start_with_context(tracer, &parent);
     let mut note = |span: &T::Span| {
         let context = span.span_context();
         let flags = context.trace_flags() & TraceFlags::SAMPLED;
-        said.push(format!(
+        states.push(format!(
             "{} {} {flags:?} {} {:?} {}",
             context.trace_id(),
             context.span_id(),
@@ -243,7 +246,7 @@ where
         ));
     };
     note(&span);
-    for step in story.steps.clone() {
+    for step in operations.steps.clone() {
         match step {
             Step::Attribute(attribute) => span.set_attribute(attribute),
             Step::Event(event) => {
@@ -253,12 +256,12 @@ where
             Step::Status(status) => span.set_status(status),
             Step::Name(name) => span.update_name(name),
             Step::End(length) => {
-                span.end_with_timestamp(time(story.start.saturating_add(length)));
+                span.end_with_timestamp(time(operations.start.saturating_add(length)));
             }
             Step::Child => {
                 let context = span.span_context().clone();
                 let context = Context::new().with_remote_span_context(context);
-                let start = time(story.start);
+                let start = time(operations.start);
                 let child = tracer.span_builder("child").with_start_time(start);
                 let mut child = child.start_with_context(tracer, &context);
                 note(&child);
@@ -267,14 +270,14 @@ where
         }
         note(&span);
     }
-    if let Some(length) = story.length {
-        span.end_with_timestamp(time(story.start + length));
+    if let Some(length) = operations.length {
+        span.end_with_timestamp(time(operations.start + length));
     }
-    said
+    states
 }
 
-/// The last value of each key.
-fn once(attributes: &mut Vec<KeyValue>) {
+/// Keeps the last value of each key.
+fn deduplicate(attributes: &mut Vec<KeyValue>) {
     let all = std::mem::take(attributes);
     for (at, attribute) in all.iter().enumerate() {
         let later = &all[at + 1..];
@@ -284,20 +287,20 @@ fn once(attributes: &mut Vec<KeyValue>) {
     }
 }
 
-/// As our exporters get them.
+/// Normalised to what our exporters receive.
 fn as_ours(mut span: SpanData) -> SpanData {
-    once(&mut span.attributes);
+    deduplicate(&mut span.attributes);
     for event in &mut span.events.events {
-        once(&mut event.attributes);
+        deduplicate(&mut event.attributes);
     }
     for link in &mut span.links.links {
-        once(&mut link.attributes);
+        deduplicate(&mut link.attributes);
     }
     span
 }
 
-fn settled(mut span: SpanData, is_dropped: bool) -> SpanData {
-    // Ours never ends before it starts.
+fn normalised(mut span: SpanData, is_dropped: bool) -> SpanData {
+    // Our spans never end before they start.
     span.end_time = span.end_time.max(span.start_time);
     if is_dropped && span.name != "child" {
         span.end_time = UNIX_EPOCH;
@@ -307,10 +310,10 @@ fn settled(mut span: SpanData, is_dropped: bool) -> SpanData {
 
 proptest! {
     #[test]
-    fn whatever_is_done_to_them(stories in vec(story(), 1..4), sampler in sampler()) {
-        let kept = Kept::default();
+    fn arbitrary_operations_agree(sequences in vec(operations(), 1..4), sampler in sampler()) {
+        let collected = Collected::default();
         let ours = TracerProvider::builder()
-            .with_exporter(kept.clone())
+            .with_exporter(collected.clone())
             .with_sampler(Box::new(sampler.clone()) as Box<dyn ShouldSample>)
             .with_id_generator(Ids::default())
             .with_span_limits(limits())
@@ -328,16 +331,16 @@ proptest! {
             .with_max_attributes_per_link(limits().max_attributes_per_link)
             .build();
         let tracers = (ours.tracer("test"), sdk.tracer("test"));
-        for story in &stories {
-            prop_assert_eq!(tell(&tracers.0, story), tell(&tracers.1, story));
+        for operations in &sequences {
+            prop_assert_eq!(perform(&tracers.0, operations), perform(&tracers.1, operations));
         }
         ours.flush(PATIENCE).unwrap();
-        let is_dropped = stories.iter().any(|story| story.length.is_none());
+        let is_dropped = sequences.iter().any(|operations| operations.length.is_none());
         let settle = |spans: Vec<SpanData>| -> Vec<_> {
-            spans.into_iter().map(|span| settled(span, is_dropped)).collect()
+            spans.into_iter().map(|span| normalised(span, is_dropped)).collect()
         };
         let theirs = exporter.get_finished_spans().unwrap();
         let expected = settle(theirs.into_iter().map(as_ours).collect());
-        prop_assert_eq!(settle(kept.all()), expected);
+        prop_assert_eq!(settle(collected.all()), expected);
     }
 }

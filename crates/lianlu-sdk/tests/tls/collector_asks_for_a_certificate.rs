@@ -1,12 +1,12 @@
-//! A collector that asks who is there.
+//! A collector that requests a client certificate.
 //!
-//! `client-ca.pem` has signed `client.pem`; its key is gone.
+//! `client.pem` is signed by `client-ca.pem`, whose key was discarded.
 
 use lianlu_sdk::otlp::{Builder, Exporter, Protocol};
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-use crate::common::grpc::{Collector, taken};
-use crate::common::{attempt, may_be_sent_again};
+use crate::common::grpc::{Collector, accepted};
+use crate::common::{attempt, is_retryable};
 
 const AUTHORITY: &str = include_str!("ca.pem");
 const SERVER: &str = include_str!("server.pem");
@@ -19,7 +19,7 @@ fn collector() -> Collector {
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(SERVER, SERVER_KEY))
         .client_ca_root(Certificate::from_pem(CLIENT_AUTHORITY));
-    Collector::start_tls(tls, taken)
+    Collector::start_tls(tls, accepted)
 }
 
 fn builder(protocol: Protocol, collector: &Collector) -> Builder {
@@ -29,30 +29,30 @@ fn builder(protocol: Protocol, collector: &Collector) -> Builder {
 }
 
 #[test]
-fn one_that_is_known_is_let_in() {
+fn a_known_client_is_accepted() {
     let collector = collector();
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson] {
         let builder = builder(protocol, &collector).with_client_certificate(CLIENT, CLIENT_KEY);
         attempt(builder.build().unwrap()).unwrap();
     }
-    // It serves nothing over HTTP/1.1.
+    // The collector serves nothing over HTTP/1.1.
     assert_eq!(collector.requests.try_iter().count(), 1);
 }
 
 #[test]
-fn nobody_and_somebody_else_are_not() {
+fn unknown_clients_are_rejected() {
     let collector = collector();
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson] {
-        let nobody = builder(protocol, &collector);
-        may_be_sent_again(attempt(nobody.build().unwrap()), "https://localhost:");
+        let anonymous = builder(protocol, &collector);
+        is_retryable(attempt(anonymous.build().unwrap()), "https://localhost:");
         let other = builder(protocol, &collector).with_client_certificate(SERVER, SERVER_KEY);
-        may_be_sent_again(attempt(other.build().unwrap()), "https://localhost:");
+        is_retryable(attempt(other.build().unwrap()), "https://localhost:");
     }
     assert_eq!(collector.requests.try_iter().count(), 0);
 }
 
 #[test]
-fn what_is_none_is_an_error() {
+fn invalid_certificates_are_errors() {
     for (certificate, key, problem) in [
         ("", CLIENT_KEY, "no certificate in PEM"),
         (CLIENT_KEY, CLIENT_KEY, "no certificate in PEM"),
@@ -75,7 +75,7 @@ fn what_is_none_is_an_error() {
 }
 
 #[test]
-fn the_key_is_not_shown() {
+fn debug_does_not_contain_the_key() {
     let builder = Exporter::builder(Protocol::HttpProtobuf);
     let builder = builder.with_client_certificate(CLIENT, CLIENT_KEY);
     let exporter = builder.clone().build().unwrap();

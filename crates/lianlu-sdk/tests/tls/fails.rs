@@ -1,4 +1,4 @@
-//! TLS that can't be had: the operator may mend it while the pipeline waits.
+//! TLS failures are retryable: they can be fixed while the pipeline waits.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use lianlu_sdk::otlp::{Exporter, Protocol};
 use tonic::transport::{Identity, ServerTlsConfig};
 
-use crate::common::grpc::{Collector, taken};
-use crate::common::{attempt, may_be_sent_again};
+use crate::common::grpc::{Collector, accepted};
+use crate::common::{attempt, is_retryable};
 
 const AUTHORITY: &str = include_str!("ca.pem");
 const SERVER: &str = include_str!("server.pem");
@@ -20,14 +20,14 @@ fn exporter(protocol: Protocol, url: String, authority: &str) -> Exporter {
 }
 
 #[test]
-fn a_certificate_of_nobody() {
+fn an_untrusted_certificate() {
     let identity = Identity::from_pem(SERVER, include_str!("server.key"));
-    let collector = Collector::start_tls(ServerTlsConfig::new().identity(identity), taken);
+    let collector = Collector::start_tls(ServerTlsConfig::new().identity(identity), accepted);
     let url = format!("https://localhost:{}", collector.address.port());
     for protocol in ALL {
-        // A certificate, and not the authority's.
+        // A certificate, but not the authority's.
         let result = attempt(exporter(protocol, url.clone(), SERVER));
-        assert_eq!(may_be_sent_again(result, "TLS failed: "), None);
+        assert_eq!(is_retryable(result, "TLS failed: "), None);
     }
     assert_eq!(collector.requests.try_iter().count(), 0);
 }
@@ -48,6 +48,6 @@ fn a_server_without_tls() {
     });
     for protocol in ALL {
         let result = attempt(exporter(protocol, url.clone(), AUTHORITY));
-        assert_eq!(may_be_sent_again(result, "TLS failed: "), None);
+        assert_eq!(is_retryable(result, "TLS failed: "), None);
     }
 }

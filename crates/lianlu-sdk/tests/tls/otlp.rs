@@ -1,21 +1,21 @@
-//! `https` with an authority of one's own.
+//! `https` with a custom certificate authority.
 //!
-//! The authority in `ca.pem` has signed the collector's certificate for `localhost`; its key is gone.
+//! The collector's certificate for `localhost` is signed by `ca.pem`, whose key was discarded.
 
 use lianlu_sdk::otlp::{Exporter, Protocol};
 use tonic::transport::{Identity, ServerTlsConfig};
 
 use crate::common::attempt;
-use crate::common::grpc::{Collector, taken};
+use crate::common::grpc::{Collector, accepted};
 
 const AUTHORITY: &str = include_str!("ca.pem");
 
 fn collector() -> Collector {
     let identity = Identity::from_pem(include_str!("server.pem"), include_str!("server.key"));
-    Collector::start_tls(ServerTlsConfig::new().identity(identity), taken)
+    Collector::start_tls(ServerTlsConfig::new().identity(identity), accepted)
 }
 
-/// What is wrong with one span's export; nothing if it is an empty text.
+/// The error of exporting one span; empty on success.
 fn problem(protocol: Protocol, collector: &Collector, authority: Option<&str>) -> String {
     let url = format!("https://localhost:{}", collector.address.port());
     let mut builder = Exporter::builder(protocol).with_endpoint(url);
@@ -24,7 +24,7 @@ fn problem(protocol: Protocol, collector: &Collector, authority: Option<&str>) -
     }
     let exporter = match builder.build() {
         Ok(exporter) => exporter,
-        // A system without a certificate.
+        // A system without certificates.
         Err(error) => return error.to_string(),
     };
     match attempt(exporter) {
@@ -34,13 +34,13 @@ fn problem(protocol: Protocol, collector: &Collector, authority: Option<&str>) -
 }
 
 #[test]
-fn an_authority_that_is_given_is_trusted_and_no_other() {
+fn only_the_given_authority_is_trusted() {
     let collector = collector();
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson] {
         assert_eq!(problem(protocol, &collector, Some(AUTHORITY)), "");
         let unknown = problem(protocol, &collector, None);
         assert!(unknown.contains("ertificate"), "{protocol}: {unknown}");
-        // A certificate, and not the authority's.
+        // A certificate, but not the authority's.
         let other = problem(protocol, &collector, Some(include_str!("server.pem")));
         assert_ne!(other, "", "{protocol}");
     }

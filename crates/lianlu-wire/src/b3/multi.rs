@@ -1,10 +1,10 @@
-//! A line for each field.
+//! The multi-header form: one `x-b3-*` header for each field.
 
 use super::single::{parent_span_id, span_id, trace_id};
 use super::{B3, B3Error, B3Ids, Sampling};
 use crate::text::ows;
 
-/// The values of the `x-b3-*` headers, `None` where a request has none.
+/// The values of the `x-b3-*` headers, `None` for a header that is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct B3Lines<'a> {
     /// `x-b3-traceid`
@@ -20,13 +20,15 @@ pub struct B3Lines<'a> {
 }
 
 impl B3Lines<'_> {
-    /// Reads the lines. An empty one counts as absent.
+    /// Reads the headers. An empty value counts as absent.
     ///
-    /// `x-b3-flags: 1` is [`Sampling::Debug`] whatever `x-b3-sampled` says; other flags say nothing.
+    /// `x-b3-flags: 1` is [`Sampling::Debug`] whatever `x-b3-sampled` contains; other flags are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// [`B3Error`] when a value is malformed, when only one of the two ids is there, or when nothing is.
+    /// [`B3Error`] when a value is malformed, when only one of the two ids is present, or when
+    /// nothing is.
     #[inline]
     pub fn parse(&self) -> Result<B3, B3Error> {
         let sampling = match (present(self.flags), present(self.sampled)) {
@@ -67,7 +69,7 @@ mod tests {
     const SPAN: &[u8] = b"e457b5a2e4d86bd1";
 
     #[test]
-    fn as_in_one_line() {
+    fn reads_the_same_as_the_single_header() {
         use Sampling::*;
         for (sampled, flags, sampling) in [
             ("", "", Defer),

@@ -1,10 +1,10 @@
-//! All in one line.
+//! The single-header form: `b3`.
 
 use super::{B3, B3Error, B3Ids, Sampling};
 use crate::text::{hex, ows};
 
 impl B3 {
-    /// Reads the value of a `b3` header. White space around it is ignored.
+    /// Reads the value of a `b3` header. Surrounding white space is ignored.
     ///
     /// # Errors
     ///
@@ -40,9 +40,11 @@ impl B3 {
         })
     }
 
-    /// The value of a `b3` header. Empty when there are no ids and nothing is decided: then send none.
+    /// The value of a `b3` header. Empty when there are no ids and no decision: then send no
+    /// header.
     ///
-    /// The parent's span id is left out behind [`Sampling::Defer`], where the format has no place for it.
+    /// The parent span id is omitted with [`Sampling::Defer`], where the format has no position for
+    /// it.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut out = String::new();
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_id_of_64_bits_has_zeros_in_front() {
+    fn trace_ids_of_64_bits_are_zero_padded() {
         let b3 = B3::parse(format!("{}-{}-1", &TRACE[16..], SPAN.to_uppercase()).as_bytes());
         let encoded = b3.unwrap().encode();
         assert_eq!(encoded, format!("{:0>32}-{SPAN}-1", &TRACE[16..]));

@@ -1,4 +1,4 @@
-//! The bytes that the module's documentation draws.
+//! Checks the bytes shown in the module's documentation.
 
 use super::*;
 
@@ -30,9 +30,9 @@ fn hex(text: &str) -> Vec<u8> {
 fn compact() {
     let mut out = Vec::new();
     encode_emit_batch_compact(&batch(), 0, &mut out).unwrap();
-    let drawn = "82 81 00 09 65 6d 69 74 42 61 74 63 68 1c 1c 18 04 73 68 6f 70 19 1c 18 01 6b 15 00 18 01 76 00 00 \
+    let documented = "82 81 00 09 65 6d 69 74 42 61 74 63 68 1c 1c 18 04 73 68 6f 70 19 1c 18 01 6b 15 00 18 01 76 00 00 \
                  19 1c 16 04 16 02 16 06 16 00 18 02 6f 70 25 02 16 c8 01 16 0a 00 00 00";
-    assert_eq!(out, hex(drawn));
+    assert_eq!(out, hex(documented));
     assert_eq!(decode_emit_batch_compact(&out).unwrap(), batch());
 }
 

@@ -1,4 +1,4 @@
-//! Reads batches, each struct once for both protocols.
+//! Reads batches; one decoder for both protocols.
 
 use super::read_span::{SPAN, span};
 use super::read_tag::{list, tags, text};
@@ -7,13 +7,13 @@ use crate::thrift::{BinaryReader, CompactReader, Field, Kind, MessageKind, Read,
 
 /// Reads the body of `POST /api/traces`: a bare [`Batch`] in the binary protocol.
 ///
-/// Unknown fields are skipped, of a field that comes twice the last counts. Text that is not UTF-8 is taken with
-/// U+FFFD in place of the bad bytes: a client that cut a string in the middle of a character loses the character, not
-/// the batch. Memory is at most about 12 times the input, and time linear.
+/// Unknown fields are skipped; the last of a repeated field wins. Invalid UTF-8 is replaced by
+/// U+FFFD, so a string that a client cut within a character does not discard the batch. Memory is
+/// at most about 12 times the input, time is linear.
 ///
 /// # Errors
 ///
-/// [`DecodeError`] names the byte where the input stops being a batch.
+/// [`DecodeError`] with the byte offset at which the input stops being a valid batch.
 ///
 /// # Examples
 ///
@@ -32,22 +32,22 @@ pub fn decode_batch_binary(bytes: &[u8]) -> Result<Batch<'_>, DecodeError> {
     Ok(value)
 }
 
-/// Reads a datagram of UDP port 6831: a call of `emitBatch` in the compact protocol. Lenient in the same ways as
+/// Reads a datagram of UDP port 6831: a call of `emitBatch` in the compact protocol. Lenient like
 /// [`decode_batch_binary`].
 ///
 /// # Errors
 ///
-/// [`DecodeError`] names the byte where the input stops being such a call.
+/// [`DecodeError`] with the byte offset at which the input stops being such a call.
 pub fn decode_emit_batch_compact(bytes: &[u8]) -> Result<Batch<'_>, DecodeError> {
     emit_batch(&mut CompactReader::new(bytes))
 }
 
-/// Reads a datagram of UDP port 6832: a call of `emitBatch` in the binary protocol. Lenient in the same ways as
+/// Reads a datagram of UDP port 6832: a call of `emitBatch` in the binary protocol. Lenient like
 /// [`decode_batch_binary`].
 ///
 /// # Errors
 ///
-/// [`DecodeError`] names the byte where the input stops being such a call.
+/// [`DecodeError`] with the byte offset at which the input stops being such a call.
 pub fn decode_emit_batch_binary(bytes: &[u8]) -> Result<Batch<'_>, DecodeError> {
     emit_batch(&mut BinaryReader::new(bytes))
 }

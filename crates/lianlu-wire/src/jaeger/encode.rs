@@ -1,14 +1,14 @@
-//! Writes batches, each struct once for both protocols.
+//! Writes batches; one encoder for both protocols.
 
 use super::{Batch, EMIT_BATCH, EncodeError, Log, Process, RefType, Span, SpanRef, Tag, TagValue};
 use crate::thrift::{BinaryWriter, CompactWriter, Kind, Write};
 
-/// Appends a batch as the body of `POST /api/traces`, content type `application/x-thrift`: a bare struct in the
-/// binary protocol.
+/// Appends a batch as the body of `POST /api/traces`, content type `application/x-thrift`: a bare
+/// struct in the binary protocol.
 ///
 /// # Errors
 ///
-/// [`EncodeError`] when a string or list is over 2³¹-1; `out` is then as it was before.
+/// [`EncodeError`] when the length of a string or list exceeds 2³¹-1; `out` is then unchanged.
 ///
 /// # Examples
 ///
@@ -38,12 +38,13 @@ pub fn encode_batch_binary(value: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), E
 
 /// Appends a batch as a datagram for UDP port 6831: a call of `emitBatch` in the compact protocol.
 ///
-/// The caller must keep the datagram below the agent's limit, [`UDP_MAX_PACKET`](super::UDP_MAX_PACKET);
-/// [`split_emit_batch_compact`](super::split_emit_batch_compact) does. No server reads `sequence`.
+/// The caller must keep the datagram below the agent's limit,
+/// [`UDP_MAX_PACKET`](super::UDP_MAX_PACKET), as
+/// [`split_emit_batch_compact`](super::split_emit_batch_compact) does. Servers ignore `sequence`.
 ///
 /// # Errors
 ///
-/// [`EncodeError`] when a string or list is over 2³¹-1; `out` is then as it was before.
+/// [`EncodeError`] when the length of a string or list exceeds 2³¹-1; `out` is then unchanged.
 pub fn encode_emit_batch_compact(
     value: &Batch<'_>,
     sequence: i32,
@@ -58,7 +59,7 @@ pub fn encode_emit_batch_compact(
 ///
 /// # Errors
 ///
-/// [`EncodeError`] when a string or list is over 2³¹-1; `out` is then as it was before.
+/// [`EncodeError`] when the length of a string or list exceeds 2³¹-1; `out` is then unchanged.
 pub fn encode_emit_batch_binary(
     value: &Batch<'_>,
     sequence: i32,
@@ -69,7 +70,7 @@ pub fn encode_emit_batch_binary(
     })
 }
 
-/// Leaves `out` as it was when `write` fails.
+/// Restores `out` when `write` fails.
 pub(super) fn all_or_nothing(
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
@@ -208,7 +209,7 @@ fn list<W: Write, T>(
     items.iter().try_for_each(|item| write(w, item))
 }
 
-/// Writes field `id` unless it is empty.
+/// Writes field `id`, unless the list is empty.
 fn optional_list<W: Write, T>(
     w: &mut W,
     id: i16,
@@ -222,7 +223,7 @@ fn optional_list<W: Write, T>(
     list(w, items, write)
 }
 
-/// A trace id as jaeger.thrift has it: `(traceIdLow, traceIdHigh)`.
+/// A trace id in the form of jaeger.thrift: `(traceIdLow, traceIdHigh)`.
 fn halves(trace_id: u128) -> (i64, i64) {
     let half = |value: u128| (value as u64).cast_signed();
     (half(trace_id), half(trace_id >> 64))

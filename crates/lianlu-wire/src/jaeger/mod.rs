@@ -1,6 +1,6 @@
 //! Jaeger's own protocol: batches of spans in Apache Thrift.
 //!
-//! Three ways in which Jaeger's clients send a [`Batch`], and the functions for them:
+//! Jaeger's clients send a [`Batch`] in three ways:
 //!
 //! | to | as | functions |
 //! |---|---|---|
@@ -9,15 +9,17 @@
 //! | UDP port 6832 | call of `emitBatch`, binary protocol | [`encode_emit_batch_binary`], [`decode_emit_batch_binary`] |
 //!
 //! The structs follow
-//! [jaeger.thrift](https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/jaeger.thrift); `seqNo` and `stats` of
-//! a batch, which no server reads, are skipped. `emitBatch` is
-//! [agent.thrift](https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/agent.thrift)'s.
+//! [jaeger.thrift](https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/jaeger.thrift); the
+//! fields `seqNo` and `stats` of a batch, which no server reads, are skipped. `emitBatch` is
+//! defined in
+//! [agent.thrift](https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/agent.thrift).
 //!
-//! # The bytes, compact protocol
+//! # Encoding, compact protocol
 //!
-//! A field header is one byte: the distance to the field number before in the high half, the kind of the value in the
-//! low half (5 i32, 6 i64, 8 string, 9 list, c struct; 1 and 2 are true and false themselves). Integers are zigzag
-//! varints, lengths plain varints, a double is 8 bytes little-endian. This is a whole datagram:
+//! A field header is one byte: the high half is the difference to the previous field number, the
+//! low half the kind of the value (5 i32, 6 i64, 8 string, 9 list, c struct; 1 and 2 are the
+//! booleans true and false themselves). Integers are zigzag varints, lengths plain varints, a
+//! double is 8 bytes little-endian. A complete datagram:
 //!
 //! ```text
 //! 82                                 compact protocol
@@ -39,18 +41,18 @@
 //! │ │ 16 06                              field 3 spanId: 3
 //! │ │ 16 00                              field 4 parentSpanId: 0, a root
 //! │ │ 18 02 6f 70                        field 5 operationName: 2 bytes "op"
-//! │ │ 25 02                              field 7 flags: 1 (field 6 references left out: distance 2)
+//! │ │ 25 02                              field 7 flags: 1 (field 6 references omitted: difference 2)
 //! │ │ 16 c8 01                           field 8 startTime: 100 µs
 //! │ │ 16 0a                              field 9 duration: 5 µs
-//! │ │ 00                                 end of Span (fields 10 tags and 11 logs left out)
+//! │ │ 00                                 end of Span (fields 10 tags and 11 logs omitted)
 //! │ 00                                 end of Batch
 //! 00                                 end of args
 //! ```
 //!
-//! # The bytes, binary protocol
+//! # Encoding, binary protocol
 //!
-//! A field header is three bytes: kind (8 i32, 0a i64, 0b string, 0c struct, 0f list), number. All numbers are
-//! big-endian and of full width, also lengths (4 bytes).
+//! A field header is three bytes: kind (8 i32, 0a i64, 0b string, 0c struct, 0f list) and field
+//! number. All numbers, including lengths (4 bytes), are big-endian and of fixed width.
 //!
 //! ```text
 //! 0c 00 01                           field 1 process: struct
@@ -58,13 +60,13 @@
 //! │ 00                                 end of Process
 //! 0f 00 02 0c 00 00 00 01            field 2 spans: list of struct, 1 element
 //! │ 0a 00 01 00 00 00 00 00 00 00 02   field 1 traceIdLow: 2
-//! │ …                                  the other fields in the same way
+//! │ …                                  the other fields alike
 //! │ 00                                 end of Span
 //! 00                                 end of Batch
 //! ```
 //!
-//! A datagram puts `80 01 00 04`, the method as a string, a sequence number of 4 bytes and `0c 00 01` in front, and
-//! one more `00` behind.
+//! A datagram starts with `80 01 00 04`, the method as a string, a sequence number of 4 bytes and
+//! `0c 00 01`, and ends with one more `00`.
 
 mod decode;
 mod encode;
@@ -79,7 +81,7 @@ pub use encode::{encode_batch_binary, encode_emit_batch_binary, encode_emit_batc
 pub use model::{Batch, Log, Process, RefType, Span, SpanRef, Tag, TagValue};
 pub use split::{Datagram, PacketError, Packets, UDP_MAX_PACKET, split_emit_batch_compact};
 
-/// The one method of Jaeger's agent that takes a [`Batch`].
+/// The method of Jaeger's agent that receives a [`Batch`].
 const EMIT_BATCH: &str = "emitBatch";
 
 #[cfg(test)]

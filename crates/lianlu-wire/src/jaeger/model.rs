@@ -1,11 +1,11 @@
-//! The structs of jaeger.thrift. Text is borrowed where it can be.
+//! The structs of jaeger.thrift. Text is borrowed where possible.
 
 use std::borrow::Cow;
 
-/// Spans of one process, the unit of sending.
+/// Spans of one process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch<'a> {
-    /// Who made the spans.
+    /// The process that made the spans.
     pub process: Process<'a>,
     /// The spans, of any traces.
     pub spans: Vec<Span<'a>>,
@@ -23,7 +23,7 @@ pub struct Process<'a> {
 /// One unit of work.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Span<'a> {
-    /// The trace; the high 64 bits are 0 for a trace of old clients.
+    /// The trace; the high 64 bits are 0 for 64-bit trace ids of old clients.
     pub trace_id: u128,
     /// This span.
     pub span_id: u64,
@@ -31,13 +31,13 @@ pub struct Span<'a> {
     pub parent_span_id: u64,
     /// OpenTelemetry's span name.
     pub operation_name: Cow<'a, str>,
-    /// Other spans this one depends on.
+    /// References to other spans.
     pub references: Vec<SpanRef>,
     /// Bit 0x01 is sampled, bit 0x02 debug.
     pub flags: i32,
-    /// Begin, in microseconds since 1970-01-01 UTC.
+    /// Start, in microseconds since 1970-01-01 UTC.
     pub start_time: i64,
-    /// Length in microseconds.
+    /// Duration in microseconds.
     pub duration: i64,
     /// Attributes.
     pub tags: Vec<Tag<'a>>,
@@ -48,7 +48,7 @@ pub struct Span<'a> {
 /// A link to another span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpanRef {
-    /// How this span depends on the other.
+    /// The kind of reference.
     pub ref_type: RefType,
     /// The other span's trace.
     pub trace_id: u128,
@@ -56,19 +56,19 @@ pub struct SpanRef {
     pub span_id: u64,
 }
 
-/// How one span depends on another.
+/// The kind of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefType {
-    /// The other waits for this one.
+    /// The referenced span waits for this one.
     ChildOf,
-    /// The other does not wait.
+    /// The referenced span does not wait.
     FollowsFrom,
 }
 
 /// An event within a span.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log<'a> {
-    /// Moment, in microseconds since 1970-01-01 UTC.
+    /// Time, in microseconds since 1970-01-01 UTC.
     pub timestamp: i64,
     /// What happened; the event's name is the field `event`.
     pub fields: Vec<Tag<'a>>,
@@ -84,7 +84,7 @@ pub struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    /// A tag from anything that is text.
+    /// A tag from a key and a value.
     pub fn new(key: impl Into<Cow<'a, str>>, value: TagValue<'a>) -> Self {
         Self {
             key: key.into(),
@@ -93,7 +93,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// Value of a [`Tag`]. Arrays and maps have no form of their own here; OpenTelemetry writes them as JSON text.
+/// Value of a [`Tag`]. Jaeger has no arrays and maps; OpenTelemetry writes them as JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TagValue<'a> {
     /// Text.

@@ -1,4 +1,4 @@
-//! Reads spans and what only spans have.
+//! Reads spans, references and logs.
 
 use super::read_tag::{Element, list, tags, text};
 use super::{DecodeError, Log, RefType, Span, SpanRef};
@@ -7,16 +7,16 @@ use crate::thrift::{Field, Kind, Read, skip};
 /// The eight required fields.
 pub(super) const SPAN: Element = Element {
     name: "Span",
-    shortest: 17,
+    min_bytes: 17,
 };
 const SPAN_REF: Element = Element {
     name: "SpanRef",
-    shortest: 9,
+    min_bytes: 9,
 };
-/// Timestamp, and the empty list of fields.
+/// The timestamp and an empty list of fields.
 const LOG: Element = Element {
     name: "Log",
-    shortest: 5,
+    min_bytes: 5,
 };
 
 pub(super) fn span<'a, R: Read<'a>>(r: &mut R) -> Result<Span<'a>, DecodeError> {

@@ -5,33 +5,35 @@ use std::borrow::Cow;
 use super::{DecodeError, Tag, TagValue};
 use crate::thrift::{Kind, Read, skip};
 
-/// What a list is of.
+/// The element type of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element {
     /// Its name in jaeger.thrift.
     pub(super) name: &'static str,
-    /// Fewest bytes that one takes with its required fields, in the compact protocol: header and one byte for each
-    /// field (a list field has a header of its own besides), and the stop field. The binary protocol takes more.
-    pub(super) shortest: usize,
+    /// Smallest size of an element with its required fields, in the compact protocol: header and
+    /// one byte for each field (two headers for a list), and the stop field. The binary protocol
+    /// takes more.
+    pub(super) min_bytes: usize,
 }
 
 /// Key and vType.
 const TAG: Element = Element {
     name: "Tag",
-    shortest: 5,
+    min_bytes: 5,
 };
 
 /// Reads a list of structs, each with `read`.
 ///
-/// Memory is reserved for as many elements as are declared. That is safe, because the reader has made sure that so
-/// many of the shortest length are left, and no list in one of them can claim the bytes of the others.
+/// Reserves memory for all declared elements. That is safe: the reader has checked that the
+/// remaining bytes hold as many elements of the minimum size, and a nested list cannot claim bytes
+/// reserved for its siblings.
 pub(super) fn list<'a, R: Read<'a>, T>(
     r: &mut R,
     element: Element,
     read: impl Fn(&mut R) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     let at = r.at();
-    let (kind, elements) = r.list_begin("list", element.shortest)?;
+    let (kind, elements) = r.list_begin("list", element.min_bytes)?;
     if elements > 0 && kind != Kind::Struct {
         return Err(DecodeError::WrongElements {
             at,
@@ -39,9 +41,9 @@ pub(super) fn list<'a, R: Read<'a>, T>(
         });
     }
     let mut items = Vec::with_capacity(elements);
-    r.promise(elements * element.shortest);
+    r.reserve(elements * element.min_bytes);
     for _ in 0..elements {
-        r.redeem(element.shortest);
+        r.release(element.min_bytes);
         items.push(read(r)?);
     }
     Ok(items)
@@ -51,12 +53,12 @@ pub(super) fn tags<'a, R: Read<'a>>(r: &mut R) -> Result<Vec<Tag<'a>>, DecodeErr
     list(r, TAG, tag)
 }
 
-/// A string, with U+FFFD in place of what is not UTF-8.
+/// A string, with invalid UTF-8 replaced by U+FFFD.
 pub(super) fn text<'a>(r: &mut impl Read<'a>) -> Result<Cow<'a, str>, DecodeError> {
     r.bytes().map(String::from_utf8_lossy)
 }
 
-/// Which of a tag's value fields counts.
+/// The value field that a tag uses.
 enum TagType {
     String,
     Double,
@@ -83,7 +85,8 @@ fn tag_type<'a>(r: &mut impl Read<'a>) -> Result<TagType, DecodeError> {
     })
 }
 
-/// The value fields are optional in jaeger.thrift; one that is missing is empty, 0 or false, as in Jaeger.
+/// The value fields are optional in jaeger.thrift; as in Jaeger, a missing one is empty, 0 or
+/// false.
 fn tag<'a, R: Read<'a>>(r: &mut R) -> Result<Tag<'a>, DecodeError> {
     let at = r.at();
     let (mut key, mut of_type) = (None, None);

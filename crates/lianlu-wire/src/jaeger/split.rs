@@ -1,4 +1,4 @@
-//! Cuts a batch into datagrams.
+//! Splits a batch into datagrams.
 
 use std::ops::Range;
 
@@ -6,20 +6,22 @@ use super::encode::{all_or_nothing, process, span};
 use super::{EMIT_BATCH, EncodeError, Process, Span};
 use crate::thrift::{CompactWriter, Kind, Write};
 
-/// Largest datagram that Jaeger's agent and collector read, in bytes.
+/// Largest datagram, in bytes, that Jaeger's agent and collector accept.
 ///
-/// See [the agent's processors](https://www.jaegertracing.io/docs/1.76/architecture/apis/#thrift-over-udp-legacy).
+/// See [the agent's
+/// processors](https://www.jaegertracing.io/docs/1.76/architecture/apis/#thrift-over-udp-legacy).
 pub const UDP_MAX_PACKET: usize = 65_000;
 
 /// The stop fields of Batch and of the call's arguments.
 const STOPS: [u8; 2] = [0, 0];
 
-/// Cuts spans into datagrams of at most `max_packet` bytes (for a Jaeger of default settings, [`UDP_MAX_PACKET`]),
-/// each a complete call of `emitBatch` in the compact protocol that repeats `process`.
+/// Splits spans into datagrams of at most `max_packet` bytes ([`UDP_MAX_PACKET`] for Jaeger's
+/// default settings), each a complete `emitBatch` call in the compact protocol that repeats
+/// `process`.
 ///
-/// The iterator makes one datagram at a time, in the order of the spans. Every span is in exactly one item: in the
-/// range of a [`Datagram`], or named by a [`PacketError`] when it does not fit even alone. Each span is encoded at
-/// most twice.
+/// The iterator makes one datagram at a time, in the order of the spans. Every span is in exactly
+/// one item: in the range of a [`Datagram`], or in a [`PacketError`] if it is too large for a
+/// datagram of its own. Each span is encoded at most twice.
 ///
 /// ```
 /// use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compact};
@@ -52,11 +54,11 @@ pub fn split_emit_batch_compact<'s>(
     }
 }
 
-/// Everything of a datagram in front of the list of spans.
+/// The bytes of a datagram before the list of spans.
 fn head(value: &Process<'_>) -> Result<Vec<u8>, EncodeError> {
     let mut out = Vec::new();
     let mut w = CompactWriter::new(&mut out);
-    // There is no answer to match, so all have the same sequence number.
+    // A one-way call has no response to match, so the sequence number is constant.
     w.oneway_begin(EMIT_BATCH, 0)?;
     let _args = w.struct_begin();
     w.field(1, Kind::Struct);
@@ -73,38 +75,38 @@ fn head(value: &Process<'_>) -> Result<Vec<u8>, EncodeError> {
 pub struct Datagram {
     /// The datagram.
     pub bytes: Vec<u8>,
-    /// Which of the spans given are in it.
+    /// Range of the given spans that the datagram contains.
     pub spans: Range<usize>,
 }
 
-/// One span that cannot be sent. It is left out, and those behind it follow.
+/// A span that cannot be sent. The iterator continues with the next span.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// The span and its process together are larger than a datagram may be.
+    /// The span and its process together exceed the maximum size of a datagram.
     #[error(
-        "span {index} takes a datagram of {bytes} bytes, {max_packet} allowed: send it over HTTP, or cut its tags"
+        "span {index} takes a datagram of {bytes} bytes, {max_packet} allowed: send it over HTTP, or shorten its tags"
     )]
     TooLarge {
-        /// Which of the spans given.
+        /// Index of the span.
         index: usize,
-        /// Size of a datagram with this span alone.
+        /// Size of a datagram with only this span.
         bytes: usize,
-        /// Size allowed.
+        /// Maximum size.
         max_packet: usize,
     },
-    /// The span, or its process, cannot be written in thrift at all.
+    /// The span, or its process, cannot be encoded in thrift.
     #[error("span {index} cannot be written")]
     Encode {
-        /// Which of the spans given.
+        /// Index of the span.
         index: usize,
-        /// Why.
+        /// The cause.
         source: EncodeError,
     },
 }
 
 impl PacketError {
-    /// Which of the spans given is left out.
+    /// Index of the span that is left out.
     #[must_use]
     pub fn index(&self) -> usize {
         match self {
@@ -115,14 +117,14 @@ impl PacketError {
 
 /// Yields datagrams. Made by [`split_emit_batch_compact`].
 #[derive(Clone, Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Packets<'s> {
     head: Result<Vec<u8>, EncodeError>,
     spans: &'s [Span<'s>],
     max_packet: usize,
-    /// First span that is in no item yet.
+    /// First span that is not in an item yet.
     next: usize,
-    /// The encoded spans of the datagram in the making; kept for its memory.
+    /// The encoded spans of the current datagram; the buffer is reused.
     body: Vec<u8>,
 }
 
@@ -149,7 +151,7 @@ impl Packets<'_> {
                 continue;
             }
             if taken > 0 {
-                // The span that does not fit opens the next datagram.
+                // The span that does not fit starts the next datagram.
                 self.body.truncate(before);
                 break;
             }

@@ -1,4 +1,4 @@
-//! Attribute keys that are encoded when the program is compiled.
+//! Attribute keys encoded at compile time.
 
 use std::fmt;
 
@@ -69,7 +69,8 @@ impl fmt::Debug for StaticKey {
     }
 }
 
-/// Encodes a key as field 1 of a `KeyValue`. Refuses, at compile time, one of more than 100 bytes.
+/// Encodes a key as field 1 of a `KeyValue`. Fails at compile time if the key is longer than 100
+/// bytes.
 #[doc(hidden)]
 #[must_use]
 #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
@@ -88,7 +89,7 @@ pub const fn encode_key<const N: usize>(name: &str) -> [u8; N] {
     encoded
 }
 
-/// A [`StaticKey`](crate::otlp::StaticKey) of a constant string of 100 bytes at most.
+/// Makes a [`StaticKey`](crate::otlp::StaticKey) from a constant string of at most 100 bytes.
 ///
 /// ```
 /// use lianlu_wire::{otlp::StaticKey, otlp_key};

@@ -1,17 +1,17 @@
-//! Spans with their events, links and status, and what stands around them.
+//! Writes spans with their events, links and status, and the messages around them.
 
 use super::varint::{low_byte, put_len_prefixed, put_varint, varint_len};
 
-/// The fields of a span that are not lists.
+/// The scalar fields of a span.
 #[derive(Debug, Clone, Copy)]
 pub struct SpanHead<'a> {
     /// Big-endian, as in `traceparent`.
     pub trace_id: [u8; 16],
     /// Big-endian.
     pub span_id: [u8; 8],
-    /// All zero for a root, and then not written.
+    /// All zero for a root span; then not written.
     pub parent_span_id: [u8; 8],
-    /// The W3C `tracestate`; empty is not written.
+    /// The W3C `tracestate`; not written when empty.
     pub trace_state: &'a str,
     /// See [`span_flags`].
     pub flags: u32,
@@ -25,7 +25,8 @@ pub struct SpanHead<'a> {
     pub end_unix_nanos: u64,
 }
 
-/// The `flags` of a span or a link: the W3C flags, and whether the parent (of a link, the linked span) is remote.
+/// The `flags` of a span or a link: the W3C flags, and whether the parent (for a link: the linked
+/// span) is remote.
 #[inline]
 #[must_use]
 pub const fn span_flags(w3c: u8, is_remote: bool) -> u32 {
@@ -45,15 +46,16 @@ pub enum StatusCode {
     Error = 2,
 }
 
-/// Appends a span as an element of `ScopeSpans.spans`: its head, then the lists that `rest` appends with
-/// [`put_str`](super::put_str) and its likes, [`put_event`], [`put_link`], [`put_dropped`] and [`put_status`].
+/// Appends a span as an element of `ScopeSpans.spans`: its head, then the fields that `rest`
+/// appends with [`put_str`](super::put_str) and its siblings, [`put_event`], [`put_link`],
+/// [`put_dropped`] and [`put_status`].
 #[inline]
 pub fn put_span(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut Vec<u8>)) {
-    // Most spans have 128 to 16,383 bytes, whose length has two.
+    // Most spans have 128 to 16,383 bytes: a length of two bytes.
     put_len_prefixed(out, 0x12, 2, |out| put_span_fields(out, head, rest));
 }
 
-/// The same without the tag and the length that stand before it: the fields of a `Span`.
+/// As [`put_span`], but without tag and length: the fields of a `Span`.
 #[inline]
 pub fn put_span_fields(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce(&mut Vec<u8>)) {
     put_ids(out, &head.trace_id, &head.span_id);
@@ -70,10 +72,11 @@ pub fn put_span_fields(out: &mut Vec<u8>, head: &SpanHead<'_>, rest: impl FnOnce
     out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
 }
 
-/// As [`put_span`], of a span that has nothing but attributes, as elements of `Span.attributes` already.
+/// As [`put_span`], for a span that has only attributes, already encoded as elements of
+/// `Span.attributes`.
 ///
-/// Its length is known beforehand, so that there is one look at the room that `out` has, and nothing is set right
-/// afterwards.
+/// The length is known in advance, so the buffer's capacity is checked once and the length needs no
+/// correction.
 #[inline]
 pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: &[u8]) {
     const IDS: usize = 28;
@@ -83,12 +86,12 @@ pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: &[
 
     let name = head.name.as_bytes();
     let length = IDS + PARENT + 2 + name.len() + KIND_AND_TIMES + attributes.len() + FLAGS;
-    let is_usual = head.trace_state.is_empty()
+    let is_fast_path = head.trace_state.is_empty()
         && head.parent_span_id != [0; 8]
         && (1..0x80).contains(&name.len())
         && head.kind < 0x80
         && (0x80..0x4000).contains(&length);
-    if !is_usual {
+    if !is_fast_path {
         return put_span(out, head, |out| out.extend_from_slice(attributes));
     }
     let mut start = [0; 3 + IDS + PARENT + 2];
@@ -120,11 +123,11 @@ pub fn put_described_span(out: &mut Vec<u8>, head: &SpanHead<'_>, attributes: &[
     out.extend_from_slice(&[0x85, 0x01, a, b, c, d]);
 }
 
-/// What has a fixed place is put together on the stack and appended at once.
+/// Fields at fixed offsets are assembled on the stack and appended at once.
 #[inline]
 fn put_kind_and_times(out: &mut Vec<u8>, head: &SpanHead<'_>) {
     if head.kind >= 0x80 {
-        // None that there is.
+        // Not a defined kind.
         out.push(0x30);
         put_varint(out, head.kind.into());
     } else {
@@ -148,7 +151,7 @@ fn put_ids(out: &mut Vec<u8>, trace_id: &[u8; 16], span_id: &[u8; 8]) {
     out.extend_from_slice(&ids);
 }
 
-/// A string field; an empty one is not written.
+/// A string field; not written when empty.
 #[inline]
 fn put_text(out: &mut Vec<u8>, tag: u8, text: &str) {
     if !text.is_empty() {
@@ -158,7 +161,7 @@ fn put_text(out: &mut Vec<u8>, tag: u8, text: &str) {
     }
 }
 
-/// How many attributes, events and links of a span were left out. Zeros are not written.
+/// Appends how many attributes, events and links of a span were dropped. Zeros are not written.
 pub fn put_dropped(out: &mut Vec<u8>, attributes: u32, events: u32, links: u32) {
     for (tag, count) in [(0x50, attributes), (0x60, events), (0x70, links)] {
         if count > 0 {
@@ -177,14 +180,14 @@ pub fn put_status(out: &mut Vec<u8>, code: StatusCode, message: &str) {
     });
 }
 
-/// An event without its attributes.
+/// The fields of an event, except its attributes.
 #[derive(Debug, Clone, Copy)]
 pub struct EventHead<'a> {
     /// Nanoseconds since 1970.
     pub unix_nanos: u64,
     /// The event's name.
     pub name: &'a str,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
@@ -202,7 +205,7 @@ pub fn put_event(out: &mut Vec<u8>, head: &EventHead<'_>, attributes: impl FnOnc
     });
 }
 
-/// A link without its attributes.
+/// The fields of a link, except its attributes.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkHead<'a> {
     /// Big-endian.
@@ -213,7 +216,7 @@ pub struct LinkHead<'a> {
     pub trace_state: &'a str,
     /// See [`span_flags`].
     pub flags: u32,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
@@ -232,7 +235,7 @@ pub fn put_link(out: &mut Vec<u8>, head: &LinkHead<'_>, attributes: impl FnOnce(
     });
 }
 
-/// Appends an `InstrumentationScope`: the message alone, without tag and length.
+/// Appends the fields of an `InstrumentationScope`, without tag and length.
 pub fn put_scope(
     out: &mut Vec<u8>,
     name: &str,
@@ -244,7 +247,7 @@ pub fn put_scope(
     attributes(out);
 }
 
-/// What stands around the spans: a request's own bytes, put together from parts that were encoded before.
+/// The messages around the spans of a request, assembled from encoded parts.
 ///
 /// ```text
 /// 0x0a len( 0x0a len resource · 0x12 len( 0x0a len scope · spans · 0x1a len schema_url ) · … )
@@ -253,12 +256,12 @@ pub fn put_scope(
 pub struct Envelope<'a> {
     /// A `Resource`, without tag and length.
     pub resource: &'a [u8],
-    /// `ResourceSpans.schema_url`; empty is not written.
+    /// `ResourceSpans.schema_url`; not written when empty.
     pub schema_url: &'a str,
 }
 
 impl Envelope<'_> {
-    /// How long the spans of one scope are with all that is around them in `ResourceSpans`.
+    /// Length of one `ScopeSpans`, with tag and length, that has `spans` bytes of spans.
     #[must_use]
     pub fn scope_spans_len(scope: &[u8], schema_url: &str, spans: usize) -> usize {
         let inner = Self::scope_spans_inner(scope, schema_url, spans);
@@ -269,7 +272,7 @@ impl Envelope<'_> {
         delimited_len(scope.len()) + spans + text_len(schema_url)
     }
 
-    /// How long the whole request is, of `ResourceSpans` whose `ScopeSpans` have `scopes` bytes together.
+    /// Length of the whole request, if its `ScopeSpans` have `scopes` bytes together.
     #[must_use]
     pub fn request_len(&self, scopes: usize) -> usize {
         delimited_len(self.inner_len(scopes))
@@ -279,7 +282,7 @@ impl Envelope<'_> {
         delimited_len(self.resource.len()) + scopes + text_len(self.schema_url)
     }
 
-    /// Appends what stands before the first `ScopeSpans`.
+    /// Appends the bytes before the first `ScopeSpans`.
     pub fn put_start(&self, out: &mut Vec<u8>, scopes: usize) {
         out.push(0x0a);
         put_varint(out, self.inner_len(scopes) as u64);
@@ -288,7 +291,7 @@ impl Envelope<'_> {
         out.extend_from_slice(self.resource);
     }
 
-    /// Appends what stands before the spans of one scope, which have `spans` bytes.
+    /// Appends the bytes before the spans of one scope, which have `spans` bytes.
     pub fn put_scope_start(out: &mut Vec<u8>, scope: &[u8], schema_url: &str, spans: usize) {
         out.push(0x12);
         put_varint(
@@ -300,12 +303,12 @@ impl Envelope<'_> {
         out.extend_from_slice(scope);
     }
 
-    /// Appends what stands behind the spans of one scope.
+    /// Appends the bytes after the spans of one scope.
     pub fn put_scope_end(out: &mut Vec<u8>, schema_url: &str) {
         put_text(out, 0x1a, schema_url);
     }
 
-    /// Appends what stands behind the last `ScopeSpans`.
+    /// Appends the bytes after the last `ScopeSpans`.
     pub fn put_end(&self, out: &mut Vec<u8>) {
         put_text(out, 0x1a, self.schema_url);
     }

@@ -1,4 +1,5 @@
-//! OTLP, OpenTelemetry's own format: spans written straight into protobuf bytes, and read from them without copies.
+//! OTLP, OpenTelemetry's own format: writes spans directly as protobuf bytes and reads them without
+//! copies.
 //!
 //! ```text
 //! ExportTraceServiceRequest = 0x0a len ResourceSpans …
@@ -6,10 +7,10 @@
 //! ScopeSpans                = 0x0a len Scope    · 0x12 len Span · 0x12 len Span … · 0x1a len schema_url
 //! ```
 //!
-//! There is no tree of structs. A span is written once, as a finished `0x12 len Span`, so the spans of one scope are a
-//! run of bytes that can be appended to another, kept on disk, and sent as they are: resource and scope are written
-//! once in front of them. Follows
-//! [opentelemetry-proto 1.11](https://github.com/open-telemetry/opentelemetry-proto/tree/v1.11.0).
+//! There is no tree of structs. A span is written once, as a complete `0x12 len Span`. The spans of
+//! one scope are therefore a byte run that can be appended to another, stored on disk and sent
+//! unchanged, with resource and scope written once in front. Follows [opentelemetry-proto
+//! 1.11](https://github.com/open-telemetry/opentelemetry-proto/tree/v1.11.0).
 
 #[cfg(feature = "opentelemetry")]
 mod api;

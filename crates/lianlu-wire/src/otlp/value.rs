@@ -3,7 +3,7 @@
 use super::key::StaticKey;
 use super::varint::{low_byte, put_len_prefixed, put_varint, varint_len};
 
-/// Whose attributes: the tag that a `KeyValue` has there.
+/// The owner of an attribute, which determines the tag of its `KeyValue`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ pub enum AttributeOf {
 }
 
 impl AttributeOf {
-    /// `Span.Event.attributes`, field 3 as a scope's.
+    /// `Span.Event.attributes`, field 3 like a scope's.
     pub const EVENT: Self = Self::Scope;
 
     #[inline]
@@ -37,9 +37,9 @@ const DOUBLE: u8 = 0x21;
 const ARRAY: u8 = 0x2a;
 const BYTES: u8 = 0x3a;
 
-/// A key: a constant with its encoding, or any text.
+/// An attribute key: a constant with its encoding, or any string.
 pub trait AttributeKey: Copy {
-    /// How many bytes field 1 of the `KeyValue` has.
+    /// Length of field 1 of the `KeyValue`.
     #[doc(hidden)]
     fn key_len(self) -> usize;
 
@@ -47,7 +47,7 @@ pub trait AttributeKey: Copy {
     #[doc(hidden)]
     fn put_key(self, out: &mut Vec<u8>);
 
-    /// Appends tag and length of the `KeyValue`, which is shorter than 128 bytes, and its field 1.
+    /// Appends tag and length of the `KeyValue`, which is shorter than 128 bytes, then its field 1.
     #[doc(hidden)]
     fn put_short(self, out: &mut Vec<u8>, tag: u8, length: usize);
 
@@ -119,13 +119,13 @@ impl AttributeKey for &str {
     }
 }
 
-/// Appends an attribute whose value is text.
+/// Appends an attribute with a string value.
 #[inline]
 pub fn put_str(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: &str) {
     put_delimited(out, of, key, STRING, value.as_bytes());
 }
 
-/// Appends an attribute whose value is bytes.
+/// Appends an attribute with a bytes value.
 #[inline]
 pub fn put_bytes(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: &[u8]) {
     put_delimited(out, of, key, BYTES, value);
@@ -155,7 +155,8 @@ fn put_delimited(
     out.extend_from_slice(value);
 }
 
-/// Appends tag, length and key of an attribute whose `AnyValue` has `inner` bytes, and the head of that.
+/// Appends tag, length and key of an attribute whose `AnyValue` has `inner` bytes, and that value's
+/// tag and length.
 #[inline]
 fn put_head(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, inner: usize) {
     let value = 1 + varint_len(inner as u64) + inner;
@@ -168,14 +169,14 @@ fn put_head(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, inner: u
     put_varint(out, inner as u64);
 }
 
-/// Appends an attribute whose value is `true` or `false`.
+/// Appends an attribute with a boolean value.
 #[inline]
 pub fn put_bool(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: bool) {
     put_head(out, of, key, 2);
     out.extend_from_slice(&[BOOL, u8::from(value)]);
 }
 
-/// Appends an attribute whose value is a whole number.
+/// Appends an attribute with an integer value.
 #[inline]
 pub fn put_int(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: i64) {
     let bits = value.cast_unsigned();
@@ -193,7 +194,7 @@ pub fn put_int(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value
     put_varint(out, bits);
 }
 
-/// Appends an attribute whose value is a floating-point number.
+/// Appends an attribute with a floating-point value.
 #[inline]
 pub fn put_double(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, value: f64) {
     put_head(out, of, key, 9);
@@ -201,7 +202,7 @@ pub fn put_double(out: &mut Vec<u8>, of: AttributeOf, key: impl AttributeKey, va
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Appends an attribute whose value is a list: what `fill` puts into it.
+/// Appends an attribute with an array value; `fill` adds the elements.
 pub fn put_array(
     out: &mut Vec<u8>,
     of: AttributeOf,
@@ -216,14 +217,14 @@ pub fn put_array(
     });
 }
 
-/// The elements of a list, each an `AnyValue`.
+/// The elements of an array, each an `AnyValue`.
 #[derive(Debug)]
 pub struct Elements<'a>(&'a mut Vec<u8>);
 
 impl Elements<'_> {
     const ELEMENT: u8 = 0x0a;
 
-    /// Appends text.
+    /// Appends a string.
     pub fn str(&mut self, value: &str) {
         put_len_prefixed(self.0, Self::ELEMENT, 1, |out| {
             out.push(STRING);
@@ -232,13 +233,13 @@ impl Elements<'_> {
         });
     }
 
-    /// Appends `true` or `false`.
+    /// Appends a boolean.
     pub fn bool(&mut self, value: bool) {
         self.0
             .extend_from_slice(&[Self::ELEMENT, 2, BOOL, u8::from(value)]);
     }
 
-    /// Appends a whole number.
+    /// Appends an integer.
     pub fn int(&mut self, value: i64) {
         put_len_prefixed(self.0, Self::ELEMENT, 1, |out| {
             out.push(INT);

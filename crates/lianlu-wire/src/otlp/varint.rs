@@ -1,6 +1,6 @@
-//! Numbers and lengths of protobuf.
+//! Protobuf's variable-length integers and length prefixes.
 
-/// Appends a number in groups of seven bits.
+/// Appends an integer in groups of seven bits.
 #[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -14,39 +14,44 @@ pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
 #[inline]
 #[must_use]
 pub const fn varint_len(number: u64) -> usize {
-    // Bits in use, at least one, by seven, rounded up.
+    // Significant bits, at least one, divided by seven, rounded up.
     let bits = 64 - (number | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
-/// Appends a length-delimited field whose length is known only once it is written: the tag, the length, what `write`
-/// appends.
+/// Appends a length-delimited field whose length is known only after writing: the tag, the length,
+/// the bytes that `write` appends.
 ///
-/// The length is written in the fewest bytes, as every encoder does. `room` is how many are set aside for it at first;
-/// what was written moves if that was a wrong guess.
+/// The length takes the fewest bytes possible, as in every encoder. `reserved` bytes are set aside
+/// for it; if it needs another number of bytes, the written bytes are moved.
 #[inline]
-pub fn put_len_prefixed(out: &mut Vec<u8>, tag: u8, room: usize, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn put_len_prefixed(
+    out: &mut Vec<u8>,
+    tag: u8,
+    reserved: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     out.push(tag);
     let at = out.len();
-    out.resize(at + room, 0);
+    out.resize(at + reserved, 0);
     write(out);
-    let length = out.len().saturating_sub(at + room);
-    set_length(out, at, room, length);
+    let length = out.len().saturating_sub(at + reserved);
+    set_length(out, at, reserved, length);
 }
 
-/// Writes `length` into the `room` bytes at `at`.
+/// Writes `length` into the `reserved` bytes at `at`.
 #[inline]
-fn set_length(out: &mut Vec<u8>, at: usize, room: usize, length: usize) {
+fn set_length(out: &mut Vec<u8>, at: usize, reserved: usize, length: usize) {
     let needed = varint_len(length as u64);
-    if needed != room {
-        make_room(out, at, room, needed);
+    if needed != reserved {
+        resize_length(out, at, reserved, needed);
     }
     let mut rest = length as u64;
-    let Some(place) = out.get_mut(at..at + needed) else {
+    let Some(prefix) = out.get_mut(at..at + needed) else {
         return;
     };
     let mut left = needed;
-    for byte in place {
+    for byte in prefix {
         left -= 1;
         let more = if left > 0 { 0x80 } else { 0 };
         *byte = low_byte(rest) & 0x7f | more;
@@ -55,8 +60,8 @@ fn set_length(out: &mut Vec<u8>, at: usize, room: usize, length: usize) {
 }
 
 #[cold]
-fn make_room(out: &mut Vec<u8>, at: usize, room: usize, needed: usize) {
-    out.splice(at..at + room, std::iter::repeat_n(0, needed));
+fn resize_length(out: &mut Vec<u8>, at: usize, reserved: usize, needed: usize) {
+    out.splice(at..at + reserved, std::iter::repeat_n(0, needed));
 }
 
 #[inline]
@@ -70,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_edges_of_each_length() {
+    fn integers_at_the_edges_of_each_length() {
         for (number, bytes) in [
             (0, &[0][..]),
             (127, &[0x7f]),
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_takes_the_fewest_bytes_whatever_was_guessed() {
+    fn lengths_take_the_fewest_bytes_for_any_reserved_size() {
         for length in [
             0, 1, 127, 128, 129, 16_383, 16_384, 16_385, 2_097_151, 2_097_152,
         ] {
@@ -103,10 +108,12 @@ mod tests {
             let mut expected = b"kept\x12".to_vec();
             put_varint(&mut expected, length as u64);
             expected.extend_from_slice(&content);
-            for room in 0..5 {
+            for reserved in 0..5 {
                 let mut out = b"kept".to_vec();
-                put_len_prefixed(&mut out, 0x12, room, |out| out.extend_from_slice(&content));
-                assert!(out == expected, "{length} bytes, room for {room}");
+                put_len_prefixed(&mut out, 0x12, reserved, |out| {
+                    out.extend_from_slice(&content)
+                });
+                assert!(out == expected, "{length} bytes, {reserved} reserved");
             }
         }
     }

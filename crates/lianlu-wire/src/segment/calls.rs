@@ -1,4 +1,4 @@
-//! Slots for calls that have started and not ended.
+//! Slots for calls in flight.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,16 +6,16 @@ use super::words::{Copying, copy, put_at};
 use super::{HEADER, WORD};
 use crate::otlp::Attributes;
 
-/// How many bytes a slot has.
+/// Size of a slot in bytes.
 pub const CALL_SLOT: usize = 1024;
-/// What stands before the fields.
+/// Bytes before the fields.
 const HEAD: usize = 16;
-const ROOM: usize = CALL_SLOT - HEAD;
+const MAX_FIELDS: usize = CALL_SLOT - HEAD;
 
 type Slot<'a> = (&'a AtomicU64, &'a AtomicU64, &'a [AtomicU64]);
 
 #[inline]
-fn slot(words: &[AtomicU64], number: usize) -> Option<Slot<'_>> {
+fn slot_words(words: &[AtomicU64], number: usize) -> Option<Slot<'_>> {
     let at = (HEADER + number * CALL_SLOT) / WORD;
     match words.get(at..)?.get(..CALL_SLOT / WORD)? {
         [commit, scope, fields @ ..] => Some((commit, scope, fields)),
@@ -23,14 +23,14 @@ fn slot(words: &[AtomicU64], number: usize) -> Option<Slot<'_>> {
     }
 }
 
-/// Notes a call in the slot with this number, which is free: fields of a `Span`, of which there is room for 1,008 bytes.
-/// From this one of them on they are attributes (`0x4a length KeyValue` again and again), which are left out where there
-/// is no room for them.
+/// Writes a call into the free slot with this number. `fields` are fields of a `Span`, 1,008 bytes
+/// at most. From offset `attributes` on they are attributes (repeated `0x4a length KeyValue`);
+/// attributes that do not fit are dropped.
 pub fn put_call(words: &[AtomicU64], number: usize, scope: u16, fields: &[u8], attributes: usize) {
     put_call_by(copy, words, number, scope, fields, attributes);
 }
 
-/// The same where there is something better than [`copy`].
+/// As [`put_call`], with a replacement for [`copy`].
 #[inline]
 pub fn put_call_by(
     copy: Copying,
@@ -40,14 +40,14 @@ pub fn put_call_by(
     fields: &[u8],
     attributes: usize,
 ) {
-    let Some((commit, second, words)) = slot(words, number) else {
+    let Some((commit, second, words)) = slot_words(words, number) else {
         return;
     };
     let fitting;
-    let fields = match fields.len() <= ROOM {
+    let fields = match fields.len() <= MAX_FIELDS {
         true => fields,
         false => {
-            fitting = fit(fields, attributes);
+            fitting = drop_attributes(fields, attributes);
             &fitting
         }
     };
@@ -60,28 +60,28 @@ pub fn put_call_by(
     );
 }
 
-/// As many of these as there is room for.
+/// Drops the attributes that do not fit.
 #[cold]
-fn fit(fields: &[u8], attributes: usize) -> Vec<u8> {
+fn drop_attributes(fields: &[u8], attributes: usize) -> Vec<u8> {
     let (first, attributes) = fields.split_at_checked(attributes).unwrap_or((fields, &[]));
     let attributes = Attributes::new(attributes).map_while(Result::ok);
-    let mut fitting = Vec::with_capacity(ROOM);
+    let mut fitting = Vec::with_capacity(MAX_FIELDS);
     for field in std::iter::once(first).chain(attributes.map(|attribute| attribute.framed)) {
-        if fitting.len() + field.len() <= ROOM {
+        if fitting.len() + field.len() <= MAX_FIELDS {
             fitting.extend_from_slice(field);
         }
     }
     fitting
 }
 
-/// Appends a field to a call, if it has room.
+/// Appends a field to a call, if it fits.
 pub fn append_call(words: &[AtomicU64], number: usize, field: &[u8]) {
-    let Some((commit, _, words)) = slot(words, number) else {
+    let Some((commit, _, words)) = slot_words(words, number) else {
         return;
     };
     let before = commit.load(Ordering::Relaxed);
     let (length, crc) = (before as u32 as usize, (before >> 32) as u32);
-    if length + field.len() <= ROOM {
+    if length + field.len() <= MAX_FIELDS {
         put_at(words, length, field);
         let crc = crc32c::crc32c_append(crc, field);
         let length = length + field.len();
@@ -89,15 +89,16 @@ pub fn append_call(words: &[AtomicU64], number: usize, field: &[u8]) {
     }
 }
 
-/// The call has ended.
+/// Frees the slot of a call that has ended.
 #[inline]
 pub fn free_call(words: &[AtomicU64], number: usize) {
-    if let Some((commit, ..)) = slot(words, number) {
+    if let Some((commit, ..)) = slot_words(words, number) {
         commit.store(0, Ordering::Release);
     }
 }
 
-/// The calls of a file that had not ended, each with its scope and its fields, and how many slots are damaged.
+/// The calls in flight of a file, each with its scope and its fields, and the number of damaged
+/// slots.
 #[must_use]
 pub fn open_calls(file: &[u8]) -> (Vec<(u16, &[u8])>, u64) {
     let mut damaged = 0;
@@ -110,7 +111,7 @@ pub fn open_calls(file: &[u8]) -> (Vec<(u16, &[u8])>, u64) {
         if first == 0 {
             continue;
         }
-        match whole(first, rest) {
+        match parse_slot(first, rest) {
             Some(call) => calls.push(call),
             None => damaged += 1,
         }
@@ -118,7 +119,7 @@ pub fn open_calls(file: &[u8]) -> (Vec<(u16, &[u8])>, u64) {
     (calls, damaged)
 }
 
-fn whole(first: u64, rest: &[u8]) -> Option<(u16, &[u8])> {
+fn parse_slot(first: u64, rest: &[u8]) -> Option<(u16, &[u8])> {
     let (length, wanted) = (first as u32 as usize, (first >> 32) as u32);
     let (scope, fields) = rest.split_first_chunk::<WORD>()?;
     let fields = fields.get(..length)?;

@@ -1,4 +1,4 @@
-//! A file's first bytes.
+//! The header of a file.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,15 +6,15 @@ use super::WORD;
 use super::record::record;
 use super::words::{store, word};
 
-/// Where records begin.
+/// Offset of the first record.
 pub const HEADER: usize = 256;
-/// How many destinations have a cursor.
+/// Maximum number of destinations with a cursor.
 pub const CURSORS: usize = 8;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"lianluFR");
 const VERSION: u32 = 1;
 
-/// Places of the header's words.
+/// Word offsets in the header.
 const AT_MAGIC: usize = 0;
 const AT_VERSION: usize = 1;
 const AT_SIZE: usize = 2;
@@ -22,46 +22,46 @@ const AT_GENERATION: usize = 3;
 const AT_HEARTBEAT: usize = 4;
 const AT_CURSORS: usize = 8;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 #[non_exhaustive]
 pub enum FileKind {
-    /// The resource and the scopes of a run.
+    /// The resource and the scopes of one process run.
     Meta = 1,
-    /// Spans that have ended.
+    /// Ended spans.
     Spans = 2,
-    /// Calls that have not.
+    /// Calls in flight.
     Calls = 3,
 }
 
-/// Why a file is not read.
+/// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// It is another file.
-    #[error("no file of a flight recorder: it begins with {0:02x?}")]
+    /// Not a flight recorder file.
+    #[error("not a file of a flight recorder: it begins with {0:02x?}")]
     Magic([u8; 8]),
-    /// A program that is newer, or older, has written it.
-    #[error("version {0} of the format, and this program knows version {VERSION}")]
+    /// Written by an incompatible, newer or older, version.
+    #[error("version {0} of the format, but this program supports version {VERSION}")]
     Version(u32),
-    /// A file for something else.
-    #[error("a file of kind {found} where kind {wanted} should be")]
+    /// A file of another kind.
+    #[error("a file of kind {found} where kind {wanted} was expected")]
     Kind {
-        /// What it says.
+        /// The kind in the file.
         found: u32,
-        /// What it should say.
+        /// The expected kind.
         wanted: u32,
     },
-    /// The check is wrong, and nothing in the file tells what would be right.
+    /// The checksum is wrong, and the file does not contain the right value elsewhere.
     #[error("the header is damaged")]
     Damaged,
-    /// There is no room for a header.
+    /// Shorter than a header.
     #[error("only {0} bytes long")]
     Short(usize),
 }
 
-/// Writes a file's header. The generation comes last: without it, the file has no records.
+/// Writes a file's header. The generation is written last: without it, the file has no records.
 pub fn put_header(words: &[AtomicU64], kind: FileKind, generation: u32) {
     let size = (words.len() * WORD) as u64;
     store(words, AT_MAGIC, MAGIC);
@@ -74,7 +74,8 @@ pub fn put_header(words: &[AtomicU64], kind: FileKind, generation: u32) {
     put_generation(words, generation);
 }
 
-/// Starts a file over: what it had is no record any more, by one store. Generations are above 0.
+/// Starts a new generation, which invalidates the existing records by one store. Generations are
+/// above 0.
 pub fn put_generation(words: &[AtomicU64], generation: u32) {
     let load = |at: usize| words.get(at).map_or(0, |word| word.load(Ordering::Relaxed));
     let check = header_check(load(AT_VERSION), load(AT_SIZE), generation);
@@ -84,7 +85,7 @@ pub fn put_generation(words: &[AtomicU64], generation: u32) {
     }
 }
 
-/// Says that the process lives, at this time in nanoseconds since 1970.
+/// Sets the time at which the process was alive, in nanoseconds since 1970.
 pub fn put_heartbeat(words: &[AtomicU64], nanos: u64) {
     store(words, AT_HEARTBEAT, nanos);
 }
@@ -95,7 +96,8 @@ fn header_check(version: u64, size: u64, generation: u32) -> u32 {
     crc32c::crc32c_append(crc, &generation.to_le_bytes())
 }
 
-/// Sets a destination's cursor, of the one with this number and this name: it has all that stands before `offset`.
+/// Sets the cursor of the destination with this number and this name: it has received all records
+/// before `offset`.
 pub fn put_cursor(words: &[AtomicU64], number: usize, generation: u32, name: u64, offset: usize) {
     let at = AT_CURSORS + 2 * (number % CURSORS);
     store(words, at, name);
@@ -104,7 +106,7 @@ pub fn put_cursor(words: &[AtomicU64], number: usize, generation: u32, name: u64
     }
 }
 
-/// The same for a file that is not mapped: where the cursor is, and its bytes.
+/// As [`put_cursor`] for a file that is not mapped: the offset of the cursor and its bytes.
 #[must_use]
 pub fn cursor_bytes(
     number: usize,
@@ -120,7 +122,8 @@ pub fn cursor_bytes(
     ((at * WORD) as u64, bytes)
 }
 
-/// One word, so that it is never half there; with a check, because a wrong cursor would lose spans.
+/// A single word, so a cursor is never half written; with a checksum, because a wrong cursor would
+/// lose spans.
 fn cursor_word(generation: u32, destination: u64, offset: usize) -> u64 {
     let offset = u32::try_from(offset).unwrap_or(u32::MAX);
     let crc = crc32c::crc32c(&destination.to_le_bytes());
@@ -129,25 +132,25 @@ fn cursor_word(generation: u32, destination: u64, offset: usize) -> u64 {
     u64::from(offset) | u64::from(crc) << 32
 }
 
-/// A file's header, read.
+/// A parsed file header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
-    /// Which records are its own.
+    /// The generation of the valid records.
     pub generation: u32,
-    /// What the file was made with; it may have been cut since.
+    /// The size at creation; the file may have been truncated since.
     pub size: u64,
-    /// When the process was last seen alive, in nanoseconds since 1970.
+    /// When the process was last known to be alive, in nanoseconds since 1970.
     pub heartbeat: u64,
     cursors: Vec<(u64, usize)>,
 }
 
 impl Header {
-    /// Reads it from the file's bytes, or its first ones.
+    /// Reads the header from a file's bytes, or from its first ones.
     ///
     /// # Errors
     ///
-    /// When the bytes are no file of this kind and version, or the header is damaged.
+    /// When the bytes are not a file of this kind and version, or the header is damaged.
     pub fn read(bytes: &[u8], wanted: FileKind) -> Result<Self, HeaderError> {
         if bytes.len() < HEADER {
             return Err(HeaderError::Short(bytes.len()));
@@ -169,7 +172,7 @@ impl Header {
         let generation = if is_whole {
             generation
         } else {
-            // The first record, if it is whole, knows it too.
+            // The first record, if intact, contains the generation too.
             let first = word(HEADER / WORD);
             let generation = (first >> 32) as u32;
             match record(bytes, HEADER, generation) {
@@ -190,7 +193,8 @@ impl Header {
         })
     }
 
-    /// How far a destination has got. What it does not have begins at [`HEADER`], or later.
+    /// The cursor of a destination. The records that it has not received begin at [`HEADER`] or
+    /// later.
     #[must_use]
     pub fn cursor(&self, destination: u64) -> usize {
         let mine = |(name, _): &&(u64, usize)| *name == destination;

@@ -1,8 +1,9 @@
-//! Files that outlive their process: the flight recorder's segments. Read from slices, written into words.
+//! Files that outlive their process: the flight recorder's segments. Read from slices, written to
+//! words.
 //!
-//! # A file
+//! # File layout
 //!
-//! Little-endian. A file is made as zeros, with its final size.
+//! Little-endian. A file is created at its final size, filled with zeros.
 //!
 //! ```text
 //! 0        8         12     16     24           28      32          40      64
@@ -14,15 +15,16 @@
 //!
 //! | kind | file | records |
 //! |--:|---|---|
-//! | 1 | `meta` | the resource and the scopes of this life of the process |
-//! | 2 | `NNNNNN.spans`, `unfinished.spans` | spans that have ended |
+//! | 1 | `meta` | the resource and the scopes of this process run |
+//! | 2 | `NNNNNN.spans`, `unfinished.spans` | ended spans |
 //! | 3 | `calls` | none; slots, see below |
 //!
-//! The check of the generation is a CRC-32C of version, kind, size and generation; that of a cursor is one of name,
-//! generation and offset. A cursor whose check is wrong is none: spans are then sent twice and not lost. A cursor is for one
-//! destination, whose name is hashed: it has all that stands before the offset.
+//! The check of the generation is a CRC-32C of version, kind, size and generation; the check of a
+//! cursor is one of name, generation and offset. A cursor with a wrong check is ignored: spans are
+//! then sent twice instead of lost. A cursor belongs to one destination, identified by the hash of
+//! its name, which has received everything before the offset.
 //!
-//! # A record
+//! # Record layout
 //!
 //! ```text
 //! 0        4            8            12     13    14       16
@@ -30,34 +32,36 @@
 //!   u32      u32          u32          u8     u8    u16
 //! ```
 //!
-//! The first eight bytes are one store and come last (`Release`), so a record is there as a whole or not at all. The CRC
-//! is of the record's other bytes. The records end where the first word is zero or has another generation: a segment
-//! that is used again begins with the next generation, which is one store, and what it had is gone.
+//! The first eight bytes are one store and are written last (`Release`), so a record is either
+//! complete or absent. The CRC covers the other bytes of the record. The records end where the
+//! first word is zero or has another generation: reusing a segment starts the next generation by
+//! one store, which invalidates the old records.
 //!
 //! | kind | payload |
 //! |--:|---|
 //! | 1 | a resource: length of the schema URL (u32), that URL, OTLP's `Resource` |
-//! | 2 | the scope with this number: the same, and OTLP's `InstrumentationScope` |
+//! | 2 | the scope with this number: length of the schema URL, that URL, OTLP's `InstrumentationScope` |
 //! | 3 | a span of that scope: `0x12 length Span`, an element of OTLP's `ScopeSpans.spans` |
 //!
-//! The reader goes on behind a damaged record at the next multiple of 8 where a record of this generation with a right
-//! checksum begins.
+//! After a damaged record the reader continues at the next multiple of 8 where a record of this
+//! generation with a valid checksum begins.
 //!
-//! # A slot of `calls`
+//! # Slot layout of `calls`
 //!
 //! ```text
 //! 0        4         8       16
-//! ├ length ┼ CRC-32C ┼ scope ┼ fields of a Span, without its end ┄ to 1024
+//! ├ length ┼ CRC-32C ┼ scope ┼ fields of a Span without its end time ┄ to 1024
 //! ```
 //!
-//! One for each call that has started and not ended. The first eight bytes are one store, and come last: a slot is there
-//! as a whole or not at all. Zero is a free slot. What is learnt while the call runs is appended, and the first word
-//! replaced. The CRC is of the scope and the fields.
+//! One slot for each call in flight. The first eight bytes are one store and are written last: a
+//! slot is either complete or absent. Zero marks a free slot. Fields learnt during the call are
+//! appended, then the first word is replaced. The CRC covers the scope and the fields.
 //!
-//! # Who writes
+//! # Writers
 //!
-//! The functions here that write take words, `&[AtomicU64]`: memory that is mapped from the file, or any other. The caller
-//! sees to it that one thread at a time writes to a place, and that there is room.
+//! The writing functions take words, `&[AtomicU64]`: memory mapped from the file, or any other. The
+//! caller must ensure that only one thread at a time writes to a position, and that the words
+//! suffice.
 
 mod calls;
 mod header;
@@ -72,5 +76,5 @@ pub use header::{
 pub use record::{Record, RecordKind, Records, put_record, put_record_by, record_len};
 pub use words::{Copying, Head, copy, copy_by};
 
-/// The bytes of a word.
+/// Size of a word in bytes.
 pub const WORD: usize = size_of::<u64>();

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::WORD;
 use super::words::{Copying, copy, word};
 
-/// What stands before a record's payload.
+/// Bytes before a record's payload.
 const RECORD: usize = 16;
 
-/// What a record holds.
+/// The content of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum RecordKind {
-    /// A resource's schema URL, and the encoded `Resource`.
+    /// A resource's schema URL and the encoded `Resource`.
     Resource = 1,
-    /// A scope's schema URL, and the encoded `InstrumentationScope`.
+    /// A scope's schema URL and the encoded `InstrumentationScope`.
     Scope = 2,
-    /// `0x12 len Span`, of the scope that the record names.
+    /// `0x12 len Span`, of the scope named by the record.
     Span = 3,
 }
 
@@ -30,14 +30,15 @@ impl RecordKind {
     }
 }
 
-/// How many bytes a record of this payload takes.
+/// Size in bytes of a record with this payload.
 #[inline]
 #[must_use]
 pub const fn record_len(payload: usize) -> usize {
     RECORD + payload.next_multiple_of(WORD)
 }
 
-/// Writes a record at this byte, which the caller knows to have room. It is there once its first word is.
+/// Writes a record at this byte offset, where the caller has ensured enough space. The first word
+/// is written last and makes it valid.
 pub fn put_record(
     words: &[AtomicU64],
     at: usize,
@@ -48,7 +49,7 @@ pub fn put_record(
     put_record_by(copy, words, at, generation, kind, payload);
 }
 
-/// The same where there is something better than [`copy`].
+/// As [`put_record`], with a replacement for [`copy`].
 #[inline]
 pub fn put_record_by(
     copy: Copying,
@@ -76,56 +77,56 @@ fn record_crc(first: u64, tail: u32, payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&head), payload)
 }
 
-/// A record, read.
+/// A parsed record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record<'a> {
-    /// Where it begins.
+    /// Offset of the record.
     pub at: usize,
-    /// Where the next one does.
+    /// Offset of the next record.
     pub next: usize,
-    /// What it holds.
+    /// The kind of record.
     pub kind: RecordKind,
-    /// The number of the scope that it is, or belongs to.
+    /// The number of the scope that it defines or belongs to.
     pub scope: u16,
-    /// The rest.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
-/// The records of a file, or of a part of one, in their order. What is damaged is passed over and counted.
+/// The records of a file, or of a part of one, in order. Damaged records are skipped and counted.
 #[derive(Debug, Clone)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Records<'a> {
     bytes: &'a [u8],
     at: usize,
     generation: u32,
-    /// Places at which one record or more are missing.
+    /// Number of places at which at least one record is damaged.
     damaged: u64,
-    /// How many bytes may still be looked at in search of a record behind a damaged one: nobody gets to make this
-    /// take for ever.
-    patience: usize,
+    /// How many more bytes the search for a record after damage may read. Bounds the time for
+    /// malicious input.
+    search_budget: usize,
 }
 
 impl<'a> Records<'a> {
-    /// From this byte on, which must be where a record begins.
+    /// Starts at this byte offset, which must be the start of a record.
     pub fn new(bytes: &'a [u8], at: usize, generation: u32) -> Self {
         Self {
             bytes,
             at,
             generation,
             damaged: 0,
-            patience: bytes.len().saturating_mul(8),
+            search_budget: bytes.len().saturating_mul(8),
         }
     }
 
-    /// At how many places one record or more were damaged, of those that it has come by.
+    /// Number of places passed so far at which at least one record is damaged.
     #[must_use]
     pub fn damaged(&self) -> u64 {
         self.damaged
     }
 
-    /// The next whole record behind this place.
-    fn search(&mut self) -> Option<Record<'a>> {
+    /// The next valid record after this position.
+    fn find_next(&mut self) -> Option<Record<'a>> {
         let from = self.at + WORD;
         let words = self.bytes.get(from..)?.as_chunks::<WORD>().0;
         for (number, chunk) in words.iter().enumerate() {
@@ -134,7 +135,7 @@ impl<'a> Records<'a> {
                 continue;
             }
             let cost = RECORD + first as u32 as usize;
-            self.patience = self.patience.checked_sub(cost.min(self.bytes.len()))?;
+            self.search_budget = self.search_budget.checked_sub(cost.min(self.bytes.len()))?;
             if let Some(found) = record(self.bytes, from + number * WORD, self.generation) {
                 return Some(found);
             }
@@ -142,15 +143,16 @@ impl<'a> Records<'a> {
         None
     }
 
-    /// Whether a record was here, or the beginning of one, before something happened to it.
+    /// Whether this position held a record, or the start of one, that was damaged.
     fn is_damage(&self) -> bool {
         let first = word(self.bytes, self.at).unwrap_or_default();
         if first == 0 {
             return false;
         }
-        // A word of an earlier generation is the end; one that was ours until a bit of it changed is not.
+        // A word of an earlier generation is the end; a word of this generation with a flipped bit
+        // is damage.
         (first >> 32) as u32 == self.generation
-            || record_as(self.bytes, self.at, first, self.generation).is_some()
+            || record_of_generation(self.bytes, self.at, first, self.generation).is_some()
     }
 }
 
@@ -162,7 +164,7 @@ impl<'a> Iterator for Records<'a> {
             Some(found) => found,
             None => {
                 let is_damage = self.is_damage();
-                let found = self.search();
+                let found = self.find_next();
                 self.damaged += u64::from(found.is_some() || is_damage);
                 let Some(found) = found else {
                     self.at = self.bytes.len();
@@ -178,15 +180,20 @@ impl<'a> Iterator for Records<'a> {
 
 impl FusedIterator for Records<'_> {}
 
-/// The whole record of this generation at this byte.
+/// The valid record of this generation at this byte offset.
 pub(super) fn record(bytes: &[u8], at: usize, generation: u32) -> Option<Record<'_>> {
     let first = word(bytes, at)?;
     ((first >> 32) as u32 == generation && generation != 0)
-        .then(|| record_as(bytes, at, first, generation))?
+        .then(|| record_of_generation(bytes, at, first, generation))?
 }
 
-/// The same, if it had this generation.
-fn record_as(bytes: &[u8], at: usize, first: u64, generation: u32) -> Option<Record<'_>> {
+/// As [`record`], assuming that the first word has this generation.
+fn record_of_generation(
+    bytes: &[u8],
+    at: usize,
+    first: u64,
+    generation: u32,
+) -> Option<Record<'_>> {
     let length = first as u32;
     let second = word(bytes, at + WORD)?;
     let payload = bytes.get(at + RECORD..)?.get(..length as usize)?;

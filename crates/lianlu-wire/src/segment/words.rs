@@ -1,4 +1,4 @@
-//! Memory as words, and words out of bytes.
+//! Writes bytes to memory words and reads words from bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,18 +10,18 @@ pub(super) fn store(words: &[AtomicU64], at: usize, value: u64) {
     }
 }
 
-/// Words that are stored in one go round.
+/// Words stored per loop iteration.
 const BLOCK: usize = 8;
 
-/// What a CRC begins with: a number, and another one where there is one.
+/// The prefix of a CRC: a number, and an optional second one.
 pub type Head = (u64, Option<u32>);
 
-/// Copies bytes into words, as [`copy`] does; maybe with a machine's own instructions, for which this crate would need
-/// `unsafe`.
+/// Copies bytes to words like [`copy`], possibly with CPU instructions for which this crate would
+/// need `unsafe`.
 pub type Copying = fn(&[AtomicU64], Head, &[u8]) -> u32;
 
-/// Copies bytes into words, of which the last one is filled up with zeros. Gives the CRC-32C of `head`, little-endian, and
-/// the bytes behind it.
+/// Copies bytes to words and pads the last word with zeros. Returns the CRC-32C of `head`,
+/// little-endian, followed by the bytes.
 #[must_use]
 pub fn copy(words: &[AtomicU64], (first, second): Head, bytes: &[u8]) -> u32 {
     put_bytes(words, bytes);
@@ -32,10 +32,12 @@ pub fn copy(words: &[AtomicU64], (first, second): Head, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, bytes)
 }
 
-/// The same by steps of a CRC-32C, for 8, 4 and 1 byte, which neither begin nor end with a complement: as x86-64 and
-/// aarch64 have them. A word is in the processor when it is stored, so to sum up takes one instruction more.
+/// As [`copy`], built from CRC-32C steps for 8, 4 and 1 byte without initial and final complement,
+/// as x86-64 and aarch64 provide them. A word is in a register when it is stored, so the checksum
+/// costs one more instruction.
 ///
-/// Always inlined: only in a function that may use those instructions are they no calls.
+/// Always inlined: the steps compile to single instructions only within a function that enables
+/// them.
 #[inline(always)]
 #[must_use]
 pub fn copy_by(
@@ -52,7 +54,7 @@ pub fn copy_by(
     if let Some(second) = second {
         crc = by_4(crc, second);
     }
-    let Some((words, behind)) = words.split_at_checked(bytes.len() / WORD) else {
+    let Some((words, after)) = words.split_at_checked(bytes.len() / WORD) else {
         return 0;
     };
     let mut put = |chunk: &[u8; WORD], word: &AtomicU64| {
@@ -61,16 +63,18 @@ pub fn copy_by(
         word.store(value, Ordering::Relaxed);
     };
     let (blocks, rest) = bytes.as_chunks::<{ BLOCK * WORD }>();
-    let (places, places_left) = words.as_chunks::<BLOCK>();
-    for (block, place) in blocks.iter().zip(places) {
-        // Known lengths: eight times load, sum up, store.
+    let (target_blocks, target_rest) = words.as_chunks::<BLOCK>();
+    for (block, target) in blocks.iter().zip(target_blocks) {
+        // Constant lengths: the compiler unrolls eight times load, checksum, store.
         let chunks = block.as_chunks().0.iter();
-        chunks.zip(place).for_each(|(chunk, word)| put(chunk, word));
+        chunks
+            .zip(target)
+            .for_each(|(chunk, word)| put(chunk, word));
     }
     let (chunks, rest) = rest.as_chunks();
-    let chunks = chunks.iter().zip(places_left);
+    let chunks = chunks.iter().zip(target_rest);
     chunks.for_each(|(chunk, word)| put(chunk, word));
-    if let (false, Some(word)) = (rest.is_empty(), behind.first()) {
+    if let (false, Some(word)) = (rest.is_empty(), after.first()) {
         let mut value = last_word(bytes, rest);
         word.store(value, Ordering::Relaxed);
         if rest.len() >= 4 {
@@ -85,11 +89,11 @@ pub fn copy_by(
     !(crc as u32)
 }
 
-/// The `rest` of up to 7 bytes that these bytes end with, filled up with zeros.
+/// The last `rest` of up to 7 bytes, padded with zeros to a word.
 #[inline]
 fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     match bytes.last_chunk() {
-        // One load, and what is not of the rest is pushed out.
+        // One load; the bytes before `rest` are shifted out.
         Some(last) => u64::from_le_bytes(*last) >> (8 * (WORD - rest.len())),
         None => rest
             .iter()
@@ -98,7 +102,7 @@ fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     }
 }
 
-/// Copies bytes into words; the last word is filled up with zeros.
+/// Copies bytes to words; pads the last word with zeros.
 pub(super) fn put_bytes(words: &[AtomicU64], bytes: &[u8]) {
     let (whole, rest) = bytes.as_chunks::<WORD>();
     for (chunk, word) in whole.iter().zip(words) {
@@ -109,7 +113,7 @@ pub(super) fn put_bytes(words: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
-/// The same from this byte on; the bytes of the first word before that are left as they are.
+/// As [`put_bytes`], starting at this byte offset; earlier bytes of the first word are kept.
 #[inline]
 pub(super) fn put_at(words: &[AtomicU64], at: usize, bytes: &[u8]) {
     let Some(words) = words.get(at / WORD..) else {
@@ -131,7 +135,7 @@ pub(super) fn put_at(words: &[AtomicU64], at: usize, bytes: &[u8]) {
     put_bytes(words.get(1..).unwrap_or_default(), back);
 }
 
-/// The word at this byte.
+/// The word at this byte offset.
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }

@@ -1,10 +1,11 @@
-//! Sets of bytes that a grammar allows, as tables: one load answers for a byte.
+//! Byte classes of the header grammars as lookup tables: one load per byte.
 
 /// A set of bytes.
 pub(crate) struct Class([bool; 256]);
 
 impl Class {
-    /// From each first byte of a pair to the second: `b"az09"` is `a` to `z` and `0` to `9`.
+    /// Inclusive ranges, given as pairs of first and last byte: `b"az09"` is `a` to `z` and `0` to
+    /// `9`.
     pub(crate) const fn ranges(pairs: &[u8]) -> Self {
         let mut class = Self([false; 256]);
         let mut rest = pairs;
@@ -42,7 +43,7 @@ impl Class {
 
     #[inline]
     pub(crate) fn has(&self, byte: u8) -> bool {
-        // A byte is below 256, so this never takes the default, and the compiler knows.
+        // A byte is below 256, so the default is never used, and the compiler knows.
         self.0.get(usize::from(byte)).copied().unwrap_or_default()
     }
 
@@ -51,7 +52,7 @@ impl Class {
         bytes.iter().all(|byte| self.has(*byte))
     }
 
-    /// How many bytes at the front are in the set.
+    /// Length of the longest prefix whose bytes are all in the set.
     #[inline]
     pub(crate) fn prefix(&self, bytes: &[u8]) -> usize {
         let other = bytes.iter().position(|byte| !self.has(*byte));
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_more_and_less() {
+    fn ranges_with_and_without() {
         const CLASS: Class = Class::ranges(b"az09").with(b"_\xff").without(b"mz");
         for byte in 0..=u8::MAX {
             let expected = matches!(byte, b'a'..=b'l' | b'n'..=b'y' | b'0'..=b'9' | b'_' | 0xff);

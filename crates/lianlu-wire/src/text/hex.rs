@@ -1,4 +1,4 @@
-//! Hexadecimal ids. Upper case is malformed in `traceparent`, and the same number elsewhere.
+//! Hexadecimal ids. `traceparent` allows lower case only; the other headers allow either case.
 
 #[inline]
 const fn digit(nibble: u8) -> u8 {
@@ -8,7 +8,7 @@ const fn digit(nibble: u8) -> u8 {
     }
 }
 
-/// Reads exactly `2 * N` lower-case digits, of which there are 32 at most.
+/// Reads exactly `2 * N` lower-case digits, 32 at most.
 #[inline]
 pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     const { assert!(N <= 16) }
@@ -20,7 +20,8 @@ pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     decode_all(&all)?.first_chunk().copied()
 }
 
-/// Each step is the same for all digits and none depends on another, so that a compiler takes them side by side.
+/// Each digit is handled alike and independently of the others, so the compiler can vectorise the
+/// loop.
 fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
     let mut nibbles = [0; 32];
     let mut invalid = 0;
@@ -38,24 +39,24 @@ fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
     (invalid == 0).then_some(bytes)
 }
 
-const fn each(byte: u8) -> u64 {
+const fn splat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The eight digits of four bytes, one in each byte of a word whose lowest byte is the first digit.
+/// Hex digits of four bytes, one per byte of a word; the lowest byte is the first digit.
 #[inline]
 const fn eight_digits(bytes: [u8; 4]) -> u64 {
-    // The bytes apart, then each into its two halves, the high one first.
+    // Spread the bytes, then split each into its two nibbles, the high one first.
     let quads = u32::from_le_bytes(bytes) as u64;
     let pairs = (quads | quads << 16) & 0x0000_ffff_0000_ffff;
     let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
-    let nibbles = (bytes >> 4 | bytes << 8) & each(0x0f);
-    // One in each byte from 10 on, which gets what lies between `9` and `a` on top.
-    let letter = nibbles.wrapping_add(each(6)) >> 4 & each(1);
-    nibbles + each(b'0') + letter * (b'a' - b'9' - 1) as u64
+    let nibbles = (bytes >> 4 | bytes << 8) & splat(0x0f);
+    // 1 in each byte that holds 10 or more; those get the gap between `9` and `a` added.
+    let letter = nibbles.wrapping_add(splat(6)) >> 4 & splat(1);
+    nibbles + splat(b'0') + letter * (b'a' - b'9' - 1) as u64
 }
 
-/// Writes `bytes` as digits over the front of `out`, and stops where either ends.
+/// Writes `bytes` as hex digits to the start of `out`; stops at the end of the shorter of the two.
 #[inline]
 pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
     let (fours, _) = bytes.as_chunks::<4>();
@@ -75,14 +76,14 @@ pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Reads 1 to `2 * N` digits of either case as a number: fewer than all have zeros in front.
+/// Reads 1 to `2 * N` digits of either case as a number; missing leading digits are zero.
 #[inline]
 pub(crate) fn decode_short<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     if digits.is_empty() || digits.len() > 2 * N {
         return None;
     }
     let mut bytes = [0; N];
-    // From the last digit on, two for each byte.
+    // From the last digit backwards, two for each byte.
     for (byte, pair) in bytes.iter_mut().rev().zip(digits.rchunks(2)) {
         for digit in pair {
             *byte = (*byte << 4) | u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
@@ -91,20 +92,20 @@ pub(crate) fn decode_short<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// As [`decode_short`], but nothing when the number is zero: no id is.
+/// As [`decode_short`], but `None` for zero, which is not a valid id.
 #[inline]
 pub(crate) fn decode_id<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     decode_short(digits).filter(|id| *id != [0; N])
 }
 
-/// Appends `bytes` as digits.
+/// Appends `bytes` as hex digits.
 #[inline]
 pub(crate) fn push(bytes: &[u8], out: &mut String) {
     let mut digits = [0; 32];
     for bytes in bytes.chunks(16) {
         encode(bytes, &mut digits);
         let digits = digits.get(..bytes.len() * 2).unwrap_or_default();
-        // Digits are ASCII, so this never takes the default.
+        // Digits are ASCII, so the default is never used.
         out.push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
 }
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_comes_back() {
+    fn every_byte_round_trips() {
         for byte in 0..=u8::MAX {
             let mut text = [0; 2];
             encode(&[byte], &mut text);
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_at_every_place_of_an_id() {
+    fn decodes_every_byte_at_every_position_of_an_id() {
         let trace_id: [u8; 16] =
             *b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10";
         let digits = *b"0123456789abcdeffedcba9876543210";
@@ -157,19 +158,19 @@ mod tests {
     }
 
     #[test]
-    fn encoding_stops_where_either_ends() {
+    fn encoding_stops_at_the_shorter_slice() {
         let bytes: Vec<u8> = (0xf0..=0xff).collect();
         for length in 0..=16 {
-            for room in 0..=33 {
-                let mut out = vec![b'.'; room];
+            for out_length in 0..=33 {
+                let mut out = vec![b'.'; out_length];
                 encode(&bytes[..length], &mut out);
-                let written = length.min(room / 2);
+                let written = length.min(out_length / 2);
                 let mut expected: String = bytes[..written]
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
                     .collect();
-                expected.extend(std::iter::repeat_n('.', room - 2 * written));
-                assert_eq!(out, expected.as_bytes(), "{length} bytes, room for {room}");
+                expected.extend(std::iter::repeat_n('.', out_length - 2 * written));
+                assert_eq!(out, expected.as_bytes(), "{length} bytes into {out_length}");
             }
             let mut text = "x".to_owned();
             push(&bytes[..length].repeat(3), &mut text);
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lower_case_digits_of_the_right_number() {
+    fn decodes_only_the_exact_number_of_lower_case_digits() {
         for bad in [
             "", "0", "000", "0000", "AB", "0g", "g0", "0.", " 0", "\u{e9}",
         ] {
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_number_has_zeros_in_front() {
+    fn short_numbers_are_zero_padded() {
         for (digits, expected) in [
             ("", None),
             ("0", Some([0, 0])),

@@ -1,4 +1,4 @@
-//! What headers are made of: sets of bytes, hexadecimal ids, white space, percent-encoding.
+//! Building blocks of header codecs: byte classes, hexadecimal ids, white space, percent-encoding.
 
 pub(crate) mod class;
 pub(crate) mod hex;

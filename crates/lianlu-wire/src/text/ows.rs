@@ -1,13 +1,13 @@
 //! Optional white space of HTTP fields: spaces and tabs.
 //! See [RFC 9110, section 5.6.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.3).
 
-/// Cuts spaces and tabs off both ends.
+/// Trims spaces and tabs on both ends.
 #[inline]
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
 }
 
-/// Cuts spaces and tabs off the front.
+/// Trims spaces and tabs at the start.
 #[inline]
 pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
@@ -16,7 +16,7 @@ pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Cuts spaces and tabs off the end.
+/// Trims spaces and tabs at the end.
 #[inline]
 pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
@@ -25,7 +25,7 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Splits at the first `separator`, which belongs to neither side. `None` when there is none.
+/// Splits at the first `separator`, which is in neither part. `None` without one.
 #[inline]
 pub(crate) fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = bytes.iter().position(|&byte| byte == separator)?;

@@ -8,8 +8,8 @@ use super::class::Class;
 /// `baggage-octet`: printable ASCII without space, double quote, comma, semicolon and backslash.
 pub(crate) static BAGGAGE_OCTET: Class = Class::ranges(b"!~").without(b"\",;\\");
 
-/// Decodes `%XX`, in either case. A `%` without two hex digits behind it stands for itself. Bytes that are not UTF-8
-/// after decoding become U+FFFD. Borrows when there is nothing to decode.
+/// Decodes `%XX`, in either case. A `%` that two hex digits do not follow is kept as it is. Bytes
+/// that are not UTF-8 after decoding become U+FFFD. Borrows when there is nothing to decode.
 #[inline]
 pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%') {
@@ -43,7 +43,7 @@ fn pair(high: u8, low: u8) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// Appends `text`, with everything encoded that is not a `baggage-octet`, and `%` itself.
+/// Appends `text`; encodes `%` and every byte that is not a `baggage-octet`.
 #[inline]
 pub(crate) fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_comes_back() {
+    fn every_character_round_trips() {
         let all: String = ('\0'..='\u{2ff}').chain(['链', '🦀']).collect();
         let mut text = String::new();
         encode(&all, &mut text);

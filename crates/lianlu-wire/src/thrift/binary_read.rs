@@ -1,4 +1,4 @@
-//! Reads the binary protocol.
+//! Reader of the binary protocol.
 
 use super::binary_write::{STOP, VERSION};
 use super::input::Input;
@@ -36,14 +36,14 @@ fn kind(at: usize, code: u8) -> Result<Kind, DecodeError> {
     })
 }
 
-/// Bytes of the shortest value of a kind.
-const fn shortest(kind: Kind) -> usize {
+/// Minimum size in bytes of a value of this kind.
+const fn min_bytes(kind: Kind) -> usize {
     match kind {
         // An empty struct is its stop field.
         Kind::Bool | Kind::I8 | Kind::Struct => 1,
         Kind::I16 => 2,
         Kind::I32 | Kind::String => 4,
-        // Kind of the elements, then their number.
+        // Kind and number of the elements.
         Kind::List | Kind::Set => 5,
         Kind::Map => 6,
         Kind::I64 | Kind::Double => 8,
@@ -117,16 +117,16 @@ impl<'a> Read<'a> for BinaryReader<'a> {
         let declared = self.i32()?;
         let elements =
             self.input
-                .elements(at, container, declared, element_bytes.max(shortest(kind)))?;
+                .elements(at, container, declared, element_bytes.max(min_bytes(kind)))?;
         Ok((kind, elements))
     }
 
-    fn promise(&mut self, bytes: usize) {
-        self.input.promise(bytes);
+    fn reserve(&mut self, bytes: usize) {
+        self.input.reserve(bytes);
     }
 
-    fn redeem(&mut self, bytes: usize) {
-        self.input.redeem(bytes);
+    fn release(&mut self, bytes: usize) {
+        self.input.release(bytes);
     }
 
     fn map_begin(&mut self) -> Result<Option<(Kind, Kind, usize)>, DecodeError> {
@@ -134,17 +134,17 @@ impl<'a> Read<'a> for BinaryReader<'a> {
         let [key, value] = self.input.array("kinds of a map")?;
         let declared = self.i32()?;
         if declared == 0 {
-            // Some writers put no valid kinds into an empty map.
+            // Some writers put invalid kinds into an empty map.
             return Ok(None);
         }
         let (key, value) = (kind(at, key)?, kind(at, value)?);
         let pairs = self
             .input
-            .elements(at, "map", declared, shortest(key) + shortest(value))?;
+            .elements(at, "map", declared, min_bytes(key) + min_bytes(value))?;
         Ok(Some((key, value, pairs)))
     }
 
-    /// Takes the strict header, and the old one without a version, which some clients still send.
+    /// Accepts the strict header and the old one without a version, which some clients still send.
     fn message_begin(&mut self) -> Result<Message<'a>, DecodeError> {
         let at = self.input.at();
         let expected = "message of the binary protocol, version 1,";

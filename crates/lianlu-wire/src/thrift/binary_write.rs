@@ -1,4 +1,4 @@
-//! Writes the binary protocol.
+//! Writer of the binary protocol.
 
 use super::error::{list_length, string_length};
 use super::{EncodeError, Kind, MessageKind, Write};

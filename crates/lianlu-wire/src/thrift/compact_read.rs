@@ -1,4 +1,4 @@
-//! Reads the compact protocol.
+//! Reader of the compact protocol.
 
 use super::compact_write::{FALSE, PROTOCOL_ID, STOP, TRUE, VERSION};
 use super::input::Input;
@@ -9,7 +9,7 @@ use super::{DecodeError, Field, Kind, Message, MessageKind, Read};
 pub(crate) struct CompactReader<'a> {
     input: Input<'a>,
     last_field: i16,
-    /// The value of a boolean field, which stands in its header.
+    /// The value of a boolean field, which is part of its header.
     header_bool: Option<bool>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> CompactReader<'a> {
         Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
     }
 
-    /// A length: 32 bits of which the highest means negative.
+    /// A length: 32 bits, negative if the highest is set.
     fn length(&mut self) -> Result<i32, DecodeError> {
         let at = self.input.at();
         let value = self.input.varint(32)?;
@@ -55,8 +55,8 @@ fn kind(at: usize, code: u8) -> Result<Kind, DecodeError> {
     })
 }
 
-/// Bytes of the shortest value of a kind, in a container.
-const fn shortest(kind: Kind) -> usize {
+/// Minimum size in bytes of a value of this kind in a container.
+const fn min_bytes(kind: Kind) -> usize {
     match kind {
         Kind::Double => 8,
         Kind::Uuid => 16,
@@ -106,7 +106,7 @@ impl<'a> Read<'a> for CompactReader<'a> {
         let at = self.input.at();
         match self.input.byte("boolean")? {
             TRUE => Ok(true),
-            // Old writers put 0 for false into lists.
+            // Old writers encode false in lists as 0.
             FALSE | 0 => Ok(false),
             found => Err(DecodeError::NotABool { at, found }),
         }
@@ -145,16 +145,16 @@ impl<'a> Read<'a> for CompactReader<'a> {
         };
         let elements =
             self.input
-                .elements(at, container, declared, element_bytes.max(shortest(kind)))?;
+                .elements(at, container, declared, element_bytes.max(min_bytes(kind)))?;
         Ok((kind, elements))
     }
 
-    fn promise(&mut self, bytes: usize) {
-        self.input.promise(bytes);
+    fn reserve(&mut self, bytes: usize) {
+        self.input.reserve(bytes);
     }
 
-    fn redeem(&mut self, bytes: usize) {
-        self.input.redeem(bytes);
+    fn release(&mut self, bytes: usize) {
+        self.input.release(bytes);
     }
 
     fn map_begin(&mut self) -> Result<Option<(Kind, Kind, usize)>, DecodeError> {
@@ -168,7 +168,7 @@ impl<'a> Read<'a> for CompactReader<'a> {
         let (key, value) = (kind(kinds_at, kinds >> 4)?, kind(kinds_at, kinds & 0x0f)?);
         let pairs = self
             .input
-            .elements(at, "map", declared, shortest(key) + shortest(value))?;
+            .elements(at, "map", declared, min_bytes(key) + min_bytes(value))?;
         Ok(Some((key, value, pairs)))
     }
 

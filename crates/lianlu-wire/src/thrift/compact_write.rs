@@ -1,4 +1,4 @@
-//! Writes the compact protocol.
+//! Writer of the compact protocol.
 
 use super::error::{list_length, string_length};
 use super::{EncodeError, Kind, MessageKind, Write};
@@ -9,7 +9,7 @@ pub(super) const STOP: u8 = 0;
 pub(super) const TRUE: u8 = 1;
 pub(super) const FALSE: u8 = 2;
 
-/// Appends to a buffer. Keeps the last field number, because a field header holds the distance to it.
+/// Appends to a buffer. Keeps the last field number: a field header contains the difference to it.
 #[derive(Debug)]
 pub(crate) struct CompactWriter<'b> {
     out: &'b mut Vec<u8>,
@@ -21,7 +21,7 @@ impl<'b> CompactWriter<'b> {
         Self { out, last_field: 0 }
     }
 
-    /// Seven bits a byte, lowest first, high bit set while more follow.
+    /// Seven bits per byte, lowest first; the high bit is set if more follow.
     fn varint(&mut self, mut value: u64) {
         loop {
             let [low, ..] = value.to_le_bytes();
@@ -34,7 +34,7 @@ impl<'b> CompactWriter<'b> {
         }
     }
 
-    /// Bytes that [`list_begin`](Write::list_begin) writes.
+    /// Number of bytes that [`list_begin`](Write::list_begin) writes.
     pub(crate) const fn list_header_bytes(length: usize) -> usize {
         match length {
             0..=14 => 1,
@@ -46,7 +46,7 @@ impl<'b> CompactWriter<'b> {
         }
     }
 
-    /// Folds the sign into the lowest bit, so that small negative numbers stay short.
+    /// Moves the sign to the lowest bit, so small negative numbers stay short.
     fn zigzag(&mut self, value: i64) {
         self.varint(((value << 1) ^ (value >> 63)).cast_unsigned());
     }
@@ -108,7 +108,7 @@ impl Write for CompactWriter<'_> {
         self.zigzag(value);
     }
 
-    /// Little-endian, as every implementation does; the specification once said otherwise.
+    /// Little-endian, as in every implementation; the specification once said otherwise.
     fn double(&mut self, value: f64) {
         self.out.extend_from_slice(&value.to_le_bytes());
     }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_field_is_written_in_full() {
+    fn distant_field_numbers_are_written_in_full() {
         let bytes = written(|w| {
             let outer = w.struct_begin();
             w.bool_field(15, true);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_15_has_its_length_apart() {
+    fn lists_of_15_or_more_have_a_separate_length() {
         assert_eq!(written(|w| w.list_begin(Kind::Struct, 14).unwrap()), [0xec]);
         assert_eq!(
             written(|w| w.list_begin(Kind::Struct, 15).unwrap()),

@@ -1,158 +1,160 @@
-//! What can go wrong with thrift bytes.
+//! Errors of decoding and encoding thrift.
 
-/// Why bytes are not what they should be. `at` is always a byte offset from the start of the input.
+/// Why bytes cannot be decoded. `at` is always a byte offset from the start of the input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The input ends inside a value.
+    /// The input ends within a value.
     #[error("byte {at}: {expected} takes {needed} bytes, {left} left")]
     UnexpectedEnd {
-        /// Where the value begins.
+        /// Offset of the value.
         at: usize,
         /// What was being read.
         expected: &'static str,
-        /// Bytes the value takes.
+        /// Size of the value in bytes.
         needed: usize,
         /// Bytes left.
         left: usize,
     },
-    /// A string is declared longer than the input. Nothing was allocated for it.
+    /// The declared length of a string exceeds the input. Nothing was allocated for it.
     #[error("byte {at}: string of {declared} bytes declared, {left} left")]
     StringTooLong {
-        /// Where the length is declared.
+        /// Offset of the length.
         at: usize,
         /// Declared length in bytes.
         declared: usize,
-        /// Bytes left behind the declaration.
+        /// Bytes left after the length.
         left: usize,
     },
-    /// A list, set or map is declared with more elements than the input can hold. Nothing was allocated for it.
+    /// The declared size of a list, set or map exceeds what the input can hold. Nothing was
+    /// allocated for it.
     #[error(
         "byte {at}: {container} of {declared} elements declared, at least {element_bytes} bytes each, {left} left"
     )]
     ContainerTooLong {
-        /// Where the size is declared.
+        /// Offset of the size.
         at: usize,
         /// `list`, `set` or `map`.
         container: &'static str,
         /// Declared number of elements.
         declared: usize,
-        /// Bytes that the shortest possible element takes.
+        /// Minimum size of an element in bytes.
         element_bytes: usize,
-        /// Bytes left behind the declaration, less those that lists around this one need for their other elements.
+        /// Bytes left after the size, less those that enclosing lists need for their other
+        /// elements.
         left: usize,
     },
     /// A declared length is negative.
     #[error("byte {at}: {what} of negative length {declared}")]
     NegativeLength {
-        /// Where the length is declared.
+        /// Offset of the length.
         at: usize,
         /// `string`, `list`, `set` or `map`.
         what: &'static str,
         /// Declared length.
         declared: i32,
     },
-    /// A variable-length integer does not fit its type.
+    /// A variable-length integer that exceeds its type.
     #[error("byte {at}: variable-length integer does not fit {bits} bits")]
     VarintTooLong {
-        /// Where the integer begins.
+        /// Offset of the integer.
         at: usize,
         /// Width of its type.
         bits: u32,
     },
-    /// A byte that stands for no known kind of value.
+    /// A byte that is not a known kind of value.
     #[error("byte {at}: {code:#04x} is not the kind of a value")]
     UnknownKind {
-        /// Where it stands.
+        /// Offset of the byte.
         at: usize,
-        /// The byte, in the compact protocol the half byte.
+        /// The byte; in the compact protocol, half a byte.
         code: u8,
     },
-    /// A byte that is no boolean.
+    /// A byte that is not a boolean.
     #[error("byte {at}: {found:#04x} is not a boolean")]
     NotABool {
-        /// Where it stands.
+        /// Offset of the byte.
         at: usize,
         /// The byte.
         found: u8,
     },
-    /// An enum has no such value.
+    /// A number that is not a value of the enum.
     #[error("byte {at}: {found} is not a {name}")]
     UnknownEnumValue {
-        /// Where it stands.
+        /// Offset of the number.
         at: usize,
         /// The enum's name in jaeger.thrift.
         name: &'static str,
         /// The number.
         found: i32,
     },
-    /// Field numbers of a struct run over 32767.
+    /// The field number of a struct exceeds 32767.
     #[error("byte {at}: field number is larger than 32767")]
     FieldIdTooLarge {
-        /// Where the field begins.
+        /// Offset of the field.
         at: usize,
     },
-    /// A list has elements of another kind than its field.
+    /// The elements of a list have another kind than the field requires.
     #[error("byte {at}: list of {expected} expected, its elements are of another kind")]
     WrongElements {
-        /// Where the list begins.
+        /// Offset of the list.
         at: usize,
-        /// Kind of the elements expected.
+        /// Expected kind of the elements.
         expected: &'static str,
     },
-    /// An unknown field nests deeper than anyone needs.
+    /// An unknown field is nested too deeply.
     #[error("byte {at}: values nested deeper than {limit}")]
     TooDeep {
-        /// Where the limit was passed.
+        /// Offset at which the limit was exceeded.
         at: usize,
-        /// Most levels read.
+        /// Maximum depth.
         limit: usize,
     },
-    /// A struct ends without one of its required fields.
+    /// A required field of a struct is missing.
     #[error("byte {at}: required field {field} is missing from the struct that begins here")]
     MissingField {
-        /// Where the struct begins.
+        /// Offset of the struct.
         at: usize,
         /// Struct and field as jaeger.thrift names them, such as `Span.operationName`.
         field: &'static str,
     },
-    /// The input does not begin as a message of the protocol.
+    /// The input does not begin with a message of the protocol.
     #[error("byte {at}: {expected} expected: is this the right protocol for the port?")]
     NotAMessage {
-        /// Where the mismatch is.
+        /// Offset of the mismatch.
         at: usize,
-        /// What should be there.
+        /// What was expected.
         expected: &'static str,
     },
     /// A message of another service or method.
     #[error("byte {at}: call of method {expected} expected, found another message")]
     WrongMessage {
-        /// Where the message begins.
+        /// Offset of the message.
         at: usize,
-        /// Method expected.
+        /// Expected method.
         expected: &'static str,
     },
-    /// The value is complete and bytes are left over.
-    #[error("byte {at}: {left} bytes left over behind the end")]
+    /// Bytes remain after the end of the value.
+    #[error("byte {at}: {left} bytes left over after the end")]
     TrailingBytes {
-        /// Where the value ended.
+        /// Offset of the end of the value.
         at: usize,
         /// Bytes left.
         left: usize,
     },
 }
 
-/// Why a value cannot be written: thrift counts with 31 bits.
+/// Why a value cannot be encoded: lengths in thrift have 31 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A string over 2³¹-1 bytes.
-    #[error("string of {bytes} bytes: thrift allows 2147483647, cut it before encoding")]
+    /// A string of more than 2³¹-1 bytes.
+    #[error("string of {bytes} bytes: thrift allows 2147483647, shorten it before encoding")]
     StringTooLong {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// A list over 2³¹-1 elements.
+    /// A list of more than 2³¹-1 elements.
     #[error("list of {elements} elements: thrift allows 2147483647, send several batches")]
     ListTooLong {
         /// Its length in elements.
@@ -160,12 +162,12 @@ pub enum EncodeError {
     },
 }
 
-/// A string's length as thrift declares it.
+/// A string's length as a thrift integer.
 pub(super) fn string_length(bytes: usize) -> Result<i32, EncodeError> {
     i32::try_from(bytes).map_err(|_| EncodeError::StringTooLong { bytes })
 }
 
-/// A list's length as thrift declares it.
+/// A list's length as a thrift integer.
 pub(super) fn list_length(elements: usize) -> Result<i32, EncodeError> {
     i32::try_from(elements).map_err(|_| EncodeError::ListTooLong { elements })
 }
@@ -175,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_over_31_bits_are_refused() {
+    fn lengths_over_31_bits_are_rejected() {
         assert_eq!(string_length(0x7fff_ffff), Ok(i32::MAX));
         assert_eq!(
             string_length(0x8000_0000),
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_name_the_place() {
+    fn messages_contain_the_offset() {
         let error = DecodeError::StringTooLong {
             at: 17,
             declared: 4294,

@@ -1,14 +1,14 @@
-//! The bytes under both readers: a slice, how far it is read, and the checks that come before every allocation.
+//! The cursor of both readers: a slice, the read position, and the checks before each allocation.
 
 use super::DecodeError;
 
-/// A cursor that never passes its end.
+/// A cursor that never moves past its end.
 #[derive(Clone, Debug)]
 pub(super) struct Input<'a> {
     rest: &'a [u8],
     length: usize,
-    /// Bytes that the elements of lists take that are still to come, at least.
-    promised: usize,
+    /// Minimum number of bytes that the unread elements of enclosing lists need.
+    reserved: usize,
 }
 
 impl<'a> Input<'a> {
@@ -16,7 +16,7 @@ impl<'a> Input<'a> {
         Self {
             rest: bytes,
             length: bytes.len(),
-            promised: 0,
+            reserved: 0,
         }
     }
 
@@ -29,14 +29,14 @@ impl<'a> Input<'a> {
         self.rest.len()
     }
 
-    /// Sets bytes aside for elements that are still to come, so that no list in front of them claims the same ones.
-    pub(super) fn promise(&mut self, bytes: usize) {
-        self.promised = self.promised.saturating_add(bytes);
+    /// Reserves bytes for elements still to be read, so that nested lists cannot claim them.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.reserved = self.reserved.saturating_add(bytes);
     }
 
-    /// Bytes set aside are up to be read.
-    pub(super) fn redeem(&mut self, bytes: usize) {
-        self.promised = self.promised.saturating_sub(bytes);
+    /// Releases reserved bytes that are read next.
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.reserved = self.reserved.saturating_sub(bytes);
     }
 
     pub(super) fn byte(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
@@ -73,8 +73,8 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
-    /// The number of elements of a container whose size was declared at `at`: what is left, less what is promised to
-    /// others, must hold them all.
+    /// The number of elements of a container whose size was declared at `at`. Fails unless the
+    /// remaining bytes, less the reserved ones, can hold all of them.
     pub(super) fn elements(
         &self,
         at: usize,
@@ -83,7 +83,7 @@ impl<'a> Input<'a> {
         element_bytes: usize,
     ) -> Result<usize, DecodeError> {
         let declared = length(at, container, declared)?;
-        let left = self.left().saturating_sub(self.promised);
+        let left = self.left().saturating_sub(self.reserved);
         if declared > left / element_bytes.max(1) {
             return Err(DecodeError::ContainerTooLong {
                 at,
@@ -103,7 +103,7 @@ impl<'a> Input<'a> {
         for shift in (0..bits).step_by(7) {
             let byte = self.byte("variable-length integer")?;
             let part = u64::from(byte & 0x7f);
-            // The last byte may only fill what is left of the type.
+            // The last byte must fit the remaining bits of the type.
             if bits - shift < 7 && part >> (bits - shift) != 0 {
                 break;
             }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_end_with_their_type() {
+    fn varints_are_limited_to_their_type() {
         let mut input = Input::new(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]);
         assert_eq!(input.varint(32), Ok(u64::from(u32::MAX)));
         assert_eq!((input.at(), input.left()), (5, 1));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_held_against_what_is_left() {
+    fn lengths_are_checked_against_the_remaining_bytes() {
         let mut input = Input::new(b"abc");
         assert_eq!(
             input.string(7, 4),
@@ -174,10 +174,10 @@ mod tests {
         );
         assert_eq!(input.elements(7, "list", 3, 1), Ok(3));
         assert!(input.elements(7, "list", 2, 2).is_err());
-        input.promise(2);
+        input.reserve(2);
         assert_eq!(input.elements(7, "list", 1, 1), Ok(1));
         assert!(input.elements(7, "list", 2, 1).is_err());
-        input.redeem(2);
+        input.release(2);
         assert_eq!(input.elements(7, "list", 3, 1), Ok(3));
         assert_eq!(input.string(7, 3), Ok(&b"abc"[..]));
     }

@@ -1,11 +1,13 @@
-//! Apache Thrift's two protocols, no more of them than Jaeger's messages need.
+//! Apache Thrift's two protocols, limited to what Jaeger's messages need.
 //!
-//! Writers append to a `Vec<u8>` and know nothing of the structs written; readers borrow from a slice. Struct codecs
-//! (module `jaeger`) are generic over [`Write`] and [`Read`], so that each struct is described once.
+//! Writers append to a `Vec<u8>` and are independent of the structs written; readers borrow from a
+//! slice. The struct codecs of module `jaeger` are generic over [`Write`] and [`Read`], so each
+//! struct is implemented once.
 //!
 //! See the specifications of the
-//! [compact](https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md) and the
-//! [binary protocol](https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md).
+//! [compact](https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md) and
+//! the [binary
+//! protocol](https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md).
 
 mod binary_read;
 mod binary_write;
@@ -35,7 +37,7 @@ pub(crate) enum Kind {
     I32,
     I64,
     Double,
-    /// Text or bytes: the wire does not tell them apart.
+    /// Text or bytes: the encoding is the same.
     String,
     List,
     Set,
@@ -54,7 +56,7 @@ pub(crate) enum MessageKind {
 }
 
 impl MessageKind {
-    /// The number both protocols use.
+    /// The number in both protocols.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Call => 1,
@@ -64,7 +66,7 @@ impl MessageKind {
         }
     }
 
-    /// Back from the number.
+    /// The kind with this number.
     pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Call),

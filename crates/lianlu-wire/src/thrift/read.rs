@@ -1,4 +1,4 @@
-//! What a struct codec needs of a protocol to read.
+//! The interface between struct decoders and protocols.
 
 use super::{DecodeError, Kind, MessageKind};
 
@@ -16,36 +16,38 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: MessageKind,
 }
 
-/// Reads thrift values out of a slice that lives for `'a`.
+/// Reads thrift values from a slice.
 pub(crate) trait Read<'a> {
     /// Offset of the next byte.
     fn at(&self) -> usize;
     fn left(&self) -> usize;
-    /// Begins a struct. What it returns goes to the [`struct_end`](Self::struct_end) that closes it.
+    /// Begins a struct. Pass the result to the matching [`struct_end`](Self::struct_end).
     #[must_use]
     fn struct_begin(&mut self) -> i16;
     fn struct_end(&mut self, outer: i16);
-    /// The next field of the struct, `None` at its end. Its value must be read or skipped before the next call.
+    /// The next field of the struct, `None` at its end. Read or skip its value before the next
+    /// call.
     fn field(&mut self) -> Result<Option<Field>, DecodeError>;
     fn bool(&mut self) -> Result<bool, DecodeError>;
     fn i32(&mut self) -> Result<i32, DecodeError>;
     fn i64(&mut self) -> Result<i64, DecodeError>;
     fn double(&mut self) -> Result<f64, DecodeError>;
     fn bytes(&mut self) -> Result<&'a [u8], DecodeError>;
-    /// Kind and number of the elements of a list or a set, `container` for the error. The number is checked: the bytes
-    /// left hold so many of the kind, and of `element_bytes` each where the caller knows better.
+    /// Kind and number of the elements of a list or a set; `container` is for the error. The number
+    /// is checked: the remaining bytes can hold that many elements of the kind, and of
+    /// `element_bytes` each where the caller knows more.
     fn list_begin(
         &mut self,
         container: &'static str,
         element_bytes: usize,
     ) -> Result<(Kind, usize), DecodeError>;
-    /// Says that elements to come take so many bytes at least; lists in front of them then may not claim these.
-    fn promise(&mut self, bytes: usize);
-    /// Takes back what was promised of an element that is up to be read.
-    fn redeem(&mut self, bytes: usize);
+    /// Reserves bytes for elements still to be read; nested lists cannot claim them.
+    fn reserve(&mut self, bytes: usize);
+    /// Releases the reserved bytes of an element that is read next.
+    fn release(&mut self, bytes: usize);
     /// Kinds of keys and values and the checked number of pairs; `None` for an empty map.
     fn map_begin(&mut self) -> Result<Option<(Kind, Kind, usize)>, DecodeError>;
     fn message_begin(&mut self) -> Result<Message<'a>, DecodeError>;
-    /// Passes over a value that holds no other: neither struct nor container.
+    /// Skips a value that is neither struct nor container.
     fn skip_scalar(&mut self, kind: Kind) -> Result<(), DecodeError>;
 }

@@ -1,11 +1,11 @@
-//! Passing over what this version does not know.
+//! Skips unknown values.
 
 use super::{DecodeError, Kind, Read};
 
-/// Most levels of structs and containers in an unknown field; Apache's libraries stop at the same depth.
+/// Maximum depth of structs and containers in an unknown field, as in Apache's libraries.
 const DEPTH_LIMIT: usize = 64;
 
-/// Passes over a value. The time is linear in its bytes: every element takes at least one.
+/// Skips a value. Time is linear in its bytes: every element takes at least one.
 pub(crate) fn skip<'a>(reader: &mut impl Read<'a>, kind: Kind) -> Result<(), DecodeError> {
     skip_below(reader, kind, DEPTH_LIMIT)
 }

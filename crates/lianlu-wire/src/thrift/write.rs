@@ -1,11 +1,11 @@
-//! What a struct codec needs of a protocol to write.
+//! The interface between struct encoders and protocols.
 
 use super::{EncodeError, Kind};
 
-/// Appends thrift values. A field is written as [`field`](Self::field) and then its value, only a boolean field in one
-/// step, because the compact protocol keeps its value in the header.
+/// Appends thrift values. A field is [`field`](Self::field) followed by its value. A boolean field
+/// is a single call, because the compact protocol stores its value in the header.
 pub(crate) trait Write {
-    /// Begins a struct. What it returns goes to the [`struct_end`](Self::struct_end) that closes it.
+    /// Begins a struct. Pass the result to the matching [`struct_end`](Self::struct_end).
     #[must_use]
     fn struct_begin(&mut self) -> i16;
     /// Writes the stop field.

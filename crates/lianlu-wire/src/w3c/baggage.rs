@@ -1,14 +1,14 @@
-//! `baggage`, the reading side.
+//! Parser for the `baggage` header.
 
 use std::borrow::Cow;
 
 use crate::text::class::Class;
 use crate::text::{ows, percent};
 
-/// Most bytes read from, or written into, all `baggage` lines of a request together.
+/// Most bytes read from, or written to, all `baggage` lines of a request together.
 pub const BAGGAGE_MAX_BYTES: usize = 8192;
 
-/// Most members read from, or written into, all `baggage` lines of a request together.
+/// Most members read from, or written to, all `baggage` lines of a request together.
 pub const BAGGAGE_MAX_MEMBERS: usize = 64;
 
 /// One entry of the baggage.
@@ -20,8 +20,8 @@ pub struct BaggageMember<'a> {
     pub key: &'a str,
     /// The value, percent-decoded.
     pub value: Cow<'a, str>,
-    /// The properties as they stand in the header, such as `ttl=30;public`, without the semicolon in front. Empty
-    /// when there are none. Opaque to the specification, so not decoded.
+    /// The properties as in the header, such as `ttl=30;public`, without the leading semicolon.
+    /// Empty without properties. The specification treats them as opaque, so they are not decoded.
     pub properties: &'a str,
 }
 
@@ -39,9 +39,9 @@ impl<'a> BaggageMember<'a> {
 
 /// Reads all `baggage` lines of a request, in their order, as one list.
 ///
-/// The limits, [`BAGGAGE_MAX_BYTES`] and [`BAGGAGE_MAX_MEMBERS`], hold for all lines together and are applied before
-/// a member is parsed: what lies beyond is not looked at, whole members at a time. Malformed members are skipped.
-/// Members with the same key are all kept, in order.
+/// The limits, [`BAGGAGE_MAX_BYTES`] and [`BAGGAGE_MAX_MEMBERS`], apply to all lines together and
+/// before a member is parsed: members beyond a limit are ignored as a whole. Malformed members are
+/// skipped. Members with the same key are all kept, in order.
 ///
 /// # Examples
 ///
@@ -71,10 +71,10 @@ where
 
 /// Yields the well-formed members within the limits. Made by [`parse_baggage`].
 #[derive(Clone, Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct BaggageIter<'a, I> {
     lines: I,
-    /// What is left of the current line; `None` when the next line is due.
+    /// The unread part of the current line; `None` before the next line.
     rest: Option<&'a [u8]>,
     bytes_left: usize,
     members_left: usize,
@@ -83,20 +83,20 @@ pub struct BaggageIter<'a, I> {
 impl<'a, I: Iterator<Item = &'a [u8]>> BaggageIter<'a, I> {
     /// The next member, well-formed or not, or `None` at the end or at a limit.
     #[inline]
-    fn next_raw(&mut self) -> Option<Raw<'a>> {
+    fn next_raw(&mut self) -> Option<RawMember<'a>> {
         let line = match self.rest.take() {
             Some(rest) => rest,
             None => self.lines.next()?,
         };
-        // One byte more than may be used is enough to see whether a member ends within the limit.
+        // One byte more than the limit is enough to see whether a member ends within it.
         let window = line.get(..=self.bytes_left).unwrap_or(line);
-        let (raw, length) = match plain(window) {
-            Some((member, length)) => (Raw::Plain(member), length),
+        let (raw, length) = match parse_simple_member(window) {
+            Some((member, length)) => (RawMember::Parsed(member), length),
             None => {
                 let comma = window.iter().position(|&byte| byte == b',');
                 let length = comma.unwrap_or(window.len());
                 let bytes = ows::trim(line.get(..length)?);
-                (Raw::Other(bytes), length)
+                (RawMember::Unparsed(bytes), length)
             }
         };
         if length > self.bytes_left {
@@ -104,19 +104,19 @@ impl<'a, I: Iterator<Item = &'a [u8]>> BaggageIter<'a, I> {
             self.members_left = 0;
             return None;
         }
-        // The comma, or what joins this line to the next, counts too.
+        // The comma, or the separator between two lines, counts too.
         self.bytes_left = self.bytes_left.saturating_sub(length + 1);
         self.rest = line.get(length + 1..);
         Some(raw)
     }
 }
 
-/// A member that was found.
-enum Raw<'a> {
-    /// As members mostly are, and read.
-    Plain(BaggageMember<'a>),
-    /// Anything, without white space around it.
-    Other(&'a [u8]),
+/// A member as split off the list.
+enum RawMember<'a> {
+    /// Parsed by the fast path.
+    Parsed(BaggageMember<'a>),
+    /// Not parsed yet, without surrounding white space.
+    Unparsed(&'a [u8]),
 }
 
 impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
@@ -126,9 +126,9 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
     fn next(&mut self) -> Option<Self::Item> {
         while self.members_left > 0 && self.bytes_left > 0 {
             let found = match self.next_raw()? {
-                Raw::Plain(member) => Some(member),
-                Raw::Other([]) => continue,
-                Raw::Other(bytes) => member(bytes),
+                RawMember::Parsed(member) => Some(member),
+                RawMember::Unparsed([]) => continue,
+                RawMember::Unparsed(bytes) => parse_member(bytes),
             };
             self.members_left -= 1;
             if found.is_some() {
@@ -139,10 +139,11 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for BaggageIter<'a, I> {
     }
 }
 
-/// The member at the front of `window` and where it ends, when it has no properties and no white space but in front:
-/// each byte is looked at once. `None` says nothing about what is there.
+/// Fast path: the first member of `window` and the offset of its end, for a member without
+/// properties and with white space only in front. Reads each byte once. `None` means the slow path
+/// must decide.
 #[inline]
-fn plain(window: &[u8]) -> Option<(BaggageMember<'_>, usize)> {
+fn parse_simple_member(window: &[u8]) -> Option<(BaggageMember<'_>, usize)> {
     let line = ows::trim_start(window);
     let equals = TOKEN.prefix(line);
     let (key, value) = line.split_at_checked(equals)?;
@@ -164,7 +165,7 @@ fn plain(window: &[u8]) -> Option<(BaggageMember<'_>, usize)> {
 
 /// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`
 #[inline]
-fn member(raw: &[u8]) -> Option<BaggageMember<'_>> {
+fn parse_member(raw: &[u8]) -> Option<BaggageMember<'_>> {
     let (pair, properties) = ows::split_once(raw, b';').unwrap_or((raw, b""));
     let (key, value) = ows::split_once(pair, b'=')?;
     let properties = ows::trim(properties);
@@ -200,7 +201,7 @@ fn is_value(bytes: &[u8]) -> bool {
     percent::BAGGAGE_OCTET.has_all(bytes)
 }
 
-/// Properties without the semicolon in front of the first; nothing at all is fine.
+/// Properties without the leading semicolon; empty is valid.
 #[inline]
 pub(super) fn are_properties(bytes: &[u8]) -> bool {
     bytes.is_empty()

@@ -1,14 +1,16 @@
-//! `baggage`, the writing side.
+//! Encoder for the `baggage` header.
 
 use super::baggage::{are_properties, is_token};
 use super::{BAGGAGE_MAX_BYTES, BAGGAGE_MAX_MEMBERS, BaggageMember};
 use crate::text::percent;
 
-/// Writes members as one header value, in the order given. Empty when there is none: then send no header.
+/// Writes members as one header value, in the order given. Empty without members: then send no
+/// header.
 ///
-/// Everything in a value that is not a `baggage-octet` is percent-encoded. A member is left out as a whole when its
-/// key is not an HTTP token, when its properties do not follow the grammar, or when it would push the header over
-/// [`BAGGAGE_MAX_BYTES`] or [`BAGGAGE_MAX_MEMBERS`]; members behind it still go in if they fit.
+/// Every byte of a value that is not a `baggage-octet` is percent-encoded. A member is skipped when
+/// its key is not an HTTP token, when its properties do not follow the grammar, or when it would
+/// push the header over [`BAGGAGE_MAX_BYTES`] or [`BAGGAGE_MAX_MEMBERS`]; later members are still
+/// added if they fit.
 ///
 /// See [Baggage, section 3.3](https://www.w3.org/TR/baggage/#header-content).
 ///
@@ -31,7 +33,7 @@ pub fn encode_baggage<'a>(members: impl IntoIterator<Item = BaggageMember<'a>>) 
         if written == BAGGAGE_MAX_MEMBERS {
             break;
         }
-        // Encoding only ever lengthens, so a member this long cannot fit: do not write it first.
+        // Encoding never shortens, so a member this long cannot fit: skip it before writing.
         let shortest = member.key.len() + 1 + member.value.len() + member.properties.len();
         if shortest > BAGGAGE_MAX_BYTES
             || !is_token(member.key.as_bytes())
@@ -40,7 +42,7 @@ pub fn encode_baggage<'a>(members: impl IntoIterator<Item = BaggageMember<'a>>) 
             continue;
         }
         let before = out.len();
-        // Room for most lists at once, and none for an empty one.
+        // One allocation fits most lists; an empty list needs none.
         out.reserve(if before == 0 { shortest.max(64) } else { 0 });
         if written > 0 {
             out.push(',');
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_break_out_of_its_member() {
+    fn values_and_properties_cannot_inject_members() {
         let members = [
             BaggageMember::new("a", "1,b=2;c\r\nx: \"y\"\\"),
             BaggageMember::new("bad key", "1"),

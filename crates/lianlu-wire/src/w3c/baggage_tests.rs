@@ -64,7 +64,7 @@ fn at_most_64_members_over_all_lines() {
     let found = keys(&lines);
     assert_eq!(found.len(), 64);
     assert_eq!(found[63], "b31");
-    // Malformed members use up the limit too: it is counted before parsing.
+    // Malformed members count towards the limit: it applies before parsing.
     let junk = "x,".repeat(63);
     assert_eq!(keys(&[&junk, "a=1,b=2"]), ["a"]);
 }
@@ -77,7 +77,7 @@ fn at_most_8192_bytes_over_all_lines() {
     assert_eq!(keys(&[&first, &fits]), ["a", "b"]);
     assert_eq!(keys(&[&first, &fits, "c=1"]), ["a", "b"]);
     assert_eq!(keys(&[&format!("{first},{fits}")]), ["a", "b"]);
-    // What does not fit ends the list, even if something behind it would.
+    // A member that does not fit ends the list, even if a later one would fit.
     assert_eq!(keys(&[&first, &over, "c=1"]), ["a"]);
     assert_eq!(keys(&[&format!("{first},{over},c=1")]), ["a"]);
     assert_eq!(keys(&[&"v".repeat(1 << 20)]), Vec::<String>::new());
@@ -95,7 +95,7 @@ fn work_stops_at_the_limit() {
 }
 
 #[test]
-fn nothing_comes_after_the_end() {
+fn yields_nothing_after_the_limit() {
     let mut members = parse_baggage([&b"a=1"[..], &[b'v'; 9000], b"b=2"]);
     assert_eq!(members.by_ref().count(), 1);
     assert_eq!(members.next(), None);

@@ -1,13 +1,13 @@
-//! Codecs for the headers of [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/) and
-//! [W3C Baggage](https://www.w3.org/TR/baggage/).
+//! Codecs for the headers of [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/)
+//! and [W3C Baggage](https://www.w3.org/TR/baggage/).
 //!
-//! These run once or twice on every request, so they borrow from the header and allocate only for what must be owned.
-//! They take header *values* as bytes, because that is what an HTTP library has; picking the headers out of a request
-//! is the caller's work, with two rules to keep:
+//! They run once or twice for every request, so they borrow from the header and allocate only what
+//! must be owned. They take header *values* as bytes, as HTTP libraries provide them. The caller
+//! selects the headers of a request, by two rules:
 //!
-//! - more than one `traceparent` line is malformed as a whole: start a new trace;
-//! - `tracestate` is read only after a valid `traceparent`, and a malformed `tracestate` never spoils the
-//!   `traceparent`.
+//! - more than one `traceparent` line is malformed: start a new trace;
+//! - `tracestate` is read only after a valid `traceparent`, and a malformed `tracestate` does not
+//!   invalidate the `traceparent`.
 //!
 //! ```text
 //! traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03

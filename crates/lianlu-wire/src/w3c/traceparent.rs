@@ -1,4 +1,4 @@
-//! `traceparent`: who called, and whether that call is being recorded.
+//! `traceparent`: the caller's span and its sampling flag.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use crate::text::{hex, ows};
 /// Length of a version 00 `traceparent` in bytes.
 pub const TRACEPARENT_BYTES: usize = 55;
 
-/// The caller's place in a trace, as the `traceparent` header carries it.
+/// The caller's trace id, span id and flags, from the `traceparent` header.
 ///
 /// See [Trace Context, section 3.2](https://www.w3.org/TR/trace-context-2/#traceparent-header).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -17,11 +17,12 @@ pub struct TraceParent {
     pub trace_id: [u8; 16],
     /// The caller's span, big-endian. All zero is invalid.
     pub parent_id: [u8; 8],
-    /// Bits [`SAMPLED`](Self::SAMPLED) and [`RANDOM`](Self::RANDOM). Others are dropped by parsing and by encoding.
+    /// Bits [`SAMPLED`](Self::SAMPLED) and [`RANDOM`](Self::RANDOM). Parsing and encoding clear all
+    /// others.
     pub flags: u8,
 }
 
-/// Why a `traceparent` is not usable. The answer to each of them is the same: start a new trace.
+/// Why a `traceparent` is not usable. The receiver starts a new trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceParentError {
@@ -30,16 +31,16 @@ pub enum TraceParentError {
         "traceparent of {found} bytes: version 00 has exactly 55, later versions have 55, or more after a dash"
     )]
     Length {
-        /// Bytes found, white space around them not counted.
+        /// Bytes found, without surrounding white space.
         found: usize,
     },
-    /// No two lower-case hex digits, or the forbidden version ff.
+    /// Not two lower-case hex digits, or the forbidden version ff.
     #[error("traceparent version is not two lower-case hex digits below ff")]
     Version,
-    /// A dash is missing where one field ends and the next begins.
+    /// A dash between two fields is missing.
     #[error("traceparent has no dash at byte {at}")]
     Delimiter {
-        /// Where the dash should be, counted from the first byte that is not white space.
+        /// Expected offset of the dash, counted from the first byte that is not white space.
         at: usize,
     },
     /// Trace id is not 32 lower-case hex digits, or is all zero.
@@ -56,19 +57,19 @@ pub enum TraceParentError {
 impl TraceParent {
     /// The caller may have recorded this trace.
     pub const SAMPLED: u8 = 0x01;
-    /// The low 7 bytes of the trace id are random, so a sampler may use them as its dice.
+    /// The low 7 bytes of the trace id are random, so a sampler may use them as its random value.
     pub const RANDOM: u8 = 0x02;
 
     const KNOWN_FLAGS: u8 = Self::SAMPLED | Self::RANDOM;
 
-    /// Reads a header value. White space around it is ignored, as everywhere in HTTP.
+    /// Reads a header value. Surrounding white space is ignored, as everywhere in HTTP.
     ///
-    /// A version later than 00 is read by the rules of 00, and what it adds behind the flags is ignored.
+    /// A version later than 00 is read by the rules of 00; additions after the flags are ignored.
     ///
     /// # Errors
     ///
-    /// [`TraceParentError`] when the value does not follow the grammar to the letter; the caller then starts a new
-    /// trace.
+    /// [`TraceParentError`] when the value does not follow the grammar exactly; the caller then
+    /// starts a new trace.
     ///
     /// # Examples
     ///
@@ -122,7 +123,7 @@ impl TraceParent {
             return Err(TraceParentError::ParentId);
         }
         let [flags] = match fields.flags {
-            // What nearly all have.
+            // Nearly all requests have one of these.
             b"00" => [0],
             b"01" => [Self::SAMPLED],
             other => hex::decode(other).ok_or(TraceParentError::Flags)?,
@@ -134,9 +135,10 @@ impl TraceParent {
         })
     }
 
-    /// The header value, always version 00. A stack buffer: nothing is allocated.
+    /// The header value, always version 00, in a stack buffer without allocation.
     ///
-    /// The ids are written as they are; [`is_valid`](Self::is_valid) tells whether a receiver will take them.
+    /// The ids are not checked; [`is_valid`](Self::is_valid) reports whether a receiver will accept
+    /// them.
     #[inline]
     #[must_use]
     pub fn encode(&self) -> [u8; TRACEPARENT_BYTES] {
@@ -153,7 +155,7 @@ impl TraceParent {
         out
     }
 
-    /// Like [`encode`](Self::encode), into the caller's buffer and as text.
+    /// As [`encode`](Self::encode), but into the caller's buffer and as text.
     ///
     /// ```
     /// # use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent};
@@ -165,11 +167,11 @@ impl TraceParent {
     #[inline]
     pub fn encode_into<'b>(&self, buffer: &'b mut [u8; TRACEPARENT_BYTES]) -> &'b str {
         *buffer = self.encode();
-        // Hex digits and dashes are ASCII, so this never takes the default.
+        // Hex digits and dashes are ASCII, so the default is never used.
         std::str::from_utf8(buffer).unwrap_or_default()
     }
 
-    /// Neither id is all zero.
+    /// True if neither id is all zero.
     #[inline]
     #[must_use]
     pub fn is_valid(&self) -> bool {
@@ -198,7 +200,7 @@ impl fmt::Display for TraceParent {
     }
 }
 
-/// The 55 bytes, cut at the fixed places.
+/// The 55 bytes, split at the fixed offsets.
 struct Fields<'a> {
     version: &'a [u8],
     trace_id: &'a [u8],
@@ -208,7 +210,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None` cannot happen for 55 bytes; it spares an index that could panic.
+    /// Never `None` for 55 bytes; avoids an index that could panic.
     #[inline]
     fn of(bytes: &'a [u8; TRACEPARENT_BYTES]) -> Option<Self> {
         let (version, rest) = bytes.split_at_checked(2)?;

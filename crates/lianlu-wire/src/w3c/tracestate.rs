@@ -1,4 +1,4 @@
-//! `tracestate`: what each tracing system on the way wants to hear again.
+//! `tracestate`: vendor-specific state that each tracing system passes along.
 
 use crate::text::class::Class;
 use crate::text::ows;
@@ -19,7 +19,7 @@ pub enum TraceStateError {
     /// A member without `=`.
     #[error("tracestate member {member} has no equals sign")]
     NoEquals {
-        /// Which member, counted from 0 over all lines, empty ones not counted.
+        /// Index of the member, counted from 0 over all lines without empty ones.
         member: usize,
     },
     /// A key that is empty, longer than 256 bytes, or has a character that is not allowed.
@@ -27,7 +27,7 @@ pub enum TraceStateError {
         "tracestate member {member}: key is not a-z or 0-9 followed by up to 255 of a-z 0-9 _ - * / @"
     )]
     Key {
-        /// Which member, counted from 0 over all lines, empty ones not counted.
+        /// Index of the member, counted from 0 over all lines without empty ones.
         member: usize,
     },
     /// A value that is empty, longer than 256 bytes, or has a character that is not allowed.
@@ -35,15 +35,16 @@ pub enum TraceStateError {
         "tracestate member {member}: value is not 1 to 256 printable ASCII characters without comma and equals sign"
     )]
     Value {
-        /// Which member, counted from 0 over all lines, empty ones not counted.
+        /// Index of the member, counted from 0 over all lines without empty ones.
         member: usize,
     },
 }
 
-/// Reads all `tracestate` lines of a request, in their order, as one list of key and value, newest first.
+/// Reads all `tracestate` lines of a request, in their order, as one list of keys and values,
+/// newest first.
 ///
-/// Empty members are skipped. Of two members with the same key the first, the more recent, is kept. The work is
-/// linear in the bytes given.
+/// Empty members are skipped. Of members with the same key only the first, the most recent, is
+/// kept. Linear in the bytes given.
 ///
 /// See [Trace Context, section 3.3](https://www.w3.org/TR/trace-context-2/#tracestate-header).
 ///
@@ -70,16 +71,16 @@ pub fn parse_tracestate<'a>(
         match std::str::from_utf8(line) {
             Ok(line) => read(line, &mut member, &mut members)?,
             Err(error) => {
-                let (whole, bad) = around(line, error.valid_up_to());
+                let (whole, bad) = split_at_member(line, error.valid_up_to());
                 read(whole, &mut member, &mut members)?;
-                return Err(fault(bad, member));
+                return Err(error_in_member(bad, member));
             }
         }
     }
     Ok(members)
 }
 
-/// Reads one line. `member` counts over all of them.
+/// Reads one line. `member` counts over all lines.
 #[inline]
 fn read<'a>(
     line: &'a str,
@@ -89,7 +90,7 @@ fn read<'a>(
     let mut rest = Some(line);
     while let Some(line) = rest {
         let line = trimmed_start(line);
-        let (pair, end) = match plain(line) {
+        let (pair, end) = match parse_simple_member(line) {
             Some((pair, end)) => (Ok(pair), end),
             None => {
                 let end = line.find(',').unwrap_or(line.len());
@@ -99,7 +100,7 @@ fn read<'a>(
                     rest = line.get(end + 1..);
                     continue;
                 }
-                (pair(raw, *member), end)
+                (parse_member(raw, *member), end)
             }
         };
         rest = line.get(end + 1..);
@@ -115,9 +116,10 @@ fn read<'a>(
     Ok(())
 }
 
-/// The member with the first byte that is not UTF-8, which is at `valid`, and the whole members in front of it.
+/// Splits a line at the member that holds the first invalid UTF-8 byte, at offset `valid`: returns
+/// the members before it, and that member.
 #[cold]
-fn around(line: &[u8], valid: usize) -> (&str, &[u8]) {
+fn split_at_member(line: &[u8], valid: usize) -> (&str, &[u8]) {
     let is_comma = |byte: &u8| *byte == b',';
     let valid = line.get(..valid).unwrap_or_default();
     let start = valid
@@ -127,15 +129,15 @@ fn around(line: &[u8], valid: usize) -> (&str, &[u8]) {
     let whole = valid.get(..start).unwrap_or_default();
     let bad = line.get(start..).unwrap_or_default();
     (
-        // Never the default: it ends in front of the bad byte, and at a comma.
+        // Never the default: the slice ends before the invalid byte, at a comma.
         std::str::from_utf8(whole).unwrap_or_default(),
         ows::trim(bad.split(is_comma).next().unwrap_or_default()),
     )
 }
 
-/// What is wrong with a member that is not UTF-8: no member may have what is not ASCII.
+/// The error for a member with invalid UTF-8. No field of a member may contain non-ASCII.
 #[cold]
-fn fault(raw: &[u8], member: usize) -> TraceStateError {
+fn error_in_member(raw: &[u8], member: usize) -> TraceStateError {
     match ows::split_once(raw, b'=') {
         _ if member == TRACESTATE_MAX_MEMBERS => TraceStateError::TooManyMembers,
         None => TraceStateError::NoEquals { member },
@@ -150,10 +152,10 @@ fn trimmed_start(line: &str) -> &str {
     line.get(blank..).unwrap_or_default()
 }
 
-/// The member at the front of `line` and where it ends, when it is as members mostly are: each byte is looked at
-/// once. `None` says nothing about what is there.
+/// Fast path: the first member of `line` and the offset of its end. Reads each byte once. `None`
+/// means the slow path must decide.
 #[inline]
-fn plain(line: &str) -> Option<((&str, &str), usize)> {
+fn parse_simple_member(line: &str) -> Option<((&str, &str), usize)> {
     let bytes = line.as_bytes();
     let equals = KEY.prefix(bytes);
     let (key, value) = bytes.split_at_checked(equals)?;
@@ -172,9 +174,9 @@ fn plain(line: &str) -> Option<((&str, &str), usize)> {
     Some((pair, end))
 }
 
-/// A member without white space around it, or what is wrong with it.
+/// Parses a member without surrounding white space.
 #[cold]
-fn pair(raw: &str, member: usize) -> Result<(&str, &str), TraceStateError> {
+fn parse_member(raw: &str, member: usize) -> Result<(&str, &str), TraceStateError> {
     let (key, value) = raw
         .split_once('=')
         .ok_or(TraceStateError::NoEquals { member })?;
@@ -187,10 +189,11 @@ fn pair(raw: &str, member: usize) -> Result<(&str, &str), TraceStateError> {
     Ok((key, value))
 }
 
-/// Writes members as one header value, in the order given. Empty when there is none: then send no header.
+/// Writes members as one header value, in the order given. Empty without members: then send no
+/// header.
 ///
-/// Members that the grammar forbids and members beyond [`TRACESTATE_MAX_MEMBERS`] are left out, so nothing a caller
-/// puts in can break the header.
+/// Members that the grammar forbids and members beyond [`TRACESTATE_MAX_MEMBERS`] are skipped, so
+/// no input can break the header.
 #[must_use]
 pub fn encode_tracestate<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut out = String::new();
@@ -198,7 +201,7 @@ pub fn encode_tracestate<'a>(members: impl IntoIterator<Item = (&'a str, &'a str
         .into_iter()
         .filter(|(key, value)| is_key(key.as_bytes()) && is_value(value.as_bytes()));
     for (key, value) in valid.take(TRACESTATE_MAX_MEMBERS) {
-        // Room for most lists at once, and none for an empty one.
+        // One allocation fits most lists; an empty list needs none.
         out.reserve(if out.is_empty() { 64 } else { 0 });
         if !out.is_empty() {
             out.push(',');
@@ -218,13 +221,14 @@ fn is_key(key: &[u8]) -> bool {
 
 static KEY: Class = Class::ranges(b"az09").with(b"_-*/@");
 
-/// First byte and length are a key's.
+/// Checks the first byte and the length of a key.
 #[inline]
 fn has_key_form(key: &[u8]) -> bool {
     matches!(key, [b'a'..=b'z' | b'0'..=b'9', ..]) && key.len() <= KEY_MAX_BYTES
 }
 
-/// `value = 0*255(chr) nblk-chr`, printable ASCII without comma and equals sign, the last not a space.
+/// `value = 0*255(chr) nblk-chr`: printable ASCII without comma and equals sign, not ending in a
+/// space.
 #[inline]
 fn is_value(value: &[u8]) -> bool {
     value.last().is_some_and(|last| *last != b' ')
@@ -305,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf8_is_an_error_of_its_member() {
+    fn invalid_utf8_is_reported_for_its_member() {
         use TraceStateError::*;
         let full = [&b"a=1,".repeat(32)[..], b"b=\xff"].concat();
         for (line, error) in [
             (&b"a=1,b\xff"[..], NoEquals { member: 1 }),
             (b"\xff=1,b", Key { member: 0 }),
             (b"a=1, ,\tb=\xff \xc3,C=1", Value { member: 1 }),
-            // What stands in front counts first.
+            // The first malformed member is reported.
             (b"a,b=\xff", NoEquals { member: 0 }),
             (&full, TooManyMembers),
         ] {
@@ -335,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn encodes_what_it_reads_and_leaves_out_what_it_would_refuse() {
+    fn encoding_skips_members_that_parsing_rejects() {
         let members = [
             ("rojo", "1"),
             ("Bad", "1"),

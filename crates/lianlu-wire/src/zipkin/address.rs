@@ -6,7 +6,8 @@ use serde::de::Deserializer;
 
 use super::text;
 
-/// Reads an address. Text that is none, such as a host name, counts as absent: it is not worth a batch of spans.
+/// Reads an address. Anything else, such as a host name, counts as absent: it is no reason to
+/// reject a batch.
 pub(super) fn lenient<'de, D: Deserializer<'de>, A: FromStr>(
     deserializer: D,
 ) -> Result<Option<A>, D::Error> {

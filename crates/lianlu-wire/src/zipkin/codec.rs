@@ -7,17 +7,17 @@ use super::Span;
 #[error("Zipkin spans cannot be written as JSON")]
 pub struct EncodeError(#[source] serde_json::Error);
 
-/// Why bytes are no Zipkin v2 spans. The source names line and column.
+/// Why bytes are not Zipkin v2 spans. The source contains line and column.
 #[derive(Debug, thiserror::Error)]
 #[error("not a JSON array of Zipkin v2 spans: {0}")]
 pub struct DecodeError(#[source] serde_json::Error);
 
-/// Writes spans as the body of `POST /api/v2/spans`, content type `application/json`. Fields that are empty are left
-/// out.
+/// Writes spans as the body of `POST /api/v2/spans`, content type `application/json`. Empty fields
+/// are omitted.
 ///
 /// # Errors
 ///
-/// None is known for these types; the signature leaves the encoder room.
+/// None is known for these types; the signature allows for future ones.
 ///
 /// # Examples
 ///
@@ -45,13 +45,13 @@ pub fn encode_spans(spans: &[Span<'_>]) -> Result<Vec<u8>, EncodeError> {
 
 /// Reads the body of `POST /api/v2/spans`.
 ///
-/// Unknown fields are skipped, `null` counts as absent, so does an address that is none. Numbers and booleans among
-/// the tags are taken as text. Nesting is limited by `serde_json` (128 levels).
+/// Unknown fields are skipped; `null` and invalid addresses count as absent. Numbers and booleans
+/// among the tags are read as text. Nesting is limited by `serde_json` (128 levels).
 ///
 /// # Errors
 ///
-/// [`DecodeError`] when the bytes are no JSON array of spans, or a span has no trace id or span id (all zero counts as
-/// none).
+/// [`DecodeError`] when the bytes are not a JSON array of spans, or a span has no trace id or span
+/// id (all zero counts as absent).
 pub fn decode_spans(bytes: &[u8]) -> Result<Vec<Span<'_>>, DecodeError> {
     serde_json::from_slice(bytes).map_err(DecodeError)
 }

@@ -1,4 +1,4 @@
-//! Ids: numbers here, hex digits on the wire.
+//! Ids: numbers in memory, hex digits in JSON.
 
 /// Trace ids: 1 to 32 digits are read, 32 or 16 written.
 pub(super) mod trace {
@@ -49,7 +49,7 @@ pub(super) mod span {
     }
 }
 
-/// Parent ids: like span ids; `null`, empty and all 0 are a root.
+/// Parent ids: like span ids; `null`, empty and all 0 mean a root span.
 pub(super) mod parent {
     use serde::de::Error;
     use serde::{Deserializer, Serializer};

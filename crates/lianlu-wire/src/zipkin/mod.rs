@@ -1,7 +1,7 @@
 //! Zipkin's own protocol: spans as JSON, version 2.
 //!
-//! The body of `POST /api/v2/spans` on port 9411, content type `application/json`: an array of objects. See
-//! [Zipkin's API](https://zipkin.io/zipkin-api/#/default/post_spans).
+//! The body of `POST /api/v2/spans` on port 9411, content type `application/json`: an array of
+//! objects. See [Zipkin's API](https://zipkin.io/zipkin-api/#/default/post_spans).
 //!
 //! ```json
 //! [{

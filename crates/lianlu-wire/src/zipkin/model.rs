@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{address, id, tags, text};
 
-/// One side of a unit of work.
+/// One side of an operation.
 ///
 /// See [Zipkin's model](https://zipkin.io/zipkin-api/#model-Span).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,16 +16,17 @@ pub struct Span<'a> {
     /// The trace, never 0. Written as 32 hex digits, or as 16 when the high 64 bits are 0.
     #[serde(with = "id::trace")]
     pub trace_id: u128,
-    /// The parent, `None` for a root.
+    /// The parent, `None` for a root span.
     #[serde(default, with = "id::parent", skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<u64>,
-    /// This span, never 0. Client and server side of one call may share it, see [`shared`](Self::shared).
+    /// This span, never 0. Client and server side of a call may share it, see
+    /// [`shared`](Self::shared).
     #[serde(with = "id::span")]
     pub id: u64,
-    /// Which side of a call; `None` for local work.
+    /// The side of a call; `None` for local work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// What was done, in lower case by Zipkin's custom. Empty when unknown.
+    /// The operation, in lower case by Zipkin's convention. Empty when unknown.
     #[serde(
         borrow,
         default,
@@ -33,13 +34,13 @@ pub struct Span<'a> {
         skip_serializing_if = "str::is_empty"
     )]
     pub name: Cow<'a, str>,
-    /// Begin, in microseconds since 1970-01-01 UTC.
+    /// Start, in microseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<u64>,
-    /// Length in microseconds, at least 1.
+    /// Duration in microseconds, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<u64>,
-    /// Who made the span.
+    /// The process that made the span.
     #[serde(
         borrow,
         default,
@@ -47,7 +48,7 @@ pub struct Span<'a> {
         skip_serializing_if = "Endpoint::is_empty"
     )]
     pub local_endpoint: Endpoint<'a>,
-    /// The other side of the call.
+    /// The remote side of the call.
     #[serde(
         borrow,
         default,
@@ -63,17 +64,17 @@ pub struct Span<'a> {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub annotations: Vec<Annotation<'a>>,
-    /// Attributes, a JSON object on the wire. A key that comes twice is kept twice.
+    /// Attributes, a JSON object. Duplicate keys are kept.
     #[serde(borrow, default, with = "tags", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Record this trace whatever the sampler says.
+    /// Record this trace regardless of the sampler.
     #[serde(
         default,
         deserialize_with = "text::or_default",
         skip_serializing_if = "is_false"
     )]
     pub debug: bool,
-    /// The id was taken over from the caller's span.
+    /// The id is that of the caller's span.
     #[serde(
         default,
         deserialize_with = "text::or_default",
@@ -82,13 +83,13 @@ pub struct Span<'a> {
     pub shared: bool,
 }
 
-/// Which side of a call a span describes.
+/// The side of a call that a span describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
     /// The caller.
     Client,
-    /// The called.
+    /// The callee.
     Server,
     /// The sender of a message.
     Producer,
@@ -96,11 +97,11 @@ pub enum Kind {
     Consumer,
 }
 
-/// A process in the network.
+/// A network endpoint of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint<'a> {
-    /// Name of the service, in lower case by Zipkin's custom. Empty when unknown.
+    /// Name of the service, in lower case by Zipkin's convention. Empty when unknown.
     #[serde(
         borrow,
         default,
@@ -128,7 +129,7 @@ pub struct Endpoint<'a> {
 }
 
 impl Endpoint<'_> {
-    /// Whether nothing is known.
+    /// Whether all fields are absent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -138,7 +139,7 @@ impl Endpoint<'_> {
 /// An event within a span.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation<'a> {
-    /// Moment, in microseconds since 1970-01-01 UTC.
+    /// Time, in microseconds since 1970-01-01 UTC.
     pub timestamp: u64,
     /// What happened.
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! Tags: pairs here, an object on the wire.
+//! Tags: pairs in memory, an object in JSON.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,11 +1,11 @@
-//! Text that borrows from the JSON where it has no escapes, and `null` in place of anything.
+//! Text borrowed from the JSON unless it has escapes, and `null` in place of any value.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Text, or a number or boolean read as text: some clients write tags so.
+/// Text, or a number or boolean read as text, as some clients write tags.
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

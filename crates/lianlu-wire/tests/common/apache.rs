@@ -1,4 +1,5 @@
-//! jaeger.thrift once more, over Apache's protocols: the oracle. Written from the IDL and not from our codec.
+//! jaeger.thrift implemented over Apache's protocols, as an oracle. Written from the IDL, not from
+//! our codec.
 
 use lianlu_wire::jaeger::{Batch, Log, Process, RefType, Span, SpanRef, Tag, TagValue};
 use thrift::protocol::{
@@ -47,7 +48,8 @@ fn list<T>(o: Out<'_>, id: i16, items: &[T], write: impl Fn(Out<'_>, &T)) {
     });
 }
 
-/// A value of every kind under field numbers that jaeger.thrift does not have, for the reader to skip.
+/// A value of every kind, with field numbers that jaeger.thrift does not define, for the reader to
+/// skip.
 fn unknown_fields(o: Out<'_>) {
     field(o, 100, TType::Bool, |o| o.write_bool(true).unwrap());
     field(o, 101, TType::I08, |o| o.write_i8(-8).unwrap());
@@ -99,12 +101,12 @@ fn unknown_fields(o: Out<'_>) {
     field(o, 112, TType::Uuid, |o| {
         o.write_uuid(&Default::default()).unwrap()
     });
-    // Known numbers, other kinds: no field 1 is an i8, no field 10 a boolean.
+    // Known field numbers with other kinds: no field 1 is an i8, no field 10 a boolean.
     field(o, 1, TType::I08, |o| o.write_i8(7).unwrap());
     field(o, 10, TType::Bool, |o| o.write_bool(true).unwrap());
 }
 
-/// Writes batches; with `strange` each struct also has unknown fields, and known ones twice.
+/// Writes batches; if `strange`, each struct also has unknown fields and duplicate known ones.
 pub struct Writer {
     pub strange: bool,
 }
@@ -250,7 +252,7 @@ fn read_list<T>(i: In<'_>, read: impl Fn(In<'_>) -> T) -> Vec<T> {
     items
 }
 
-/// Reads a whole message; returns its sequence number too.
+/// Reads a message; also returns its sequence number.
 pub fn read_emit_batch(i: In<'_>) -> (Batch<'static>, i32) {
     let message = i.read_message_begin().unwrap();
     assert_eq!(

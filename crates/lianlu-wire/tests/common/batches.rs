@@ -1,4 +1,4 @@
-//! Any batch at all.
+//! Strategies for arbitrary batches.
 
 use lianlu_wire::jaeger::{Batch, Log, Process, RefType, Span, SpanRef, Tag, TagValue};
 use proptest::collection::vec;
@@ -16,7 +16,7 @@ fn text() -> impl Strategy<Value = String> {
 fn tag() -> impl Strategy<Value = Tag<'static>> {
     let value = prop_oneof![
         text().prop_map(|value| TagValue::String(value.into())),
-        // NaN equals nothing; its bits have a test of their own.
+        // NaN is not equal to itself; a separate test checks its bits.
         any::<f64>()
             .prop_filter("a number", |value| !value.is_nan())
             .prop_map(TagValue::Double),
@@ -31,7 +31,7 @@ fn tag() -> impl Strategy<Value = Tag<'static>> {
 }
 
 fn tags() -> impl Strategy<Value = Vec<Tag<'static>>> {
-    // 15 elements take another header than 14.
+    // 15 elements need another header than 14.
     prop_oneof![vec(tag(), 0..3), vec(tag(), 13..17)]
 }
 
@@ -48,7 +48,7 @@ fn log() -> impl Strategy<Value = Log<'static>> {
     (any::<i64>(), tags()).prop_map(|(timestamp, fields)| Log { timestamp, fields })
 }
 
-/// Any span.
+/// An arbitrary span.
 pub fn span() -> impl Strategy<Value = Span<'static>> {
     let ids = (
         any::<u128>(),
@@ -91,7 +91,7 @@ pub fn span() -> impl Strategy<Value = Span<'static>> {
         )
 }
 
-/// Any process.
+/// An arbitrary process.
 pub fn process() -> impl Strategy<Value = Process<'static>> {
     (text(), tags()).prop_map(|(name, tags)| Process {
         service_name: name.into(),
@@ -99,7 +99,7 @@ pub fn process() -> impl Strategy<Value = Process<'static>> {
     })
 }
 
-/// Any batch.
+/// An arbitrary batch.
 pub fn batch() -> impl Strategy<Value = Batch<'static>> {
     (
         process(),

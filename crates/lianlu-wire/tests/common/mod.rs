@@ -1,4 +1,4 @@
-//! What the scenarios share.
+//! Helpers shared by the tests.
 #![allow(dead_code, unreachable_pub, reason = "each scenario uses a part")]
 
 pub mod apache;

@@ -1,4 +1,4 @@
-//! Headers of requests.
+//! Tests of request headers.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -9,4 +9,4 @@
 
 mod other_headers_hostile;
 mod w3c_hostile_headers;
-mod w3c_lists_by_the_letter;
+mod w3c_lists_reference_parser;

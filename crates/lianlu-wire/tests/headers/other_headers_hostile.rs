@@ -1,4 +1,4 @@
-//! B3, Jaeger and X-Ray headers of a stranger: no panic, and what we write we read.
+//! Untrusted B3, Jaeger and X-Ray headers: no panic, and round trips.
 
 use lianlu_wire::b3::{B3, B3Ids, B3Lines, Sampling};
 use lianlu_wire::jaeger_header::{UberTraceId, encode_baggage_value, parse_baggage_value};
@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-/// Pieces that are likely to mean something, and bytes that are not.
+/// Likely syntax and arbitrary bytes.
 fn header() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::sample::select(vec![
         "Root=1-",
@@ -53,13 +53,13 @@ fn sampling() -> impl Strategy<Value = Sampling> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
-    /// Whatever is read is written so that it is read again the same, and is never a zero id.
+    /// What is read is written so that it is read again unchanged, and ids are never zero.
     #[test]
     fn any_bytes(value in header(), other in header()) {
         if let Ok(b3) = B3::parse(&value) {
             prop_assert!(b3.ids.is_none_or(|ids| ids.trace_id != [0; 16] && ids.span_id != [0; 8]));
             let expected = match b3 {
-                // There is no place for the parent then.
+                // There is no position for the parent then.
                 B3 { sampling: Sampling::Defer, ids: Some(ids) } => B3 {
                     ids: Some(B3Ids { parent_span_id: None, ..ids }),
                     ..b3
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn b3_comes_back(
+    fn b3_round_trips(
         trace_id in any::<[u8; 16]>(), span_id in any::<[u8; 8]>(),
         parent in option::of(any::<[u8; 8]>()), sampling in sampling(),
     ) {
@@ -103,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn jaeger_comes_back(trace_id in any::<[u8; 16]>(), span_id in any::<[u8; 8]>(), flags in any::<u8>()) {
+    fn jaeger_round_trips(trace_id in any::<[u8; 16]>(), span_id in any::<[u8; 8]>(), flags in any::<u8>()) {
         prop_assume!(trace_id != [0; 16] && span_id != [0; 8]);
         let sent = UberTraceId { trace_id, span_id, flags };
         let read = UberTraceId { flags: flags & 3, ..sent };
@@ -113,13 +113,13 @@ proptest! {
     }
 
     #[test]
-    fn jaeger_baggage_comes_back(value in "\\PC{0,40}|[\\x00-\\x7f]{0,40}") {
+    fn jaeger_baggage_round_trips(value in "\\PC{0,40}|[\\x00-\\x7f]{0,40}") {
         let encoded = encode_baggage_value(&value);
         prop_assert_eq!(parse_baggage_value(encoded.as_bytes()).unwrap(), value);
     }
 
     #[test]
-    fn xray_comes_back(
+    fn xray_round_trips(
         trace_id in any::<[u8; 16]>(), parent in option::of(any::<[u8; 8]>()), sampled in option::of(any::<bool>()),
     ) {
         prop_assume!(trace_id != [0; 16] && parent != Some([0; 8]));

@@ -1,10 +1,10 @@
-//! Headers of a stranger: no panic, the limits hold, and what we write we read.
+//! Untrusted W3C headers: no panic, limits hold, and round trips.
 
 use lianlu_wire::w3c::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Bytes that are likely to mean something.
+/// Likely syntax and arbitrary bytes.
 fn header() -> impl Strategy<Value = Vec<u8>> {
     let syntax = prop::sample::select(b"abz09AF-_@*/=,;% \t\"\\\0\x7f\xc3\xff".to_vec());
     vec(prop_oneof![4 => syntax, 1 => any::<u8>()], 0..120)
@@ -23,14 +23,14 @@ proptest! {
             prop_assert!(!member.key.is_empty());
         }
         if let Ok(members) = parse_tracestate(lines()) {
-            // What was read is written and read again the same.
+            // What was read round-trips.
             let value = encode_tracestate(members.iter().copied());
             prop_assert_eq!(parse_tracestate([value.as_bytes()]).unwrap(), members);
         }
     }
 
     #[test]
-    fn a_traceparent_comes_back(trace_id in any::<[u8; 16]>(), parent_id in any::<[u8; 8]>(), flags in any::<u8>()) {
+    fn traceparent_round_trips(trace_id in any::<[u8; 16]>(), parent_id in any::<[u8; 8]>(), flags in any::<u8>()) {
         let sent = TraceParent { trace_id, parent_id, flags };
         prop_assume!(sent.is_valid());
         let received = TraceParent::parse(&sent.encode()).unwrap();
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn baggage_comes_back(members in vec(("[!#a-zA-Z0-9|~^.]{1,8}", "\\PC{0,12}|[ -~]{0,12}|[\\x00-\\x1f]{0,3}"), 0..64)) {
+    fn baggage_round_trips(members in vec(("[!#a-zA-Z0-9|~^.]{1,8}", "\\PC{0,12}|[ -~]{0,12}|[\\x00-\\x1f]{0,3}"), 0..64)) {
         let sent: Vec<_> = members.iter().map(|(key, value)| BaggageMember::new(key, value)).collect();
         let header = encode_baggage(sent.clone());
         prop_assert!(header.bytes().all(|byte| (b'!'..=b'~').contains(&byte)));
@@ -58,7 +58,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Reading many lines is the same as reading a prefix of them joined.
+    /// Reading many lines equals reading a prefix of the joined lines.
     #[test]
     fn the_limits_hold_over_all_lines(lines in vec("[a-z]=[a-z]{0,2000}(,[a-z]=[a-z]{0,9}){0,20}", 0..12)) {
         let joined = lines.join(",");
@@ -79,7 +79,7 @@ proptest! {
     }
 }
 
-/// However long the lines are, what is kept of them is bounded.
+/// Memory is bounded for headers of any length.
 #[test]
 fn memory_does_not_grow_with_the_header() {
     for junk in [&b"a=1,b=\xff,"[..], b"a=%ff,", b"\xff", b"a=1 ,", b","] {

@@ -1,4 +1,5 @@
-//! A batch in datagrams: none over the limit, every span once and in order, none lost without a word.
+//! Splitting a batch into datagrams: none exceeds the limit, every span is in exactly one item, in
+//! order.
 
 use lianlu_wire::jaeger::*;
 use proptest::collection::vec;
@@ -7,9 +8,9 @@ use thrift::protocol::TCompactInputProtocol;
 
 use crate::common::apache::read_emit_batch;
 
-/// Goes through all packets. Returns the number of datagrams and the spans that were refused.
+/// Checks all packets. Returns the number of datagrams and the rejected spans.
 fn check(process: &Process<'_>, spans: &[Span<'_>], max_packet: usize) -> (usize, Vec<usize>) {
-    let (mut next, mut datagrams, mut refused) = (0, 0, Vec::new());
+    let (mut next, mut datagrams, mut rejected) = (0, 0, Vec::new());
     let mut sizes = Vec::new();
     for packet in split_emit_batch_compact(process, spans, max_packet) {
         match packet {
@@ -39,20 +40,20 @@ fn check(process: &Process<'_>, spans: &[Span<'_>], max_packet: usize) -> (usize
                     .clone()
                 );
                 assert!(alone > max_packet);
-                refused.push(next);
+                rejected.push(next);
                 next += 1;
             }
         }
     }
     assert_eq!(next, spans.len());
-    // As full as can be: one more span would not have gone in.
+    // Datagrams are as full as possible: one more span would not fit.
     for (range, _) in sizes {
         assert!(
             range.end == spans.len()
                 || encoded(process, &spans[range.start..=range.end]) > max_packet
         );
     }
-    (datagrams, refused)
+    (datagrams, rejected)
 }
 
 fn encoded(process: &Process<'_>, spans: &[Span<'_>]) -> usize {
@@ -96,15 +97,15 @@ fn thousands_of_spans_at_the_agents_limit() {
         tags: vec![],
     };
     let spans = vec![span(100); 5_000];
-    let (datagrams, refused) = check(&process, &spans, UDP_MAX_PACKET);
+    let (datagrams, rejected) = check(&process, &spans, UDP_MAX_PACKET);
     assert_eq!(
-        (datagrams, refused),
+        (datagrams, rejected),
         (encoded(&process, &spans).div_ceil(UDP_MAX_PACKET), vec![])
     );
 }
 
 #[test]
-fn exactly_full_is_not_too_full() {
+fn a_datagram_of_exactly_the_limit_is_sent() {
     let process = Process::default();
     for spans in [1, 2, 14, 15, 16, 127, 128] {
         let spans = vec![span(3); spans];
@@ -119,7 +120,7 @@ fn exactly_full_is_not_too_full() {
 }
 
 #[test]
-fn a_span_that_fits_nowhere_is_named_and_the_others_go() {
+fn a_too_large_span_is_reported_and_the_others_are_sent() {
     let spans = [span(10), span(10), span(70_000), span(10), span(80_000)];
     assert_eq!(
         check(&Process::default(), &spans, UDP_MAX_PACKET),
@@ -128,7 +129,7 @@ fn a_span_that_fits_nowhere_is_named_and_the_others_go() {
 }
 
 #[test]
-fn a_process_that_fits_nowhere_refuses_every_span() {
+fn a_too_large_process_rejects_every_span() {
     let process = Process {
         service_name: "s".repeat(70_000).into(),
         tags: vec![],
@@ -140,6 +141,6 @@ fn a_process_that_fits_nowhere_refuses_every_span() {
 }
 
 #[test]
-fn no_spans_no_packets() {
+fn no_packets_without_spans() {
     assert_eq!(check(&Process::default(), &[], UDP_MAX_PACKET), (0, vec![]));
 }

@@ -1,4 +1,4 @@
-//! Spans on the wire: OTLP, Jaeger's thrift, Zipkin's JSON.
+//! Tests of span formats: OTLP, Jaeger's thrift, Zipkin's JSON.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,9 +13,9 @@ mod common;
 mod jaeger_split;
 mod otlp_hostile;
 mod otlp_json;
-mod otlp_prost_is_read;
+mod otlp_read_by_prost;
+mod otlp_reads_prost;
 mod otlp_runs;
-mod otlp_written_is_read_by_prost;
 mod thrift_apache_oracle;
 mod thrift_declared_lengths;
 mod thrift_hostile_bytes;

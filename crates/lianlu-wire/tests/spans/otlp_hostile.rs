@@ -1,4 +1,4 @@
-//! OTLP of a stranger: an error that names the place, never a panic, and an end.
+//! Untrusted OTLP: errors with an offset, no panic, and termination.
 
 use lianlu_wire::otlp::{
     self as our, Attributes, MAX_VALUE_DEPTH, ReadError, Request, Spans, find_attribute,
@@ -9,7 +9,7 @@ use prost::Message;
 
 use crate::common::otlp::*;
 
-/// Reads everything in every way. The iterators yield no more than the bytes can hold.
+/// Reads everything in every way. Iterators yield no more items than the bytes can hold.
 fn read_all(bytes: &[u8]) -> Result<(), ReadError> {
     let most = bytes.len() / 2 + 1;
     let mut errors = Vec::new();
@@ -64,7 +64,8 @@ proptest! {
     #[test]
     fn random_bytes(bytes in vec(any::<u8>(), 0..200)) {
         let _ = read_all(&bytes);
-        // Behind valid heads, so that the messages are reached: the last length is that of what is behind it.
+        // Behind valid prefixes, so that nested messages are reached; the last length is that of
+        // the random bytes.
         for head in [&[0x0a][..], &[0x0a, 0x12], &[0x0a, 0x12, 0x12], &[0x0a, 0x12, 0x12, 0x4a]] {
             let _ = read_all(&wrap(head, bytes.clone()));
         }
@@ -82,7 +83,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = *byte;
         }
-        // Where we refuse, so does prost, but for what it does not look at.
+        // Where we return an error, so does prost, except for what it does not check.
         if let Err(error) = read_all(&bytes) {
             let only_ours = matches!(error, ReadError::IdLength { .. } | ReadError::TooDeep { .. });
             prop_assert!(only_ours || ExportTraceServiceRequest::decode(&bytes[..]).is_err(), "{error}");
@@ -93,8 +94,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Without its end a request is an error exactly where it is one to prost: everywhere but between two fields of
-    /// the outermost message.
+    /// A truncated request is an error exactly where prost reports one: everywhere but between two
+    /// fields of the outermost message.
     #[test]
     fn every_truncation(request in generate::request()) {
         let bytes = request.encode_to_vec();
@@ -107,9 +108,9 @@ proptest! {
         }
     }
 
-    /// The offset is that of the one bad byte, however deep it lies.
+    /// The offset is that of the invalid byte, at any depth.
     #[test]
-    fn text_that_is_not_utf8(request in generate::request(), at in any::<proptest::sample::Index>()) {
+    fn invalid_utf8_is_reported_at_its_offset(request in generate::request(), at in any::<proptest::sample::Index>()) {
         let mut bytes = request.encode_to_vec();
         // The generator's long texts are the only runs of 124 x.
         let starts: Vec<_> = bytes.windows(124).enumerate().filter(|(_, window)| window.iter().all(|b| *b == b'x')).map(|(at, _)| at).collect();
@@ -121,7 +122,7 @@ proptest! {
     }
 }
 
-/// The message in fields of these tags, the outermost first.
+/// Wraps a message in fields with these tags, the outermost first.
 fn wrap(tags: &[u8], mut message: Vec<u8>) -> Vec<u8> {
     for tag in tags.iter().rev() {
         let mut outer = vec![*tag];
@@ -132,7 +133,7 @@ fn wrap(tags: &[u8], mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-/// A span whose one attribute has a value with `levels` values in one another, in arrays or in lists with keys.
+/// A span whose one attribute has a value nested `levels` deep, in arrays or in key-value lists.
 fn nested(levels: usize, in_lists: bool) -> Vec<u8> {
     // AnyValue in KeyValue in KeyValueList in AnyValue, or AnyValue in ArrayValue in AnyValue.
     let tags: &[u8] = if in_lists {
@@ -145,7 +146,7 @@ fn nested(levels: usize, in_lists: bool) -> Vec<u8> {
 }
 
 #[test]
-fn values_in_values_are_bounded() {
+fn nested_values_are_limited() {
     for in_lists in [false, true] {
         let fits = nested(MAX_VALUE_DEPTH, in_lists);
         assert_eq!(our::Span::parse(&fits).unwrap().validate(), Ok(()));
@@ -168,7 +169,7 @@ fn values_in_values_are_bounded() {
 }
 
 #[test]
-fn groups_in_unknown_fields_are_bounded() {
+fn groups_in_unknown_fields_are_limited() {
     for (levels, fits) in [(32, true), (33, false), (10_000, false)] {
         let bytes = [[0xa3, 0x06].repeat(levels), [0xa4, 0x06].repeat(levels)].concat();
         let result = our::Span::parse(&bytes).map(drop);
@@ -185,7 +186,7 @@ fn groups_in_unknown_fields_are_bounded() {
             );
         }
     }
-    // A group that does not end, one that ends another, and an end of none.
+    // A group that does not end, one with a mismatched end tag, and an end tag without a group.
     for (bytes, error) in [
         (
             &[0xa3, 0x06][..],
@@ -218,7 +219,7 @@ fn groups_in_unknown_fields_are_bounded() {
 }
 
 #[test]
-fn declared_lengths_are_held_against_what_is_left() {
+fn declared_lengths_are_checked_against_the_remaining_bytes() {
     for length in [5, 128, u64::from(u32::MAX), u64::MAX] {
         let mut bytes = vec![0x2a];
         our::put_varint(&mut bytes, length);
@@ -247,7 +248,7 @@ fn declared_lengths_are_held_against_what_is_left() {
 }
 
 #[test]
-fn tags_that_are_none() {
+fn invalid_tags() {
     for (bytes, found) in [
         // Field 0, wire types 6 and 7, a tag over 32 bits.
         (&[0x02, 0][..], 0x02),
@@ -268,7 +269,7 @@ fn tags_that_are_none() {
 }
 
 #[test]
-fn ids_have_their_length_or_none() {
+fn ids_of_a_wrong_length() {
     for length in [1, 7, 9, 15, 17] {
         for (tag, field, expected) in [
             (0x0a, "Span.trace_id", 16),
@@ -293,7 +294,7 @@ fn ids_have_their_length_or_none() {
 
 #[test]
 fn known_fields_with_another_wire_type() {
-    // Each field of a span as a group, which none is.
+    // Each field of a span as a group, which is always wrong.
     for number in 1..=16_u64 {
         let mut bytes = Vec::new();
         our::put_varint(&mut bytes, number << 3 | 3);
@@ -324,7 +325,7 @@ fn known_fields_of_each_message_with_another_wire_type() {
         (&[0x0a, 0x12, 0x12, 0x5a], "Event.time_unix_nano"),
         (&[0x0a, 0x12, 0x12, 0x6a], "Link.trace_id"),
     ] {
-        // Field 1, which is no variable-length integer in any of them.
+        // Field 1, which is not a variable-length integer in any of them.
         let request = wrap(path, vec![0x08, 0x01]);
         let at = request.len() - 1;
         let expected = ReadError::WireType {

@@ -1,4 +1,4 @@
-//! Our OTLP/JSON is what `opentelemetry-proto` reads and writes.
+//! Our OTLP/JSON agrees with the reader and writer of `opentelemetry-proto`.
 #![cfg(feature = "otlp-json")]
 
 use lianlu_wire::otlp::{AttributeOf, JsonError, ReadError, Request, put_double, write_json};
@@ -12,12 +12,12 @@ fn ours(request: &ExportTraceServiceRequest) -> Vec<u8> {
     write_json(&Request::new(&request.encode_to_vec())).unwrap()
 }
 
-/// Takes default values out, which `opentelemetry-proto` writes and we do not.
+/// Removes default values, which `opentelemetry-proto` writes and we omit.
 fn without_defaults(json: &mut Json) {
     match json {
         Json::Array(list) => list.iter_mut().for_each(without_defaults),
         Json::Object(object) => {
-            // The one member of a value, and what is always written.
+            // The member of a `oneof`, and fields that are always written.
             let stays = |key: &str| {
                 key.ends_with("Value")
                     || ["key", "value", "values", "resource", "scope", "status"].contains(&key)
@@ -42,14 +42,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn it_reads_ours(request in generate::request()) {
+    fn opentelemetry_proto_reads_ours(request in generate::request()) {
         let json = ours(&request);
         let read: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(read, request);
     }
 
     #[test]
-    fn it_writes_the_same(request in generate::request()) {
+    fn opentelemetry_proto_writes_the_same(request in generate::request()) {
         let mut theirs = serde_json::to_value(&request).unwrap();
         without_defaults(&mut theirs);
         let ours: Json = serde_json::from_slice(&ours(&request)).unwrap();
@@ -57,9 +57,9 @@ proptest! {
     }
 }
 
-/// Each kind of field once, to the letter.
+/// Each kind of field once, compared with exact text.
 #[test]
-fn to_the_letter() {
+fn exact_text() {
     let value = |value| Some(AnyValue { value: Some(value) });
     let attribute = |key: &str, kind| generate::key_value(key.to_owned(), value(kind));
     let span = Span {
@@ -116,8 +116,8 @@ fn to_the_letter() {
 }
 
 #[test]
-fn broken_bytes_are_an_error_that_names_the_place() {
-    // A double that ends early, deep inside.
+fn malformed_bytes_are_an_error_with_an_offset() {
+    // A double that is truncated, in a deeply nested message.
     let mut attribute = Vec::new();
     put_double(&mut attribute, AttributeOf::Span, "d", 1.0);
     let mut request = attribute;

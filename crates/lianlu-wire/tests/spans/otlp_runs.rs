@@ -1,4 +1,4 @@
-//! Runs of finished fields are cut at their fields, and no byte of them is lost.
+//! Byte runs are split at their fields, and no byte is lost.
 
 use lianlu_wire::otlp::{
     AttributeOf, Attributes, EventHead, ReadError, Request, Spans, find_attribute, put_event,
@@ -33,10 +33,10 @@ proptest! {
         prop_assert_eq!(at, run.len());
     }
 
-    /// Another encoder's spans come out of their request with all that stood in front of them there.
+    /// Spans of another encoder are taken from their request, including skipped fields before them.
     #[test]
     fn spans_of_a_request(request in generate::request(), seed in any::<u64>()) {
-        let bytes = scramble::scramble(&request.encode_to_vec(), scramble::Kind::Request, &mut scramble::Dice(seed));
+        let bytes = scramble::scramble(&request.encode_to_vec(), scramble::Kind::Request, &mut scramble::Rng(seed));
         for group in Request::new(&bytes).resource_spans() {
             for group in group.unwrap().scope_spans() {
                 let group = group.unwrap();
@@ -76,8 +76,8 @@ proptest! {
 }
 
 #[test]
-fn a_run_holds_nothing_but_spans() {
-    // A span without fields, and the schema_url that stands behind the spans of a `ScopeSpans`.
+fn a_run_contains_only_spans() {
+    // A span without fields, then the schema_url that follows the spans of a `ScopeSpans`.
     let mut spans = Spans::new(&[0x12, 0, 0x1a, 1, b'x', 0x12, 0]);
     assert_eq!(spans.next().unwrap().unwrap().framed, [0x12, 0]);
     let error = spans.next().unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! Apache's own library reads what we write, and we read what it writes.
+//! Apache's library reads what we write, and we read what it writes.
 
 use lianlu_wire::jaeger::*;
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ proptest! {
         prop_assert!(rest.is_empty());
     }
 
-    /// With unknown fields of every kind, known fields of a wrong kind and fields that come twice.
+    /// With unknown fields of every kind, known fields of a wrong kind and duplicate fields.
     #[test]
     fn we_read_apaches(batch in crate::common::batches::batch(), sequence in any::<i32>(), strange in any::<bool>()) {
         let writer = Writer { strange };

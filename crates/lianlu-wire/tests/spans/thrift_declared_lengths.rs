@@ -1,5 +1,5 @@
-//! Lengths that are lies: refused before anything is allocated. A list of 2³¹-1 spans would take over 300 GB, a string
-//! 2 GB, so an allocation would not pass here unnoticed.
+//! False length declarations are rejected before anything is allocated. A list of 2³¹-1 spans would
+//! take over 300 GB and a string 2 GB, so an allocation would be noticed here.
 
 use lianlu_wire::jaeger::*;
 
@@ -154,7 +154,7 @@ fn negative() {
 
 #[test]
 fn nesting_is_bounded() {
-    // An unknown field of lists in lists, and of structs in structs.
+    // An unknown field of nested lists, and of nested structs.
     for levels in [64, 65, 100_000] {
         let lists = [
             &[0x0f, 0, 99][..],
@@ -187,7 +187,7 @@ fn nesting_is_bounded() {
 }
 
 #[test]
-fn memory_stays_in_proportion() {
+fn memory_is_proportional_to_the_input() {
     assert!(
         size_of::<Span<'_>>() <= 12 * 17,
         "{} bytes a span",
@@ -202,13 +202,14 @@ fn memory_stays_in_proportion() {
     assert!(size_of::<SpanRef>() <= 12 * 9);
 
     let bytes = 17_000;
-    // As many spans as the bytes can hold, so as much memory as can be reserved for them.
+    // As many spans as the bytes can hold, so the maximum of reserved memory.
     let spans = [
         &[0x1c, 0x18, 0, 0, 0x19, 0xfc, 0xe8, 0x07][..],
         &vec![0; bytes],
     ]
     .concat();
-    // The first of them has as many logs, and its first log as many tags: each list by itself would fit.
+    // The first span declares as many logs, and its first log as many tags: each list alone would
+    // fit.
     let logs = &[0xb9, 0xfc, 0x80, 0x1a][..];
     let tags = &[0x16, 0, 0x19, 0xfc, 0x80, 0x1a];
     let nested = [&spans[..8], logs, tags, &spans[8..]].concat();
@@ -222,7 +223,7 @@ fn memory_stays_in_proportion() {
             taken.bytes_max
         );
     }
-    // A batch of the shortest spans is read all the same.
+    // A batch of minimal spans is still accepted.
     let batch = Batch {
         spans: vec![Span::default(); 1_000],
         ..Batch::default()

@@ -1,4 +1,4 @@
-//! Bytes of a stranger: an error or a batch, never a panic.
+//! Untrusted thrift: an error or a batch, never a panic.
 
 use lianlu_wire::jaeger::*;
 use proptest::collection::vec;
@@ -59,9 +59,9 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Each byte of an encoding counts: without its end it is an error, and so it is with a byte more.
+    /// Every byte of an encoding is needed: truncating or extending it is an error.
     #[test]
-    fn cut_and_lengthened(batch in crate::common::batches::batch(), cut in any::<proptest::sample::Index>()) {
+    fn truncated_and_extended(batch in crate::common::batches::batch(), cut in any::<proptest::sample::Index>()) {
         for (form, bytes) in encode_all(&batch).iter().enumerate() {
             prop_assert!(decode_all(&bytes[..cut.index(bytes.len())])[form].is_err());
             let longer = [&bytes[..], &[0]].concat();
@@ -72,8 +72,8 @@ proptest! {
 }
 
 #[test]
-fn the_fields_of_a_span_in_any_state() {
-    // Every byte pair at the place where the fields of a span begin.
+fn arbitrary_span_fields_do_not_panic() {
+    // Every byte pair at the start of a span's fields.
     let head = [
         0x0c, 0, 1, 0x0b, 0, 1, 0, 0, 0, 0, 0, 0x0f, 0, 2, 0x0c, 0, 0, 0, 1,
     ];
@@ -86,7 +86,7 @@ fn the_fields_of_a_span_in_any_state() {
 }
 
 #[test]
-fn text_that_is_not_utf8_costs_only_the_bad_bytes() {
+fn invalid_utf8_is_replaced() {
     let mut bytes = Vec::new();
     let process = Process {
         service_name: "sXop".into(),

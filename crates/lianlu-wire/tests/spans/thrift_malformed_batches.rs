@@ -1,4 +1,4 @@
-//! Complete thrift that is no batch: the error names the byte and the reason.
+//! Well-formed thrift that is not a batch: the error contains offset and reason.
 
 use lianlu_wire::jaeger::*;
 
@@ -9,7 +9,7 @@ fn binary(parts: &[&[u8]]) -> Result<(), DecodeError> {
     decode_batch_binary(&parts.concat()).map(drop)
 }
 
-/// A span's required fields in the binary protocol, each under the name that the error gives it.
+/// A span's required fields in the binary protocol, with the name used in errors.
 fn span_fields() -> Vec<(&'static str, Vec<u8>)> {
     let number = |id: u8| [vec![0x0a, 0, id], vec![0; 8]].concat();
     vec![
@@ -25,7 +25,7 @@ fn span_fields() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn missing_fields_are_named() {
+fn missing_fields_are_reported() {
     let missing = |at, field| Err(DecodeError::MissingField { at, field });
     assert_eq!(binary(&[PROCESS, NO_SPANS, &[0]]), Ok(()));
     assert_eq!(binary(&[NO_SPANS, &[0]]), missing(0, "Batch.process"));
@@ -50,7 +50,7 @@ fn missing_fields_are_named() {
             .into_iter()
             .filter(|(other, _)| *other != name);
         let others: Vec<u8> = others.flat_map(|(_, bytes)| bytes).collect();
-        // Optional fields in front make the bytes as many as a whole span has.
+        // Optional fields in front keep the length at that of a complete span.
         let optional = [0x0a, 0, 99, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(
             binary(&[&one_span, &optional, &others, &[0, 0]]),
@@ -86,7 +86,7 @@ fn wrong_messages() {
             Err(DecodeError::NotAMessage { at: 0, .. })
         ));
     }
-    // The other port's protocol.
+    // The protocol of the other port.
     let mut binary = Vec::new();
     encode_emit_batch_binary(&Batch::default(), 0, &mut binary).unwrap();
     assert!(matches!(

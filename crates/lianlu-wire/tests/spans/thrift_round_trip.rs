@@ -1,11 +1,11 @@
-//! What is encoded comes back, in each of the three forms.
+//! Batches round-trip in each of the three forms.
 
 use lianlu_wire::jaeger::*;
 use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn every_batch_comes_back(batch in crate::common::batches::batch(), sequence in any::<i32>()) {
+    fn every_batch_round_trips(batch in crate::common::batches::batch(), sequence in any::<i32>()) {
         let mut bytes = b"kept".to_vec();
         encode_batch_binary(&batch, &mut bytes).unwrap();
         prop_assert_eq!(decode_batch_binary(bytes.strip_prefix(b"kept").unwrap()).unwrap(), batch.clone());

@@ -1,4 +1,4 @@
-//! Zipkin's JSON: round trips, and what real clients send.
+//! Zipkin's JSON: round trips, and input from real clients.
 #![cfg(feature = "zipkin")]
 
 use std::borrow::Cow;
@@ -85,7 +85,7 @@ fn span() -> impl Strategy<Value = Span<'static>> {
 
 proptest! {
     #[test]
-    fn spans_come_back(spans in vec(span(), 0..4)) {
+    fn spans_round_trip(spans in vec(span(), 0..4)) {
         let bytes = encode_spans(&spans).unwrap();
         prop_assert_eq!(decode_spans(&bytes).unwrap(), spans);
     }
@@ -100,7 +100,7 @@ proptest! {
     }
 }
 
-/// The example of Zipkin's own API page, more or less.
+/// Based on the example of Zipkin's API page.
 #[test]
 fn a_full_span() {
     let text = json!([{
@@ -145,7 +145,7 @@ fn empty_fields_are_left_out() {
 }
 
 #[test]
-fn what_lenient_servers_take() {
+fn lenient_input_is_accepted() {
     let text = r#"[{"traceId":"A","id":"00FF","parentId":"0000000000000000","name":null,"kind":null,"timestamp":null,
         "localEndpoint":null,"remoteEndpoint":{"serviceName":null,"ipv4":"localhost","ipv6":"","port":null},
         "annotations":null,"tags":{"n":-1,"big":18446744073709551615,"f":0.5,"b":true,"null":null,"esc\"":"\u00e9"},
@@ -185,7 +185,7 @@ fn what_lenient_servers_take() {
 }
 
 #[test]
-fn what_nobody_takes() {
+fn invalid_input_is_rejected() {
     for text in [
         "",
         "{}",

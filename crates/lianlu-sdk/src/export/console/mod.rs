@@ -1,4 +1,4 @@
-//! Finished traces as trees, for people.
+//! Prints ended traces as trees.
 //!
 //! ```text
 //! trace 4bf92f3577b34da6a3ce929d0e0e4736 · 4 spans · 12.4 ms
@@ -7,13 +7,14 @@
 //!    └─ orders  shop.v1.Orders/PlaceOrder     ▕  ████████████████  ▏  10.2 ms  ✗ NOT_FOUND: no such item
 //! ```
 //!
-//! Colours on a terminal (unless `NO_COLOR` is set), plain text elsewhere. A [`Tree`] may be shared
-//! by the exporters of several services in one process, whose spans then meet in one tree.
+//! Colours are used on a terminal unless `NO_COLOR` is set. The exporters of several services in
+//! one process may share a [`Tree`], which then shows their spans in one tree.
 //!
-//! A trace is printed when its root has ended and no span of it has come for half a second, and at a
-//! flush. A flush of one of several exporters leaves traces alone that lack a root or a parent, which
-//! may still come from another; the last exporter prints all when it goes. Memory is bounded: of a trace beyond the 1,000th the oldest is printed as it is, and spans
-//! beyond the 5,000th of a trace are only counted.
+//! A trace is printed when its root span has ended and no span of it has arrived for half a second,
+//! and at a flush. If several exporters share the tree, a flush leaves traces without a root or a
+//! parent, which another exporter may still deliver; dropping the last exporter prints everything.
+//! Memory is bounded: beyond 1,000 traces the oldest is printed as it is, and spans beyond 5,000 of
+//! a trace are only counted.
 
 mod node;
 mod render;
@@ -30,7 +31,7 @@ use crate::export::{Export, Failure};
 use lianlu_wire::otlp::ReadError;
 use node::Node;
 
-/// Hands spans to a [`Tree`].
+/// Adds spans to a [`Tree`].
 #[derive(Debug)]
 pub struct Exporter {
     tree: Tree,
@@ -40,7 +41,7 @@ impl Exporter {
     /// An exporter that adds the spans of one service to `tree`.
     #[must_use]
     pub fn new(tree: Tree) -> Self {
-        tree.exporter_came();
+        tree.register_exporter();
         Self { tree }
     }
 }
@@ -80,6 +81,6 @@ impl Export for Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        self.tree.exporter_went();
+        self.tree.unregister_exporter();
     }
 }

@@ -1,4 +1,4 @@
-//! What a tree keeps of a span.
+//! The data of a span that a tree keeps.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ pub(super) struct Node {
     pub(super) start: SystemTime,
     pub(super) end: SystemTime,
     pub(super) is_error: bool,
-    /// What went wrong or came back, in a few words.
+    /// A short status: the error or the response code.
     pub(super) note: String,
 }
 
@@ -29,7 +29,7 @@ impl Node {
             parent: SpanId::from_bytes(span.parent_span_id),
             service: clean(service),
             name: clean(span.name),
-            // The kinds client and producer.
+            // Client and producer.
             is_client: matches!(span.kind, 3 | 4),
             start: time(span.start_unix_nanos),
             end: time(span.end_unix_nanos.max(span.start_unix_nanos)),
@@ -43,12 +43,12 @@ fn time(unix_nanos: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(unix_nanos)
 }
 
-/// `NOT_FOUND: no such item`, `404`, `cancelled`; nothing for a plain success.
+/// `NOT_FOUND: no such item`, `404`, `cancelled`; empty for a success.
 fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
     let (mut cancelled, mut grpc, mut http, mut class) = (false, None, None, None);
     for attribute in span.attributes() {
         let attribute = attribute?;
-        let place = match attribute.key {
+        let target = match attribute.key {
             "lianlu.cancelled" => {
                 cancelled = attribute.value == AnyValue::Bool(true);
                 continue;
@@ -58,7 +58,7 @@ fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
             "error.type" => &mut class,
             _ => continue,
         };
-        *place = Some(text(attribute.value)?);
+        *target = Some(text(attribute.value)?);
     }
     let code = grpc.or(http);
     let code = if is_error {
@@ -84,15 +84,15 @@ fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
     Ok(note)
 }
 
-/// One line without control characters: a name or a message may hold a terminal's commands.
+/// One line without control characters: a name or message may contain terminal escape sequences.
 fn clean(text: &str) -> String {
-    const MOST: usize = 120;
+    const MAX_CHARS: usize = 120;
     let mut out: String = text
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .take(MOST + 1)
+        .take(MAX_CHARS + 1)
         .collect();
-    if out.chars().count() > MOST {
+    if out.chars().count() > MAX_CHARS {
         out.pop();
         out.push('…');
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::clean;
 
     #[test]
-    fn a_terminal_gets_no_commands() {
+    fn removes_terminal_escape_sequences() {
         assert_eq!(clean("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\u{fffd}c");
         assert_eq!(clean(&"x".repeat(500)).chars().count(), 121);
     }

@@ -1,4 +1,4 @@
-//! A trace as text.
+//! Renders a trace as text.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -9,34 +9,32 @@ use super::node::Node;
 use super::trace::{Trace, order};
 
 const BAR_WIDTH: usize = 24;
-/// Names longer than this push their own bar to the right.
+/// Longer names shift their own bar to the right.
 const MAX_NAME_WIDTH: usize = 60;
 
 const RED: &str = "31";
 const BOLD: &str = "1";
 const DIM: &str = "2";
-/// Readable on light and dark grounds, and none of them red.
+/// Readable on light and dark backgrounds; no red.
 const SERVICE_COLOURS: [&str; 5] = ["36", "33", "35", "34", "32"];
 
-/// The whole trace, with an empty line behind.
+/// Renders the whole trace, followed by an empty line.
 pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     let paint = Paint(colour);
-    let Trace {
-        nodes, left_out, ..
-    } = trace;
+    let Trace { nodes, omitted, .. } = trace;
     let begin = nodes.iter().map(|node| node.start).min();
     let end = nodes.iter().map(|node| node.end).max();
     let (Some(begin), Some(end)) = (begin, end) else {
         return String::new();
     };
-    let whole = end.duration_since(begin).unwrap_or_default();
+    let total = end.duration_since(begin).unwrap_or_default();
     let errors = nodes.iter().filter(|node| node.is_error).count();
 
     let mut out = String::new();
-    let count = nodes.len() + left_out;
+    let count = nodes.len() + omitted;
     let plural = if count == 1 { "" } else { "s" };
     out.push_str(&paint.with(BOLD, &format!("trace {id}")));
-    let _ = write!(out, " · {count} span{plural} · {}", length(whole));
+    let _ = write!(out, " · {count} span{plural} · {}", length(total));
     if errors > 0 {
         let plural = if errors == 1 { "" } else { "s" };
         out.push_str(" · ");
@@ -58,8 +56,9 @@ pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
     let services = services(&nodes);
     for (marks, node) in rows {
         let padding = width.saturating_sub(marks.chars().count() + label_width(node));
-        let place = services.iter().position(|name| *name == node.service);
-        let hue = place.and_then(|place| SERVICE_COLOURS.get(place % SERVICE_COLOURS.len()));
+        let position = services.iter().position(|name| *name == node.service);
+        let hue =
+            position.and_then(|position| SERVICE_COLOURS.get(position % SERVICE_COLOURS.len()));
         out.push_str(&paint.with(DIM, &marks));
         out.push_str(&paint.with(hue.copied().unwrap_or(DIM), &node.service));
         let _ = write!(out, "  {}", node.name);
@@ -67,7 +66,7 @@ pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
             out.push_str(" →");
         }
         out.extend(std::iter::repeat_n(' ', padding + 2));
-        let bar = bar(node, begin, whole);
+        let bar = bar(node, begin, total);
         let tint = if node.is_error {
             RED
         } else {
@@ -86,8 +85,8 @@ pub(super) fn render(id: TraceId, trace: Trace, colour: bool) -> String {
         out.truncate(out.trim_end().len());
         out.push('\n');
     }
-    if left_out > 0 {
-        let _ = writeln!(out, "… and {left_out} more spans");
+    if omitted > 0 {
+        let _ = writeln!(out, "… and {omitted} more spans");
     }
     out.push('\n');
     out
@@ -98,7 +97,7 @@ fn label_width(node: &Node) -> usize {
     node.service.chars().count() + 2 + node.name.chars().count() + arrow
 }
 
-/// The services in the order they come up, so that each keeps its colour within a trace.
+/// The services in order of appearance, so each keeps its colour within a trace.
 fn services(nodes: &[Node]) -> Vec<&str> {
     let mut services: Vec<&str> = Vec::new();
     let mut by_start: Vec<&Node> = nodes.iter().collect();
@@ -123,12 +122,12 @@ fn marks(more: &[bool]) -> String {
     marks
 }
 
-/// When the span ran within the trace; at least one cell.
-fn bar(node: &Node, begin: SystemTime, whole: Duration) -> String {
+/// The bar of a span within the trace; at least one cell.
+fn bar(node: &Node, begin: SystemTime, total: Duration) -> String {
     let cell = |time: SystemTime| {
         let since = time.duration_since(begin).unwrap_or_default();
-        let share = since.as_secs_f64() / whole.as_secs_f64().max(1e-9);
-        // In range: a share is between 0 and 1.
+        let share = since.as_secs_f64() / total.as_secs_f64().max(1e-9);
+        // In range: the share is between 0 and 1.
         (share * BAR_WIDTH as f64).round() as usize
     };
     let from = cell(node.start).min(BAR_WIDTH - 1);
@@ -139,7 +138,7 @@ fn bar(node: &Node, begin: SystemTime, whole: Duration) -> String {
     bar
 }
 
-/// A duration with a unit that gives it three digits or so.
+/// A duration with a unit that gives about three digits.
 fn length(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 1.0 {
@@ -201,7 +200,7 @@ mod tests {
         let mut failed = node(3, 2, "orders", "shop.v1.Orders/PlaceOrder", 20, 80);
         failed.is_error = true;
         failed.note = "INTERNAL: out of stock".to_owned();
-        // Children come before their parents, as they end first.
+        // Children precede their parents, because they end first.
         vec![
             failed,
             call,
@@ -224,7 +223,7 @@ gateway  POST /orders                    ▕████████████
     }
 
     #[test]
-    fn colour_adds_nothing_but_colour() {
+    fn colour_changes_no_text() {
         let mut text = rendered(shop(), true);
         assert!(text.contains("\u{1b}[31m✗ INTERNAL: out of stock\u{1b}[0m"));
         while let Some(from) = text.find('\u{1b}') {
@@ -235,7 +234,7 @@ gateway  POST /orders                    ▕████████████
     }
 
     #[test]
-    fn orphans_cycles_and_depth_lose_no_span() {
+    fn orphans_cycles_and_deep_spans_are_all_shown() {
         let mut nodes = vec![
             node(1, 1, "a", "own parent", 0, 1),
             node(2, 3, "a", "cycle one", 0, 1),

@@ -1,4 +1,4 @@
-//! The spans of one trace, and the order in which a tree shows them.
+//! The spans of one trace, and their order in the tree.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use opentelemetry::trace::SpanId;
 
 use super::node::Node;
 
-/// A trace is taken for whole when nothing has come for this long after its root.
+/// A trace is complete if no span arrives for this long after its root.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// A trace whose root is elsewhere, or never comes, is printed after this long without a span.
+/// A trace without a root is printed if no span arrives for this long.
 const ABANDONED: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Trace {
     pub(super) nodes: Vec<Node>,
-    /// Spans that were counted and not kept.
-    pub(super) left_out: usize,
+    /// Number of spans that were counted but not kept.
+    pub(super) omitted: usize,
     pub(super) last: Option<Instant>,
 }
 
 impl Trace {
-    /// Whether every parent is there, up to the root.
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether all parents up to the root are present.
+    pub(super) fn is_complete(&self) -> bool {
         let ids: HashSet<SpanId> = self.nodes.iter().map(|node| node.id).collect();
         let is_root = |node: &Node| node.parent == SpanId::INVALID;
         self.nodes.iter().any(is_root)
@@ -33,7 +33,7 @@ impl Trace {
                 .all(|node| is_root(node) || ids.contains(&node.parent))
     }
 
-    /// Whether nothing more is to be expected.
+    /// Whether no more spans are expected.
     pub(super) fn is_settled(&self, now: Instant) -> bool {
         let quiet = self.last.map_or(Duration::ZERO, |last| now - last);
         let has_root = self.nodes.iter().any(|node| node.parent == SpanId::INVALID);
@@ -41,17 +41,17 @@ impl Trace {
     }
 }
 
-/// The order in which a tree is printed: each node with the marks in front of it.
+/// A line of the printed tree: a node and its tree marks.
 pub(super) struct Line {
     pub(super) index: usize,
-    /// For each ancestor, whether more of its siblings follow; the last is the node itself.
+    /// For each ancestor, whether more siblings follow; the last entry is for the node itself.
     pub(super) more: Vec<bool>,
 }
 
-/// Walks the forest depth first, children by their start. Every node comes up once, also in a
-/// cycle; a node whose parent is not there is a root.
+/// Walks the forest depth-first, children ordered by start. Every node occurs once, even in a
+/// cycle; a node whose parent is absent is a root.
 pub(super) fn order(nodes: &[Node]) -> Vec<Line> {
-    /// Deeper than this, lines are no longer indented.
+    /// Maximum depth of indentation.
     const MAX_INDENT: usize = 40;
 
     let mut by_start: Vec<usize> = (0..nodes.len()).collect();
@@ -69,7 +69,8 @@ pub(super) fn order(nodes: &[Node]) -> Vec<Line> {
 
     let mut lines = Vec::with_capacity(nodes.len());
     let mut seen = vec![false; nodes.len()];
-    // Whatever the roots don't reach hangs on a cycle: it is entered at its earliest node.
+    // Nodes not reachable from roots are on or below a cycle, which is entered at its earliest
+    // node.
     for root in roots.into_iter().chain(by_start) {
         let mut stack = vec![(root, Vec::new())];
         while let Some((index, more)) = stack.pop() {
@@ -80,9 +81,9 @@ pub(super) fn order(nodes: &[Node]) -> Vec<Line> {
                 continue;
             }
             let below = children.get(index).map(Vec::as_slice).unwrap_or_default();
-            for (place, &child) in below.iter().enumerate().rev() {
+            for (position, &child) in below.iter().enumerate().rev() {
                 let mut marks: Vec<bool> = more.iter().copied().take(MAX_INDENT).collect();
-                marks.push(place + 1 < below.len());
+                marks.push(position + 1 < below.len());
                 stack.push((child, marks));
             }
             lines.push(Line { index, more });

@@ -1,4 +1,4 @@
-//! Gathers spans until a trace is whole.
+//! Collects spans until a trace is complete.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::trace::Trace;
 const MAX_TRACES: usize = 1_000;
 const MAX_SPANS: usize = 5_000;
 
-/// Prints traces to one place. Cheap to clone; clones print to the same.
+/// Prints traces to one output. Cheap to clone; clones share the output.
 #[derive(Clone)]
 pub struct Tree {
     inner: Arc<Mutex<Inner>>,
@@ -69,7 +69,7 @@ impl Tree {
             if trace.nodes.len() < MAX_SPANS {
                 trace.nodes.push(node);
             } else {
-                trace.left_out += 1;
+                trace.omitted += 1;
             }
         }
         inner.print_where(|trace| trace.is_settled(now));
@@ -80,11 +80,11 @@ impl Tree {
         self.lock().print_where(|trace| trace.is_settled(now));
     }
 
-    pub(super) fn exporter_came(&self) {
+    pub(super) fn register_exporter(&self) {
         self.lock().exporters += 1;
     }
 
-    pub(super) fn exporter_went(&self) {
+    pub(super) fn unregister_exporter(&self) {
         let mut inner = self.lock();
         inner.exporters = inner.exporters.saturating_sub(1);
         if inner.exporters == 0 {
@@ -92,11 +92,11 @@ impl Tree {
         }
     }
 
-    /// Prints what is there; of a shared tree, what is whole.
+    /// Prints all traces; in a shared tree, only complete ones.
     pub(super) fn flush(&self) {
         let mut inner = self.lock();
         if inner.exporters > 1 {
-            inner.print_where(Trace::is_whole);
+            inner.print_where(Trace::is_complete);
         } else {
             inner.print_where(|_| true);
         }
@@ -133,7 +133,7 @@ impl Inner {
     fn print(&mut self, id: TraceId) {
         if let Some(trace) = self.traces.remove(&id) {
             let text = render(id, trace, self.colour);
-            // A closed pipe has nobody reading.
+            // Errors are ignored: a closed pipe has no reader.
             let _ = self.out.write_all(text.as_bytes());
             let _ = self.out.flush();
         }

@@ -1,4 +1,4 @@
-//! UDP to an agent.
+//! Sends spans to an agent over UDP.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -10,15 +10,15 @@ use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compac
 use crate::error::OptionError;
 use crate::export::Failure;
 
-/// Agents read packets of less than 65,000 bytes.
+/// Agents accept packets of less than 65,000 bytes.
 const MAX_PACKET: usize = UDP_MAX_PACKET - 1;
 
-/// Between two packets of a batch. UDP has no flow control, and a socket's usual buffer holds three of
-/// these packets: without a pause the agent's kernel throws the rest of a burst away.
+/// Pause between two packets of a batch. UDP has no flow control, and a default socket buffer holds
+/// three of these packets: without a pause the agent's kernel drops the rest of a burst.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// An agent's `host:port`, looked up when there is something to send, and again after an error: a name
-/// that is not known yet, or moves, is no reason not to start.
+/// An agent's `host:port`. It is resolved when there is something to send, and again after an
+/// error, so startup does not depend on DNS and address changes are followed.
 #[derive(Debug)]
 pub(super) struct Agent {
     endpoint: String,
@@ -45,8 +45,8 @@ impl Agent {
         format!("udp://{}", self.endpoint)
     }
 
-    /// Sends as many packets as it takes. Lost are spans that fit in none, and those of packets that
-    /// the system refused.
+    /// Sends the spans in as many packets as needed. Lost are spans that are too large for a
+    /// packet, and the spans of packets that the system rejected.
     pub(super) fn send(&self, process: &Process<'_>, spans: &[Span<'_>]) -> Result<(), Failure> {
         let mut failure = Failure::new(0, "");
         let packets = split_emit_batch_compact(process, spans, MAX_PACKET);
@@ -74,13 +74,13 @@ impl Agent {
         }
     }
 
-    /// Tries the socket that worked last, else each of the name's addresses.
+    /// Tries the last working socket first, then all addresses of the host.
     ///
-    /// Where the last packet bounced, this one most likely does too, at whatever address: it is sent,
-    /// and counted as lost.
+    /// If the last packet was refused, this one probably will be too, at any address: it is sent,
+    /// but counted as lost.
     fn send_packet(&self, packet: &[u8]) -> io::Result<()> {
         let mut kept = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let bounced = match kept.as_ref().map(|socket| deliver(socket, packet)) {
+        let refused = match kept.as_ref().map(|socket| send_checked(socket, packet)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(error)) => Err(error),
             None => Ok(()),
@@ -89,12 +89,12 @@ impl Agent {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in self.endpoint.to_socket_addrs()? {
             match connect(address).and_then(|socket| {
-                deliver(&socket, packet)?;
+                send_checked(&socket, packet)?;
                 Ok(socket)
             }) {
                 Ok(socket) => {
                     *kept = Some(socket);
-                    return bounced;
+                    return refused;
                 }
                 Err(error) => last = error,
             }
@@ -103,15 +103,15 @@ impl Agent {
     }
 }
 
-/// A connected socket hears from a host that nobody listens there: at once from a near one, before the
-/// next packet from a far one.
-fn deliver(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
-    pending(socket)?;
+/// A connected socket reports ICMP port-unreachable errors: immediately from a near host, before
+/// the next packet from a far one.
+fn send_checked(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
+    take_error(socket)?;
     socket.send(packet)?;
-    pending(socket)
+    take_error(socket)
 }
 
-fn pending(socket: &UdpSocket) -> io::Result<()> {
+fn take_error(socket: &UdpSocket) -> io::Result<()> {
     match socket.take_error()? {
         Some(error) => Err(error),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! OpenTelemetry's spans as Jaeger's.
+//! Converts OpenTelemetry spans to Jaeger spans.
 
 use std::borrow::Cow;
 
@@ -23,12 +23,12 @@ pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {
     })
 }
 
-/// The batch's spans, in its order.
+/// The spans of the batch, in order.
 pub(super) fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
     let mut spans = Vec::with_capacity(batch.len());
-    for of_scope in batch.scopes() {
-        let scope = of_scope.parse_scope()?;
-        for it in of_scope.spans() {
+    for scope_spans in batch.scopes() {
+        let scope = scope_spans.parse_scope()?;
+        for it in scope_spans.spans() {
             spans.push(span(&it?, &scope)?);
         }
     }
@@ -43,7 +43,7 @@ fn span<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Span<'a>, ReadEr
         parent_span_id: u64::from_be_bytes(span.parent_span_id),
         operation_name: Cow::Borrowed(span.name),
         references: span.links().map(reference).collect::<Result<_, _>>()?,
-        // "Sampled" alone is the same bit: the W3C's next one is Jaeger's "debug".
+        // Only the sampled bit is equal: the next W3C bit would be Jaeger's debug flag.
         flags: i32::from(span.flags & 1 == 1),
         start_time: micros(span.start_unix_nanos),
         duration: micros(nanos),
@@ -130,7 +130,7 @@ fn tag(attribute: Result<KeyValue<'_>, ReadError>) -> Result<Tag<'_>, ReadError>
         AnyValue::Int(value) => TagValue::Long(value),
         AnyValue::Double(value) => TagValue::Double(value),
         AnyValue::Bytes(value) => TagValue::Binary(value.into()),
-        // Arrays have no type in Jaeger; OpenTelemetry's text for them is JSON.
+        // Jaeger has no arrays; OpenTelemetry defines JSON text for them.
         value => TagValue::String(text(value)?),
     };
     Ok(Tag::new(attribute.key, value))

@@ -1,4 +1,4 @@
-//! The exporter and its two ways out.
+//! The exporter, over HTTP or UDP.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ const CONTENT_TYPE: &str = "application/x-thrift";
 /// Sends spans to Jaeger.
 #[derive(Debug)]
 pub struct Exporter {
-    route: Route,
+    transport: Transport,
 }
 
 #[derive(Debug)]
-enum Route {
+enum Transport {
     Collector {
-        place: CollectorUrl,
+        url: CollectorUrl,
         authorization: Option<HeaderValue>,
         client: HttpClient,
     },
@@ -35,19 +35,19 @@ enum Route {
 }
 
 impl Exporter {
-    /// Posts binary thrift to a collector, `http://localhost:14268/api/traces` by default, with HTTP
-    /// Basic authentication if `user` is given.
+    /// Sends binary thrift to a collector, `http://localhost:14268/api/traces` by default, with
+    /// HTTP Basic authentication if `user` is given.
     ///
     /// # Errors
     ///
-    /// When `endpoint` is no usable URL; the error names `option`.
+    /// When `endpoint` is not a usable URL; the error names `option`.
     pub fn collector(
         option: &'static str,
         endpoint: &str,
         user: Option<(&str, &str)>,
         timeout: Duration,
     ) -> Result<Self, OptionError> {
-        let place = CollectorUrl::new(check_endpoint(option, endpoint)?);
+        let url = CollectorUrl::new(check_endpoint(option, endpoint)?);
         let authorization = match user {
             Some((user, password)) => Some(basic_auth(user, password).ok_or_else(|| {
                 OptionError::new("with_username", user, "not usable in an HTTP header")
@@ -55,8 +55,8 @@ impl Exporter {
             None => None,
         };
         Ok(Self {
-            route: Route::Collector {
-                place,
+            transport: Transport::Collector {
+                url,
                 authorization,
                 client: HttpClient::new(timeout),
             },
@@ -64,23 +64,23 @@ impl Exporter {
     }
 
     /// Sends compact thrift in UDP packets of less than 65,000 bytes to an agent, `localhost:6831`
-    /// by default. UDP has no receipt: sent counts as exported.
+    /// by default. UDP has no acknowledgement: sent spans count as exported.
     ///
     /// # Errors
     ///
-    /// When `endpoint` is no `host:port`; the error names `option`.
+    /// When `endpoint` is not `host:port`; the error names `option`.
     pub fn agent(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
         Ok(Self {
-            route: Route::Agent(Agent::new(option, endpoint)?),
+            transport: Transport::Agent(Agent::new(option, endpoint)?),
         })
     }
 }
 
 impl Export for Exporter {
     fn destination(&self) -> String {
-        match &self.route {
-            Route::Collector { place, .. } => place.to_string(),
-            Route::Agent(agent) => agent.destination(),
+        match &self.transport {
+            Transport::Collector { url, .. } => url.to_string(),
+            Transport::Agent(agent) => agent.destination(),
         }
     }
 
@@ -88,9 +88,9 @@ impl Export for Exporter {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let process = process(batch).map_err(|error| lost(error.to_string()))?;
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
-        match &self.route {
-            Route::Collector {
-                place,
+        match &self.transport {
+            Transport::Collector {
+                url,
                 authorization,
                 client,
             } => {
@@ -99,9 +99,9 @@ impl Export for Exporter {
                 encode_batch_binary(&batch, &mut body).map_err(|error| lost(error.to_string()))?;
                 let user = authorization.as_ref();
                 let spans = batch.spans.len();
-                post(client, place, CONTENT_TYPE, user, &body, spans)
+                post(client, url, CONTENT_TYPE, user, &body, spans)
             }
-            Route::Agent(agent) => agent.send(&process, &spans),
+            Transport::Agent(agent) => agent.send(&process, &spans),
         }
     }
 }

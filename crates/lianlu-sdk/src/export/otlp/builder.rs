@@ -1,4 +1,4 @@
-//! An exporter in the making.
+//! The options of an exporter.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::export::transport::trusted_roots::TrustedRoots;
 
 /// The options of an [`Exporter`].
 #[derive(Clone)]
-#[must_use = "an exporter is made by `build`"]
+#[must_use = "call `build` to make the exporter"]
 pub struct Builder {
     protocol: Protocol,
-    /// Who said it, for an error's text.
+    /// The name of the option that set the endpoint, for error messages.
     option: &'static str,
     endpoint: String,
-    /// The endpoint is taken as it is.
+    /// Do not append a path to the endpoint.
     is_exact: bool,
     timeout: Duration,
     headers: HeaderMap,
@@ -32,11 +32,11 @@ pub struct Builder {
     problem: Option<OptionError>,
 }
 
-/// What a sender needs to know.
+/// The settings of a sender.
 pub(super) struct Settings {
     #[cfg(feature = "otlp-http")]
     pub(super) protocol: Protocol,
-    pub(super) place: CollectorUrl,
+    pub(super) url: CollectorUrl,
     pub(super) timeout: Duration,
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
@@ -59,18 +59,19 @@ impl Builder {
         }
     }
 
-    /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`. A user and a password in it are
-    /// sent as HTTP Basic authentication; what a URL can't hold of them is percent-encoded.
+    /// The collector's URL. Over HTTP, a URL without a path gets `/v1/traces`. User and password in
+    /// the URL are sent as HTTP Basic authentication; percent-encode characters that a URL does not
+    /// allow.
     pub fn with_endpoint(self, url: impl Into<String>) -> Self {
         self.endpoint_of("with_endpoint", url, false)
     }
 
-    /// The URL that spans go to, path included.
+    /// The URL that spans are sent to, including the path.
     pub fn with_traces_endpoint(self, url: impl Into<String>) -> Self {
         self.endpoint_of("with_traces_endpoint", url, true)
     }
 
-    /// An endpoint that an error calls by another name.
+    /// As [`with_endpoint`](Self::with_endpoint), with another option name in error messages.
     #[doc(hidden)]
     pub fn endpoint_of(
         mut self,
@@ -84,14 +85,14 @@ impl Builder {
         self
     }
 
-    /// How long a request may take, with the time to connect; 10 seconds by default.
+    /// The timeout of a request, including the time to connect; 10 seconds by default.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sends a header (over gRPC, metadata) with each request, in place of an earlier one of this name. Its
-    /// value is never shown.
+    /// Sends a header (over gRPC, metadata) with each request. Replaces an earlier header of this
+    /// name. Its value is never logged.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(mut value)) => {
@@ -107,14 +108,14 @@ impl Builder {
         self
     }
 
-    /// Compresses requests; by default they are not.
+    /// Compresses requests. Not compressed by default.
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// Trusts the certificates in this PEM text, and not those of the system, where the endpoint is
-    /// `https`. Needs the feature `tls`.
+    /// Trusts the certificates in this PEM text instead of those of the system, for an `https`
+    /// endpoint. Needs the feature `tls`.
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         match TrustedRoots::from_pem("with_root_certificates", &pem.into()) {
             Ok(roots) => self.tls.roots = roots,
@@ -123,9 +124,9 @@ impl Builder {
         self
     }
 
-    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
-    /// one, with its key (PEM, not encrypted), where the endpoint is `https`. Needs the feature `tls`. The key is never
-    /// shown.
+    /// The client certificate (PEM, followed by any intermediate certificates) and its key (PEM,
+    /// not encrypted), for an `https` collector that requests one. Needs the feature `tls`. The key
+    /// is never logged.
     pub fn with_client_certificate(
         mut self,
         certificate_pem: impl Into<Vec<u8>>,
@@ -140,12 +141,12 @@ impl Builder {
         self
     }
 
-    /// The exporter. Nothing is connected to yet: a collector that is not there is no error, until spans
-    /// are lost.
+    /// Makes the exporter. Does not connect yet: an unreachable collector is not an error until
+    /// spans are lost.
     ///
     /// # Errors
     ///
-    /// Names the option that can't be used.
+    /// Names the invalid option.
     pub fn build(self) -> Result<Exporter, OptionError> {
         if let Some(problem) = self.problem {
             return Err(problem);
@@ -156,18 +157,18 @@ impl Builder {
             return Err(OptionError::new("with_compression", name, problem));
         }
         let uri = check_endpoint(self.option, &self.endpoint)?;
-        let place = CollectorUrl::new(match self.protocol.traces_path() {
+        let url = CollectorUrl::new(match self.protocol.traces_path() {
             Some(path) if !self.is_exact => with_path(uri, path),
             _ => uri,
         });
         let mut headers = self.headers;
-        if let Some(user) = place.authorization() {
+        if let Some(user) = url.authorization() {
             headers.entry(AUTHORIZATION).or_insert(user.clone());
         }
         let settings = Settings {
             #[cfg(feature = "otlp-http")]
             protocol: self.protocol,
-            place,
+            url,
             timeout: self.timeout,
             headers,
             compression: self.compression,
@@ -182,7 +183,7 @@ impl Builder {
     }
 }
 
-/// The same with this path, where it has none.
+/// Adds the path if the URL has none.
 fn with_path(uri: Uri, path: &str) -> Uri {
     if !matches!(uri.path(), "" | "/") {
         return uri;
@@ -194,13 +195,13 @@ fn with_path(uri: Uri, path: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// Whether [`Builder::with_root_certificates`] takes this text.
+/// Checks the text for [`Builder::with_root_certificates`].
 #[doc(hidden)]
 pub fn check_certificates(option: &'static str, pem: &[u8]) -> Result<(), OptionError> {
     TrustedRoots::from_pem(option, pem).map(drop)
 }
 
-/// Whether [`Builder::with_client_certificate`] takes these texts, each called by its option's name.
+/// Checks the texts for [`Builder::with_client_certificate`], each with its option name.
 #[doc(hidden)]
 pub fn check_client_certificate(
     options: [&'static str; 2],
@@ -210,14 +211,14 @@ pub fn check_client_certificate(
     ClientIdentity::from_pem(options, certificate_pem, key_pem).map(drop)
 }
 
-// By hand, so that no log shows credentials.
+// Not derived, to keep credentials out of logs.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        let place = check_endpoint(self.option, &self.endpoint).map(CollectorUrl::new);
+        let url = check_endpoint(self.option, &self.endpoint).map(CollectorUrl::new);
         f.debug_struct("Builder")
             .field("protocol", &self.protocol)
-            .field("endpoint", &place.ok())
+            .field("endpoint", &url.ok())
             .field("timeout", &self.timeout)
             .field("headers", &names)
             .field("compression", &self.compression)
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_of_traces() {
+    fn appends_the_path_of_traces() {
         for (endpoint, wanted) in [
             ("http://h:4318", "http://h:4318/v1/traces"),
             ("http://h:4318/", "http://h:4318/v1/traces"),
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown() {
+    fn debug_and_errors_contain_no_secrets() {
         let builder = Builder::new(Protocol::default())
             .with_endpoint("http://ann:secret@h:1")
             .with_header("x-key", "secret");

@@ -1,22 +1,22 @@
-//! How requests are compressed.
+//! Compression of requests.
 
 use std::fmt;
 
-/// How requests are compressed. Each needs the feature of its name.
+/// Compression of requests. Each kind needs the feature of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
-    /// gzip, which every collector takes.
+    /// gzip, which every collector supports.
     Gzip,
-    /// Zstandard: smaller and for less time than gzip, where the collector takes it.
+    /// Zstandard: smaller and faster than gzip, if the collector supports it.
     Zstd,
 }
 
 impl Compression {
-    /// Its name in `OTEL_EXPORTER_OTLP_COMPRESSION`, and in the headers of a request.
+    /// The name in `OTEL_EXPORTER_OTLP_COMPRESSION` and in request headers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Compression {
         }
     }
 
-    /// Whether this program was built with it.
+    /// Whether this build supports it.
     #[must_use]
     pub const fn is_available(self) -> bool {
         match self {
@@ -36,7 +36,7 @@ impl Compression {
         }
     }
 
-    /// The one of this name, where this program was built with it.
+    /// The compression with this name, if this build supports it.
     #[cfg(feature = "otlp-grpc")]
     pub(super) fn from_name(name: &[u8]) -> Option<Self> {
         [Self::Gzip, Self::Zstd]
@@ -44,7 +44,7 @@ impl Compression {
             .find(|it| it.is_available() && it.as_str().as_bytes() == name)
     }
 
-    /// The bytes as they were, of which there are more than `limit` if one more is returned.
+    /// Decompresses at most `limit` bytes; returns `limit + 1` bytes if there are more.
     #[cfg(feature = "otlp-grpc")]
     pub(super) fn decompress(self, bytes: &[u8], limit: usize) -> std::io::Result<Vec<u8>> {
         use std::io::Read;
@@ -60,7 +60,7 @@ impl Compression {
             #[cfg(feature = "zstd")]
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-                // Memory that a few bytes of input can ask for: 8 MiB.
+                // Limits the memory that a small input can request to 8 MiB.
                 decoder.window_log_max(23)?;
                 decoder.take(limit).read_to_end(&mut out)?;
             }
@@ -71,13 +71,13 @@ impl Compression {
         Ok(out)
     }
 
-    /// Appends the bytes compressed.
+    /// Appends the compressed bytes.
     pub(super) fn compress(self, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
         match self {
             #[cfg(feature = "gzip")]
             Self::Gzip => {
                 use std::io::Write;
-                // Spans repeat themselves so much that the fastest level gets most of it.
+                // Spans are so repetitive that the fastest level achieves most of the reduction.
                 let level = flate2::Compression::fast();
                 let mut encoder = flate2::write::GzEncoder::new(out, level);
                 encoder.write_all(bytes)?;

@@ -1,14 +1,14 @@
-//! The exporter: a batch in, a request out.
+//! The exporter: sends each batch as one request.
 
 use std::fmt;
 
 use super::Protocol;
-use super::answer::Taken;
 use super::builder::Builder;
 #[cfg(feature = "otlp-grpc")]
 use super::grpc::Grpc;
 #[cfg(feature = "otlp-http")]
 use super::http::Http;
+use super::response::Accepted;
 use crate::export::batch::Batch;
 use crate::export::{Export, Failure};
 
@@ -39,8 +39,8 @@ pub(super) enum Sender {
 }
 
 impl Exporter {
-    /// An exporter in the making. It sends to a collector on the same machine unless told otherwise, and
-    /// reads no environment.
+    /// The options of an exporter. The default endpoint is a collector on the same machine;
+    /// environment variables are not read.
     pub fn builder(protocol: Protocol) -> Builder {
         Builder::new(protocol)
     }
@@ -51,7 +51,7 @@ impl Exporter {
 }
 
 impl Sender {
-    fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
+    fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
         match self {
             #[cfg(feature = "otlp-grpc")]
             Self::Grpc(grpc) => grpc.send(batch),
@@ -60,30 +60,30 @@ impl Sender {
         }
     }
 
-    fn place(&self) -> &crate::export::transport::collector_url::CollectorUrl {
+    fn url(&self) -> &crate::export::transport::collector_url::CollectorUrl {
         match self {
             #[cfg(feature = "otlp-grpc")]
-            Self::Grpc(grpc) => grpc.place(),
+            Self::Grpc(grpc) => grpc.url(),
             #[cfg(feature = "otlp-http")]
-            Self::Http(http) => http.place(),
+            Self::Http(http) => http.url(),
         }
     }
 }
 
 impl Export for Exporter {
     fn destination(&self) -> String {
-        self.sender.place().to_string()
+        self.sender.url().to_string()
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let Taken { rejected, message } = self.sender.send(batch)?;
-        let place = self.sender.place();
+        let Accepted { rejected, message } = self.sender.send(batch)?;
+        let url = self.sender.url();
         let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
         let reason = match (lost, message.is_empty()) {
             (0, true) => return Ok(()),
-            (0, false) => format!("{place} says: {message}"),
-            (_, true) => format!("{place} rejected spans"),
-            (_, false) => format!("{place} rejected spans: {message}"),
+            (0, false) => format!("{url} reported: {message}"),
+            (_, true) => format!("{url} rejected spans"),
+            (_, false) => format!("{url} rejected spans: {message}"),
         };
         Err(Failure::new(lost.min(batch.len()), reason))
     }
@@ -92,7 +92,7 @@ impl Export for Exporter {
 impl fmt::Debug for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exporter")
-            .field("endpoint", self.sender.place())
+            .field("endpoint", self.sender.url())
             .finish_non_exhaustive()
     }
 }

@@ -6,28 +6,28 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::answer::{Taken, status_message};
 use super::builder::Settings;
+use super::response::{Accepted, status_message};
 use super::{Compression, Protocol, empty};
 use crate::export::Failure;
 use crate::export::batch::Batch;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
-use crate::export::transport::one_line::quote;
-use crate::export::transport::response::deliver;
+use crate::export::transport::one_line::one_line;
+use crate::export::transport::response::send_batch;
 
 const PROTOBUF: &str = "application/x-protobuf";
 #[cfg(feature = "otlp-json")]
 const JSON: &str = "application/json";
 
-/// Posts requests.
+/// Sends requests over HTTP.
 pub(super) struct Http {
-    place: CollectorUrl,
+    url: CollectorUrl,
     client: HttpClient,
     protocol: Protocol,
     headers: HeaderMap,
     compression: Compression,
-    /// The last request, for its memory.
+    /// The last request; the buffer is reused.
     request: Vec<u8>,
     compressed: Vec<u8>,
 }
@@ -56,7 +56,7 @@ impl Http {
         }
         Self {
             client: HttpClient::with_tls(settings.timeout, &settings.tls),
-            place: settings.place,
+            url: settings.url,
             protocol,
             headers,
             compression,
@@ -65,14 +65,14 @@ impl Http {
         }
     }
 
-    pub(super) fn place(&self) -> &CollectorUrl {
-        &self.place
+    pub(super) fn url(&self) -> &CollectorUrl {
+        &self.url
     }
 
-    pub(super) fn send(&mut self, batch: &Batch) -> Result<Taken, Failure> {
+    pub(super) fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
         let spans = batch.len();
         let lost = |reason: String| Failure::new(spans, reason);
-        let place = &self.place;
+        let url = &self.url;
         let request = empty(&mut self.request);
         batch.write_request(request);
         let mut body = encode(self.protocol, request).map_err(lost)?;
@@ -83,19 +83,20 @@ impl Http {
                 .map_err(|error| lost(format!("not compressed: {error}")))?;
             body = Cow::Borrowed(&self.compressed);
         }
-        let mut request = Request::post(place.uri())
+        let mut request = Request::post(url.uri())
             .body(&*body)
             .map_err(|error| lost(error.to_string()))?;
         *request.headers_mut() = self.headers.clone();
-        let (head, body) = deliver(&self.client, place, request, spans, said)?.into_parts();
+        let (head, body) =
+            send_batch(&self.client, url, request, spans, error_message)?.into_parts();
         Ok(match body {
-            Ok(body) => taken(content_type(&head.headers), &body),
-            Err(error) => Taken::unread(&format!("can't be read: {error}")),
+            Ok(body) => accepted(content_type(&head.headers), &body),
+            Err(error) => Accepted::unreadable(&format!("can't be read: {error}")),
         })
     }
 }
 
-/// The request as the protocol has it.
+/// Encodes the request for the protocol.
 #[cfg_attr(not(feature = "otlp-json"), allow(clippy::unnecessary_wraps))]
 fn encode(protocol: Protocol, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     match protocol {
@@ -109,28 +110,29 @@ fn encode(protocol: Protocol, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     }
 }
 
-/// The type without its parameters.
+/// The media type without parameters.
 fn content_type(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let value = value.unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Many a collector answers success with a text of its own, or with nothing: that says nothing of spans.
-fn taken(content_type: &str, body: &[u8]) -> Taken {
+/// Many collectors return a success with arbitrary text or an empty body, which has no partial
+/// success.
+fn accepted(content_type: &str, body: &[u8]) -> Accepted {
     match content_type {
-        PROTOBUF => Taken::from_protobuf(body),
+        PROTOBUF => Accepted::from_protobuf(body),
         #[cfg(feature = "otlp-json")]
-        JSON => Taken::from_json(body),
-        _ => Taken::default(),
+        JSON => Accepted::from_json(body),
+        _ => Accepted::default(),
     }
 }
 
-/// What a collector that refuses has to say.
-fn said(head: &Parts, body: &[u8]) -> String {
+/// The error message of a collector that does not accept the batch.
+fn error_message(head: &Parts, body: &[u8]) -> String {
     let message = match content_type(&head.headers) {
         PROTOBUF => status_message(body),
         _ => None,
     };
-    message.unwrap_or_else(|| quote(&String::from_utf8_lossy(body)))
+    message.unwrap_or_else(|| one_line(&String::from_utf8_lossy(body)))
 }

@@ -1,32 +1,30 @@
 //! OTLP, the protocol of OpenTelemetry, over gRPC or HTTP.
 //!
 //! ```text
-//!                    ┌─ as it is ───► gRPC: one message, by a codec of ours
+//!                    ┌─ as it is ───► gRPC: one message
 //! Batch ─► request ──┼─ as it is ───► HTTP: application/x-protobuf
 //!                    └─ converted ──► HTTP: application/json
 //! ```
 //!
-//! A [`Batch`](crate::Batch) is OTLP already, so nothing is encoded here. Over gRPC its bytes go out from where they
-//! are; for HTTP, and to be compressed, they are written behind one another once. The pipeline makes batches that any
-//! gRPC server takes, of less than 4 MiB. It runs on the pipeline's own thread, gRPC with a runtime of its own there,
-//! HTTP without any.
+//! A [`Batch`](crate::Batch) is OTLP already, so nothing is encoded here. Over gRPC its bytes are
+//! sent without a copy; for HTTP, and for compression, they are copied into one buffer. The
+//! pipeline limits batches to less than 4 MiB, which any gRPC server accepts. Everything runs on
+//! the pipeline's own thread: gRPC with its own runtime, HTTP without one.
 //!
-//! What an answer means is [the specification](https://opentelemetry.io/docs/specs/otlp/)'s:
+//! Responses are handled by [the specification](https://opentelemetry.io/docs/specs/otlp/):
 //!
 //! | the collector | over HTTP | over gRPC | the batch |
 //! |---|---|---|---|
-//! | takes it | 2xx | `OK` | is exported |
-//! | takes it, and its answer can't be read | 2xx | `OK`, or an answer above 4 MiB | is exported, with a warning |
-//! | takes a part of it | partial success | partial success | the rejected spans are lost; none rejected is a warning |
-//! | can't take it now | 429, 502, 503, 504 | `CANCELLED`, `DEADLINE_EXCEEDED`, `ABORTED`, `OUT_OF_RANGE`, `UNAVAILABLE`, `DATA_LOSS`, `RESOURCE_EXHAUSTED` with `RetryInfo` | may be sent again, not before `Retry-After` or `RetryInfo` say |
-//! | does not answer | not connected, TLS fails, reset, time-out | the same | may be sent again |
-//! | refuses it | any other | any other | is lost |
+//! | accepts it | 2xx | `OK` | is exported |
+//! | accepts it, with an unreadable response | 2xx | `OK`, or a response above 4 MiB | is exported, with a warning |
+//! | accepts a part of it | partial success | partial success | the rejected spans are lost; none rejected is a warning |
+//! | cannot accept it now | 429, 502, 503, 504 | `CANCELLED`, `DEADLINE_EXCEEDED`, `ABORTED`, `OUT_OF_RANGE`, `UNAVAILABLE`, `DATA_LOSS`, `RESOURCE_EXHAUSTED` with `RetryInfo` | is retried, not before the time in `Retry-After` or `RetryInfo` |
+//! | does not respond | not connected, TLS fails, reset, timeout | likewise | is retried |
+//! | rejects it | any other | any other | is lost |
 //!
-//! [`Failure`](crate::Failure) is where that is told. Of an answer 4 MiB are read at most, decompressed or not, and no
-//! redirect is followed.
+//! [`Failure`](crate::Failure) reports these outcomes. At most 4 MiB of a response are read, before
+//! and after decompression. Redirects are not followed.
 
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-mod answer;
 mod builder;
 mod compression;
 mod exporter;
@@ -36,6 +34,8 @@ mod grpc;
 mod http;
 mod protobuf;
 mod protocol;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod response;
 
 pub use builder::Builder;
 #[doc(hidden)]
@@ -44,26 +44,27 @@ pub use compression::Compression;
 pub use exporter::Exporter;
 pub use protocol::Protocol;
 
-/// An answer is read to this size, and no further.
+/// Most bytes of a response that are read.
 #[cfg(feature = "otlp-grpc")]
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
-/// Batches are smaller than this, but for one of a single span. It is what gRPC servers take by default.
+/// Batches are smaller than this, except for a single larger span. gRPC servers accept it by
+/// default.
 #[cfg(feature = "otlp-grpc")]
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
-/// How much memory is kept from one request to the next: what a usual batch has at most.
+/// Most memory kept between requests; usual batches fit.
 const MAX_KEPT: usize = 4 * 1024 * 1024;
 
-/// A buffer, emptied to be used again. One large span is no reason to keep its memory.
+/// Clears a buffer for reuse. The memory of an unusually large batch is released.
 fn empty(buffer: &mut Vec<u8>) -> &mut Vec<u8> {
     buffer.clear();
     buffer.shrink_to(MAX_KEPT);
     buffer
 }
 
-/// In the form that OTLP
-/// [wants](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent).
+/// Follows the
+/// [specification](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent).
 const USER_AGENT: &str = concat!(
     "lianlu/",
     env!("CARGO_PKG_VERSION"),

@@ -1,12 +1,12 @@
-//! Messages of protobuf, field by field, out of their bytes.
+//! A minimal protobuf reader: iterates over the fields of a message.
 
-/// What a field has in it.
+/// The value of a field.
 pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
-/// Calls `each` with the fields that are numbers or bytes. `None` where the bytes are no message.
+/// Calls `each` with the fields that are numbers or bytes. `None` if the bytes are malformed.
 pub(super) fn fields<'a>(
     mut bytes: &'a [u8],
     mut each: impl FnMut(u64, Value<'a>) -> Option<()>,

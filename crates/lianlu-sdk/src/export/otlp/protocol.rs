@@ -1,8 +1,8 @@
-//! The three ways that OTLP travels.
+//! The transport protocols of OTLP.
 
 use std::fmt;
 
-/// How OTLP travels.
+/// A transport protocol of OTLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -20,7 +20,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Its name in `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    /// The name in `OTEL_EXPORTER_OTLP_PROTOCOL`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Protocol {
         }
     }
 
-    /// Where a collector on the same machine is.
+    /// The endpoint of a collector on the same machine.
     #[must_use]
     pub const fn default_endpoint(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Protocol {
         }
     }
 
-    /// What a collector's URL is followed by, unless the protocol says it itself.
+    /// The path appended to a collector's URL, unless the protocol defines its own.
     #[must_use]
     pub const fn traces_path(self) -> Option<&'static str> {
         match self {

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::uri::{Authority, Uri};
 use lianlu_wire::percent_decode;
 
-/// The `Authorization` header of a user; `None` if it can't be one.
+/// The `Authorization` header for a user; `None` if a header cannot contain it.
 pub(crate) fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
     let token = STANDARD.encode(format!("{user}:{password}"));
     let mut value = HeaderValue::try_from(format!("Basic {token}")).ok()?;
@@ -14,8 +14,8 @@ pub(crate) fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// A URL without a user in it, and the header that the user goes into, as HTTP's clients do it: HTTP/2 forbids users in
-/// `:authority`.
+/// Splits a URL into the URL without user information and an `Authorization` header, as HTTP
+/// clients do: HTTP/2 forbids user information in `:authority`.
 pub(crate) fn without_user(uri: Uri) -> (Uri, Option<HeaderValue>) {
     let Some((user, host)) = uri
         .authority()
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_goes_into_a_header() {
+    fn user_information_becomes_a_header() {
         for (url, wanted, header) in [
             (
                 "http://ann:se@cret@h:1/p",

@@ -1,11 +1,11 @@
-//! Who we are, to a collector that asks for a certificate.
+//! The client certificate for a collector that requests one.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::OptionError;
 
-/// A certificate and its key. The key is never shown.
+/// A certificate chain and its key. The key is never logged.
 #[derive(Clone)]
 #[cfg_attr(not(feature = "tls"), allow(dead_code))]
 pub(crate) struct ClientIdentity {
@@ -14,7 +14,7 @@ pub(crate) struct ClientIdentity {
 }
 
 impl ClientIdentity {
-    /// Those of two PEM files' texts. Errors name the one of the two options that can't be used.
+    /// Reads the texts of two PEM files. Errors name the invalid one of the two options.
     pub(crate) fn from_pem(
         options: [&'static str; 2],
         certificates: &[u8],
@@ -49,10 +49,11 @@ fn check([option, _]: [&'static str; 2], _: &[u8], _: &[u8]) -> Result<(), Optio
     Err(OptionError::new(option, "…", problem))
 }
 
-/// All that can be wrong before a collector sees it: ureq panics at a key that is another certificate's.
+/// Validates everything before a connection is made: ureq panics at a key that does not match the
+/// certificate.
 #[cfg(feature = "tls")]
 fn check(
-    [of_certificate, of_key]: [&'static str; 2],
+    [certificate_option, key_option]: [&'static str; 2],
     certificates: &[u8],
     key: &[u8],
 ) -> Result<(), OptionError> {
@@ -65,19 +66,19 @@ fn check(
     let error = |option, problem: &str| OptionError::new(option, "…", problem);
     let chain = CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
-    let chain = chain.ok_or_else(|| error(of_certificate, "no certificate in PEM"))?;
+    let chain = chain.ok_or_else(|| error(certificate_option, "no certificate in PEM"))?;
     let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|_| error(of_key, "no private key in PEM, or an encrypted one"))?;
+        .map_err(|_| error(key_option, "no private key in PEM, or an encrypted one"))?;
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
     match CertifiedKey::from_der(chain, key, &provider) {
         Ok(_) => Ok(()),
         Err(Error::InvalidCertificate(_)) => {
-            Err(error(of_certificate, "not a certificate in its PEM"))
+            Err(error(certificate_option, "not a certificate in its PEM"))
         }
         Err(cause) => {
             let problem = format!("not the certificate's key ({cause})");
-            Err(error(of_key, &problem))
+            Err(error(key_option, &problem))
         }
     }
 }

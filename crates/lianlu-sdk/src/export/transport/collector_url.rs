@@ -1,4 +1,4 @@
-//! Where a collector is.
+//! The URL of a collector.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::{HeaderValue, Uri};
 
 use crate::export::transport::basic_auth::without_user;
 
-/// A collector's URL. It is shown without the credentials that may be in it.
+/// A collector's URL. It is displayed without credentials.
 #[derive(Clone)]
 pub(crate) struct CollectorUrl {
     uri: Uri,
@@ -19,12 +19,13 @@ impl CollectorUrl {
         Self { uri, authorization }
     }
 
-    /// The URL without a user.
+    /// The URL without user information.
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The user's header. One that is set by itself goes before.
+    /// The `Authorization` header for the user in the URL. An explicitly set header takes
+    /// precedence.
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }
@@ -38,7 +39,7 @@ impl fmt::Display for CollectorUrl {
         if let Some(port) = self.uri.port() {
             write!(f, ":{port}")?;
         }
-        // No query: it may have a key in it.
+        // Without the query, which may contain a key.
         f.write_str(self.uri.path())
     }
 }
@@ -54,8 +55,8 @@ mod tests {
     use super::CollectorUrl;
 
     #[test]
-    fn no_credentials() {
-        let place = CollectorUrl::new("http://ann:secret@h:1/p?key=secret".parse().unwrap());
-        assert_eq!(format!("{place} {place:?}"), "http://h:1/p http://h:1/p");
+    fn displays_no_credentials() {
+        let url = CollectorUrl::new("http://ann:secret@h:1/p?key=secret".parse().unwrap());
+        assert_eq!(format!("{url} {url:?}"), "http://h:1/p http://h:1/p");
     }
 }

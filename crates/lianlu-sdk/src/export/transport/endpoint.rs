@@ -1,15 +1,15 @@
-//! Checks a collector's URL before anything is sent to it.
+//! Validates a collector's URL.
 
 use http::Uri;
 
 use crate::error::OptionError;
 
-/// Reads `value` as an absolute `http` or `https` URL.
+/// Parses `value` as an absolute `http` or `https` URL.
 ///
 /// # Errors
 ///
-/// Names `option` if the value is no URL, has no host, another scheme, a port that is no number up to 65535, or is
-/// `https` in a build without the feature `tls`.
+/// Names `option` if the value is not a URL, has no host, another scheme, a port that is not a
+/// number up to 65535, or is `https` in a build without the feature `tls`.
 ///
 /// ```
 /// let error = lianlu_sdk::check_endpoint("with_endpoint", "ftp://collector").unwrap_err();
@@ -39,7 +39,7 @@ pub fn check_endpoint(option: &'static str, value: &str) -> Result<Uri, OptionEr
     }
     if !is_port_usable(&uri) {
         return Err(error(
-            "not a URL, its port is no number up to 65535 (a password with `/`, `?` or `#` in it has to be \
+            "not a URL, its port is not a number up to 65535 (a password with `/`, `?` or `#` in it must be \
              percent-encoded)"
                 .to_owned(),
         ));
@@ -47,12 +47,13 @@ pub fn check_endpoint(option: &'static str, value: &str) -> Result<Uri, OptionEr
     Ok(uri)
 }
 
-/// Whether there is no port, or a number. `Uri` takes anything for one, and then says that there is none.
+/// Whether the port is absent or a number. `Uri` accepts any text as the port, and then reports
+/// none.
 fn is_port_usable(uri: &Uri) -> bool {
     let (authority, host) = (uri.authority(), uri.host());
     let authority = authority.map_or("", |authority| authority.as_str());
-    let place = authority.rsplit('@').next().unwrap_or_default();
-    match place.strip_prefix(host.unwrap_or_default()) {
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    match host_and_port.strip_prefix(host.unwrap_or_default()) {
         None | Some("") => true,
         Some(rest) => {
             let port = rest.strip_prefix(':').unwrap_or_default();
@@ -66,7 +67,7 @@ mod tests {
     use super::check_endpoint;
 
     #[test]
-    fn good_ones() {
+    fn accepts_http_urls() {
         for value in [
             "http://localhost:14268/api/traces",
             "http://[::1]:4317",
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_ones_name_the_option() {
+    fn errors_name_the_option() {
         for value in [
             "",
             "localhost:4317",
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_a_number() {
+    fn rejects_invalid_ports() {
         for value in [
             "http://h:abc",
             "http://h:99999",

@@ -1,4 +1,4 @@
-//! One HTTP client for every exporter that posts.
+//! The HTTP client of all exporters and of the remote sampler.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use ureq::Agent;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::tls::Tls;
 
-/// A collector's answer is read to this size, and no further.
+/// Most bytes of a response that are read.
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
 
-/// A request's longest time. The client adds it to the clock, and panics where that can't be.
+/// Longest timeout. The client adds it to the current time and panics on overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Posts batches; blocks, on the pipeline's thread.
+/// A blocking client, used on the pipeline's thread.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
     agent: Agent,
 }
 
 impl HttpClient {
-    /// A client whose requests end after `timeout`, follow no redirect, and go through no proxy.
+    /// A client with this timeout for requests, which follows no redirects and uses no proxy.
     #[cfg(any(
         feature = "jaeger",
         feature = "jaeger-remote-sampler",
@@ -32,7 +32,7 @@ impl HttpClient {
         Self::with_tls(timeout, &Tls::default())
     }
 
-    /// The same, and this is what `https` is made with.
+    /// As [`new`](Self::new), with these TLS settings.
     #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
     pub(crate) fn with_tls(timeout: Duration, tls: &Tls) -> Self {
         let config = Agent::config_builder();
@@ -50,24 +50,24 @@ impl HttpClient {
         }
     }
 
-    /// Sends the request, and reads the answer. Its body is an error where it can't be read to its end, or
-    /// is longer than 4 MiB.
+    /// Sends the request and reads the response. Its body is an error if it cannot be read to its
+    /// end or is longer than 4 MiB.
     #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-    pub(crate) fn send(&self, request: http::Request<&[u8]>) -> Result<Answer, ureq::Error> {
+    pub(crate) fn send(&self, request: http::Request<&[u8]>) -> Result<HttpResponse, ureq::Error> {
         let (head, mut body) = self.agent.run(request)?.into_parts();
         let body = body.with_config().limit(MAX_RESPONSE).read_to_vec();
         Ok(http::Response::from_parts(head, body))
     }
 
-    /// Asks, and reads the answer; one that is longer than `limit` bytes is an error.
+    /// Sends a GET request and reads the response; more than `limit` bytes are an error.
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(crate) fn get(
         &self,
-        place: &CollectorUrl,
+        url: &CollectorUrl,
         limit: u64,
     ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
-        let mut request = self.agent.get(place.uri());
-        if let Some(user) = place.authorization() {
+        let mut request = self.agent.get(url.uri());
+        if let Some(user) = url.authorization() {
             request = request.header(http::header::AUTHORIZATION, user);
         }
         let (head, mut body) = request.call()?.into_parts();
@@ -77,4 +77,4 @@ impl HttpClient {
 }
 
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-pub(crate) type Answer = http::Response<Result<Vec<u8>, ureq::Error>>;
+pub(crate) type HttpResponse = http::Response<Result<Vec<u8>, ureq::Error>>;

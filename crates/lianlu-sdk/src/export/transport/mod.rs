@@ -1,4 +1,5 @@
-//! How exporters reach a collector: its URL, TLS, credentials, requests over HTTP and what their responses mean.
+//! Transport of the exporters: collector URLs, TLS, credentials, HTTP requests and the meaning of
+//! responses.
 
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 pub(crate) mod basic_auth;

@@ -1,37 +1,38 @@
-//! What others say, fit for one line of a log.
+//! Shortens foreign text to one line of a log.
 
 use std::error::Error;
 
-/// How much of a text is quoted.
-const MOST: usize = 200;
+/// Longest text.
+const MAX_CHARS: usize = 200;
 
-/// The first line that says something, without control characters, cut after 200.
-pub(crate) fn quote(text: &str) -> String {
+/// The first line that is not blank, without control characters, cut after 200 characters.
+pub(crate) fn one_line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim);
     let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
     line.chars()
         .filter(|c| !c.is_control())
-        .take(MOST)
+        .take(MAX_CHARS)
         .collect()
 }
 
-/// An error with its causes: `transport error: tcp connect error: Connection refused (os error 111)`.
+/// An error with its causes: `transport error: tcp connect error: Connection refused (os error
+/// 111)`.
 #[cfg_attr(not(any(feature = "otlp-grpc", test)), allow(dead_code))]
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let said = error.to_string();
-        // Many an error has its cause's text in its own.
-        if !said.is_empty() && !text.ends_with(&said) {
+        let message = error.to_string();
+        // Many errors include the text of their cause.
+        if !message.is_empty() && !text.ends_with(&message) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
-            text.push_str(&said);
+            text.push_str(&message);
         }
         next = error.source();
     }
-    quote(&text)
+    one_line(&text)
 }
 
 #[cfg(test)]
@@ -48,17 +49,17 @@ mod tests {
     }
 
     #[test]
-    fn one_line_of_a_text() {
+    fn keeps_the_first_line_with_text() {
         assert_eq!(
-            quote("\r\n  no\u{1b}[31m such day \nmore"),
+            one_line("\r\n  no\u{1b}[31m such day \nmore"),
             "no[31m such day"
         );
-        assert_eq!(quote(&"x".repeat(999)).len(), MOST);
-        assert_eq!(quote(""), "");
+        assert_eq!(one_line(&"x".repeat(999)).len(), MAX_CHARS);
+        assert_eq!(one_line(""), "");
     }
 
     #[test]
-    fn a_cause_is_said_once() {
+    fn repeated_causes_appear_once() {
         let chain = |text| {
             with_causes(&Outer {
                 text,

@@ -1,33 +1,33 @@
-//! How the exporters of Jaeger and Zipkin post.
+//! POST requests of the Jaeger and Zipkin exporters.
 
 use http::HeaderValue;
 
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
-use crate::export::transport::one_line::quote;
-use crate::export::transport::response::deliver;
+use crate::export::transport::one_line::one_line;
+use crate::export::transport::response::send_batch;
 
-/// Posts a batch of `spans` spans. `authorization` goes before a user in the URL.
+/// Posts a batch of `spans` spans. `authorization` takes precedence over a user in the URL.
 pub(crate) fn post(
     client: &HttpClient,
-    place: &CollectorUrl,
+    url: &CollectorUrl,
     content_type: &'static str,
     authorization: Option<&HeaderValue>,
     body: &[u8],
     spans: usize,
 ) -> Result<(), Failure> {
-    let mut request = http::Request::post(place.uri())
+    let mut request = http::Request::post(url.uri())
         .header(http::header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| Failure::new(spans, error.to_string()))?;
-    if let Some(value) = authorization.or(place.authorization()) {
+    if let Some(value) = authorization.or(url.authorization()) {
         let headers = request.headers_mut();
         headers.insert(http::header::AUTHORIZATION, value.clone());
     }
-    // A body says nothing that the status has not said: neither protocol takes a part of a batch.
-    deliver(client, place, request, spans, |_, body| {
-        quote(&String::from_utf8_lossy(body))
+    // The body of a success is ignored: neither protocol has partial success.
+    send_batch(client, url, request, spans, |_, body| {
+        one_line(&String::from_utf8_lossy(body))
     })
     .map(drop)
 }

@@ -1,9 +1,10 @@
-//! One batch, one request over HTTP, and what became of it.
+//! Sends a batch in one HTTP request and interprets the response.
 //!
-//! Whether a batch is taken is said by the status, the first line of an answer. Without one, nobody has said so, and
-//! the batch [may be sent again](https://opentelemetry.io/docs/specs/otlp/#otlphttp-connection); twice in a store is
-//! better than never. With a 2xx it is taken, even if the answer's body is cut off, too long or nonsense: it could not
-//! take the receipt back, and a collector that answers so does it every time.
+//! The status decides whether a batch is accepted. Without a status it is unknown, and the batch
+//! [may be sent again](https://opentelemetry.io/docs/specs/otlp/#otlphttp-connection): a duplicate
+//! is better than a loss. With a 2xx it is accepted, even if the body is truncated, too long or
+//! malformed: a body cannot revoke the status, and the collector would respond in the same way to
+//! every retry.
 
 use std::io::ErrorKind;
 
@@ -11,44 +12,50 @@ use http::response::Parts;
 
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::http_client::{Answer, HttpClient};
-use crate::export::transport::status::refusal;
+use crate::export::transport::http_client::{HttpClient, HttpResponse};
+use crate::export::transport::status::failure_of_status;
 
-/// Posts a batch of `spans` spans. `Ok` is the answer of a collector that has taken it; `said` finds what one that has
-/// not has to say.
-pub(crate) fn deliver(
+/// Posts a batch of `spans` spans. `Ok` is the response of a collector that has accepted it;
+/// otherwise `error_message` extracts the message from the response.
+pub(crate) fn send_batch(
     client: &HttpClient,
-    place: &CollectorUrl,
+    url: &CollectorUrl,
     request: http::Request<&[u8]>,
     spans: usize,
-    said: impl FnOnce(&Parts, &[u8]) -> String,
-) -> Result<Answer, Failure> {
-    let answer = client
+    error_message: impl FnOnce(&Parts, &[u8]) -> String,
+) -> Result<HttpResponse, Failure> {
+    let response = client
         .send(request)
-        .map_err(|error| unanswered(place, &error, spans))?;
-    if answer.status().is_success() {
-        return Ok(answer);
+        .map_err(|error| failure_of_error(url, &error, spans))?;
+    if response.status().is_success() {
+        return Ok(response);
     }
-    let (head, body) = answer.into_parts();
-    let said = match body {
-        Ok(body) => said(&head, &body),
+    let (head, body) = response.into_parts();
+    let error_message = match body {
+        Ok(body) => error_message(&head, &body),
         Err(error) => error.to_string(),
     };
-    Err(refusal(place, head.status, &head.headers, &said, spans))
+    Err(failure_of_status(
+        url,
+        head.status,
+        &head.headers,
+        &error_message,
+        spans,
+    ))
 }
 
-/// There is no answer: nobody there, a connection that broke, a time-out, TLS that fails, or somebody who doesn't speak
-/// HTTP. All of it may be mended while the pipeline waits, but for a request that can't be made.
-fn unanswered(place: &CollectorUrl, error: &ureq::Error, spans: usize) -> Failure {
+/// The failure without a response: unreachable, reset, timeout, failed TLS, or not HTTP. All are
+/// retryable, except for an invalid request.
+fn failure_of_error(url: &CollectorUrl, error: &ureq::Error, spans: usize) -> Failure {
     let reason = match error {
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-            return Failure::new(spans, format!("{place}: {error}"));
+            return Failure::new(spans, format!("{url}: {error}"));
         }
-        // What the TLS library makes of a handshake; its texts seldom have the word in them.
+        // The TLS library's handshake errors have this kind; their texts rarely mention TLS.
         ureq::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            format!("{place}: TLS failed: {cause}")
+            format!("{url}: TLS failed: {cause}")
         }
-        error => format!("{place}: {error}"),
+        error => format!("{url}: {error}"),
     };
     Failure::temporary(reason)
 }

@@ -1,16 +1,17 @@
-//! `Retry-After` ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
+//! `Retry-After` ([RFC 9110, section
+//! 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
-/// How long the other end wants to be left alone: seconds, or a date in any of HTTP's three forms. A time that is over
-/// is no delay. What is neither says nothing.
+/// The requested delay: seconds, or a date in any of HTTP's three forms. A time in the past is no
+/// delay. Other values are ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than there are numbers for: whoever waits has a limit of its own.
+        // The pipeline limits the delay, so an overflow may become the maximum.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let then = httpdate::parse_http_date(value).ok()?;
@@ -26,7 +27,7 @@ mod tests {
     fn delay(value: &[u8]) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_bytes(value).unwrap());
-        // A quarter of a minute before the dates below.
+        // 15 seconds before the dates below.
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 15);
         retry_after(&headers, now)
     }
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_says_nothing() {
+    fn malformed_values_are_ignored() {
         for value in [
             &b""[..],
             b"-1",

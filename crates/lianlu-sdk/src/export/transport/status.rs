@@ -1,13 +1,13 @@
-//! An HTTP status that refuses a batch, and what follows from it.
+//! Maps an HTTP status other than success to a [`Failure`].
 //!
-//! [OTLP's rules](https://opentelemetry.io/docs/specs/otlp/#otlphttp-response) are taken for every collector that
-//! speaks HTTP: Jaeger's and Zipkin's protocols have none of their own.
+//! [OTLP's rules](https://opentelemetry.io/docs/specs/otlp/#otlphttp-response) apply to every
+//! collector over HTTP; Jaeger's and Zipkin's protocols define none of their own.
 //!
 //! | status | the batch |
 //! |---|---|
-//! | 429, 502, 503, 504 | may be sent again, not before `Retry-After` |
-//! | a redirect | is lost: spans and credentials go where they were told to and nowhere else |
-//! | any other | is lost: the same request would be refused again |
+//! | 429, 502, 503, 504 | is retried, not before `Retry-After` |
+//! | a redirect | is lost: spans and credentials are only sent to the configured URL |
+//! | any other | is lost: the same request would be rejected again |
 
 use std::time::SystemTime;
 
@@ -16,23 +16,24 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::one_line::quote;
+use crate::export::transport::one_line::one_line;
 use crate::export::transport::retry_after::retry_after;
 
-/// What an answer with this status makes of a batch of `spans` spans. `said` is in its body, for people.
-pub(crate) fn refusal(
-    place: &CollectorUrl,
+/// The failure of a batch of `spans` spans, for a response with this status. `message` is from its
+/// body.
+pub(crate) fn failure_of_status(
+    url: &CollectorUrl,
     status: StatusCode,
     headers: &HeaderMap,
-    said: &str,
+    message: &str,
     spans: usize,
 ) -> Failure {
-    let mut reason = format!("{place} answered {status}");
-    if let Some(target) = target(place, status, headers) {
+    let mut reason = format!("{url} answered {status}");
+    if let Some(target) = target(url, status, headers) {
         reason = format!("{reason} to {target}, which is not followed");
     }
-    if !said.is_empty() {
-        reason = format!("{reason}: {said}");
+    if !message.is_empty() {
+        reason = format!("{reason}: {message}");
     }
     if !matches!(status.as_u16(), 429 | 502 | 503 | 504) {
         return Failure::new(spans, reason);
@@ -44,19 +45,19 @@ pub(crate) fn refusal(
     }
 }
 
-/// Where a redirect points to, without the secrets that a URL may have in it.
-fn target(place: &CollectorUrl, status: StatusCode, headers: &HeaderMap) -> Option<String> {
+/// The target of a redirect, without secrets that the URL may contain.
+fn target(url: &CollectorUrl, status: StatusCode, headers: &HeaderMap) -> Option<String> {
     if !status.is_redirection() {
         return None;
     }
     let location = headers.get(LOCATION)?.to_str().ok()?;
-    let scheme = place.uri().scheme_str().unwrap_or_default();
+    let scheme = url.uri().scheme_str().unwrap_or_default();
     let uri: Uri = match location.starts_with("//") {
         true => format!("{scheme}:{location}").parse(),
         false => location.parse(),
     }
     .ok()?;
-    Some(quote(&match uri.host() {
+    Some(one_line(&match uri.host() {
         Some(_) => CollectorUrl::new(uri).to_string(),
         None => uri.path().to_owned(),
     }))
@@ -71,20 +72,20 @@ mod tests {
 
     use super::*;
 
-    fn judge(status: u16, headers: &[(http::HeaderName, &'static str)]) -> Failure {
+    fn failure(status: u16, headers: &[(http::HeaderName, &'static str)]) -> Failure {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
             .collect();
-        let place = CollectorUrl::new("http://ann:secret@h:1/p".parse().unwrap());
+        let url = CollectorUrl::new("http://ann:secret@h:1/p".parse().unwrap());
         let status = StatusCode::from_u16(status).unwrap();
-        refusal(&place, status, &headers, "why", 3)
+        failure_of_status(&url, status, &headers, "why", 3)
     }
 
     #[test]
-    fn four_statuses_may_pass() {
+    fn four_statuses_are_retryable() {
         for status in 100..600 {
-            let failure = judge(status, &[(RETRY_AFTER, "7")]);
+            let failure = failure(status, &[(RETRY_AFTER, "7")]);
             assert!(failure.reason.ends_with(": why"), "{failure}");
             match status {
                 429 | 502 | 503 | 504 => {
@@ -95,12 +96,12 @@ mod tests {
                 _ => assert_eq!((failure.lost, failure.retry), (3, None), "{status}"),
             }
         }
-        let failure = judge(503, &[(RETRY_AFTER, "soon")]);
+        let failure = failure(503, &[(RETRY_AFTER, "soon")]);
         assert_eq!(failure, Failure::temporary(failure.reason.clone()));
     }
 
     #[test]
-    fn where_a_redirect_points_to() {
+    fn names_the_target_of_a_redirect() {
         for (location, wanted) in [
             (
                 "http://u:secret@other:2/v?key=secret",
@@ -109,16 +110,16 @@ mod tests {
             ("//u:secret@other/v#x", " to http://other/v,"),
             ("/elsewhere?key=secret", " to /elsewhere,"),
         ] {
-            let failure = judge(307, &[(LOCATION, location)]);
+            let failure = failure(307, &[(LOCATION, location)]);
             assert!(failure.reason.contains(wanted), "{failure}");
             assert!(!failure.reason.contains("secret"), "{failure}");
         }
         for status in [200, 307] {
-            let failure = judge(status, &[(LOCATION, "not a place: secret")]);
+            let failure = failure(status, &[(LOCATION, "not a url: secret")]);
             assert!(!failure.reason.contains(" to "), "{failure}");
         }
         assert!(
-            !judge(400, &[(LOCATION, "http://other")])
+            !failure(400, &[(LOCATION, "http://other")])
                 .reason
                 .contains("other")
         );

@@ -1,10 +1,10 @@
-//! What `https` is made with.
+//! TLS settings.
 
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 use crate::export::transport::client_identity::ClientIdentity;
 use crate::export::transport::trusted_roots::TrustedRoots;
 
-/// Whom to trust, and who we are.
+/// Trusted roots and the client certificate.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(not(feature = "tls"), allow(dead_code))]
 pub(crate) struct Tls {

@@ -1,11 +1,11 @@
-//! Whose certificates `https` trusts.
+//! The certificates that `https` trusts.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::OptionError;
 
-/// Certificates of authorities: a company's own, or by default those of the system.
+/// Root certificates: custom ones, or the system's by default.
 #[derive(Clone, Default)]
 #[cfg_attr(not(feature = "tls"), allow(dead_code))]
 pub(crate) struct TrustedRoots {
@@ -13,7 +13,7 @@ pub(crate) struct TrustedRoots {
 }
 
 impl TrustedRoots {
-    /// Those of a PEM file's text.
+    /// Reads the text of a PEM file.
     #[cfg_attr(
         not(any(feature = "otlp-grpc", feature = "otlp-http")),
         allow(dead_code)
@@ -36,7 +36,7 @@ impl TrustedRoots {
     pub(crate) fn for_ureq(&self) -> ureq::tls::RootCerts {
         match &self.pem {
             Some(pem) => certificates_for_ureq(pem).into(),
-            // The system's, so that a collector may have a company's own.
+            // The system's, which may include a company's own.
             None => ureq::tls::RootCerts::PlatformVerifier,
         }
     }

@@ -1,4 +1,4 @@
-//! OpenTelemetry's spans as Zipkin's.
+//! Converts OpenTelemetry spans to Zipkin spans.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use crate::export::value::{push_json_object, push_json_text, service_name, text}
 const ERROR: &str = "error";
 const STATUS_CODE: &str = "otel.status_code";
 
-/// The batch's spans, in its order.
+/// The spans of the batch, in order.
 pub(super) fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
     let service = service_name(&batch.parse_resource()?)?;
     let mut spans = Vec::with_capacity(batch.len());
-    for of_scope in batch.scopes() {
-        let scope = of_scope.parse_scope()?;
-        for it in of_scope.spans() {
+    for scope_spans in batch.scopes() {
+        let scope = scope_spans.parse_scope()?;
+        for it in scope_spans.spans() {
             spans.push(span(&it?, &scope, service.clone())?);
         }
     }
@@ -45,7 +45,7 @@ fn span<'a>(
             _ => None,
         },
         timestamp: Some(span.start_unix_nanos / 1_000),
-        // Zipkin takes 0 for "not known".
+        // Zipkin interprets 0 as unknown.
         duration: Some((nanos / 1_000).max(1)),
         local_endpoint: Endpoint {
             service_name,
@@ -60,14 +60,15 @@ fn span<'a>(
 
 type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The attributes that the exporter has nothing to say about, and what it says.
+/// The span's attributes, followed by the exporter's own tags, which replace attributes of the same
+/// key.
 fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
     let own = own_tags(span, scope);
     let mut tags = Vec::new();
     for attribute in span.attributes() {
         let KeyValue { key, value, .. } = attribute?;
         let is_own = own.iter().any(|(own, _)| own == key);
-        if !is_own && !is_no_error(key, value) {
+        if !is_own && !is_false_error(key, value) {
             tags.push((key.into(), text(value)?));
         }
     }
@@ -75,8 +76,8 @@ fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, Re
     Ok(tags)
 }
 
-/// Zipkin takes a span for failed that has the tag, whatever its value.
-fn is_no_error(key: &str, value: AnyValue<'_>) -> bool {
+/// Zipkin considers a span with this tag failed, whatever its value.
+fn is_false_error(key: &str, value: AnyValue<'_>) -> bool {
     key == ERROR && matches!(value, AnyValue::Bool(false) | AnyValue::String("false"))
 }
 
@@ -91,7 +92,7 @@ fn own_tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Vec<Tag<'a>> {
         }
         _ => {}
     }
-    // Collectors read the description under this key, and any `error` as a flag.
+    // Collectors read the description from this key, and `error` only as a flag.
     let description = match span.status.code {
         2 => message,
         _ => "",
@@ -117,7 +118,7 @@ fn own_tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Vec<Tag<'a>> {
     tags
 }
 
-/// The event's name, and its attributes as a JSON object if it has any.
+/// The event's name, followed by its attributes as a JSON object if it has any.
 fn annotation(event: Result<Event<'_>, ReadError>) -> Result<Annotation<'_>, ReadError> {
     let event = event?;
     let value = if event.attributes().next().is_none() {

@@ -1,4 +1,4 @@
-//! The exporter.
+//! The Zipkin exporter.
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use crate::export::transport::http_client::HttpClient;
 use crate::export::transport::post::post;
 use crate::export::{Export, Failure};
 
-/// Sends spans to Zipkin, or whatever takes its format.
+/// Sends spans to Zipkin, or to any server that accepts its format.
 #[derive(Debug)]
 pub struct Exporter {
-    place: CollectorUrl,
+    url: CollectorUrl,
     client: HttpClient,
 }
 
 impl Exporter {
-    /// Posts JSON to `endpoint`, `http://localhost:9411/api/v2/spans` by default.
+    /// Sends JSON to `endpoint`, `http://localhost:9411/api/v2/spans` by default.
     ///
     /// # Errors
     ///
-    /// When `endpoint` is no usable URL; the error names `option`.
+    /// When `endpoint` is not a usable URL; the error names `option`.
     pub fn new(
         option: &'static str,
         endpoint: &str,
         timeout: Duration,
     ) -> Result<Self, OptionError> {
         Ok(Self {
-            place: CollectorUrl::new(check_endpoint(option, endpoint)?),
+            url: CollectorUrl::new(check_endpoint(option, endpoint)?),
             client: HttpClient::new(timeout),
         })
     }
@@ -40,14 +40,14 @@ impl Exporter {
 
 impl Export for Exporter {
     fn destination(&self) -> String {
-        self.place.to_string()
+        self.url.to_string()
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let lost = |reason: String| Failure::new(batch.len(), reason);
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
         let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
-        let (client, place) = (&self.client, &self.place);
-        post(client, place, "application/json", None, &body, spans.len())
+        let (client, url) = (&self.client, &self.url);
+        post(client, url, "application/json", None, &body, spans.len())
     }
 }

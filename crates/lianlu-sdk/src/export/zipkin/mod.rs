@@ -1,6 +1,6 @@
 //! Zipkin v2 JSON over HTTP.
 //!
-//! How a span becomes Zipkin's follows OpenTelemetry's
+//! Spans are converted according to OpenTelemetry's
 //! [mapping](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/).
 
 mod convert;

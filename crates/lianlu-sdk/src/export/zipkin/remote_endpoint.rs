@@ -1,4 +1,4 @@
-//! The other side of a call.
+//! The remote endpoint of a call.
 
 use std::net::IpAddr;
 
@@ -6,11 +6,11 @@ use lianlu_wire::otlp::{AnyValue, ReadError, Span};
 use lianlu_wire::zipkin::Endpoint;
 use opentelemetry_semantic_conventions::attribute;
 
-/// The attributes that tell it, and those of its port, as OpenTelemetry
-/// [ranks](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/#remote-endpoint) them.
-#[allow(deprecated)] // what is no longer to be written is still read
+/// The attributes that name the remote endpoint, with their port attributes, in OpenTelemetry's
+/// [order](https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/#remote-endpoint).
+#[allow(deprecated)] // old attributes are still read
 const RANKED: [(&str, Option<&str>); 12] = [
-    // The next one's new name.
+    // The new name of the next one.
     (attribute::SERVICE_PEER_NAME, None),
     (attribute::PEER_SERVICE, None),
     (attribute::SERVER_ADDRESS, Some(attribute::SERVER_PORT)),
@@ -31,8 +31,8 @@ const RANKED: [(&str, Option<&str>); 12] = [
     (attribute::DB_NAME, None),
 ];
 
-/// Who was called, as the best attribute has it. Nobody, if the span is no client's and no producer's: Zipkin draws its
-/// dependencies from these.
+/// The remote endpoint, from the first attribute present. Empty unless the span is a client or a
+/// producer: Zipkin draws its dependencies from these.
 pub(super) fn remote_endpoint<'a>(span: &Span<'a>) -> Result<Endpoint<'a>, ReadError> {
     if !matches!(span.kind, 3 | 4) {
         return Ok(Endpoint::default());

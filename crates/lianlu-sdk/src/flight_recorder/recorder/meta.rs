@@ -1,4 +1,5 @@
-//! The file of what spans come from: the resource, and each scope when the first of its spans ends or starts.
+//! The file with the resource and the scopes of a run; a scope is added when its first span starts
+//! or ends.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ const BYTES: usize = if cfg!(miri) { 4096 } else { 256 * 1024 };
 #[derive(Debug)]
 pub(super) struct Meta {
     region: Box<dyn Region>,
-    /// What stands before the disk knows.
+    /// The offset up to which the file is synced.
     synced: AtomicUsize,
     written: Mutex<Written>,
 }
@@ -51,7 +52,7 @@ impl Meta {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a scope, and gives its number.
+    /// Adds a scope; returns its number.
     #[cold]
     pub(super) fn add(&self, scope: &Arc<EncodedScope>) -> u16 {
         let mut written = self.lock();
@@ -72,15 +73,16 @@ impl Meta {
         self.lock().scopes.get(at).cloned()
     }
 
-    /// Without the lock: a disk may take long, and a request that uses a new scope does not wait for it. Gives whether
-    /// there was something to sync. Only the recorder's thread calls it.
+    /// Syncs without the lock: the disk may be slow, and requests with a new scope must not wait
+    /// for it. Returns whether there was anything to sync. Called only by the recorder's thread.
     pub(super) fn sync(&self) -> io::Result<bool> {
         let at = self.lock().at;
         if self.synced.load(Ordering::Relaxed) == at {
             return Ok(false);
         }
         if let Err(error) = self.region.sync() {
-            // The system takes what it could not write for written. Touched, it is written by the next sync.
+            // After a failed write the system considers the pages clean. Touching them makes the
+            // next sync write them.
             self.region.touch();
             return Err(error);
         }
@@ -90,7 +92,7 @@ impl Meta {
 }
 
 impl Written {
-    /// `length u32 | schema URL | message`
+    /// Appends `length u32 | schema URL | message`
     fn put(
         &mut self,
         region: &dyn Region,

@@ -1,17 +1,18 @@
-//! The recorder of a running pipeline: what lanes and workers ask of it, and which segments there are.
+//! The recorder of a running pipeline: its interface for lanes and workers, and the management of
+//! segments.
 //!
 //! ```text
 //!           take            append            seal
-//! prepared ──────► a lane ─────────► a lane ────────► sealed ── every destination has it ──► returned
-//!    ▲                                                                                          │
-//!    └──────────────────────── the recorder's thread: started over, pages in place ◄────────────┘
+//! prepared ──────► a lane ─────────► a lane ────────► sealed ── every destination has received it ──► reusable
+//!    ▲                                                                                                    │
+//!    └──────────────────────── the recorder's thread: new generation, pages faulted in ◄──────────────────┘
 //! ```
 //!
-//! Everything that may take long, making files, syncing, is done by [that thread](tending). A lane that finds no segment
-//! prepared keeps its spans in memory and goes on.
+//! Slow operations, such as creating and syncing files, are done by [that thread](maintenance). A
+//! lane without a prepared segment keeps its spans in memory and continues.
 
+mod maintenance;
 mod meta;
-mod tending;
 
 use std::collections::VecDeque;
 use std::io;
@@ -28,15 +29,15 @@ use super::segment::{Segment, Writer};
 use super::storage::Storage;
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::pipeline::Listener;
+pub(crate) use maintenance::Evict;
 use meta::Meta;
-pub(crate) use tending::Evict;
 
-/// Segments that wait for a lane.
+/// Number of segments kept ready for lanes.
 const PREPARED: usize = 2;
-/// More of them are given back to the disk.
-const MOST_PREPARED: usize = 4;
+/// Number of prepared segments above which files are deleted.
+const MAX_PREPARED: usize = 4;
 
-/// A scope that found no place in the file: its spans stay in memory.
+/// A scope that did not fit in the file: its spans stay in memory.
 pub(crate) const NO_SCOPE: u16 = 0;
 
 #[derive(Debug)]
@@ -46,18 +47,18 @@ pub(crate) struct Recorder {
     meta: Meta,
     calls: Calls,
     listener: ListenerBox,
-    /// How many destinations have to have a span, by name.
+    /// The destinations that must receive each span, by name.
     destinations: Vec<u64>,
     state: Mutex<State>,
     /// The recorder's thread waits here.
     work: Condvar,
-    /// Who waits for it waits here.
+    /// `close` waits here for the recorder's thread.
     done: Condvar,
     synced: AtomicU64,
     unnoted: AtomicU64,
-    /// Bytes of earlier runs on the disk.
-    leftover_bytes: Arc<AtomicU64>,
-    /// Let go when the recorder is closed.
+    /// Size of earlier runs on disk.
+    earlier_bytes: Arc<AtomicU64>,
+    /// Released when the recorder is closed.
     owner: Mutex<Option<Owner>>,
 }
 
@@ -71,36 +72,36 @@ impl std::fmt::Debug for ListenerBox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Empty, and ready to be written to.
+    /// Empty and ready.
     prepared: Vec<Arc<Segment>>,
-    /// Written to by a thread that is gone or idle: the next one goes on there.
+    /// Partly written by a thread that has ended or is idle; the next thread continues there.
     open: Vec<Writer>,
     /// Full, the oldest first.
     sealed: VecDeque<Arc<Segment>>,
-    /// Every segment there is.
+    /// All segments.
     all: Vec<Arc<Segment>>,
     made: u64,
-    /// Why there is no segment, said once.
+    /// Why there is no segment; reported once.
     failing: Option<String>,
-    /// Why the disk did not sync, said once.
-    not_synced: Option<String>,
-    /// Spans that are on the disk, but of scopes that may not be.
+    /// Why the last sync failed; reported once.
+    sync_error: Option<String>,
+    /// Spans that are on disk, but whose scopes may not be.
     uncounted: u64,
-    rest_until: Option<Instant>,
-    /// Something was sealed or acknowledged, or segments run short.
+    pause_until: Option<Instant>,
+    /// Something was sealed or acknowledged, or few segments are prepared.
     is_asked: bool,
     stopping: bool,
     stopped: bool,
 }
 
 impl Recorder {
-    /// Makes the first files of a run.
+    /// Creates the first files of a run.
     pub(super) fn new(
         storage: Box<dyn Storage>,
         options: FlightRecorder,
         resource: &EncodedResource,
         destinations: Vec<u64>,
-        leftover_bytes: Arc<AtomicU64>,
+        earlier_bytes: Arc<AtomicU64>,
         listener: Listener,
         owner: Option<Owner>,
     ) -> io::Result<Self> {
@@ -113,7 +114,7 @@ impl Recorder {
             meta,
             listener: ListenerBox(listener),
             destinations,
-            leftover_bytes,
+            earlier_bytes,
             owner: Mutex::new(owner),
             state: Mutex::default(),
             work: Condvar::new(),
@@ -121,21 +122,21 @@ impl Recorder {
             synced: AtomicU64::new(0),
             unnoted: AtomicU64::new(0),
         };
-        // Before the first span: the names of files, and what the spans come from.
+        // Before the first span: the directory entries, the resource and the scopes.
         if recorder.is_synced() {
             recorder.meta.sync()?;
             recorder.storage.sync()?;
         }
         let first = recorder.make()?;
         recorder.lock().prepared.push(first);
-        // And some for the threads that begin at the same time. The disk may be full by now.
+        // A few more for threads that start at the same time. The disk may be full by now.
         let segments = recorder.options.max_bytes() / recorder.options.segment_bytes() as u64;
-        for _ in 1..MOST_PREPARED.min(segments as usize / 2) {
+        for _ in 1..MAX_PREPARED.min(segments as usize / 2) {
             if !recorder.has_room() {
                 break;
             }
             let Ok(more) = recorder.make() else { break };
-            // They are taken from the end, and the first one goes first.
+            // Segments are taken from the end, so the first one is used first.
             recorder.lock().prepared.insert(0, more);
         }
         Ok(recorder)
@@ -154,7 +155,7 @@ impl Recorder {
         self.options.durability >= Durability::PowerLoss
     }
 
-    /// The number of a scope in this run's files; [`NO_SCOPE`] where they have no room for it.
+    /// The number of a scope in this run's files; [`NO_SCOPE`] if it does not fit.
     #[inline]
     pub(crate) fn scope(&self, scope: &Arc<EncodedScope>) -> u16 {
         *scope.number.get_or_init(|| self.meta.add(scope))
@@ -171,7 +172,7 @@ impl Recorder {
         let mut state = self.lock();
         let mut open = state.open.pop();
         while let Some(full) = open.take_if(|writer| !writer.has_room()) {
-            // The disk has failed there meanwhile.
+            // The disk has failed for this segment meanwhile.
             state.seal(&full);
             open = state.open.pop();
         }
@@ -183,7 +184,8 @@ impl Recorder {
         writer
     }
 
-    /// A writer whose segment is full, or whose thread needs it no more. What was in it the thread has as parts.
+    /// Takes back a writer whose segment is full, or whose thread no longer needs it. The thread
+    /// keeps its spans as parts.
     #[cold]
     pub(crate) fn give_back(&self, writer: Writer) {
         let mut state = self.lock();
@@ -195,7 +197,7 @@ impl Recorder {
         self.work.notify_one();
     }
 
-    /// A destination has this part, or will never have it.
+    /// Acknowledges a part for a destination, which has received it or never will.
     pub(crate) fn ack(&self, destination: usize, part: &super::Part) {
         let name = self.destinations.get(destination).copied().unwrap_or(0);
         part.ack(destination, name);
@@ -205,45 +207,45 @@ impl Recorder {
         }
     }
 
-    /// Notes a call that starts: the fields of a `Span`, and of those from `attributes` on, which are its attributes, as
-    /// many as there is room for.
+    /// Writes an open call: the fields of a `Span`. From offset `attributes` on the fields are its
+    /// attributes; those that do not fit are dropped.
     #[inline]
     pub(crate) fn note(
         &self,
-        mine: &mut FreeSlots,
+        thread_slots: &mut FreeSlots,
         scope: &Arc<EncodedScope>,
         fields: &[u8],
         attributes: usize,
     ) -> Option<Slot> {
         let scope = self.scope(scope);
-        let slot = self.calls.note(mine, scope, fields, attributes);
+        let slot = self.calls.note(thread_slots, scope, fields, attributes);
         if slot.is_none() {
             self.unnoted.fetch_add(1, Ordering::Relaxed);
         }
         slot
     }
 
-    /// Adds to what is known of it.
+    /// Appends a field to an open call.
     pub(crate) fn note_more(&self, slot: Slot, field: &[u8]) {
         self.calls.append(slot, field);
     }
 
-    /// It has ended.
+    /// Frees the slot of an ended call.
     #[inline]
-    pub(crate) fn release(&self, mine: &mut FreeSlots, slot: Slot) {
-        self.calls.release(mine, slot);
+    pub(crate) fn release(&self, thread_slots: &mut FreeSlots, slot: Slot) {
+        self.calls.release(thread_slots, slot);
     }
 
-    pub(crate) fn take_back(&self, mine: &mut FreeSlots) {
-        self.calls.take_back(mine);
+    pub(crate) fn take_back(&self, thread_slots: &mut FreeSlots) {
+        self.calls.take_back(thread_slots);
     }
 
-    /// Calls for which there was no place.
+    /// Number of calls for which no slot was free.
     pub(crate) fn unnoted(&self) -> u64 {
         self.unnoted.load(Ordering::Relaxed)
     }
 
-    /// Spans that the level's promise covers, of `appended` ones.
+    /// Number of spans, of `appended` ones, that have reached the durability level.
     pub(crate) fn durable(&self, appended: u64) -> u64 {
         match self.is_synced() {
             true => self.synced.load(Ordering::Acquire).min(appended),
@@ -251,19 +253,20 @@ impl Recorder {
         }
     }
 
-    /// Why spans are not recorded on the disk at the moment.
+    /// Why spans are currently not recorded on disk.
     pub(crate) fn failing(&self) -> Option<String> {
         let state = self.lock();
-        state.failing.clone().or_else(|| state.not_synced.clone())
+        state.failing.clone().or_else(|| state.sync_error.clone())
     }
 
-    /// The process ends as it wants to: there is no crash that open calls would have to tell of.
+    /// Removes the open calls: on a regular exit of the process, they are not reported as
+    /// unfinished.
     pub(crate) fn forget_calls(&self) {
         let _ = self.storage.remove("calls");
     }
 
-    /// Stops the thread. With nothing left to send, and nothing that the disk did not give back, the run leaves nothing
-    /// behind; else its files are for the next start, but for the calls.
+    /// Stops the thread. If nothing is left to send and everything could be read from the disk, the
+    /// run's files are removed; otherwise they are kept for the next start, except for the calls.
     pub(crate) fn close(&self, is_empty: bool, timeout: Duration) {
         let mut state = self.lock();
         state.stopping = true;
@@ -286,7 +289,7 @@ impl Recorder {
 }
 
 impl State {
-    /// Nothing more goes there.
+    /// Marks a segment as full.
     fn seal(&mut self, writer: &Writer) {
         let segment = Arc::clone(writer.segment());
         segment.seal();

@@ -1,18 +1,19 @@
-//! The state that the request's path, the workers and the handles share.
+//! The state shared by the request path, the workers and the handles.
 //!
 //! ```text
 //! thread ─► lane ──full──────────────────────────────► queue of each destination ─► its worker
-//! thread ─► lane ──time, flush, stop: a worker takes all ──┘
+//! thread ─► lane ──time, flush, shutdown: a worker takes all ──┘
 //! ```
 //!
-//! A thread appends to its own [`Lane`](super::lane::Lane), which is in memory or, with a flight recorder, a file; it
-//! meets nobody. It hands a full batch over, and wakes workers that have had nothing to do for a while; the others look
-//! by themselves. What fills no batch a worker fetches itself, in time. Room in memory is given out in portions, so
-//! that a thread asks for it once in many spans. When there is none the newest span is dropped; but where one
-//! destination is behind and another isn't, the oldest that only the first waits for, so that who is away takes nothing
-//! from who isn't.
+//! A thread appends to its own [`Lane`](super::lane::Lane), which is in memory or, with a flight
+//! recorder, in a file, without contention. It hands over a full batch and wakes workers that have
+//! been idle for a while; other workers poll. Workers fetch incomplete batches when they are due.
+//! The memory budget is reserved in portions, so that a thread reserves once for many spans. When
+//! it is exhausted the newest span is dropped. But if only some destinations are behind, the oldest
+//! item that only those wait for is dropped instead, so that an unreachable destination does not
+//! cost the others any spans.
 
-mod ask;
+mod control;
 mod record;
 mod work;
 
@@ -20,15 +21,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Instant;
 
+use super::budget::QueueBudget;
 use super::destination::Destination;
+use super::event::{Listener, PipelineEvent, announce};
 use super::item::Item;
 use super::lanes::Lanes;
 use super::limits::Limits;
-use super::notice::{Listener, PipelineEvent, announce};
-use super::room::Room;
 use crate::encode::EncodedResource;
 use crate::error::FlushError;
-use crate::flight_recorder::{Home, OldPart, Recorder, RecoveryReport};
+use crate::flight_recorder::{ForkGuard, Recorder, RecoveredPart, RecoveryReport};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, holders};
 pub(super) use work::Wait;
@@ -36,24 +37,24 @@ pub(super) use work::Wait;
 pub(crate) struct Shared {
     pub(super) limits: Limits,
     pub(super) listener: Listener,
-    home: Home,
+    fork_guard: ForkGuard,
     resource: Mutex<Arc<EncodedResource>>,
     lanes: Lanes,
-    pub(super) room: Arc<Room>,
+    pub(super) budget: Arc<QueueBudget>,
     recorder: OnceLock<Arc<Recorder>>,
-    found: OnceLock<RecoveryReport>,
+    recovery_report: OnceLock<RecoveryReport>,
     stopping: AtomicBool,
-    /// Whether a worker was told that room is getting scarce.
-    pressed: AtomicBool,
-    queue_full_said: AtomicBool,
-    /// Whether something has been settled since nothing was found that could make room.
-    may_make_room: AtomicBool,
-    /// Room was made, and nobody has said so yet.
-    has_made_room: AtomicBool,
-    /// Spans of an earlier run.
+    /// Whether a worker was notified that the budget is running low.
+    low_budget_notified: AtomicBool,
+    queue_full_announced: AtomicBool,
+    /// Whether an item was settled since the last search for an item to drop found none.
+    may_drop_oldest: AtomicBool,
+    /// An item was dropped, which has not been reported yet.
+    has_dropped_oldest: AtomicBool,
+    /// Number of spans from an earlier run.
     recovered: AtomicU64,
     state: Mutex<State>,
-    /// The workers wait here for work.
+    /// Workers wait here for work.
     work: Condvar,
     /// Flushes wait here for the workers.
     done: Condvar,
@@ -62,42 +63,42 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) destinations: Vec<Destination>,
-    /// Set by `pressed`.
-    is_pressed: bool,
-    /// How many workers wait to be woken when there is something to send.
+    /// The budget is running low; set together with `low_budget_notified`.
+    is_budget_low: bool,
+    /// Number of workers that wait to be woken.
     idle: usize,
-    /// How many look into their queues by themselves before long.
-    napping: usize,
-    /// How many items there have been: the next one's number.
+    /// Number of workers that poll their queues.
+    polling: usize,
+    /// Number of items pushed so far: the number of the next one.
     pushed: u64,
     flush_asked: u64,
-    /// The flushes that somebody waits for, each with how many items there were when the lanes had been looked at for it:
-    /// it is done where these are settled, whatever has come since.
+    /// The pending flushes, each with the number of items when the lanes had been fetched for it:
+    /// the flush is done when these are settled, regardless of later ones.
     flushes: BTreeMap<u64, Option<u64>>,
-    /// The pipeline stops; at this time whatever still waits is given up.
+    /// The time at which a shutdown gives up waiting spans.
     stop_at: Option<Instant>,
     stopped: bool,
 }
 
 impl Shared {
-    /// For these destinations, by name.
+    /// For destinations with these names.
     pub(super) fn new(limits: Limits, listener: Listener, destinations: &[String]) -> Self {
         let limits = limits.usable();
         let destinations = destinations.iter().map(|name| Destination::new(name));
         Self {
             limits,
             listener,
-            home: Home::here(),
+            fork_guard: ForkGuard::new(),
             resource: Mutex::default(),
             lanes: Lanes::default(),
-            room: Arc::new(Room::new(limits)),
+            budget: Arc::new(QueueBudget::new(limits)),
             recorder: OnceLock::new(),
-            found: OnceLock::new(),
+            recovery_report: OnceLock::new(),
             stopping: AtomicBool::new(false),
-            pressed: AtomicBool::new(false),
-            queue_full_said: AtomicBool::new(false),
-            may_make_room: AtomicBool::new(false),
-            has_made_room: AtomicBool::new(false),
+            low_budget_notified: AtomicBool::new(false),
+            queue_full_announced: AtomicBool::new(false),
+            may_drop_oldest: AtomicBool::new(false),
+            has_dropped_oldest: AtomicBool::new(false),
             recovered: AtomicU64::new(0),
             state: Mutex::new(State {
                 destinations: destinations.collect(),
@@ -108,7 +109,8 @@ impl Shared {
         }
     }
 
-    /// Nothing that holds this lock can panic half-way, so a poisoned one is as good.
+    /// Code that holds this lock does not panic half-way, so the state of a poisoned lock is
+    /// consistent.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,41 +124,43 @@ impl Shared {
         Arc::clone(&resource.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Spans go to the disk from here on.
-    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, found: RecoveryReport) {
-        let _ = self.found.set(found);
+    /// Records spans on disk from now on.
+    pub(super) fn set_recorder(&self, recorder: Arc<Recorder>, recovery_report: RecoveryReport) {
+        let _ = self.recovery_report.set(recovery_report);
         let _ = self.recorder.set(recorder);
     }
 
-    /// What an earlier run has left goes out.
-    pub(super) fn push_old(&self, parts: Vec<OldPart>) {
-        let spans: usize = parts.iter().map(OldPart::spans).sum();
+    /// Queues the spans of an earlier run.
+    pub(super) fn push_recovered(&self, parts: Vec<RecoveredPart>) {
+        let spans: usize = parts.iter().map(RecoveredPart::spans).sum();
         self.recovered.fetch_add(spans as u64, Ordering::Relaxed);
-        let items = parts.into_iter().map(|part| Item::old(part, &self.room));
+        let items = parts
+            .into_iter()
+            .map(|part| Item::recovered(part, &self.budget));
         self.push(items);
     }
 
-    /// Tells the listener.
-    pub(super) fn announce(&self, notice: &PipelineEvent) {
-        announce(&self.listener, notice);
+    /// Reports an event to the listener.
+    pub(super) fn announce(&self, event: &PipelineEvent) {
+        announce(&self.listener, event);
     }
 
-    /// Why the recorder can't write, if it can't.
+    /// The reason if the recorder cannot write.
     pub(super) fn recorder_failing(&self) -> Option<String> {
         self.recorder.get()?.failing()
     }
 
-    pub(super) fn found(&self) -> RecoveryReport {
-        self.found.get().cloned().unwrap_or_default()
+    pub(super) fn recovery_report(&self) -> RecoveryReport {
+        self.recovery_report.get().cloned().unwrap_or_default()
     }
 
-    /// Calls that the recorder had no place for.
+    /// Number of calls for which the recorder had no slot.
     pub(crate) fn unnoted(&self) -> u64 {
         self.recorder.get().map_or(0, |recorder| recorder.unnoted())
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.home.is_left() || self.lock().stopped
+        self.fork_guard.is_forked_child() || self.lock().stopped
     }
 }
 
@@ -166,17 +170,18 @@ impl State {
         destination.is_some_and(|destination| !destination.queue.is_empty())
     }
 
-    /// The lanes have been emptied since these flushes were asked for.
-    fn looked(&mut self, asked: u64) {
+    /// Marks the flushes up to `asked`: the lanes were fetched for them.
+    fn mark_fetched(&mut self, asked: u64) {
         for (_, mark) in self.flushes.range_mut(..=asked) {
             mark.get_or_insert(self.pushed);
         }
     }
 
-    /// The last flush for which this destination, with this in hand, has settled all, unless that is said already.
-    fn flush_of(&self, number: usize, in_hand: Option<u64>) -> Option<u64> {
+    /// The latest flush whose items are all settled for this destination, given the oldest item in
+    /// its worker's hands; `None` if that is already reported.
+    fn settled_flush(&self, number: usize, in_hand: Option<u64>) -> Option<u64> {
         let destination = self.destinations.get(number)?;
-        // What is taken out of the queue is older than what is in there.
+        // Items in a worker's hands are older than queued ones.
         let oldest = in_hand.or_else(|| Some(destination.queue.front()?.number));
         let is_settled = |mark: u64| oldest.is_none_or(|oldest| mark <= oldest);
         let mut flushes = self.flushes.range(destination.flush_done + 1..).rev();
@@ -184,30 +189,30 @@ impl State {
         Some(*asked)
     }
 
-    /// Takes the oldest item in memory that some wait for and another has.
-    fn make_room(&mut self) -> Option<Arc<Item>> {
+    /// Drops the oldest item in memory that some destinations wait for and another has received.
+    fn drop_oldest(&mut self) -> Option<Arc<Item>> {
         let oldest = self.destinations.iter().map(Destination::oldest_in_memory);
         let oldest: Vec<_> = oldest.flatten().collect();
         let is_behind = |item: &&&Arc<Item>| {
             let same = oldest.iter().filter(|other| Arc::ptr_eq(other, item));
             let waiting = same.count();
-            // Nobody has it in hand, either.
+            // No worker is sending it.
             waiting < self.destinations.len() && holders(item) == waiting
         };
         let item = Arc::clone(oldest.iter().find(is_behind)?);
         for destination in &mut self.destinations {
-            destination.make_room(&item);
+            destination.drop_item(&item);
         }
         Some(item)
     }
 
-    /// Why an attempt has failed, if a destination's last one has.
+    /// The reason of the last failed attempt of any destination.
     fn failing(&self) -> Option<String> {
         let mut destinations = self.destinations.iter();
         destinations.find_map(|destination| destination.failing.clone())
     }
 
-    /// What each destination has lost.
+    /// Number of lost spans of each destination.
     fn lost(&self) -> Vec<u64> {
         self.destinations.iter().map(Destination::lost).collect()
     }

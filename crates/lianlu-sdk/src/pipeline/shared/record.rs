@@ -1,29 +1,29 @@
-//! A thread's way to the workers.
+//! Records spans and hands them over to the workers.
 
 use std::sync::Arc;
 
 use super::Shared;
 use crate::encode::EncodedScope;
 use crate::flight_recorder::Slot;
+use crate::pipeline::event::PipelineEvent;
 use crate::pipeline::item::Item;
-use crate::pipeline::lane::{Handed, LaneState};
-use crate::pipeline::notice::PipelineEvent;
+use crate::pipeline::lane::{HandOff, LaneState};
 use crate::sync::atomic::Ordering;
 
-/// A run that is longer is handed over, however few spans it has.
-const LONGEST_RUN: usize = 512 * 1024;
+/// A longer run is handed over, even if it has few spans.
+const MAX_RUN_BYTES: usize = 512 * 1024;
 
 impl Shared {
-    /// Counts a sampled span that starts.
+    /// Counts a started sampled span.
     #[inline]
     pub(crate) fn count_started(&self) {
-        if !self.home.is_left() {
+        if !self.fork_guard.is_forked_child() {
             self.lanes.with(|lane| lane.count_started());
         }
     }
 
-    /// Notes a call that starts, for the case that the process does not live to see its end: `write` appends the fields of
-    /// a `Span`, and gives where its attributes begin.
+    /// Records an open call, in case the process dies before it ends: `write` appends the fields of
+    /// a `Span` and returns the offset of its attributes.
     #[inline]
     pub(crate) fn note(
         &self,
@@ -31,29 +31,29 @@ impl Shared {
         write: impl FnOnce(&mut Vec<u8>) -> usize,
     ) -> Option<Slot> {
         let recorder = self.recorder.get()?;
-        if self.home.is_left() || self.stopping.load(Ordering::Relaxed) {
+        if self.fork_guard.is_forked_child() || self.stopping.load(Ordering::Relaxed) {
             return None;
         }
         self.lanes
             .with(|lane| lane.lock().note(recorder, scope, write))
     }
 
-    /// Whether calls are noted at all.
+    /// Whether open calls are recorded.
     #[inline]
     pub(crate) fn takes_notes(&self) -> bool {
         self.recorder.get().is_some()
     }
 
-    /// Adds a field to a call's note.
+    /// Adds a field to an open call.
     pub(crate) fn note_more(&self, slot: Slot, field: &[u8]) {
         if let Some(recorder) = self.recorder.get()
-            && !self.home.is_left()
+            && !self.fork_guard.is_forked_child()
         {
             recorder.note_more(slot, field);
         }
     }
 
-    /// Takes a sampled span that has ended: `write` appends it as `0x12 len Span`.
+    /// Records an ended sampled span: `write` appends it as `0x12 len Span`.
     #[inline]
     pub(crate) fn record(
         &self,
@@ -61,26 +61,27 @@ impl Shared {
         slot: Option<Slot>,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        // The locks of a child process may be held by threads that it does not have.
-        if self.home.is_left() {
+        // After a fork, the locks may be held by threads that the child does not have.
+        if self.fork_guard.is_forked_child() {
             return;
         }
         let is_full = self.lanes.with(|lane| {
             let mut state = lane.lock();
             state.totals.ended += 1;
             let is_full = self.take(&mut state, scope, write);
-            // Afterwards: a process that dies in between leaves the span and its note, and readers take the span.
+            // Released last: if the process dies in between, both the span and the open call exist,
+            // and readers take the span.
             if let (Some(slot), Some(recorder)) = (slot, self.recorder.get()) {
                 recorder.release(&mut state.slots, slot);
             }
             is_full
         });
         if is_full {
-            self.say_full();
+            self.announce_queue_full();
         }
     }
 
-    /// Whether there was no room for the span.
+    /// Returns whether the queue was full.
     #[inline]
     fn take(
         &self,
@@ -88,7 +89,7 @@ impl Shared {
         scope: &Arc<EncodedScope>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        // Under the lock: the last visit of a worker comes after the flag.
+        // Checked under the lock: the last visit of a worker happens after the flag is set.
         if self.stopping.load(Ordering::Acquire) {
             state.totals.after_shutdown += 1;
             return false;
@@ -106,14 +107,14 @@ impl Shared {
         };
         match length {
             None => true,
-            Some(length) if state.spans() >= self.limits.batch_size || length >= LONGEST_RUN => {
+            Some(length) if state.spans() >= self.limits.batch_size || length >= MAX_RUN_BYTES => {
                 !self.hand_over(state)
             }
             Some(_) => false,
         }
     }
 
-    /// Keeps a span in memory, and gives how long its run is then. `None` if there is no room.
+    /// Keeps a span in memory; returns the size of the lane, or `None` if the budget is exhausted.
     #[inline]
     fn keep(
         &self,
@@ -122,7 +123,7 @@ impl Shared {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Option<usize> {
         if state.credit == 0 {
-            state.credit = self.ask_for_room();
+            state.credit = self.reserve_spans();
             if state.credit == 0 {
                 state.totals.queue_full += 1;
                 return None;
@@ -132,43 +133,45 @@ impl Shared {
         Some(state.append(scope, write))
     }
 
-    /// Gives a thread's spans to the workers, if there is room. The lane is locked, see [`next`](Self::next).
+    /// Hands a thread's spans over to the workers, if the budget allows it. The lane is locked, see
+    /// [`next`](Self::next).
     #[cold]
     fn hand_over(&self, state: &mut LaneState) -> bool {
-        let has_room = self.admit(state);
-        let handed = state.take(|| self.resource(), &self.room);
-        self.push(self.items(handed));
-        has_room
+        let fits = self.admit(state);
+        let hand_off = state.take(|| self.resource(), &self.budget);
+        self.push(self.items(hand_off));
+        fits
     }
 
-    /// Makes sure that there is room for the bytes that a thread hands over. If there isn't, they are dropped.
+    /// Adds the bytes of a lane to the budget. If it is exhausted, the lane's spans are dropped.
     pub(super) fn admit(&self, state: &mut LaneState) -> bool {
         let bytes = state.bytes_in_memory();
-        let mut has_room = self.room.admit(bytes);
-        while !has_room && self.make_room() {
-            has_room = self.room.admit(bytes);
+        let mut fits = self.budget.try_add_bytes(bytes);
+        while !fits && self.drop_oldest() {
+            fits = self.budget.try_add_bytes(bytes);
         }
-        if !has_room {
-            // Few spans, but large ones: these are the newest, and nobody may hold more.
+        if !fits {
+            // Few but large spans: these are the newest, and a thread must not hold more.
             let spans = state.clear();
             state.totals.queue_full += spans as u64;
             state.credit += spans;
         }
-        has_room
+        fits
     }
 
-    /// What a lane has handed over, as the destinations have it.
-    pub(super) fn items(&self, handed: Handed) -> impl Iterator<Item = Item> {
-        let Handed { runs, parts } = handed;
+    /// Converts a lane's hand-off to items.
+    pub(super) fn items(&self, hand_off: HandOff) -> impl Iterator<Item = Item> {
+        let HandOff { runs, parts } = hand_off;
         let parts = parts
             .into_iter()
             .zip(std::iter::repeat(self.recorder.get()));
-        let part = |(part, recorder): (_, Option<_>)| Some(Item::part(part, recorder?, &self.room));
-        let memory = (!runs.is_empty()).then(|| Item::memory(runs, &self.room));
+        let part =
+            |(part, recorder): (_, Option<_>)| Some(Item::part(part, recorder?, &self.budget));
+        let memory = (!runs.is_empty()).then(|| Item::memory(runs, &self.budget));
         parts.filter_map(part).chain(memory)
     }
 
-    /// Wakes those who wait for something to do, and who nap if there is no time for that.
+    /// Queues items. Wakes idle workers, and polling ones if the budget is running low.
     pub(super) fn push(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.lock();
         for mut item in items {
@@ -179,59 +182,60 @@ impl Shared {
                 destination.push(number, &item);
             }
         }
-        let is_waited_for = state.idle > 0 || state.napping > 0 && !self.room.is_wide();
-        // Or they would wake to wait for the lock.
+        let must_wake = state.idle > 0 || state.polling > 0 && !self.budget.is_half_free();
+        // After unlocking, so that the workers do not wake up to wait for the lock.
         drop(state);
-        if is_waited_for {
+        if must_wake {
             self.work.notify_all();
         }
     }
 
-    /// A portion of the room that is left; 0 if there is none. The lane is locked.
+    /// Reserves a portion of the remaining budget; 0 if it is exhausted. The lane is locked.
     #[cold]
-    fn ask_for_room(&self) -> usize {
-        let (mut portion, is_scarce) = self.room.ask();
-        while portion == 0 && (self.call_in() || self.make_room()) {
-            (portion, _) = self.room.ask();
+    fn reserve_spans(&self) -> usize {
+        let (mut portion, is_scarce) = self.budget.reserve();
+        while portion == 0 && (self.reclaim_credit() || self.drop_oldest()) {
+            (portion, _) = self.budget.reserve();
         }
-        if is_scarce && !self.pressed.swap(true, Ordering::Relaxed) {
-            self.lock().is_pressed = true;
+        if is_scarce && !self.low_budget_notified.swap(true, Ordering::Relaxed) {
+            self.lock().is_budget_low = true;
             self.work.notify_all();
         }
         portion
     }
 
-    /// Takes back the room that other threads have and don't use. Gives whether there was some.
+    /// Takes back the unused credit of other threads. Returns whether there was any.
     #[cold]
-    fn call_in(&self) -> bool {
-        let spans = if self.room.may_be_lent() {
-            self.lanes.take_credit()
+    fn reclaim_credit(&self) -> bool {
+        let spans = if self.budget.take_has_lent() {
+            self.lanes.reclaim_credit()
         } else {
             0
         };
-        self.room.give_back(spans, 0);
+        self.budget.release(spans, 0);
         spans > 0
     }
 
-    /// Drops the oldest item in memory that some destinations wait for and another has. Gives whether there was one.
+    /// Drops the oldest item in memory that some destinations wait for and another has received.
+    /// Returns whether there was one.
     #[cold]
-    fn make_room(&self) -> bool {
-        // Before one looks: what is settled meanwhile is for the next time.
-        if !self.may_make_room.swap(false, Ordering::AcqRel) {
+    fn drop_oldest(&self) -> bool {
+        // Reset before the search: items settled during the search count for the next one.
+        if !self.may_drop_oldest.swap(false, Ordering::AcqRel) {
             return false;
         }
-        let item = self.lock().make_room();
-        let is_made = item.is_some();
-        if is_made {
-            self.may_make_room.store(true, Ordering::Release);
-            self.has_made_room.store(true, Ordering::Relaxed);
+        let item = self.lock().drop_oldest();
+        let is_dropped = item.is_some();
+        if is_dropped {
+            self.may_drop_oldest.store(true, Ordering::Release);
+            self.has_dropped_oldest.store(true, Ordering::Relaxed);
         }
-        is_made
+        is_dropped
     }
 
     #[cold]
-    pub(super) fn say_full(&self) {
-        if !self.queue_full_said.swap(true, Ordering::Relaxed) {
+    pub(super) fn announce_queue_full(&self) {
+        if !self.queue_full_announced.swap(true, Ordering::Relaxed) {
             self.announce(&PipelineEvent::QueueFull {
                 queue_size: self.limits.queue_size,
                 queue_bytes: self.limits.queue_bytes,

@@ -1,4 +1,4 @@
-//! What a worker waits for, and what it settles.
+//! The worker's side: waiting for work and settling items.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::limits::Limits;
 use crate::sync::atomic::Ordering;
 
-/// How long the last worker waits for the recorder's thread, which may be waiting for a disk.
+/// How long the last worker waits for the recorder's thread, which may be blocked by the disk.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After its work a worker looks into its queue by itself for a while, at growing intervals, before it waits to be woken:
-/// to wake it takes a thread that serves requests microseconds, and on a virtual machine up to a hundred of them. A batch
-/// waits longer by that, and not much longer for having to fill up.
-const NAPS: &[Duration] = if cfg!(all(test, lianlu_shuttle)) {
-    // There is no time.
+/// Polling intervals: after its work a worker polls its queue at these intervals before it waits to
+/// be woken. Waking a worker costs a request thread microseconds, up to a hundred on a virtual
+/// machine. The delay of a batch is short compared to the time that it takes to fill.
+const POLL_INTERVALS: &[Duration] = if cfg!(all(test, lianlu_shuttle)) {
+    // Time does not pass in the model.
     &[]
 } else {
     &[
@@ -28,16 +28,16 @@ const NAPS: &[Duration] = if cfg!(all(test, lianlu_shuttle)) {
 
 /// What a worker waits for.
 pub(in crate::pipeline) struct Wait {
-    /// It then fetches what the lanes have.
+    /// When it fetches the spans of the lanes.
     pub(in crate::pipeline) deadline: Instant,
-    /// The collector is left alone until then.
+    /// No batch is sent before this time.
     pub(in crate::pipeline) retry_at: Option<Instant>,
     /// The number of the oldest item that it has taken and not settled.
     pub(in crate::pipeline) in_hand: Option<u64>,
     flush_seen: u64,
     stop_seen: bool,
-    /// Since it had work.
-    naps: usize,
+    /// Number of polls since it had work.
+    polls: usize,
 }
 
 impl Wait {
@@ -48,36 +48,36 @@ impl Wait {
             in_hand: None,
             flush_seen: 0,
             stop_seen: false,
-            naps: NAPS.len(),
+            polls: POLL_INTERVALS.len(),
         }
     }
 }
 
-/// What it is woken for.
+/// Why a worker was woken.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Turn {
-    /// The queue has nothing.
+    /// The queue is empty.
     pub(in crate::pipeline) is_empty: bool,
-    /// The last flush for which all is settled here, and of which the exporter has not heard.
+    /// The latest flush that is settled here and not reported to the exporter yet.
     pub(in crate::pipeline) flush: Option<u64>,
-    /// Whether somebody has begun to wait for it.
+    /// Whether a flush or a shutdown has started.
     pub(in crate::pipeline) is_urgent: bool,
     pub(in crate::pipeline) stop_at: Option<Instant>,
 }
 
 impl Shared {
-    /// A destination has let an item go.
+    /// A destination has released an item.
     pub(in crate::pipeline) fn settled(&self) {
-        self.may_make_room.store(true, Ordering::Release);
+        self.may_drop_oldest.store(true, Ordering::Release);
     }
 
-    /// Whether spans are dropped for want of room.
+    /// Whether spans are dropped because the queue is full.
     pub(in crate::pipeline) fn is_full(&self) -> bool {
-        self.queue_full_said.load(Ordering::Relaxed)
+        self.queue_full_announced.load(Ordering::Relaxed)
     }
 
-    /// Blocks a worker until there is something to do, or until its deadline: then, at a flush and at the stop it
-    /// fetches all that waits.
+    /// Blocks a worker until there is something to do. At its deadline, at a flush and at the
+    /// shutdown, fetches all waiting spans.
     pub(in crate::pipeline) fn next(&self, number: usize, wait: &mut Wait) -> Turn {
         let mut state = self.lock();
         loop {
@@ -86,36 +86,38 @@ impl Shared {
             let is_stopped = state.stop_at.is_some() && !wait.stop_seen;
             let is_due = wait.deadline <= now;
             let may_send = wait.retry_at.is_none_or(|at| at <= now);
-            // Under pressure a worker that can't send has nothing to give.
-            let is_pressed = state.is_pressed && wait.retry_at.is_none();
-            let is_over = state.stop_at.is_some_and(|at| at <= now);
-            let fetches = is_asked || is_stopped || is_due || is_pressed;
+            // If the budget is low, a worker that cannot send has nothing to contribute.
+            let is_budget_low = state.is_budget_low && wait.retry_at.is_none();
+            let is_timed_out = state.stop_at.is_some_and(|at| at <= now);
+            let fetches = is_asked || is_stopped || is_due || is_budget_low;
             let has_work = wait.in_hand.is_some() || state.has_queue(number);
-            // What was asked for is settled, and somebody waits to hear of it.
-            let is_through = !has_work && state.stop_at.is_some()
-                || state.flush_of(number, wait.in_hand).is_some();
-            if fetches || may_send && has_work || is_through || is_over {
+            // A flush or shutdown is complete and must be reported.
+            let is_complete = !has_work && state.stop_at.is_some()
+                || state.settled_flush(number, wait.in_hand).is_some();
+            if fetches || may_send && has_work || is_complete || is_timed_out {
                 wait.flush_seen = state.flush_asked;
                 wait.stop_seen = state.stop_at.is_some();
                 if has_work {
-                    wait.naps = 0;
+                    wait.polls = 0;
                 }
                 if fetches {
                     if is_due {
                         wait.deadline = now + self.limits.schedule_delay;
                     }
-                    state.is_pressed = false;
+                    state.is_budget_low = false;
                     drop(state);
-                    self.pressed.store(false, Ordering::Relaxed);
-                    // Before the queue is looked at: a lane hands over under its lock, so what it had is in the queue.
+                    self.low_budget_notified.store(false, Ordering::Relaxed);
+                    // Before the queue is checked: a lane hands over under its lock, so its spans
+                    // are in the queue then.
                     self.fetch();
                     state = self.lock();
-                    // One that has come since the lanes were looked at is for the next turn, and so is a stop.
-                    state.looked(wait.flush_seen);
+                    // A flush or shutdown that began after the lanes were fetched is for the next
+                    // turn.
+                    state.mark_fetched(wait.flush_seen);
                 }
                 return Turn {
                     is_empty: !state.has_queue(number),
-                    flush: state.flush_of(number, wait.in_hand),
+                    flush: state.settled_flush(number, wait.in_hand),
                     is_urgent: is_asked || is_stopped,
                     stop_at: state.stop_at.filter(|_| wait.stop_seen),
                 };
@@ -125,61 +127,62 @@ impl Shared {
                 until = until.min(at);
             }
             let mut longest = until.saturating_duration_since(now);
-            // One that waits for a collector has its queue full already.
+            // A worker that waits for a retry has work queued already.
             let is_ready = wait.retry_at.is_none();
-            let nap = NAPS.get(wait.naps).filter(|_| is_ready);
-            if let Some(nap) = nap {
-                wait.naps += 1;
-                longest = longest.min(*nap);
+            let poll = POLL_INTERVALS.get(wait.polls).filter(|_| is_ready);
+            if let Some(poll) = poll {
+                wait.polls += 1;
+                longest = longest.min(*poll);
             }
-            let [is_napping, is_idle] = [nap.is_some(), is_ready && nap.is_none()];
-            state.napping += usize::from(is_napping);
+            let [is_polling, is_idle] = [poll.is_some(), is_ready && poll.is_none()];
+            state.polling += usize::from(is_polling);
             state.idle += usize::from(is_idle);
             state = self
                 .work
                 .wait_timeout(state, longest)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-            state.napping -= usize::from(is_napping);
+            state.polling -= usize::from(is_polling);
             state.idle -= usize::from(is_idle);
         }
     }
 
-    /// Empties every lane into the queues, and takes back the room that threads have and don't use.
+    /// Moves the spans of all lanes to the queues, and takes back the unused credit of threads.
     fn fetch(&self) {
         let mut items = Vec::new();
-        let mut room = 0;
-        let mut has_room = true;
-        let visit = self.lanes.visit(|lane, is_left| {
+        let mut credit = 0;
+        let mut fits = true;
+        let visit = self.lanes.visit(|lane, has_ended| {
             let mut state = lane.lock();
             if let Some(recorder) = self.recorder.get() {
-                state.rest(recorder, is_left);
+                state.release_idle(recorder, has_ended);
             }
             if state.spans() > 0 {
                 if self.stopping.load(Ordering::Acquire) {
-                    // Nothing comes after it.
-                    self.room.take_in(state.bytes_in_memory());
+                    // The last fetch: nothing is added after it.
+                    self.budget.add_bytes(state.bytes_in_memory());
                 } else {
-                    has_room &= self.admit(&mut state);
+                    fits &= self.admit(&mut state);
                 }
-                let handed = state.take(|| self.resource(), &self.room);
-                items.extend(self.items(handed));
+                let hand_off = state.take(|| self.resource(), &self.budget);
+                items.extend(self.items(hand_off));
             }
-            room += std::mem::take(&mut state.credit);
+            credit += std::mem::take(&mut state.credit);
         });
-        self.room.give_back(room, 0);
+        self.budget.release(credit, 0);
         self.push(items);
-        // Not before: another worker would find the lanes empty, and take it for all sent.
+        // Not earlier: another worker would find the lanes empty and conclude that everything was
+        // sent.
         drop(visit);
-        if self.has_made_room.swap(false, Ordering::Relaxed) || !has_room {
-            self.say_full();
+        if self.has_dropped_oldest.swap(false, Ordering::Relaxed) || !fits {
+            self.announce_queue_full();
         }
     }
 
-    /// A worker has sent all that it had.
+    /// A worker has sent everything.
     pub(in crate::pipeline) fn drained(&self) {
-        if self.room.is_wide() {
-            self.queue_full_said.store(false, Ordering::Relaxed);
+        if self.budget.is_half_free() {
+            self.queue_full_announced.store(false, Ordering::Relaxed);
         }
     }
 
@@ -191,7 +194,8 @@ impl Shared {
         self.done.notify_all();
     }
 
-    /// Drops parts of a segment from every queue, and gives how many spans are lost by that at the most.
+    /// Drops parts of a segment from every queue; returns the largest number of spans that a
+    /// destination loses.
     pub(in crate::pipeline) fn evict(&self, pick: &dyn Fn(&Part) -> bool) -> u64 {
         let mut state = self.lock();
         let destinations = state.destinations.iter_mut().enumerate();
@@ -201,7 +205,8 @@ impl Shared {
             .unwrap_or_default()
     }
 
-    /// A worker is gone. The last one takes what has come since it went, and closes the recorder.
+    /// A worker has ended. The last one fetches spans that were recorded since, and closes the
+    /// recorder.
     pub(in crate::pipeline) fn stopped(&self, number: usize) {
         self.stopping.store(true, Ordering::Release);
         self.fetch();

@@ -1,8 +1,9 @@
-//! Base64 with `+` and `/`, padded. See [RFC 4648, section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4).
+//! Base64 with `+` and `/`, padded. See [RFC 4648, section
+//! 4](https://www.rfc-editor.org/rfc/rfc4648#section-4).
 
 use std::fmt::{self, Write as _};
 
-/// Bytes that print as base64.
+/// Displays bytes as base64.
 pub(super) struct Base64<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Base64<'_> {
@@ -19,7 +20,7 @@ impl fmt::Display for Base64<'_> {
     }
 }
 
-/// Four characters of three bytes, those behind the first `used` as padding.
+/// Four characters of three bytes; those after the first `used` are padding.
 fn group(f: &mut fmt::Formatter<'_>, [a, b, c]: [u8; 3], used: usize) -> fmt::Result {
     let bits = u32::from_be_bytes([0, a, b, c]);
     for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {

@@ -1,12 +1,14 @@
-//! OTLP/JSON, written from the borrowed views: no tree in between.
+//! OTLP/JSON, written from the borrowed views without an intermediate tree.
 //!
-//! The [JSON mapping](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding) is protobuf's with these
-//! differences: trace and span ids are hexadecimal, and enums are numbers. So: keys in lowerCamelCase, numbers of 64
-//! bits as decimal strings, bytes as base64, `NaN` and `Infinity` as strings. What has its default value is left out,
-//! but for the key of an attribute and the values of a list: there are readers that insist on them.
+//! The [JSON mapping](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding) is
+//! protobuf's, except that trace and span ids are hexadecimal and enums are numbers. So keys are
+//! lowerCamelCase, 64-bit numbers are decimal strings, bytes are base64, `NaN` and `Infinity` are
+//! strings. Default values are omitted, except for attribute keys and the values of lists, which
+//! some readers require.
 //!
-//! The views are [`Serialize`](serde::Serialize), so any of them can stand in another document. An error of reading is
-//! then an error of serialising; [`write_json`] reads all before it writes anything.
+//! The views implement [`Serialize`](serde::Serialize), so each of them can be part of another
+//! document; a read error then surfaces as a serialisation error. [`write_json`] reads the whole
+//! request before it writes anything.
 
 mod base64;
 mod hex;
@@ -21,10 +23,10 @@ use super::{ReadError, Request};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
-    /// The request's bytes are broken.
+    /// The request's bytes are malformed.
     #[error("not an OTLP request: {0}")]
     Read(#[from] ReadError),
-    /// JSON could not be written. Not known to happen.
+    /// Serialisation failed. Not known to happen.
     #[error("an OTLP request cannot be written as JSON")]
     Write(#[source] serde_json::Error),
 }
@@ -33,7 +35,7 @@ pub enum JsonError {
 ///
 /// # Errors
 ///
-/// [`JsonError::Read`] when the request's bytes are broken anywhere: nothing is written then.
+/// [`JsonError::Read`] when any part of the request is malformed; nothing is written then.
 ///
 /// # Examples
 ///

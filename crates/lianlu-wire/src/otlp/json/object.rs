@@ -1,4 +1,4 @@
-//! Objects whose default values are left out.
+//! JSON objects that omit default values.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::hex::Id;
 use crate::otlp::{ReadError, Repeated};
 
-/// A message on its way into JSON.
+/// A message being serialised as a JSON object.
 pub(super) struct Object<M>(M);
 
 impl<M: SerializeMap> Object<M> {
@@ -26,7 +26,7 @@ impl<M: SerializeMap> Object<M> {
         self.any(key, text)
     }
 
-    /// A number of 32 bits.
+    /// A 32-bit number.
     pub(super) fn number<N>(&mut self, key: &'static str, number: N) -> Result<(), M::Error>
     where
         N: Serialize + Default + PartialEq,
@@ -37,7 +37,7 @@ impl<M: SerializeMap> Object<M> {
         self.any(key, &number)
     }
 
-    /// A number of 64 bits.
+    /// A 64-bit number.
     pub(super) fn long(&mut self, key: &'static str, number: u64) -> Result<(), M::Error> {
         if number == 0 {
             return Ok(());
@@ -63,7 +63,7 @@ impl<M: SerializeMap> Object<M> {
         self.any(key, &List(list))
     }
 
-    /// Whatever its value is.
+    /// Written even if it is the default value.
     pub(super) fn any(
         &mut self,
         key: &'static str,
@@ -77,7 +77,7 @@ impl<M: SerializeMap> Object<M> {
     }
 }
 
-/// What a list yields.
+/// Serialises the elements of an iterator as an array.
 pub(super) struct List<I>(pub(super) I);
 
 impl<'a, T> Serialize for List<Repeated<'a, T>>
@@ -94,7 +94,7 @@ where
     }
 }
 
-/// What prints, as a string.
+/// Serialises a `Display` value as a string.
 pub(super) struct Text<T>(pub(super) T);
 
 impl<T: Display> Serialize for Text<T> {

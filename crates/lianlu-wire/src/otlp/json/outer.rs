@@ -35,7 +35,7 @@ impl Serialize for Resource<'_> {
     }
 }
 
-/// Whole, defaults too: `opentelemetry-proto` reads no other.
+/// Written with its default values: `opentelemetry-proto` requires every field.
 impl Serialize for EntityRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Object::new(serializer)?;

@@ -1,4 +1,4 @@
-//! Spans with what is in them.
+//! Spans, their events, links and status.
 
 use serde::{Serialize, Serializer};
 

@@ -15,8 +15,8 @@ impl Serialize for KeyValue<'_> {
     }
 }
 
-/// An object of one member that names the kind, or of none. A member of a `oneof` has no default value: it is there
-/// or it is not.
+/// An object with one member that names the kind, or with none. A `oneof` member has no default
+/// value, so it is written whenever it is set.
 impl Serialize for AnyValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Object::new(serializer)?;
@@ -25,7 +25,7 @@ impl Serialize for AnyValue<'_> {
             Self::String(text) => object.any("stringValue", text)?,
             Self::Bool(value) => object.any("boolValue", value)?,
             Self::Int(number) => object.any("intValue", &Text(number))?,
-            Self::Double(number) => match not_a_number(*number) {
+            Self::Double(number) => match non_finite_name(*number) {
                 Some(name) => object.any("doubleValue", name)?,
                 None => object.any("doubleValue", number)?,
             },
@@ -37,8 +37,8 @@ impl Serialize for AnyValue<'_> {
     }
 }
 
-/// JSON has no such numbers, so protobuf has strings for them.
-fn not_a_number(number: f64) -> Option<&'static str> {
+/// JSON cannot represent these numbers; protobuf's mapping uses strings.
+fn non_finite_name(number: f64) -> Option<&'static str> {
     if number.is_nan() {
         Some("NaN")
     } else if number == f64::INFINITY {

@@ -1,20 +1,21 @@
-//! Values of attributes.
+//! Attribute values.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
 
-/// A value.
+/// An attribute value.
 ///
-/// Values in values end at [`MAX_VALUE_DEPTH`](super::MAX_VALUE_DEPTH): the iterators yield an error there, so code
-/// that follows them recursively needs no count of its own.
+/// Nesting ends at [`MAX_VALUE_DEPTH`](super::MAX_VALUE_DEPTH): the iterators yield an error there,
+/// so recursive code needs no depth counter of its own.
 ///
-/// See [common.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/common/v1/common.proto).
+/// See
+/// [common.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/common/v1/common.proto).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AnyValue<'a> {
-    /// No value, or one of a kind that is not known here.
+    /// No value, or a value of an unknown kind.
     Empty,
     /// Text.
     String(&'a str),
@@ -24,15 +25,15 @@ pub enum AnyValue<'a> {
     Int(i64),
     /// A floating-point number.
     Double(f64),
-    /// Values in an order.
+    /// An ordered list of values.
     Array(ArrayValue<'a>),
-    /// Values with keys.
+    /// A list of keys and values.
     List(KeyValueList<'a>),
     /// Bytes.
     Bytes(&'a [u8]),
 }
 
-/// Values in an order. Equal when encoded the same.
+/// An ordered list of values. Equal if the encodings are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ArrayValue<'a>(Input<'a>);
 
@@ -44,7 +45,7 @@ impl<'a> ArrayValue<'a> {
     }
 }
 
-/// Values with keys. Equal when encoded the same.
+/// A list of keys and values. Equal if the encodings are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KeyValueList<'a>(Input<'a>);
 
@@ -61,7 +62,7 @@ impl<'a> Element<'a> for AnyValue<'a> {
     fn read(Message(message): Message<'a>) -> Result<Self, ReadError> {
         let mut rest = message.deeper()?;
         let mut value = Self::Empty;
-        // They are one `oneof`: the last counts.
+        // The fields are one `oneof`: the last one wins.
         while let Some(tag) = rest.tag()? {
             value = match tag {
                 0x0a => Self::String(rest.text(tag, FIELDS)?),
@@ -81,7 +82,7 @@ impl<'a> Element<'a> for AnyValue<'a> {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "AnyValue.string_value",
     "AnyValue.bool_value",
@@ -92,6 +93,6 @@ static FIELDS: Names = &[
     "AnyValue.bytes_value",
 ];
 
-static ARRAY: Names = &["", "ArrayValue.values"];
+static ARRAY: FieldNames = &["", "ArrayValue.values"];
 
-static LIST: Names = &["", "KeyValueList.values"];
+static LIST: FieldNames = &["", "KeyValueList.values"];

@@ -1,18 +1,18 @@
-//! Entities of resources.
+//! Entity references of resources.
 
 use super::ReadError;
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 
-/// What a resource describes, by the keys of its attributes. In development upstream.
+/// An entity that a resource describes, by its attribute keys. In development upstream.
 ///
 /// See [entities](https://opentelemetry.io/docs/specs/otel/entities/data-model/).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct EntityRef<'a> {
     message: Input<'a>,
-    /// Which version of the conventions the entity follows; empty when unknown.
+    /// Schema URL of the entity's conventions; empty when unknown.
     pub schema_url: &'a str,
     /// Such as `service` or `host`. Field `type`.
     pub entity_type: &'a str,
@@ -61,7 +61,7 @@ impl<'a> Element<'a> for &'a str {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "EntityRef.schema_url",
     "EntityRef.type",

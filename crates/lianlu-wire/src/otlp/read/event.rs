@@ -1,6 +1,6 @@
 //! Events of spans.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
@@ -14,7 +14,7 @@ pub struct Event<'a> {
     pub unix_nanos: u64,
     /// The event's name.
     pub name: &'a str,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Element<'a> for Event<'a> {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "Event.time_unix_nano",
     "Event.name",

@@ -1,20 +1,21 @@
-//! The fields of a message: a tag, and behind it a value whose kind the tag tells.
+//! The fields of a message: a tag, then a value whose kind depends on the tag.
 
 use super::ReadError;
 use super::input::Input;
 
-/// Most levels of groups in an unknown field. OTLP has no groups, and proto3 cannot define them.
+/// Maximum depth of groups in an unknown field. OTLP has no groups, and proto3 cannot define them.
 const GROUP_LIMIT: usize = 32;
 
-/// The known fields of a message by number, as the `.proto` files name them; empty where there is none.
-pub(super) type Names = &'static [&'static str];
+/// The known fields of a message by number, as the `.proto` files name them; empty for unknown
+/// numbers.
+pub(super) type FieldNames = &'static [&'static str];
 
 #[inline]
-pub(super) fn name(names: Names, tag: u32) -> &'static str {
+pub(super) fn name(names: FieldNames, tag: u32) -> &'static str {
     names.get(tag as usize >> 3).copied().unwrap_or_default()
 }
 
-/// Read the tag, match on it, read the value that is behind it: so a field costs one jump.
+/// Read the tag, match on it, read the value: one jump per field.
 impl<'a> Input<'a> {
     /// The next tag of the message, `None` at its end.
     #[inline]
@@ -31,13 +32,17 @@ impl<'a> Input<'a> {
         let found = self.varint()?;
         match u32::try_from(found) {
             Ok(tag) if tag >= 8 => Ok(tag),
-            _ => Err(no_tag(at, found)),
+            _ => Err(invalid_tag(at, found)),
         }
     }
 
-    /// The next message, text or bytes with this tag; other fields are passed over. `None` at the end.
+    /// The next length-delimited field with this tag; skips other fields. `None` at the end.
     #[inline]
-    pub(super) fn find(&mut self, wanted: u32, names: Names) -> Result<Option<Self>, ReadError> {
+    pub(super) fn find(
+        &mut self,
+        wanted: u32,
+        names: FieldNames,
+    ) -> Result<Option<Self>, ReadError> {
         while let Some(tag) = self.tag()? {
             if tag == wanted {
                 return self.delimited().map(Some);
@@ -50,18 +55,19 @@ impl<'a> Input<'a> {
         Ok(None)
     }
 
-    /// Passes over a field that `names` does not have. One that it has is here because of its wire type.
+    /// Skips a field that is not in `names`. A known field arrives here only with an unexpected
+    /// wire type.
     #[inline]
-    pub(super) fn unknown(&mut self, tag: u32, names: Names) -> Result<(), ReadError> {
+    pub(super) fn unknown(&mut self, tag: u32, names: FieldNames) -> Result<(), ReadError> {
         match name(names, tag) {
-            // What is no wire type is no field either.
+            // An invalid wire type is an invalid tag, reported by `skip`.
             "" => self.skip(tag),
             _ if matches!(tag & 7, 4 | 6 | 7) => self.skip(tag),
             field => Err(self.wire_type(tag, field)),
         }
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     #[inline]
     pub(super) fn skip(&mut self, tag: u32) -> Result<(), ReadError> {
         match tag & 7 {
@@ -73,11 +79,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Passes over what is left of a group whose first tag was read, with its end. Also comes here what is no tag.
+    /// Skips the rest of a group, including its end tag, after its start tag was read. Also reports
+    /// invalid tags.
     #[cold]
     fn skip_group(&mut self, tag: u32, levels: usize) -> Result<(), ReadError> {
         if tag & 7 != 3 {
-            return Err(no_tag(self.before(tag), tag.into()));
+            return Err(invalid_tag(self.before(tag), tag.into()));
         }
         let Some(levels) = levels.checked_sub(1) else {
             return Err(ReadError::TooDeep {
@@ -105,7 +112,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The low 32 bits, as every reader takes an `int32` or an enum.
+    /// The low 32 bits, as all protobuf readers do for an `int32` or an enum.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
     pub(super) fn int32(&mut self) -> Result<i32, ReadError> {
@@ -129,9 +136,9 @@ impl<'a> Input<'a> {
         self.array("a number").map(u32::from_le_bytes)
     }
 
-    /// Text; `tag` is that of its field, to name it in an error.
+    /// Text; `tag` is the tag of the field, for error messages.
     #[inline]
-    pub(super) fn text(&mut self, tag: u32, names: Names) -> Result<&'a str, ReadError> {
+    pub(super) fn text(&mut self, tag: u32, names: FieldNames) -> Result<&'a str, ReadError> {
         let text = self.delimited()?;
         text.utf8().map_err(|at| ReadError::Utf8 {
             at,
@@ -139,12 +146,12 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// An id, all zero when it has no bytes.
+    /// An id; all zero when the field is empty.
     #[inline]
     pub(super) fn id<const N: usize>(
         &mut self,
         tag: u32,
-        names: Names,
+        names: FieldNames,
     ) -> Result<[u8; N], ReadError> {
         let input = self.delimited()?;
         match <[u8; N]>::try_from(input.bytes()) {
@@ -161,7 +168,7 @@ impl<'a> Input<'a> {
 }
 
 #[cold]
-fn no_tag(at: usize, found: u64) -> ReadError {
+fn invalid_tag(at: usize, found: u64) -> ReadError {
     ReadError::Tag {
         at,
         expected: "a field",

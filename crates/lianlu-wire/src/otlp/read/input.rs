@@ -1,17 +1,17 @@
-//! The bytes under all views: a slice, how far it is read, and where it lies in what was handed in.
+//! The cursor of all views: a slice, the read position, and the offset within the input.
 
 use std::fmt;
 
 use super::{MAX_VALUE_DEPTH, ReadError};
 use crate::otlp::varint_len;
 
-/// A cursor that never passes its end.
+/// A cursor that never moves past its end.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
     rest: &'a [u8],
-    /// Offset of the end: that of the next byte is this less what is left.
+    /// Offset of the end; the offset of the next byte is this less the remaining length.
     end: usize,
-    /// How many values may still lie in one another.
+    /// How many more levels of nested values are allowed.
     levels: u8,
 }
 
@@ -31,37 +31,37 @@ impl<'a> Input<'a> {
         self.end - self.rest.len()
     }
 
-    /// What is left.
+    /// The unread bytes.
     #[inline]
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// What is left as text, or the offset of the first byte that is not UTF-8.
+    /// The unread bytes as text, or the offset of the first byte that is not UTF-8.
     #[inline]
     pub(super) fn utf8(&self) -> Result<&'a str, usize> {
         std::str::from_utf8(self.rest).map_err(|error| self.at() + error.valid_up_to())
     }
 
-    /// Offset of a tag that was just read, when it has no more bytes than it needs.
+    /// Offset of the tag that was just read, assuming its shortest encoding.
     pub(super) fn before(&self, tag: u32) -> usize {
         self.at().saturating_sub(varint_len(tag.into()))
     }
 
-    /// What was read since `before`, an earlier state of this cursor.
+    /// The bytes read since `before`, an earlier state of this cursor.
     #[inline]
     pub(super) fn since(&self, before: &Self) -> &'a [u8] {
         let read = before.rest.len().saturating_sub(self.rest.len());
         before.rest.get(..read).unwrap_or_default()
     }
 
-    /// Goes to the end.
+    /// Moves to the end.
     #[inline]
     pub(super) fn finish(&mut self) {
         self.rest = &[];
     }
 
-    /// The same bytes as the inside of a value.
+    /// The same bytes, one level of nesting deeper.
     #[inline]
     pub(super) fn deeper(self) -> Result<Self, ReadError> {
         match self.levels.checked_sub(1) {
@@ -86,7 +86,7 @@ impl<'a> Input<'a> {
         Ok(*array)
     }
 
-    /// The bytes behind a length.
+    /// Reads a length and the bytes after it.
     #[inline]
     pub(super) fn delimited(&mut self) -> Result<Self, ReadError> {
         let declared = self.varint()?;
@@ -105,7 +105,7 @@ impl<'a> Input<'a> {
         Ok(inner)
     }
 
-    /// A variable-length integer of at most 64 bits, which are 10 bytes.
+    /// A variable-length integer of at most 64 bits, so at most 10 bytes.
     #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, ReadError> {
         if let [byte @ 0..=0x7f, rest @ ..] = self.rest {
@@ -119,7 +119,7 @@ impl<'a> Input<'a> {
         let mut value = 0;
         for (byte, shift) in self.rest.iter().zip((0..64).step_by(7)) {
             let part = u64::from(byte & 0x7f);
-            // The tenth byte has room for one bit.
+            // Only one bit of the tenth byte is significant.
             if shift == 63 && *byte > 1 {
                 return Err(ReadError::Varint { at: self.at() });
             }
@@ -144,14 +144,15 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Where, not what: a view's fields are printed beside it, and a whole batch is no help to anyone.
+/// Prints the position, not the content: the fields are printed beside it, and a whole batch would
+/// not help.
 impl fmt::Debug for Input<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes at {}", self.rest.len(), self.at())
     }
 }
 
-/// The same bytes, wherever they lie.
+/// Equal bytes, wherever they are.
 impl PartialEq for Input<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.rest == other.rest
@@ -164,7 +165,7 @@ mod tests {
     use crate::otlp::put_varint;
 
     #[test]
-    fn varints_come_back() {
+    fn varints_round_trip() {
         let powers = (0..64).map(|bit| 1 << bit);
         for number in powers.flat_map(|power: u64| [power - 1, power, u64::MAX - power]) {
             let mut bytes = Vec::new();
@@ -177,8 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn varints_have_64_bits() {
-        // Bytes that add nothing are fine, up to the tenth.
+    fn varints_are_limited_to_64_bits() {
+        // Redundant bytes are valid, up to the tenth.
         let zero = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0];
         assert_eq!(Input::new(&zero).varint(), Ok(0));
         let mut most = [0xff; 11];
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_count_from_the_start_of_all() {
+    fn offsets_count_from_the_start_of_the_input() {
         let mut outer = Input::new(&[3, 1, b'a', b'b', 9]);
         let mut inner = outer.delimited().unwrap();
         assert_eq!((outer.at(), inner.at()), (4, 1));

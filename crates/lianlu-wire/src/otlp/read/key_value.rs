@@ -1,6 +1,6 @@
 //! Attributes.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::repeated::{Element, Message};
 use super::{AnyValue, ReadError};
 
@@ -10,7 +10,7 @@ use super::{AnyValue, ReadError};
 pub struct KeyValue<'a> {
     /// The key.
     pub key: &'a str,
-    /// The value; [`AnyValue::Empty`] when it is absent.
+    /// The value; [`AnyValue::Empty`] without one.
     pub value: AnyValue<'a>,
 }
 
@@ -32,4 +32,4 @@ impl<'a> Element<'a> for KeyValue<'a> {
     }
 }
 
-static FIELDS: Names = &["", "KeyValue.key", "KeyValue.value"];
+static FIELDS: FieldNames = &["", "KeyValue.key", "KeyValue.value"];

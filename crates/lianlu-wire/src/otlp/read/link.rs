@@ -1,11 +1,11 @@
 //! Links of spans.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{KeyValue, ReadError};
 
-/// Another span, of the same trace or another, that a span has to do with.
+/// A reference to a related span, of the same trace or another.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Link<'a> {
@@ -14,11 +14,12 @@ pub struct Link<'a> {
     pub trace_id: [u8; 16],
     /// Big-endian. All zero when absent.
     pub span_id: [u8; 8],
-    /// The W3C `tracestate` of the linked span, not checked.
+    /// The W3C `tracestate` of the linked span, not validated.
     pub trace_state: &'a str,
-    /// The W3C flags, and whether the linked span is remote, see [`span_flags`](crate::otlp::span_flags).
+    /// The W3C flags, and whether the linked span is remote, see
+    /// [`span_flags`](crate::otlp::span_flags).
     pub flags: u32,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Element<'a> for Link<'a> {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "Link.trace_id",
     "Link.span_id",

@@ -1,4 +1,4 @@
-//! Reads OTLP without copies: each view is a slice of the input and the few fields that are always wanted.
+//! Reads OTLP without copies: each view is a slice of the input plus the message's scalar fields.
 //!
 //! ```text
 //! Request ─► ResourceSpans ─► ScopeSpans ─► Span ─► KeyValue ─► AnyValue ─► AnyValue …
@@ -6,13 +6,14 @@
 //!                                            └───► Link  ─► KeyValue
 //! ```
 //!
-//! A message is read when its view is made: its own fields then, the messages in it when they are asked for. So an
-//! iterator yields `Result`s, and the first error ends it.
+//! Making a view reads the scalar fields of its message; nested messages are read on demand. So the
+//! iterators yield `Result`s and end after the first error.
 //!
-//! The rules are protobuf's: fields come in any order, unknown ones are passed over, of a field that comes twice the
-//! last counts. One rule is simpler: of a *message* that comes twice where one is meant (a resource, a scope, a
-//! status, a value) the last counts as a whole, where protobuf would merge the two. No encoder writes such. A known
-//! field with another wire type is an error, as it is to prost.
+//! The rules are protobuf's: fields come in any order, unknown fields are skipped, and the last of
+//! a repeated scalar field wins. One rule is simpler: if a singular *message* (a resource, a scope,
+//! a status, a value) occurs twice, the last one replaces the first, where protobuf would merge
+//! them. No encoder writes such messages. A known field with another wire type is an error, as in
+//! prost.
 
 mod any_value;
 mod entity_ref;
@@ -41,5 +42,5 @@ pub use run::{Attributes, RawAttribute, RawSpan, RawSpans, Spans, find_attribute
 pub use scope::{Scope, ScopeSpans};
 pub use span::{Span, Status};
 
-/// Most levels of values in values: an attribute's own value is the first.
+/// Maximum depth of nested values; an attribute's own value is the first level.
 pub const MAX_VALUE_DEPTH: usize = 32;

@@ -1,38 +1,38 @@
-//! Lists: the fields of one number in a message.
+//! Repeated fields: the fields with one number in a message.
 
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
 use super::ReadError;
-use super::field::{Names, name};
+use super::field::{FieldNames, name};
 use super::input::Input;
 
-/// A message that stands in lists.
+/// A message or string that occurs as a repeated field.
 pub trait Element<'a>: Sized {
     /// Reads the message.
     #[doc(hidden)]
     fn read(input: Message<'a>) -> Result<Self, ReadError>;
 }
 
-/// The bytes of a message, which nobody outside can make.
+/// The bytes of a message. Cannot be constructed outside of this crate.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a>(pub(super) Input<'a>);
 
-/// The elements of a list, each read when it is its turn. After an error nothing comes.
-#[must_use = "an iterator does nothing until it is asked"]
+/// The elements of a repeated field, read on demand. Yields nothing after an error.
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Repeated<'a, T> {
     rest: Input<'a>,
     tag: u32,
-    names: Names,
+    names: FieldNames,
     element: PhantomData<fn() -> T>,
 }
 
 impl<'a, T: Element<'a>> Repeated<'a, T> {
-    /// The fields of `message` with this tag; `names` are its fields', for errors.
+    /// The fields of `message` with this tag; `names` are the message's field names, for errors.
     #[inline]
-    pub(super) fn new(message: Input<'a>, tag: u32, names: Names) -> Self {
+    pub(super) fn new(message: Input<'a>, tag: u32, names: FieldNames) -> Self {
         Self {
             rest: message,
             tag,
@@ -65,7 +65,7 @@ impl<'a, T: Element<'a>> Iterator for Repeated<'a, T> {
 
 impl<'a, T: Element<'a>> FusedIterator for Repeated<'a, T> {}
 
-// Not derived: a derive would ask the same of `T`.
+// Not derived: a derive would require `T: Clone`.
 impl<T> Clone for Repeated<'_, T> {
     fn clone(&self) -> Self {
         Self { ..*self }

@@ -1,13 +1,14 @@
-//! The outer levels: what is sent in one request, grouped by who sent it.
+//! The outer levels: a request, grouped by resource.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{EntityRef, KeyValue, ReadError, ScopeSpans};
 
 /// An `ExportTraceServiceRequest`, which has the same bytes as a `TracesData`.
 ///
-/// See [trace_service.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/collector/trace/v1/trace_service.proto).
+/// See
+/// [trace_service.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/collector/trace/v1/trace_service.proto).
 ///
 /// # Examples
 ///
@@ -32,7 +33,7 @@ use super::{EntityRef, KeyValue, ReadError, ScopeSpans};
 pub struct Request<'a>(Input<'a>);
 
 impl<'a> Request<'a> {
-    /// A view of a request. Nothing is read yet; an empty input is an empty request.
+    /// A view of a request. Reads nothing yet; an empty input is an empty request.
     #[inline]
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -55,21 +56,21 @@ pub struct ResourceSpans<'a> {
 }
 
 impl<'a> ResourceSpans<'a> {
-    /// Who made the spans. One without attributes when it is absent.
+    /// The resource that produced the spans. An empty one when it is absent.
     #[inline]
     #[must_use]
     pub fn resource(&self) -> Resource<'a> {
         self.resource.unwrap_or_else(Resource::absent)
     }
 
-    /// Whether there is a resource, even an empty one.
+    /// Whether a resource is present, even an empty one.
     #[inline]
     #[must_use]
     pub fn has_resource(&self) -> bool {
         self.resource.is_some()
     }
 
-    /// Which version of the conventions the resource follows; empty when unknown.
+    /// Schema URL of the resource's conventions; empty when unknown.
     #[inline]
     #[must_use]
     pub fn schema_url(&self) -> &'a str {
@@ -103,21 +104,22 @@ impl<'a> Element<'a> for ResourceSpans<'a> {
     }
 }
 
-/// Who made spans: a service, its process and its host, as attributes.
+/// The producer of spans: a service, its process and its host, as attributes.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Resource<'a> {
     message: Input<'a>,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
 impl<'a> Resource<'a> {
-    /// Reads a `Resource` that stands alone, without tag and length.
+    /// Reads a standalone `Resource`, without tag and length.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] names the byte where the message breaks. Its attributes are not read yet.
+    /// [`ReadError`] with the byte offset at which the message is malformed. Attributes are not
+    /// read yet.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
         Self::read(Input::new(bytes))
     }
@@ -158,23 +160,23 @@ impl<'a> Resource<'a> {
         Repeated::new(self.message, 0x0a, RESOURCE)
     }
 
-    /// Field 3: which attributes are the identity of what.
+    /// Field 3: the entities that the attributes identify.
     #[inline]
     pub fn entity_refs(&self) -> Repeated<'a, EntityRef<'a>> {
         Repeated::new(self.message, 0x1a, RESOURCE)
     }
 }
 
-static REQUEST: Names = &["", "ExportTraceServiceRequest.resource_spans"];
+static REQUEST: FieldNames = &["", "ExportTraceServiceRequest.resource_spans"];
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "ResourceSpans.resource",
     "ResourceSpans.scope_spans",
     "ResourceSpans.schema_url",
 ];
 
-static RESOURCE: Names = &[
+static RESOURCE: FieldNames = &[
     "",
     "Resource.attributes",
     "Resource.dropped_attributes_count",

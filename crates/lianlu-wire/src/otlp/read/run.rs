@@ -1,4 +1,5 @@
-//! Runs: finished fields one behind the other, as the writer makes them and the disk keeps them.
+//! Byte runs: complete fields one after the other, as the writer produces them and as they are
+//! stored on disk.
 
 use std::iter::FusedIterator;
 use std::ops::Range;
@@ -16,11 +17,11 @@ const KEY: u32 = 0x0a;
 
 /// The spans of a run, `0x12 len Span · 0x12 len Span …`, as bytes.
 ///
-/// Strict: a run holds spans and nothing else. The `framed` bytes of the items, one behind the other, are the run.
+/// Strict: a run contains spans only. The concatenated `framed` bytes of the items are the run.
 ///
 /// # Examples
 ///
-/// Two parts of a run, each a run itself:
+/// Two parts of a run, each again a run:
 ///
 /// ```
 /// use lianlu_wire::otlp::{ReadError, SpanHead, Spans, put_span};
@@ -38,18 +39,18 @@ const KEY: u32 = 0x0a;
 /// # Ok::<(), ReadError>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Spans<'a>(Input<'a>);
 
 /// One span as bytes.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RawSpan<'a> {
-    /// Where it begins, counted from the start of what was handed in.
+    /// Offset of the span from the start of the input.
     pub at: usize,
     /// With tag and length.
     pub framed: &'a [u8],
-    /// Without.
+    /// Without tag and length.
     pub message: &'a [u8],
     input: Input<'a>,
 }
@@ -59,7 +60,7 @@ impl<'a> RawSpan<'a> {
     ///
     /// # Errors
     ///
-    /// [`ReadError`], whose offset counts from the start of the run.
+    /// [`ReadError`], with an offset from the start of the run.
     #[inline]
     pub fn parse(&self) -> Result<Span<'a>, ReadError> {
         Span::read(Message(self.input))
@@ -101,9 +102,9 @@ fn raw_span<'a>(before: Input<'a>, after: &Input<'a>, input: Input<'a>) -> RawSp
     }
 }
 
-/// The spans of a `ScopeSpans` as bytes, other fields passed over.
+/// The spans of a `ScopeSpans` as bytes; skips other fields.
 #[derive(Clone, Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct RawSpans<'a>(Input<'a>);
 
 impl<'a> RawSpans<'a> {
@@ -128,17 +129,17 @@ impl<'a> RawSpans<'a> {
     }
 }
 
-/// The attributes among the fields of a span, `0x4a len KeyValue …`, each as bytes and read. Other fields of a span
-/// (its events, say) are passed over.
+/// The attributes among the fields of a span, `0x4a len KeyValue …`, as bytes and parsed. Skips
+/// other fields of a span, such as events.
 #[derive(Clone, Debug)]
-#[must_use = "an iterator does nothing until it is asked"]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Attributes<'a>(Input<'a>);
 
-/// One attribute as bytes, and read.
+/// One attribute, as bytes and parsed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RawAttribute<'a> {
-    /// Where it begins, counted from the start of the run.
+    /// Offset of the attribute from the start of the run.
     pub at: usize,
     /// With tag and length.
     pub framed: &'a [u8],
@@ -173,10 +174,11 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// Where the first attribute with this key stands among the fields of a span that the writer appended, tag and length
-/// with it. Reads no value and no other field, so it is cheap enough for the path of a request.
+/// The byte range, with tag and length, of the first attribute with this key among span fields
+/// appended by the writer. Reads no values and no other fields, so it is cheap enough for the
+/// request path.
 ///
-/// `None` also when the bytes are no such fields.
+/// `None` also if the bytes are malformed.
 ///
 /// ```
 /// use lianlu_wire::otlp::{AttributeOf, find_attribute, put_int, put_str};
@@ -210,7 +212,7 @@ pub fn find_attribute(run: &[u8], key: &str) -> Option<Range<usize>> {
     }
 }
 
-macro_rules! ends_at_an_error {
+macro_rules! iterate_until_an_error {
     ($($name:ident => $item:ident),*) => {$(
         impl<'a> Iterator for $name<'a> {
             type Item = Result<$item<'a>, ReadError>;
@@ -229,4 +231,4 @@ macro_rules! ends_at_an_error {
     )*};
 }
 
-ends_at_an_error!(Spans => RawSpan, RawSpans => RawSpan, Attributes => RawAttribute);
+iterate_until_an_error!(Spans => RawSpan, RawSpans => RawSpan, Attributes => RawAttribute);

@@ -1,6 +1,6 @@
-//! The middle level: the spans of one instrumentation.
+//! The middle level: the spans of one instrumentation scope.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::run::RawSpans;
@@ -15,21 +15,21 @@ pub struct ScopeSpans<'a> {
 }
 
 impl<'a> ScopeSpans<'a> {
-    /// Which instrumentation made the spans. One without a name when it is absent.
+    /// The instrumentation scope that made the spans. An unnamed one when it is absent.
     #[inline]
     #[must_use]
     pub fn scope(&self) -> Scope<'a> {
         self.scope.unwrap_or_else(Scope::absent)
     }
 
-    /// Whether there is a scope, even an empty one.
+    /// Whether a scope is present, even an empty one.
     #[inline]
     #[must_use]
     pub fn has_scope(&self) -> bool {
         self.scope.is_some()
     }
 
-    /// Which version of the conventions the spans follow; empty when unknown.
+    /// Schema URL of the spans' conventions; empty when unknown.
     #[inline]
     #[must_use]
     pub fn schema_url(&self) -> &'a str {
@@ -42,7 +42,7 @@ impl<'a> ScopeSpans<'a> {
         Repeated::new(self.message, 0x12, FIELDS)
     }
 
-    /// The same spans as bytes, each with its tag and length as they were received.
+    /// The same spans as bytes, each with tag and length as received.
     #[inline]
     pub fn raw_spans(&self) -> RawSpans<'a> {
         RawSpans::new(self.message)
@@ -69,25 +69,26 @@ impl<'a> Element<'a> for ScopeSpans<'a> {
     }
 }
 
-/// Which instrumentation made spans: an `InstrumentationScope`.
+/// The instrumentation that made spans: an `InstrumentationScope`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Scope<'a> {
     message: Input<'a>,
-    /// The library's name, by custom that of the crate.
+    /// The library's name, by convention the crate name.
     pub name: &'a str,
     /// The library's version; empty when unknown.
     pub version: &'a str,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
 }
 
 impl<'a> Scope<'a> {
-    /// Reads an `InstrumentationScope` that stands alone, without tag and length.
+    /// Reads a standalone `InstrumentationScope`, without tag and length.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] names the byte where the message breaks. Its attributes are not read yet.
+    /// [`ReadError`] with the byte offset at which the message is malformed. Attributes are not
+    /// read yet.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
         Self::read(Input::new(bytes))
     }
@@ -133,14 +134,14 @@ impl<'a> Scope<'a> {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "ScopeSpans.scope",
     "ScopeSpans.spans",
     "ScopeSpans.schema_url",
 ];
 
-static SCOPE: Names = &[
+static SCOPE: FieldNames = &[
     "",
     "InstrumentationScope.name",
     "InstrumentationScope.version",

@@ -1,13 +1,14 @@
 //! Spans.
 
-use super::field::Names;
+use super::field::FieldNames;
 use super::input::Input;
 use super::repeated::{Element, Message, Repeated};
 use super::{Event, KeyValue, Link, ReadError};
 
-/// A span: its own fields read, its lists read when they are asked for.
+/// A span: scalar fields are parsed, attributes, events and links on demand.
 ///
-/// See [trace.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/trace/v1/trace.proto).
+/// See
+/// [trace.proto](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/trace/v1/trace.proto).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Span<'a> {
@@ -16,50 +17,52 @@ pub struct Span<'a> {
     pub trace_id: [u8; 16],
     /// Big-endian. All zero when absent.
     pub span_id: [u8; 8],
-    /// Big-endian. All zero for a root.
+    /// Big-endian. All zero for a root span.
     pub parent_span_id: [u8; 8],
-    /// The W3C `tracestate`, not checked.
+    /// The W3C `tracestate`, not validated.
     pub trace_state: &'a str,
-    /// The W3C flags, and whether the parent is remote, see [`span_flags`](crate::otlp::span_flags).
+    /// The W3C flags, and whether the parent is remote, see
+    /// [`span_flags`](crate::otlp::span_flags).
     pub flags: u32,
     /// The span's name.
     pub name: &'a str,
-    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer, and what the future brings.
+    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer; unknown
+    /// values are kept.
     pub kind: i32,
     /// Nanoseconds since 1970.
     pub start_unix_nanos: u64,
     /// Nanoseconds since 1970.
     pub end_unix_nanos: u64,
-    /// How many attributes were left out.
+    /// Number of dropped attributes.
     pub dropped_attributes: u32,
-    /// How many events were left out.
+    /// Number of dropped events.
     pub dropped_events: u32,
-    /// How many links were left out.
+    /// Number of dropped links.
     pub dropped_links: u32,
-    /// How it went. Absent is unset.
+    /// The span's status. An absent status is unset.
     pub status: Status<'a>,
 }
 
-/// How an operation went.
+/// The status of an operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status<'a> {
-    /// 0 unset, 1 ok, 2 error, and what the future brings.
+    /// 0 unset, 1 ok, 2 error; unknown values are kept.
     pub code: i32,
-    /// What went wrong, for developers.
+    /// A description of the error, for developers.
     pub message: &'a str,
     /// Whether the span has a status, even an empty one.
     pub is_present: bool,
 }
 
 impl<'a> Span<'a> {
-    /// Reads a span's message, without tag and length.
+    /// Parses a span's message, without tag and length.
     ///
-    /// Attributes, events and links are not read yet, only their places.
+    /// Attributes, events and links are only located, not parsed yet.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] names the byte where the message breaks.
+    /// [`ReadError`] with the byte offset at which the message is malformed.
     ///
     /// # Examples
     ///
@@ -164,7 +167,7 @@ impl<'a> Status<'a> {
     }
 }
 
-static FIELDS: Names = &[
+static FIELDS: FieldNames = &[
     "",
     "Span.trace_id",
     "Span.span_id",
@@ -184,4 +187,4 @@ static FIELDS: Names = &[
     "Span.flags",
 ];
 
-static STATUS: Names = &["", "", "Status.message", "Status.code"];
+static STATUS: FieldNames = &["", "", "Status.message", "Status.code"];

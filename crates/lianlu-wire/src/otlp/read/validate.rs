@@ -1,10 +1,11 @@
-//! Reads everything once, for who stores or passes on what a stranger sent.
+//! Validates untrusted input before it is stored or forwarded.
 
 use super::repeated::{Element, Message, Repeated};
 use super::{AnyValue, Event, KeyValue, Link, ReadError, Request, Span};
 
 impl Request<'_> {
-    /// Reads all of the request and answers how many spans it has. After that no iterator over it yields an error.
+    /// Reads the whole request and returns its number of spans. Afterwards no iterator over it
+    /// yields an error.
     ///
     /// # Errors
     ///
@@ -36,13 +37,13 @@ impl Request<'_> {
 }
 
 impl Span<'_> {
-    /// Reads the attributes, events and links. After that no iterator over them yields an error.
+    /// Reads attributes, events and links. Afterwards no iterator over them yields an error.
     ///
     /// # Errors
     ///
     /// The first [`ReadError`].
     pub fn validate(&self) -> Result<(), ReadError> {
-        // Each list has an iterator of its own, and each would look at all fields.
+        // One pass over all fields; an iterator per list would make three.
         let mut rest = self.message;
         while let Some(tag) = rest.tag()? {
             match tag {
@@ -60,7 +61,7 @@ fn attributes<'a>(list: Repeated<'a, KeyValue<'a>>) -> Result<(), ReadError> {
     each(list, |attribute| value(attribute.value))
 }
 
-/// Recursive, to the depth that reading is limited to.
+/// Recursion is limited by `MAX_VALUE_DEPTH`.
 fn value(any: AnyValue<'_>) -> Result<(), ReadError> {
     match any {
         AnyValue::Array(array) => each(array.values(), value),

@@ -1,4 +1,4 @@
-//! Any request at all.
+//! Strategies for arbitrary requests.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -14,7 +14,7 @@ pub fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// No id, or one: all zero is the same as none to us, and not to prost.
+/// An absent or a valid id: all zero means absent to us, but not to prost.
 pub fn id(length: usize) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         1 => Just(Vec::new()),
@@ -45,7 +45,7 @@ fn count() -> impl Strategy<Value = u32> {
     number().prop_map(|number| number as u32)
 }
 
-/// NaN equals nothing; it has a test of its own.
+/// NaN is not equal to itself; a separate test checks it.
 fn double() -> impl Strategy<Value = f64> {
     any::<f64>().prop_filter("a number", |value| !value.is_nan())
 }
@@ -63,7 +63,7 @@ pub fn bytes() -> impl Strategy<Value = Value> {
     vec(any::<u8>(), 0..20).prop_map(Value::BytesValue)
 }
 
-/// Any value, values in values among them.
+/// An arbitrary value, including nested ones.
 pub fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         6 => scalar().prop_map(Some),

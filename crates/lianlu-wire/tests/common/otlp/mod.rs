@@ -1,4 +1,4 @@
-//! OTLP: what the scenarios share. The oracle is prost with the types of `opentelemetry-proto`.
+//! OTLP helpers. The oracle is prost with the types of `opentelemetry-proto`.
 
 pub mod generate;
 pub mod ours;

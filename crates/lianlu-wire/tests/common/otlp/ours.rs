@@ -1,4 +1,4 @@
-//! Our reader's views as the oracle's types, so that the two can be compared.
+//! Converts our reader's views to the oracle's types for comparison.
 
 use lianlu_wire::otlp as our;
 use our::{ReadError, Repeated};

@@ -1,9 +1,9 @@
-//! The same message in other bytes: fields in another order, unknown fields between them, scalars sent twice, and
-//! numbers with more bytes than they need.
+//! Rewrites a message to equivalent bytes: fields reordered, unknown fields added, scalars
+//! duplicated, and varints padded.
 
 use prost::encoding::{decode_varint, encode_varint};
 
-/// Which message, so that the messages in it are found.
+/// The type of a message, needed to find its nested messages.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Request,
@@ -18,7 +18,7 @@ pub enum Kind {
     AnyValue,
     Array,
     List,
-    /// No messages in it.
+    /// Contains no messages.
     Plain,
 }
 
@@ -46,10 +46,10 @@ impl Kind {
     }
 }
 
-/// Dice: splitmix64.
-pub struct Dice(pub u64);
+/// A random number generator: splitmix64.
+pub struct Rng(pub u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -66,27 +66,27 @@ struct Field {
     value: Vec<u8>,
 }
 
-pub fn scramble(message: &[u8], kind: Kind, dice: &mut Dice) -> Vec<u8> {
+pub fn scramble(message: &[u8], kind: Kind, rng: &mut Rng) -> Vec<u8> {
     let mut fields = split(message);
     for field in &mut fields {
         if let Some(inside) = kind.inside(field.number) {
-            field.value = scramble(&field.value, inside, dice);
+            field.value = scramble(&field.value, inside, rng);
         }
     }
-    let mut fields = decoys(fields, kind, dice);
+    let mut fields = decoys(fields, kind, rng);
     // The members of a `oneof` keep their order.
     if !matches!(kind, Kind::AnyValue) {
-        fields = shuffle(fields, dice);
+        fields = shuffle(fields, rng);
     }
     let mut out = Vec::new();
     for field in &fields {
-        while dice.below(8) == 0 {
-            unknown(&mut out, dice, 3);
+        while rng.below(8) == 0 {
+            unknown(&mut out, rng, 3);
         }
-        put(&mut out, field, dice);
+        put(&mut out, field, rng);
     }
-    if dice.below(4) == 0 {
-        unknown(&mut out, dice, 3);
+    if rng.below(4) == 0 {
+        unknown(&mut out, rng, 3);
     }
     out
 }
@@ -118,12 +118,12 @@ fn split(mut message: &[u8]) -> Vec<Field> {
     fields
 }
 
-/// Sends some scalars twice, first with another value.
-fn decoys(fields: Vec<Field>, kind: Kind, dice: &mut Dice) -> Vec<Field> {
+/// Duplicates some scalars, the first copy with another value.
+fn decoys(fields: Vec<Field>, kind: Kind, rng: &mut Rng) -> Vec<Field> {
     let mut out = Vec::new();
     for field in fields {
         let is_scalar = kind.inside(field.number).is_none() && !matches!(kind, Kind::Plain);
-        if is_scalar && dice.below(4) == 0 {
+        if is_scalar && rng.below(4) == 0 {
             out.push(Field {
                 value: match field.wire_type {
                     0 => vec![1],
@@ -134,7 +134,7 @@ fn decoys(fields: Vec<Field>, kind: Kind, dice: &mut Dice) -> Vec<Field> {
                 ..field
             });
         }
-        if matches!(kind, Kind::AnyValue) && field.number != 2 && dice.below(4) == 0 {
+        if matches!(kind, Kind::AnyValue) && field.number != 2 && rng.below(4) == 0 {
             out.push(Field {
                 number: 2,
                 wire_type: 0,
@@ -146,14 +146,14 @@ fn decoys(fields: Vec<Field>, kind: Kind, dice: &mut Dice) -> Vec<Field> {
     out
 }
 
-/// Another order, in which fields of the same number keep theirs.
-fn shuffle(mut fields: Vec<Field>, dice: &mut Dice) -> Vec<Field> {
-    let mut places: Vec<u64> = fields.iter().map(|field| field.number).collect();
-    for at in (1..places.len()).rev() {
-        places.swap(at, dice.below(at as u64 + 1) as usize);
+/// Shuffles the fields; fields with the same number keep their relative order.
+fn shuffle(mut fields: Vec<Field>, rng: &mut Rng) -> Vec<Field> {
+    let mut numbers: Vec<u64> = fields.iter().map(|field| field.number).collect();
+    for at in (1..numbers.len()).rev() {
+        numbers.swap(at, rng.below(at as u64 + 1) as usize);
     }
     let mut out = Vec::new();
-    for number in places {
+    for number in numbers {
         let at = fields
             .iter()
             .position(|field| field.number == number)
@@ -163,41 +163,41 @@ fn shuffle(mut fields: Vec<Field>, dice: &mut Dice) -> Vec<Field> {
     out
 }
 
-fn put(out: &mut Vec<u8>, field: &Field, dice: &mut Dice) {
-    padded(out, field.number << 3 | field.wire_type, dice);
+fn put(out: &mut Vec<u8>, field: &Field, rng: &mut Rng) {
+    padded(out, field.number << 3 | field.wire_type, rng);
     if field.wire_type == 2 {
-        padded(out, field.value.len() as u64, dice);
+        padded(out, field.value.len() as u64, rng);
     }
     out.extend_from_slice(&field.value);
 }
 
-/// At times with bytes in front of the last that add nothing.
-fn padded(out: &mut Vec<u8>, number: u64, dice: &mut Dice) {
+/// Sometimes pads the varint with redundant bytes.
+fn padded(out: &mut Vec<u8>, number: u64, rng: &mut Rng) {
     encode_varint(number, out);
-    // Ten bytes are the most.
-    if number < 1 << 56 && dice.below(8) == 0 {
+    // At most ten bytes.
+    if number < 1 << 56 && rng.below(8) == 0 {
         *out.last_mut().unwrap() |= 0x80;
         out.extend_from_slice(&[0x80, 0]);
     }
 }
 
-fn unknown(out: &mut Vec<u8>, dice: &mut Dice, levels: u64) {
-    let number = [100, 1000, 19_000, (1 << 29) - 1][dice.below(4) as usize];
-    let wire_type = [0, 1, 2, 3, 5][dice.below(if levels > 0 { 5 } else { 3 }) as usize];
-    padded(out, number << 3 | wire_type, dice);
+fn unknown(out: &mut Vec<u8>, rng: &mut Rng, levels: u64) {
+    let number = [100, 1000, 19_000, (1 << 29) - 1][rng.below(4) as usize];
+    let wire_type = [0, 1, 2, 3, 5][rng.below(if levels > 0 { 5 } else { 3 }) as usize];
+    padded(out, number << 3 | wire_type, rng);
     match wire_type {
-        0 => padded(out, u64::MAX >> dice.below(64), dice),
+        0 => padded(out, u64::MAX >> rng.below(64), rng),
         1 => out.extend_from_slice(&[0xff; 8]),
         2 => {
-            let length = dice.below(200) as usize;
-            padded(out, length as u64, dice);
+            let length = rng.below(200) as usize;
+            padded(out, length as u64, rng);
             out.resize(out.len() + length, 0xff);
         }
         3 => {
-            for _ in 0..dice.below(3) {
-                unknown(out, dice, levels - 1);
+            for _ in 0..rng.below(3) {
+                unknown(out, rng, levels - 1);
             }
-            padded(out, number << 3 | 4, dice);
+            padded(out, number << 3 | 4, rng);
         }
         _ => out.extend_from_slice(&[0xff; 4]),
     }

@@ -1,4 +1,4 @@
-//! Spans of the kind that our writer writes, and the writing of them.
+//! Spans restricted to what our writer supports, and writing them.
 
 use lianlu_wire::otlp as our;
 use our::AttributeOf;
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::generate::{bytes, scalar, span as any_span};
 use super::*;
 
-/// Any span without what the writer does not do: ids that are missing, lists with keys, lists in lists, a status that
-/// says nothing.
+/// A span without features that the writer lacks: absent ids, key-value lists, nested arrays, a
+/// status without a code.
 pub fn span() -> impl Strategy<Value = Span> {
     let ids = (any::<[u8; 16]>(), any::<[u8; 8]>());
     let attributes = || vec((super::generate::text(), value()), 0..6).prop_map(with_values);

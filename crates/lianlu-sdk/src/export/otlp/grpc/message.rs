@@ -1,4 +1,5 @@
-//! Messages of gRPC: `flag length message`, the flag 1 if the message is compressed, the length in 4 bytes.
+//! gRPC messages: `flag length message`; the flag is 1 if the message is compressed, the length has
+//! 4 bytes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::super::{Compression, MAX_RESPONSE};
 use crate::export::batch::Batch;
 
-/// Flag and length.
+/// Size of flag and length.
 pub(super) const PREFIX: usize = 5;
 
 /// The body of a request.
@@ -19,7 +20,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// A batch's request. One that is compressed is made in `scratch`.
+    /// The request of a batch. `scratch` holds it before compression.
     pub(super) fn of(
         batch: &Batch,
         compression: Compression,
@@ -32,8 +33,8 @@ impl Message {
             let mut compressed = vec![0; PREFIX];
             compression.compress(scratch, &mut compressed)?;
             let prefix = prefix(1, compressed.len().saturating_sub(PREFIX))?;
-            if let Some(place) = compressed.first_chunk_mut() {
-                *place = prefix;
+            if let Some(slot) = compressed.first_chunk_mut() {
+                *slot = prefix;
             }
             vec![Bytes::from(compressed)]
         };
@@ -71,43 +72,43 @@ impl Body for Message {
     }
 }
 
-/// What a message that has come is like.
-pub(super) enum Read {
-    /// Longer than is read.
+/// A received message.
+pub(super) enum Decoded {
+    /// Longer than the limit.
     TooLong,
-    /// Cut off, or it can't be decompressed.
-    Broken,
-    /// As it was before it was compressed.
-    Whole(Vec<u8>),
+    /// Truncated, or cannot be decompressed.
+    Malformed,
+    /// The message, decompressed.
+    Message(Vec<u8>),
 }
 
-/// How long a message is that begins like this, as it is sent.
+/// The declared length of a message.
 pub(super) fn length(bytes: &[u8]) -> Option<usize> {
     let (_, rest) = bytes.split_first()?;
     let length = rest.first_chunk()?;
-    // What memory can't hold is as long as can be.
+    // A length that does not fit in memory is as good as the maximum.
     Some(usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX))
 }
 
-/// Reads a message, compressed as `encoding` says if it is.
-pub(super) fn read(bytes: &[u8], encoding: Option<Compression>) -> Read {
+/// Reads a message; if it is compressed, with `encoding`.
+pub(super) fn read(bytes: &[u8], encoding: Option<Compression>) -> Decoded {
     let (Some(length), Some((flag, _))) = (length(bytes), bytes.split_first()) else {
-        return Read::Broken;
+        return Decoded::Malformed;
     };
     if length > MAX_RESPONSE {
-        return Read::TooLong;
+        return Decoded::TooLong;
     }
     let message = bytes.get(PREFIX..).and_then(|rest| rest.get(..length));
     match (message, flag, encoding) {
-        (Some(message), 0, _) => Read::Whole(message.to_vec()),
+        (Some(message), 0, _) => Decoded::Message(message.to_vec()),
         (Some(message), 1, Some(compression)) => {
             match compression.decompress(message, MAX_RESPONSE) {
-                Ok(message) if message.len() > MAX_RESPONSE => Read::TooLong,
-                Ok(message) => Read::Whole(message),
-                Err(_) => Read::Broken,
+                Ok(message) if message.len() > MAX_RESPONSE => Decoded::TooLong,
+                Ok(message) => Decoded::Message(message),
+                Err(_) => Decoded::Malformed,
             }
         }
-        _ => Read::Broken,
+        _ => Decoded::Malformed,
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
 
     fn whole(bytes: &[u8], encoding: Option<Compression>) -> Option<Vec<u8>> {
         match read(bytes, encoding) {
-            Read::Whole(message) => Some(message),
+            Decoded::Message(message) => Some(message),
             _ => None,
         }
     }
@@ -131,19 +132,22 @@ mod tests {
     fn messages() {
         assert_eq!(whole(&message(0, 2, b"ab"), None).unwrap(), b"ab");
         assert_eq!(whole(&message(0, 0, b""), None).unwrap(), b"");
-        // A second one is not looked at.
+        // A second message is ignored.
         assert_eq!(whole(&message(0, 2, b"ab\0\0\0"), None).unwrap(), b"ab");
         for (flag, length, bytes) in [(0, 3, &b"ab"[..]), (1, 2, b"ab"), (2, 2, b"ab")] {
             assert!(matches!(
                 read(&message(flag, length, bytes), None),
-                Read::Broken
+                Decoded::Malformed
             ));
         }
         for end in 0..PREFIX {
-            assert!(matches!(read(&[0; PREFIX][..end], None), Read::Broken));
+            assert!(matches!(
+                read(&[0; PREFIX][..end], None),
+                Decoded::Malformed
+            ));
         }
         let long = message(0, MAX_RESPONSE + 1, b"");
-        assert!(matches!(read(&long, None), Read::TooLong));
+        assert!(matches!(read(&long, None), Decoded::TooLong));
         assert_eq!(length(&long), Some(MAX_RESPONSE + 1));
         assert_eq!(length(&long[..4]), None);
     }
@@ -158,18 +162,18 @@ mod tests {
                 message(1, out.len(), &out)
             };
             let read = |bytes: &[u8]| read(bytes, Some(compression));
-            assert!(matches!(read(&packed(b"abc")), Read::Whole(it) if it == b"abc"));
+            assert!(matches!(read(&packed(b"abc")), Decoded::Message(it) if it == b"abc"));
             let most = vec![0; MAX_RESPONSE];
-            assert!(matches!(read(&packed(&most)), Read::Whole(it) if it == most));
+            assert!(matches!(read(&packed(&most)), Decoded::Message(it) if it == most));
             assert!(matches!(
                 read(&packed(&[0; MAX_RESPONSE + 1])),
-                Read::TooLong
+                Decoded::TooLong
             ));
-            assert!(matches!(read(&message(1, 5, b"hello")), Read::Broken));
+            assert!(matches!(read(&message(1, 5, b"hello")), Decoded::Malformed));
             let mut cut_off = packed(b"abc");
             cut_off.truncate(cut_off.len() - 2);
             cut_off[4] -= 2;
-            assert!(matches!(read(&cut_off), Read::Broken));
+            assert!(matches!(read(&cut_off), Decoded::Malformed));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When to come back, says a collector in the details of a
+//! The delay that a collector requests in the details of a
 //! [status](https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto).
 //!
 //! ```text
@@ -17,12 +17,12 @@ const NANOS_IN_SECOND: u32 = 1_000_000_000;
 /// A `google.rpc.RetryInfo`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RetryInfo {
-    /// `None` where only the pipeline's own delays are asked for. One below zero is none.
+    /// `None` to use the pipeline's own delays. A negative delay is zero.
     pub(super) delay: Option<Duration>,
 }
 
 impl RetryInfo {
-    /// The one among a status's details. `None` where there is none, or the bytes are no status.
+    /// Finds it among a status's details. `None` if there is none, or the bytes are malformed.
     pub(super) fn find(status: &[u8]) -> Option<Self> {
         let mut found = None;
         fields(status, |number, value| {
@@ -36,7 +36,7 @@ impl RetryInfo {
                     }
                     Some(())
                 })?;
-                // Behind the last slash is the message's name; what is before it is whoever's.
+                // The message's name follows the last slash; the prefix is arbitrary.
                 if name.rsplit(|&byte| byte == b'/').next() == Some(b"google.rpc.RetryInfo") {
                     found = Some(Self::read(message)?);
                 }
@@ -68,7 +68,7 @@ fn duration(message: &[u8]) -> Option<Duration> {
         }
         Some(())
     })?;
-    // No two numbers of 64 bits are too large for this.
+    // Does not overflow for any two 64-bit numbers.
     let nanos = i128::from(seconds) * i128::from(NANOS_IN_SECOND) + i128::from(nanos);
     let nanos = u128::try_from(nanos).unwrap_or_default();
     let seconds = nanos / u128::from(NANOS_IN_SECOND);
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    // As the definitions have them, by an implementation that is not ours.
+    // The definitions, implemented by prost.
     #[derive(Message)]
     struct Status {
         #[prost(int32, tag = "1")]
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_found_by_its_name() {
+    fn is_found_by_its_type_name() {
         let other = || any("type.googleapis.com/google.rpc.Help", Some((9, 0)));
         let seven = Some((7, 0));
         for url in [URL, "google.rpc.RetryInfo", "/google.rpc.RetryInfo"] {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_says_nothing() {
+    fn truncated_bytes_are_ignored() {
         let whole = status(vec![any(URL, Some((7, 7)))]);
         let details = status(Vec::new()).len();
         for end in 0..whole.len() {
@@ -193,12 +193,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
             let _ = RetryInfo::find(&bytes);
         }
 
         #[test]
-        fn a_damaged_status_is_survived(
+        fn a_damaged_status_does_not_panic(
             at in 0_usize..200, byte: u8, seconds: i64, nanos: i32,
         ) {
             let mut bytes = status(vec![any(URL, Some((seconds, nanos)))]);
@@ -208,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn the_same_as_prost_reads(seconds: i64, nanos: i32) {
+        fn delays_agree_with_prost(seconds: i64, nanos: i32) {
             let nanoseconds = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
             let wanted = u128::try_from(nanoseconds).unwrap_or_default();
             prop_assert_eq!(delay(seconds, nanos).as_nanos(), wanted);

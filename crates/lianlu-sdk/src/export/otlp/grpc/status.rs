@@ -1,6 +1,7 @@
-//! A status of gRPC, and what follows from it.
+//! The gRPC status of a failed call, as a [`Failure`].
 //!
-//! [OTLP's rules](https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-response) say which may pass.
+//! [OTLP's rules](https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-response) define which codes
+//! are retryable.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -13,15 +14,15 @@ use super::super::MAX_REQUEST;
 use super::retry_info::RetryInfo;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::one_line::quote;
+use crate::export::transport::one_line::one_line;
 
-/// With padding or without, as gRPC has its binary headers.
+/// Padding is optional in gRPC's binary headers.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// How a call ended.
+/// The status of a call.
 #[derive(Debug)]
 pub(super) struct Status {
     pub(super) code: Code,
@@ -30,12 +31,12 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// Of headers or trailers; `None` where they have no status.
+    /// Reads headers or trailers; `None` if they have no status.
     pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
         let message = headers.get("grpc-message").map(|value| {
             let text = String::from_utf8_lossy(value.as_bytes());
-            quote(&lianlu_wire::percent_decode(&text))
+            one_line(&lianlu_wire::percent_decode(&text))
         });
         let details = headers.get("grpc-status-details-bin");
         let details = details.and_then(|value| BASE64.decode(value).ok());
@@ -46,14 +47,14 @@ impl Status {
         })
     }
 
-    /// What this makes of a batch of `spans` spans, sent in `length` bytes.
-    pub(super) fn refusal(self, place: &CollectorUrl, spans: usize, length: usize) -> Failure {
+    /// The failure of a batch of `spans` spans, sent in `length` bytes.
+    pub(super) fn into_failure(self, url: &CollectorUrl, spans: usize, length: usize) -> Failure {
         let code = code_name(self.code);
         let reason = match &*self.message {
-            "" => format!("{place} answered {code}"),
-            said => format!("{place} answered {code}: {said}"),
+            "" => format!("{url} answered {code}"),
+            message => format!("{url} answered {code}: {message}"),
         };
-        if !self.may_pass(length) {
+        if !self.is_retryable(length) {
             return Failure::new(spans, reason);
         }
         let failure = Failure::temporary(reason);
@@ -63,17 +64,17 @@ impl Status {
         }
     }
 
-    fn may_pass(&self, length: usize) -> bool {
+    fn is_retryable(&self, length: usize) -> bool {
         match self.code {
             Code::Cancelled
             | Code::DeadlineExceeded
             | Code::Aborted
             | Code::Unavailable
             | Code::DataLoss => true,
-            // Also what collectors made with tonic say of a request above their limit, and one large span does not
-            // get smaller.
+            // tonic-based collectors also use it for a request above their limit, and a single
+            // large span does not get smaller.
             Code::OutOfRange => length <= MAX_REQUEST,
-            // As long as it does not say when it will have resources again, it may be a quota.
+            // Without a retry delay it may be a permanent quota.
             Code::ResourceExhausted => self.retry_info.is_some(),
             _ => false,
         }
@@ -103,18 +104,18 @@ mod tests {
     /// `details` with a RetryInfo of 7 seconds.
     const SEVEN: &str = "CA4aMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIBw";
 
-    fn refusal(headers: &[(&'static str, &[u8])], length: usize) -> Failure {
+    fn failure(headers: &[(&'static str, &[u8])], length: usize) -> Failure {
         let headers = headers.iter().map(|(name, value)| {
             let value = HeaderValue::from_bytes(value).unwrap();
             (HeaderName::from_static(name), value)
         });
         let status = Status::from_headers(&headers.collect()).unwrap();
-        let place = CollectorUrl::new("http://h:1/".parse().unwrap());
-        status.refusal(&place, 3, length)
+        let url = CollectorUrl::new("http://h:1/".parse().unwrap());
+        status.into_failure(&url, 3, length)
     }
 
-    fn may_pass(code: u8, details: &str) -> Option<Option<Duration>> {
-        let failure = refusal(
+    fn is_retryable(code: u8, details: &str) -> Option<Option<Duration>> {
+        let failure = failure(
             &[
                 ("grpc-status", code.to_string().as_bytes()),
                 ("grpc-status-details-bin", details.as_bytes()),
@@ -126,10 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn six_codes_may_pass_and_one_that_says_when() {
+    fn six_codes_are_retryable_and_resource_exhausted_with_a_delay() {
         let delay = Some(Duration::from_secs(7));
         for code in 1..40 {
-            let (plain, informed) = (may_pass(code, ""), may_pass(code, SEVEN));
+            let (plain, informed) = (is_retryable(code, ""), is_retryable(code, SEVEN));
             match code {
                 1 | 4 | 10 | 11 | 14 | 15 => {
                     assert_eq!((plain, informed), (Some(None), Some(delay)), "{code}");
@@ -141,34 +142,34 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_too_large_stays_so() {
+    fn a_too_large_request_is_not_retried() {
         let status: &[(_, &[u8])] = &[("grpc-status", b"11")];
-        assert!(refusal(status, MAX_REQUEST).retry.is_some());
-        assert_eq!(refusal(status, MAX_REQUEST + 1).lost, 3);
+        assert!(failure(status, MAX_REQUEST).retry.is_some());
+        assert_eq!(failure(status, MAX_REQUEST + 1).lost, 3);
     }
 
     #[test]
-    fn details_that_are_none() {
+    fn malformed_details_are_ignored() {
         for bad in ["%%%", "=", "CA4aMA", "A", "\t"] {
-            assert_eq!(may_pass(8, bad), None, "{bad}");
-            assert_eq!(may_pass(14, bad), Some(None), "{bad}");
+            assert_eq!(is_retryable(8, bad), None, "{bad}");
+            assert_eq!(is_retryable(14, bad), Some(None), "{bad}");
         }
         let padded = format!("{SEVEN}==");
-        assert_eq!(may_pass(8, &padded), Some(Some(Duration::from_secs(7))));
+        assert_eq!(is_retryable(8, &padded), Some(Some(Duration::from_secs(7))));
     }
 
     #[test]
-    fn what_is_said() {
-        let said = |code: &[u8], message: &[u8]| {
-            refusal(&[("grpc-status", code), ("grpc-message", message)], 1).reason
+    fn reasons_contain_code_and_message() {
+        let message = |code: &[u8], message: &[u8]| {
+            failure(&[("grpc-status", code), ("grpc-message", message)], 1).reason
         };
-        assert_eq!(said(b"7", b""), "http://h:1/ answered PERMISSION_DENIED");
+        assert_eq!(message(b"7", b""), "http://h:1/ answered PERMISSION_DENIED");
         assert_eq!(
-            said(b"14", b"no%20way%0Aback"),
+            message(b"14", b"no%20way%0Aback"),
             "http://h:1/ answered UNAVAILABLE: no way"
         );
         assert_eq!(
-            said(b"x", b"\xff%zz"),
+            message(b"x", b"\xff%zz"),
             "http://h:1/ answered UNKNOWN: \u{fffd}%zz"
         );
         assert!(Status::from_headers(&HeaderMap::new()).is_none());

@@ -1,4 +1,4 @@
-//! What a collector answers.
+//! The response of a collector: an accepted batch, a partial success, or an error message.
 //!
 //! ```text
 //! ExportTraceServiceResponse = 0x0a len ExportTracePartialSuccess
@@ -7,61 +7,64 @@
 //! ```
 
 use super::protobuf::{Value, fields};
-use crate::export::transport::one_line::quote;
+use crate::export::transport::one_line::one_line;
 
-/// What is wrong with an answer that is something else.
-pub(super) const NO_RESPONSE: &str = "is no ExportTraceServiceResponse";
+/// Completes "the response …" for a response of another type.
+pub(super) const NO_RESPONSE: &str = "is not an ExportTraceServiceResponse";
 
-/// What became of a request that was taken: nothing to say, or a partial success.
+/// An accepted request, possibly a partial success.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Taken {
-    /// Spans that the collector does not want.
+pub(super) struct Accepted {
+    /// Spans that the collector rejected.
     pub(super) rejected: u64,
-    /// Why, or a warning where none is rejected.
+    /// The reason, or a warning if no spans were rejected.
     pub(super) message: String,
 }
 
-impl Taken {
-    /// Of an `ExportTraceServiceResponse`. What can't be read says so: the spans are with the collector all
-    /// the same.
+impl Accepted {
+    /// Reads an `ExportTraceServiceResponse`. An unreadable one becomes a warning: the collector
+    /// has the spans.
     pub(super) fn from_protobuf(response: &[u8]) -> Self {
-        Self::read(response).unwrap_or_else(|| Self::unread(NO_RESPONSE))
+        Self::read(response).unwrap_or_else(|| Self::unreadable(NO_RESPONSE))
     }
 
     fn read(response: &[u8]) -> Option<Self> {
-        let mut taken = Self::default();
+        let mut accepted = Self::default();
         fields(response, |number, value| {
             if let (1, Value::Bytes(partial)) = (number, value) {
-                taken = Self::read_partial(partial)?;
+                accepted = Self::read_partial(partial)?;
             }
             Some(())
         })?;
-        Some(taken)
+        Some(accepted)
     }
 
     fn read_partial(partial: &[u8]) -> Option<Self> {
-        let mut taken = Self::default();
+        let mut accepted = Self::default();
         fields(partial, |number, value| {
             match (number, value) {
-                // An int64, which a negative number makes no sense for.
+                // An int64, but negative numbers make no sense here.
                 (1, Value::Number(rejected)) => {
-                    taken.rejected = u64::try_from(rejected.cast_signed()).unwrap_or_default();
+                    accepted.rejected = u64::try_from(rejected.cast_signed()).unwrap_or_default();
                 }
-                (2, Value::Bytes(text)) => taken.message = quote(&String::from_utf8_lossy(text)),
+                (2, Value::Bytes(text)) => {
+                    accepted.message = one_line(&String::from_utf8_lossy(text))
+                }
                 _ => {}
             }
             Some(())
         })?;
-        Some(taken)
+        Some(accepted)
     }
 
-    /// The same in JSON, where 64-bit numbers come as texts or as numbers.
+    /// As [`from_protobuf`](Self::from_protobuf) for JSON, where 64-bit numbers are strings or
+    /// numbers.
     #[cfg(feature = "otlp-json")]
     pub(super) fn from_json(response: &[u8]) -> Self {
         use serde_json::Value;
 
         let Ok(Value::Object(response)) = serde_json::from_slice(response) else {
-            return Self::unread(NO_RESPONSE);
+            return Self::unreadable(NO_RESPONSE);
         };
         let partial = response.get("partialSuccess");
         let field = |name| partial.and_then(|partial| partial.get(name));
@@ -72,26 +75,26 @@ impl Taken {
         let message = field("errorMessage").and_then(Value::as_str);
         Self {
             rejected: rejected.unwrap_or_default(),
-            message: quote(message.unwrap_or_default()),
+            message: one_line(message.unwrap_or_default()),
         }
     }
 
-    /// Of a success whose answer can't be read, for this reason.
-    pub(super) fn unread(problem: &str) -> Self {
+    /// A success with an unreadable response.
+    pub(super) fn unreadable(problem: &str) -> Self {
         Self {
             rejected: 0,
-            message: format!("the answer {problem}"),
+            message: format!("the response {problem}"),
         }
     }
 }
 
-/// The message of a `google.rpc.Status`, which is the body of an answer that refuses.
+/// The message of a `google.rpc.Status`, the body of an error response.
 #[cfg_attr(not(feature = "otlp-http"), allow(dead_code))]
 pub(super) fn status_message(status: &[u8]) -> Option<String> {
     let mut message = None;
     fields(status, |number, value| {
         if let (2, Value::Bytes(text)) = (number, value) {
-            message = Some(quote(&String::from_utf8_lossy(text)));
+            message = Some(one_line(&String::from_utf8_lossy(text)));
         }
         Some(())
     })?;
@@ -120,30 +123,30 @@ mod tests {
     #[test]
     fn a_partial_success() {
         for (rejected, message) in [(0, ""), (7, "bad"), (0, "slow down"), (i64::MAX, "")] {
-            let taken = Taken::from_protobuf(&response(rejected, message));
+            let accepted = Accepted::from_protobuf(&response(rejected, message));
             assert_eq!(
-                (taken.rejected, &*taken.message),
+                (accepted.rejected, &*accepted.message),
                 (rejected as u64, message)
             );
         }
-        assert_eq!(Taken::from_protobuf(&[]), Taken::default());
-        assert_eq!(Taken::from_protobuf(&response(-1, "")).rejected, 0);
+        assert_eq!(Accepted::from_protobuf(&[]), Accepted::default());
+        assert_eq!(Accepted::from_protobuf(&response(-1, "")).rejected, 0);
     }
 
     #[test]
-    fn unknown_fields_are_passed_over() {
+    fn unknown_fields_are_skipped() {
         let mut bytes = b"\x10\x05\x19abcdefgh\x25abcd\x32\x01x".to_vec();
         bytes.extend(response(3, "no"));
-        let taken = Taken::from_protobuf(&bytes);
-        assert_eq!((taken.rejected, &*taken.message), (3, "no"));
+        let accepted = Accepted::from_protobuf(&bytes);
+        assert_eq!((accepted.rejected, &*accepted.message), (3, "no"));
     }
 
     #[test]
-    fn any_bytes_are_survived() {
+    fn malformed_responses_are_unreadable() {
         let whole = response(5, "why");
         for end in 1..whole.len() {
-            let taken = Taken::from_protobuf(&whole[..end]);
-            assert_eq!(taken, Taken::unread(NO_RESPONSE), "{end}");
+            let accepted = Accepted::from_protobuf(&whole[..end]);
+            assert_eq!(accepted, Accepted::unreadable(NO_RESPONSE), "{end}");
         }
         for bytes in [
             &b"<html>"[..],
@@ -153,13 +156,16 @@ mod tests {
             &[0xff; 64],
             &[0x0b, 0x0c],
         ] {
-            assert_eq!(Taken::from_protobuf(bytes), Taken::unread(NO_RESPONSE));
+            assert_eq!(
+                Accepted::from_protobuf(bytes),
+                Accepted::unreadable(NO_RESPONSE)
+            );
         }
     }
 
     #[cfg(feature = "otlp-json")]
     #[test]
-    fn in_json() {
+    fn partial_success_in_json() {
         for (json, rejected, message) in [
             ("{}", 0, ""),
             ("{\"partialSuccess\":null}", 0, ""),
@@ -175,21 +181,24 @@ mod tests {
                 "",
             ),
         ] {
-            let taken = Taken::from_json(json.as_bytes());
+            let accepted = Accepted::from_json(json.as_bytes());
             assert_eq!(
-                (taken.rejected, &*taken.message),
+                (accepted.rejected, &*accepted.message),
                 (rejected, message),
                 "{json}"
             );
         }
         let deep = "[".repeat(100_000);
         for bad in ["", "[]", "<html>", deep.as_str()] {
-            assert_eq!(Taken::from_json(bad.as_bytes()), Taken::unread(NO_RESPONSE));
+            assert_eq!(
+                Accepted::from_json(bad.as_bytes()),
+                Accepted::unreadable(NO_RESPONSE)
+            );
         }
     }
 
     #[test]
-    fn why_a_request_was_refused() {
+    fn status_messages() {
         let status = b"\x08\x03\x12\x0bno such day\x1a\x02\x0a\x00";
         assert_eq!(status_message(status).as_deref(), Some("no such day"));
         assert_eq!(status_message(b"<html>"), None);

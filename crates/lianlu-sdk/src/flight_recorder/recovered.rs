@@ -1,4 +1,4 @@
-//! What earlier lives of the process have left.
+//! The files that earlier runs of the process have left.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -15,54 +15,56 @@ use lianlu_wire::segment::{
 use super::unfinished;
 use crate::encode::{EncodedResource, EncodedScope};
 
-/// The largest file that is read.
-const LARGEST: u64 = 64 * 1024 * 1024;
-/// Spans in one part.
-const MOST_SPANS: usize = 512;
-/// Bytes in one part.
-const MOST_BYTES: usize = 512 * 1024;
+/// Maximum size of a file.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Maximum number of spans in one part.
+const MAX_PART_SPANS: usize = 512;
+/// Maximum size of a part in bytes.
+const MAX_PART_BYTES: usize = 512 * 1024;
 
-/// What was found in a flight recorder's folder at the start.
+/// The content of a flight recorder's folder at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecoveryReport {
-    /// Spans that some destination did not have, those of `unfinished` among them.
+    /// Spans that some destination has not received, including those of `unfinished`.
     pub spans: u64,
-    /// Calls that were open when the process died. Each is exported as a span with `lianlu.unfinished`.
+    /// Calls that were open when the process died. Each is exported as a span with
+    /// `lianlu.unfinished`.
     pub unfinished: u64,
-    /// Places at which a record or more were damaged. They were passed over.
+    /// Number of places with at least one damaged record. They were skipped.
     pub damaged: u64,
-    /// Files that were cut short.
+    /// Number of truncated files.
     pub torn: u64,
-    /// Files that were left as they are, with the reason: another version of the format, or a disk that fails.
+    /// Files that could not be read and were not changed, with the reason: another version of the
+    /// format, or a disk error.
     pub refused: Vec<String>,
 }
 
 impl RecoveryReport {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One earlier life.
+/// An earlier run of the process.
 #[derive(Debug)]
 pub(crate) struct Run {
     dir: PathBuf,
     resource: Arc<EncodedResource>,
     scopes: HashMap<u16, Arc<EncodedScope>>,
-    /// Nothing of it was refused, so it may go when it is sent.
-    is_whole: bool,
-    /// How often a part has still to arrive at a destination.
+    /// True if all files could be read; then the folder may be removed when everything is sent.
+    is_readable: bool,
+    /// Number of acknowledgements outstanding, over all parts and destinations.
     left: AtomicUsize,
     destinations: Vec<u64>,
-    /// One at a time reads or writes.
+    /// Serialises reads and writes.
     files: Mutex<()>,
-    /// The first place of a file that the disk did not give a destination: the next start sends it, so the cursor stays
-    /// before it.
+    /// The first position of a file that could not be read for a destination: the cursor stays
+    /// before it, so the next start sends it.
     unread: Mutex<HashMap<(String, usize), usize>>,
-    /// What it takes on the disk, and what all of them take.
+    /// The size of this run on disk, and of all runs.
     bytes: u64,
     all_bytes: Arc<AtomicU64>,
 }
@@ -73,7 +75,7 @@ impl Run {
     }
 }
 
-/// Spans of one file, one behind the other.
+/// Consecutive spans of one file.
 #[derive(Debug)]
 struct Piece {
     file: String,
@@ -81,23 +83,23 @@ struct Piece {
     from: usize,
     to: usize,
     spans: usize,
-    /// Which destinations don't have it.
+    /// The destinations that have not received it, by number.
     missing: Vec<bool>,
 }
 
-/// The same, of a run.
+/// A piece with the run that it belongs to.
 #[derive(Debug)]
-pub(crate) struct OldPart {
+pub(crate) struct RecoveredPart {
     run: Arc<Run>,
     piece: Piece,
 }
 
-impl OldPart {
+impl RecoveredPart {
     pub(crate) fn spans(&self) -> usize {
         self.piece.spans
     }
 
-    /// Whether this destination, by its number, does not have it.
+    /// Whether the destination with this number has not received it.
     pub(crate) fn is_missing_at(&self, destination: usize) -> bool {
         self.piece.missing.get(destination) == Some(&true)
     }
@@ -130,50 +132,51 @@ impl OldPart {
         Ok(())
     }
 
-    /// The disk did not give it to a destination: it stays for the next start.
+    /// Records that reading it for a destination failed: it is kept for the next start.
     pub(crate) fn leave_unread(&self, destination: usize) {
-        let place = (self.piece.file.clone(), destination);
+        let key = (self.piece.file.clone(), destination);
         let mut unread = self.run.unread();
-        let first = unread.entry(place).or_insert(self.piece.from);
+        let first = unread.entry(key).or_insert(self.piece.from);
         *first = self.piece.from.min(*first);
     }
 
     fn is_behind_unread(&self, destination: usize) -> bool {
-        let place = (self.piece.file.clone(), destination);
+        let key = (self.piece.file.clone(), destination);
         let unread = self.run.unread();
-        unread.get(&place).is_some_and(|at| *at < self.piece.to)
+        unread.get(&key).is_some_and(|at| *at < self.piece.to)
     }
 
-    /// A destination has it, or will never have it. When all have everything, the run's files go.
+    /// Acknowledges it for a destination, which has received it or never will. After the last
+    /// acknowledgement the run's files are removed.
     pub(crate) fn ack(&self, destination: usize) {
         let (run, piece) = (&self.run, &self.piece);
         let name = run.destinations.get(destination).copied().unwrap_or(0);
         let (at, bytes) = cursor_bytes(destination, piece.generation, name, piece.to);
         if !self.is_behind_unread(destination) {
-            // If this fails it is sent once more after the next start.
+            // If this fails, the spans are sent again after the next start.
             let _ = self.with_file(|file| {
                 file.seek(SeekFrom::Start(at))?;
                 file.write_all(&bytes)
             });
         }
         let is_last = run.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last && run.is_whole && fs::remove_dir_all(&run.dir).is_ok() {
+        if is_last && run.is_readable && fs::remove_dir_all(&run.dir).is_ok() {
             run.all_bytes.fetch_sub(run.bytes, Ordering::Relaxed);
         }
     }
 }
 
-/// What was found, in the order in which it is to be sent.
+/// The recovered spans, in sending order.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers {
-    pub(super) parts: Vec<OldPart>,
-    pub(super) found: RecoveryReport,
-    /// What it takes on the disk.
+pub(super) struct RecoveredSpans {
+    pub(super) parts: Vec<RecoveredPart>,
+    pub(super) report: RecoveryReport,
+    /// Size on disk.
     pub(super) bytes: Arc<AtomicU64>,
 }
 
-impl Leftovers {
-    /// Every earlier life in the folder.
+impl RecoveredSpans {
+    /// Reads all earlier runs in the folder.
     pub(super) fn find(dir: &Path, destinations: &[u64]) -> io::Result<Self> {
         let mut runs = Vec::new();
         for entry in fs::read_dir(dir)? {
@@ -192,28 +195,28 @@ impl Leftovers {
     }
 
     fn add(&mut self, dir: &Path, destinations: &[u64]) {
-        let refused = self.found.refused.len();
+        let refused = self.report.refused.len();
         let (resource, scopes) = match self.meta(dir) {
             Ok(meta) => meta,
-            Err(reason) => return self.found.refused.push(reason),
+            Err(reason) => return self.report.refused.push(reason),
         };
-        if let Err(reason) = unfinished::end_calls(dir, &mut self.found) {
-            self.found.refused.push(reason);
+        if let Err(reason) = unfinished::end_calls(dir, &mut self.report) {
+            self.report.refused.push(reason);
         }
         let mut pieces = Vec::new();
         let mut bytes = 0;
         let files = span_files(dir).unwrap_or_else(|reason| {
-            self.found.refused.push(reason);
+            self.report.refused.push(reason);
             Vec::new()
         });
         for file in files {
             match read_file(&dir.join(&file), FileKind::Spans) {
                 Ok((content, header)) => {
                     bytes += content.len() as u64;
-                    self.found.torn += u64::from(is_torn(&content, &header));
+                    self.report.torn += u64::from(is_torn(&content, &header));
                     pieces.extend(self.pieces(&file, &content, &header, destinations));
                 }
-                Err(reason) => self.found.refused.push(reason),
+                Err(reason) => self.report.refused.push(reason),
             }
         }
         let missing = |piece: &Piece| piece.missing.iter().filter(|it| **it).count();
@@ -221,7 +224,7 @@ impl Leftovers {
             dir: dir.to_owned(),
             resource,
             scopes,
-            is_whole: self.found.refused.len() == refused,
+            is_readable: self.report.refused.len() == refused,
             left: AtomicUsize::new(pieces.iter().map(missing).sum()),
             destinations: destinations.to_vec(),
             files: Mutex::default(),
@@ -229,19 +232,19 @@ impl Leftovers {
             bytes,
             all_bytes: Arc::clone(&self.bytes),
         });
-        if pieces.is_empty() && run.is_whole {
+        if pieces.is_empty() && run.is_readable {
             let _ = fs::remove_dir_all(dir);
             return;
         }
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let part = |piece| OldPart {
+        let part = |piece| RecoveredPart {
             run: Arc::clone(&run),
             piece,
         };
         self.parts.extend(pieces.into_iter().map(part));
     }
 
-    /// What the spans come from.
+    /// Reads the resource and the scopes of the spans.
     #[allow(clippy::type_complexity)]
     fn meta(
         &mut self,
@@ -250,12 +253,12 @@ impl Leftovers {
         let mut resource = EncodedResource::default();
         let mut scopes = HashMap::new();
         let path = dir.join("meta");
-        if is_there(&path)? {
+        if exists(&path)? {
             let (content, header) = read_file(&path, FileKind::Meta)?;
-            self.found.torn += u64::from(is_torn(&content, &header));
+            self.report.torn += u64::from(is_torn(&content, &header));
             let mut records = Records::new(&content, HEADER, header.generation);
             for record in &mut records {
-                let Some((schema_url, bytes)) = described(&record) else {
+                let Some((schema_url, bytes)) = described_message(&record) else {
                     continue;
                 };
                 match record.kind {
@@ -267,12 +270,12 @@ impl Leftovers {
                     _ => {}
                 }
             }
-            self.found.damaged += records.damaged();
+            self.report.damaged += records.damaged();
         }
         Ok((Arc::new(resource), scopes))
     }
 
-    /// Cuts a file into parts, each of which a destination has or has not.
+    /// Splits a file into pieces; each destination has received a piece completely or not at all.
     fn pieces(
         &mut self,
         file: &str,
@@ -286,21 +289,21 @@ impl Leftovers {
             .collect();
         let mut pieces: Vec<Piece> = Vec::new();
         let mut records = Records::new(content, HEADER, header.generation);
-        let mut odd = 0;
+        let mut invalid = 0;
         for record in &mut records {
             if record.kind != RecordKind::Span || !is_one_span(record.payload) {
-                odd += 1;
+                invalid += 1;
                 continue;
             }
             let missing: Vec<_> = cursors.iter().map(|cursor| record.at >= *cursor).collect();
             if !missing.contains(&true) {
                 continue;
             }
-            self.found.spans += 1;
+            self.report.spans += 1;
             if let Some(last) = pieces.last_mut()
                 && last.missing == missing
-                && last.spans < MOST_SPANS
-                && record.next - last.from <= MOST_BYTES
+                && last.spans < MAX_PART_SPANS
+                && record.next - last.from <= MAX_PART_BYTES
             {
                 last.to = record.next.min(content.len());
                 last.spans += 1;
@@ -315,20 +318,20 @@ impl Leftovers {
                 missing,
             });
         }
-        self.found.damaged += records.damaged() + odd;
+        self.report.damaged += records.damaged() + invalid;
         pieces
     }
 }
 
 /// A record of `meta`: a schema URL and a message.
-fn described(record: &Record<'_>) -> Option<(String, Vec<u8>)> {
+fn described_message(record: &Record<'_>) -> Option<(String, Vec<u8>)> {
     let (length, rest) = record.payload.split_first_chunk::<4>()?;
     let (schema_url, message) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     let schema_url = std::str::from_utf8(schema_url).ok()?;
     Some((schema_url.to_owned(), message.to_vec()))
 }
 
-/// Whether these bytes are `0x12 len Span`, once.
+/// Whether the payload is exactly one `0x12 len Span`.
 fn is_one_span(payload: &[u8]) -> bool {
     let mut spans = Spans::new(payload);
     let first = spans
@@ -337,42 +340,42 @@ fn is_one_span(payload: &[u8]) -> bool {
     first && spans.next().is_none()
 }
 
-/// The files of spans in a run, in the order in which they were made.
+/// The span files of a run, in order of creation.
 fn span_files(dir: &Path) -> Result<Vec<String>, String> {
     let entries = fs::read_dir(dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
-    let entries = entries.map_err(|error| said(dir, &error))?.into_iter();
+    let entries = entries.map_err(|error| with_path(dir, &error))?.into_iter();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut files: Vec<_> = names.filter(|name| name.ends_with(".spans")).collect();
     files.sort();
     Ok(files)
 }
 
-/// Whether there is such a file. A disk that does not say so is no reason to believe that there is none.
-pub(super) fn is_there(path: &Path) -> Result<bool, String> {
-    path.try_exists().map_err(|error| said(path, &error))
+/// Whether the file exists. An error of the disk does not mean that it is absent.
+pub(super) fn exists(path: &Path) -> Result<bool, String> {
+    path.try_exists().map_err(|error| with_path(path, &error))
 }
 
-pub(super) fn said(path: &Path, error: &dyn std::fmt::Display) -> String {
+pub(super) fn with_path(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }
 
-/// A whole file, and its header. Read and not mapped: where the disk fails this is an error, and no signal.
+/// Reads a whole file and its header. Not mapped: a disk error is an error here, not a signal.
 pub(super) fn read_file(path: &Path, kind: FileKind) -> Result<(Vec<u8>, Header), String> {
-    let said = |error: &dyn std::fmt::Display| said(path, error);
-    let file = File::open(path).map_err(|error| said(&error))?;
+    let with_path = |error: &dyn std::fmt::Display| with_path(path, error);
+    let file = File::open(path).map_err(|error| with_path(&error))?;
     let mut content = Vec::new();
-    let read = file.take(LARGEST + 1).read_to_end(&mut content);
-    read.map_err(|error| said(&error))?;
-    if content.len() as u64 > LARGEST {
-        return Err(said(&"larger than any file of a flight recorder"));
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content);
+    read.map_err(|error| with_path(&error))?;
+    if content.len() as u64 > MAX_FILE_BYTES {
+        return Err(with_path(&"larger than any file of a flight recorder"));
     }
     match Header::read(&content, kind) {
         Ok(header) => Ok((content, header)),
-        // The process died while it made the file, or the disk lost it: nothing was in it.
+        // The process died while creating the file, or the disk lost it: it was empty.
         Err(HeaderError::Magic([0, 0, 0, 0, 0, 0, 0, 0]) | HeaderError::Short(_)) => {
             Ok((Vec::new(), Header::default()))
         }
-        Err(error) => Err(said(&error)),
+        Err(error) => Err(with_path(&error)),
     }
 }
 
@@ -380,9 +383,9 @@ pub(super) fn is_torn(content: &[u8], header: &Header) -> bool {
     (content.len() as u64) < header.size
 }
 
-/// The ids of all spans that have ended in this run. Those of a file that can't be read are not among them, and a call
-/// whose end is in there would be told of twice: it ended in the moment in which the process died.
-pub(super) fn ended(dir: &Path) -> Result<HashSet<[u8; 8]>, String> {
+/// The ids of all ended spans of this run. Unreadable files are skipped, so a call that
+/// ended in one of them, at the moment at which the process died, is reported twice.
+pub(super) fn ended_span_ids(dir: &Path) -> Result<HashSet<[u8; 8]>, String> {
     let mut ids = HashSet::new();
     for file in span_files(dir)? {
         let Ok((content, header)) = read_file(&dir.join(file), FileKind::Spans) else {

@@ -1,5 +1,5 @@
-//! What the limits say is what may wait: not less because threads have room that they don't use, and not more because
-//! spans are large.
+//! The queue holds what the limits allow: not less because of unused thread credit, and not more
+//! because of large spans.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,7 +12,7 @@ use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 
 use crate::common::PATIENCE;
 
-/// Says that it has been called, and stays in the call until it hears something.
+/// Reports each call, and blocks until it is released.
 struct Slow(Sender<()>, Receiver<()>);
 
 impl Export for Slow {
@@ -23,7 +23,7 @@ impl Export for Slow {
     }
 }
 
-/// Nothing arrives, and each refusal is told.
+/// An unreachable collector that reports each attempt.
 struct Down(Sender<()>);
 
 impl Export for Down {
@@ -42,8 +42,8 @@ fn provider(exporter: impl Export + 'static, limits: Limits) -> TracerProvider {
         .unwrap()
 }
 
-/// The counts after so many threads have made a span each, one after the other, while all of them are still there and a
-/// worker is in the exporter.
+/// The counts after this many threads have recorded one span each, in turn, while all of them are
+/// alive and a worker is in the exporter.
 fn after_threads(threads: usize, queue_size: usize) -> SpanCounts {
     let (called, is_called) = channel();
     let (go, wait) = channel();
@@ -78,8 +78,8 @@ fn after_threads(threads: usize, queue_size: usize) -> SpanCounts {
 }
 
 #[test]
-fn threads_that_rest_hold_no_room() {
-    // The first one waits, too.
+fn unused_credit_of_threads_is_reclaimed() {
+    // Includes the first span, which waits too.
     let counts = after_threads(299, 300);
     assert_eq!(
         (counts.waiting, counts.dropped.total()),
@@ -89,7 +89,7 @@ fn threads_that_rest_hold_no_room() {
 }
 
 #[test]
-fn what_is_beyond_is_dropped() {
+fn spans_beyond_the_limit_are_dropped() {
     let counts = after_threads(40, 21);
     assert_eq!(
         (counts.waiting, counts.dropped.queue_full),
@@ -100,7 +100,7 @@ fn what_is_beyond_is_dropped() {
 
 const KIB: usize = 1024;
 
-/// Ends a span with so many bytes.
+/// Ends a span of this size.
 fn large(provider: &TracerProvider, scope: String, bytes: usize) {
     let mut span = provider.tracer(scope).start("span");
     span.set_attribute(KeyValue::new("body", "x".repeat(bytes)));
@@ -108,7 +108,7 @@ fn large(provider: &TracerProvider, scope: String, bytes: usize) {
 }
 
 #[test]
-fn large_spans_that_a_worker_fetches() {
+fn large_spans_fetched_by_the_worker() {
     let (called, is_called) = channel();
     let mut limits = Limits::default();
     limits.queue_bytes = 1024 * KIB;
@@ -121,7 +121,7 @@ fn large_spans_that_a_worker_fetches() {
     let handle = provider.handle();
     for at in 1_u64..=40 {
         large(&provider, "test".to_owned(), 100 * KIB);
-        // Long enough for the worker to come by, mostly.
+        // Long enough for the worker's poll, in most cases.
         std::thread::sleep(Duration::from_millis(4));
         let counts = handle.counts();
         assert_eq!(
@@ -129,7 +129,7 @@ fn large_spans_that_a_worker_fetches() {
             at + 1,
             "{counts}"
         );
-        // What was handed over, and half a megabyte and one span more in the thread's own buffer.
+        // Handed-over spans, plus half a megabyte and one span in the thread's own buffer.
         assert!(counts.waiting <= 10 + 6, "{counts}");
     }
     assert!(handle.counts().dropped.queue_full > 0);
@@ -149,10 +149,10 @@ fn large_spans_of_many_scopes() {
     }
 }
 
-/// What was dropped for want of room takes none afterwards.
+/// Dropped spans do not use the queue's budget.
 #[test]
-fn there_is_as_much_room_again() {
-    /// Takes what there is while it is up.
+fn dropped_spans_release_their_budget() {
+    /// Accepts spans while it is up.
     struct Switched(Arc<AtomicBool>);
     impl Export for Switched {
         fn export(&mut self, _: &Batch) -> Result<(), Failure> {
@@ -180,9 +180,9 @@ fn there_is_as_much_room_again() {
     }
 }
 
-/// Spans that are larger than the limit go one by one.
+/// Spans larger than the limit are exported one by one.
 #[test]
-fn a_limit_below_one_span() {
+fn spans_larger_than_the_limit() {
     let (arrived, arrives) = channel();
     struct Counting(Sender<usize>);
     impl Export for Counting {

@@ -1,8 +1,9 @@
-//! A connection that is written to in large pieces.
+//! Coalesces the writes to a connection.
 //!
-//! HTTP/2 cuts a request into frames of 16 KiB, and its library flushes after each. A write to a socket is a system call
-//! that wakes the other end; fewer and larger ones take a third less. So what is flushed waits until the connection
-//! has had its turn, which begins by [reading](Gathered::poll_read).
+//! HTTP/2 splits a request into frames of 16 KiB, and the library flushes after each. A write to a
+//! socket is a system call that wakes the peer; fewer and larger writes take a third less CPU. So
+//! flushed bytes wait until the connection is polled again, which starts with a
+//! [read](WriteCoalescer::poll_read).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,40 +11,40 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// Most bytes that are written at once: larger pieces are no faster.
-const FULL: usize = 64 * 1024;
+/// Most bytes written at once: larger writes are no faster.
+const CAPACITY: usize = 64 * 1024;
 
-/// Gathers what is written to a connection.
-pub(super) struct Gathered<T> {
+/// Buffers what is written to a connection.
+pub(super) struct WriteCoalescer<T> {
     inner: T,
     bytes: Vec<u8>,
-    /// How many of them are written.
+    /// Number of buffered bytes already written.
     written: usize,
-    /// Whether the connection takes no more at the moment, and wakes the task when it does.
-    is_stuck: bool,
-    /// Why a write failed, for the next one to tell.
-    failed: Option<io::Error>,
+    /// The socket is full, and wakes the task when it accepts more.
+    is_blocked: bool,
+    /// The error of a deferred write, returned by the next write.
+    deferred_error: Option<io::Error>,
 }
 
-impl<T: Write + Unpin> Gathered<T> {
+impl<T: Write + Unpin> WriteCoalescer<T> {
     pub(super) fn new(inner: T) -> Self {
         Self {
             inner,
             bytes: Vec::new(),
             written: 0,
-            is_stuck: false,
-            failed: None,
+            is_blocked: false,
+            deferred_error: None,
         }
     }
 
-    /// Writes all that was gathered.
+    /// Writes everything that is buffered.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = self.failed.take() {
+        if let Some(error) = self.deferred_error.take() {
             return Poll::Ready(Err(error));
         }
         while let Some(rest) = self.bytes.get(self.written..).filter(|it| !it.is_empty()) {
             let written = Pin::new(&mut self.inner).poll_write(cx, rest);
-            self.is_stuck = written.is_pending();
+            self.is_blocked = written.is_pending();
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
@@ -54,35 +55,35 @@ impl<T: Write + Unpin> Gathered<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes what there is room for.
-    fn gather(&mut self, bytes: &[u8]) -> usize {
-        let room = FULL.saturating_sub(self.bytes.len());
-        let taken = bytes.get(..room).unwrap_or(bytes);
+    /// Buffers as many bytes as fit.
+    fn buffer(&mut self, bytes: &[u8]) -> usize {
+        let space = CAPACITY.saturating_sub(self.bytes.len());
+        let taken = bytes.get(..space).unwrap_or(bytes);
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(FULL);
+            self.bytes.reserve_exact(CAPACITY);
         }
         self.bytes.extend_from_slice(taken);
         taken.len()
     }
 }
 
-impl<T: Read + Write + Unpin> Read for Gathered<T> {
+impl<T: Read + Write + Unpin> Read for WriteCoalescer<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever hangs up may have said why.
+        // Read in spite of an error: the peer may have sent a reason before closing.
         if let Poll::Ready(Err(error)) = self.poll_drain(cx) {
             self.bytes.clear();
             self.written = 0;
-            self.failed = Some(error);
+            self.deferred_error = Some(error);
         }
         Pin::new(&mut self.inner).poll_read(cx, into)
     }
 }
 
-impl<T: Write + Unpin> Write for Gathered<T> {
+impl<T: Write + Unpin> Write for WriteCoalescer<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,10 +101,10 @@ impl<T: Write + Unpin> Write for Gathered<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.bytes.len() >= FULL || self.failed.is_some() {
+        if self.bytes.len() >= CAPACITY || self.deferred_error.is_some() {
             ready!(self.poll_drain(cx))?;
         }
-        let taken = slices.iter().map(|slice| self.gather(slice)).sum();
+        let taken = slices.iter().map(|slice| self.buffer(slice)).sum();
         Poll::Ready(Ok(taken))
     }
 
@@ -112,7 +113,7 @@ impl<T: Write + Unpin> Write for Gathered<T> {
             ready!(self.poll_drain(cx))?;
             return Pin::new(&mut self.inner).poll_flush(cx);
         }
-        if !self.is_stuck {
+        if !self.is_blocked {
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))
@@ -132,10 +133,10 @@ mod tests {
 
     use super::*;
 
-    /// A connection that takes so many bytes, and then no more, or an error.
+    /// A socket that accepts this many bytes, then blocks or fails.
     #[derive(Default)]
     struct Socket {
-        takes: usize,
+        accepts: usize,
         error: Option<io::ErrorKind>,
         writes: Vec<Vec<u8>>,
         reads: usize,
@@ -158,12 +159,12 @@ mod tests {
             _: &mut Context<'_>,
             bytes: &[u8],
         ) -> Poll<io::Result<usize>> {
-            let taken = bytes.len().min(self.takes);
+            let taken = bytes.len().min(self.accepts);
             if taken == 0 {
                 let error = self.error.map(|error| Err(error.into()));
                 return error.map_or(Poll::Pending, Poll::Ready);
             }
-            self.takes -= taken;
+            self.accepts -= taken;
             self.writes.push(bytes[..taken].to_vec());
             Poll::Ready(Ok(taken))
         }
@@ -187,15 +188,15 @@ mod tests {
     }
 
     struct Test {
-        gathered: Gathered<Socket>,
+        io: WriteCoalescer<Socket>,
         wakes: Arc<Wakes>,
     }
 
     impl Test {
-        fn of(takes: usize, error: Option<io::ErrorKind>) -> Self {
+        fn of(accepts: usize, error: Option<io::ErrorKind>) -> Self {
             Self {
-                gathered: Gathered::new(Socket {
-                    takes,
+                io: WriteCoalescer::new(Socket {
+                    accepts,
                     error,
                     ..Socket::default()
                 }),
@@ -205,20 +206,20 @@ mod tests {
 
         fn write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
             let waker = Waker::from(Arc::clone(&self.wakes));
-            Pin::new(&mut self.gathered).poll_write(&mut Context::from_waker(&waker), bytes)
+            Pin::new(&mut self.io).poll_write(&mut Context::from_waker(&waker), bytes)
         }
 
         fn flush(&mut self) -> Poll<io::Result<()>> {
             let waker = Waker::from(Arc::clone(&self.wakes));
-            Pin::new(&mut self.gathered).poll_flush(&mut Context::from_waker(&waker))
+            Pin::new(&mut self.io).poll_flush(&mut Context::from_waker(&waker))
         }
 
         fn read(&mut self) -> Poll<io::Result<()>> {
             let waker = Waker::from(Arc::clone(&self.wakes));
-            let mut room = [0; 8];
-            let mut room = hyper::rt::ReadBuf::new(&mut room);
+            let mut space = [0; 8];
+            let mut space = hyper::rt::ReadBuf::new(&mut space);
             let mut cx = Context::from_waker(&waker);
-            Pin::new(&mut self.gathered).poll_read(&mut cx, room.unfilled())
+            Pin::new(&mut self.io).poll_read(&mut cx, space.unfilled())
         }
 
         fn wakes(&self) -> usize {
@@ -226,7 +227,7 @@ mod tests {
         }
 
         fn writes(&self) -> Vec<usize> {
-            self.gathered.inner.writes.iter().map(Vec::len).collect()
+            self.io.inner.writes.iter().map(Vec::len).collect()
         }
     }
 
@@ -235,68 +236,68 @@ mod tests {
     }
 
     #[test]
-    fn frames_go_out_together_when_the_connection_has_its_next_turn() {
+    fn frames_are_written_together_at_the_next_poll() {
         let mut test = Test::of(usize::MAX, None);
         for length in [5, 9, 16_384, 9, 100] {
             assert!(is_ok(test.write(&vec![7; length])) && is_ok(test.flush()));
         }
         assert!(test.writes().is_empty());
-        assert!(test.wakes() > 0, "nobody comes back for them");
+        assert!(test.wakes() > 0, "the task is not woken");
         assert!(is_ok(test.read()));
         assert_eq!(test.writes(), [5 + 9 + 16_384 + 9 + 100]);
-        // Nothing is left, and nobody is woken for that.
+        // Nothing is buffered, so the task is not woken.
         let wakes = test.wakes();
         assert!(is_ok(test.flush()) && is_ok(test.read()));
         assert_eq!((test.writes().len(), test.wakes()), (1, wakes));
     }
 
     #[test]
-    fn it_holds_so_much_and_no_more() {
+    fn buffers_at_most_its_capacity() {
         let mut test = Test::of(usize::MAX, None);
-        let all: Vec<u8> = (0..3 * FULL + 1).map(|at| at as u8).collect();
+        let all: Vec<u8> = (0..3 * CAPACITY + 1).map(|at| at as u8).collect();
         let mut rest = &all[..];
         while !rest.is_empty() {
             let Poll::Ready(Ok(taken)) = test.write(rest) else {
-                panic!("the socket takes all");
+                panic!("the socket accepts all");
             };
             assert!(taken > 0);
             rest = &rest[taken..];
-            assert!(test.gathered.bytes.len() <= FULL);
+            assert!(test.io.bytes.len() <= CAPACITY);
         }
-        assert_eq!(test.writes(), [FULL; 3]);
+        assert_eq!(test.writes(), [CAPACITY; 3]);
         let waker = Waker::from(Arc::clone(&test.wakes));
         let mut cx = Context::from_waker(&waker);
-        assert!(is_ok(Pin::new(&mut test.gathered).poll_shutdown(&mut cx)));
-        assert_eq!(test.gathered.inner.writes.concat(), all);
+        assert!(is_ok(Pin::new(&mut test.io).poll_shutdown(&mut cx)));
+        assert_eq!(test.io.inner.writes.concat(), all);
     }
 
     #[test]
-    fn a_socket_that_is_full_is_waited_for() {
+    fn waits_for_a_full_socket() {
         let mut test = Test::of(10, None);
         assert!(is_ok(test.write(&[1; 30])) && is_ok(test.flush()));
         assert!(is_ok(test.read()));
         assert_eq!(test.writes(), [10]);
-        // The socket wakes the task; waking it here would keep a processor busy until then.
+        // The socket wakes the task; waking it here would busy-loop until then.
         let wakes = test.wakes();
         assert!(is_ok(test.flush()) && is_ok(test.read()) && is_ok(test.flush()));
         assert_eq!(test.wakes(), wakes);
-        assert!(test.write(&[2; FULL]).is_ready());
+        assert!(test.write(&[2; CAPACITY]).is_ready());
         assert!(test.write(&[2]).is_pending());
-        test.gathered.inner.takes = usize::MAX;
+        test.io.inner.accepts = usize::MAX;
         assert!(is_ok(test.read()));
-        assert_eq!(test.gathered.inner.writes.concat().len(), FULL);
+        assert_eq!(test.io.inner.writes.concat().len(), CAPACITY);
         assert!(is_ok(test.write(&[3])) && is_ok(test.flush()));
         assert_eq!(test.wakes(), wakes + 1);
     }
 
     #[test]
-    fn who_hangs_up_is_heard_all_the_same() {
+    fn reads_after_a_failed_write() {
         let mut test = Test::of(0, Some(io::ErrorKind::BrokenPipe));
         assert!(is_ok(test.write(&[1; 30])) && is_ok(test.flush()));
         assert!(is_ok(test.read()));
-        assert_eq!(test.gathered.inner.reads, 1);
+        assert_eq!(test.io.inner.reads, 1);
         let Poll::Ready(Err(error)) = test.flush() else {
-            panic!("nobody is told of it");
+            panic!("the error is lost");
         };
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }

@@ -1,4 +1,4 @@
-//! What our writer writes, prost reads; and our reader reads the same.
+//! Both prost and our reader read what our writer writes.
 
 use lianlu_wire::otlp as our;
 use our::{AttributeOf, Envelope};
@@ -15,7 +15,7 @@ fn group() -> impl Strategy<Value = (String, String, Vec<Span>)> {
     (text(), text(), vec(span(), 0..4))
 }
 
-/// How many fields are zero or empty that our writer writes all the same.
+/// Number of zero or empty fields that our writer writes nevertheless.
 fn zeros(span: &Span) -> usize {
     let own = [
         span.kind == 0,
@@ -44,16 +44,17 @@ proptest! {
         for span in &spans {
             put_span(&mut run, span);
         }
-        // A run is what `ScopeSpans` has of spans.
+        // A run has the encoding of the spans in `ScopeSpans`.
         let read = ScopeSpans::decode(&run[..]).unwrap();
         prop_assert_eq!(&read.spans, &spans);
-        // prost leaves zeros out, which we write where a field is nearly never zero; else the two are as long.
+        // prost omits zeros that we write in fields that are rarely zero; otherwise the lengths are
+        // equal.
         let zeros: usize = spans.iter().map(zeros).sum();
         let theirs = ScopeSpans { spans, ..ScopeSpans::default() }.encoded_len();
         if zeros == 0 {
             prop_assert_eq!(run.len(), theirs);
         } else {
-            // A tag of at most 2 bytes and a number of at most 8, and lengths that are longer for it.
+            // A tag of at most 2 bytes and a number of at most 8, and enclosing lengths that grow.
             prop_assert!((theirs + zeros..=theirs + zeros * 13).contains(&run.len()));
         }
     }
@@ -117,7 +118,7 @@ proptest! {
     }
 }
 
-/// Zero ids are written where a span is written with none, and read as none.
+/// Our writer writes zero ids for a span without ids, and our reader treats them as absent.
 fn without_zero_ids(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
     let spans = request
         .resource_spans

@@ -1,4 +1,4 @@
-//! The thread that looks after a recorder's segments: makes them, syncs them, uses them again, drops the oldest.
+//! The recorder's thread: creates, syncs and reuses segments, and drops the oldest.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use super::super::options::WhenFull;
 use super::super::segment::{Part, Segment};
-use super::{MOST_PREPARED, PREPARED, Recorder};
+use super::{MAX_PREPARED, PREPARED, Recorder};
 use crate::pipeline::{PipelineEvent, announce};
 
-/// After a failure the disk is left alone for so long.
-const REST: Duration = Duration::from_secs(1);
+/// Pause after a failure of the disk.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Takes the oldest segment away from whoever waits for it, and gives how many spans are lost with it.
+/// Removes the oldest segment from all queues; returns the number of spans lost with it.
 pub(crate) type Evict = Box<dyn Fn(&dyn Fn(&Part) -> bool) -> u64 + Send>;
 
 impl Recorder {
-    /// Looks after the segments until it is stopped.
+    /// Maintains the segments until the recorder is stopped.
     pub(crate) fn run(&self, evict: &Evict) {
         let interval = self.options.interval();
         loop {
-            self.calls.beat();
-            self.tend(evict);
+            self.calls.update_heartbeat();
+            self.maintain(evict);
             let mut state = self.lock();
             if state.stopping {
                 state.stopped = true;
@@ -40,8 +40,8 @@ impl Recorder {
         }
     }
 
-    /// One round of the thread.
-    pub(in super::super) fn tend(&self, evict: &Evict) {
+    /// One iteration of the thread.
+    pub(in super::super) fn maintain(&self, evict: &Evict) {
         if self.is_synced() {
             self.sync();
         }
@@ -49,35 +49,38 @@ impl Recorder {
         loop {
             {
                 let state = self.lock();
-                let rests = state.rest_until.is_some_and(|until| Instant::now() < until);
-                if state.prepared.len() >= PREPARED || state.stopping || rests {
+                let is_paused = state
+                    .pause_until
+                    .is_some_and(|until| Instant::now() < until);
+                if state.prepared.len() >= PREPARED || state.stopping || is_paused {
                     return;
                 }
             }
             if self.has_room() {
                 match self.make() {
-                    Ok(segment) => self.made(segment),
-                    Err(error) => self.not_made(error.to_string()),
+                    Ok(segment) => self.add_prepared(segment),
+                    Err(error) => self.make_failed(error.to_string()),
                 }
             } else if let Some((segment, lost)) = self.evict(evict) {
-                self.evicted(segment, lost);
+                self.add_evicted(segment, lost);
             } else {
                 let bytes = self.options.max_bytes();
-                self.not_made(format!("all of its {bytes} bytes are in use"));
+                self.make_failed(format!("all of its {bytes} bytes are in use"));
             }
         }
     }
 
-    /// A segment more, at the price of what was in it. Said once, until segments come back by themselves.
-    fn evicted(&self, segment: Arc<Segment>, lost: u64) {
+    /// Adds a segment whose spans were dropped. Reported once, until segments become free without
+    /// dropping.
+    fn add_evicted(&self, segment: Arc<Segment>, lost: u64) {
         if segment.is_poisoned() {
-            // Nobody writes there; another one takes its room.
+            // Not written to any more; its space is used for a new segment.
             self.forget(&segment);
         } else {
             self.lock().prepared.push(segment);
         }
         let mut state = self.lock();
-        state.rest_until = None;
+        state.pause_until = None;
         if lost > 0 && state.failing.is_none() {
             state.failing = Some("full, the oldest spans are dropped".to_owned());
             drop(state);
@@ -90,15 +93,15 @@ impl Recorder {
         let segment = self.options.segment_bytes() as u64;
         let state = self.lock();
         let bytes =
-            (state.all.len() as u64 + 1) * segment + self.leftover_bytes.load(Ordering::Relaxed);
+            (state.all.len() as u64 + 1) * segment + self.earlier_bytes.load(Ordering::Relaxed);
         bytes <= self.options.max_bytes()
     }
 
-    /// A segment more.
-    fn made(&self, segment: Arc<Segment>) {
+    /// Adds a prepared segment.
+    fn add_prepared(&self, segment: Arc<Segment>) {
         let mut state = self.lock();
         state.prepared.push(segment);
-        state.rest_until = None;
+        state.pause_until = None;
         let was_failing = state.failing.take().is_some();
         drop(state);
         if was_failing {
@@ -106,12 +109,12 @@ impl Recorder {
         }
     }
 
-    /// No segment, for a reason that is said when it is new, and once there is really none.
-    fn not_made(&self, reason: String) {
+    /// Handles the failure to provide a segment. Reported once, when no segment is left.
+    fn make_failed(&self, reason: String) {
         let mut state = self.lock();
-        state.rest_until = Some(Instant::now() + REST.min(self.options.interval()));
-        let is_over = state.prepared.is_empty() && state.open.is_empty();
-        if !is_over {
+        state.pause_until = Some(Instant::now() + RETRY_PAUSE.min(self.options.interval()));
+        let is_exhausted = state.prepared.is_empty() && state.open.is_empty();
+        if !is_exhausted {
             return;
         }
         let before = state.failing.replace(reason.clone());
@@ -140,7 +143,7 @@ impl Recorder {
         Ok(segment)
     }
 
-    /// What every destination has is used again, or given back.
+    /// Reuses or deletes segments that every destination has received.
     fn reclaim(&self) {
         let done: Vec<_> = {
             let mut state = self.lock();
@@ -158,11 +161,11 @@ impl Recorder {
     }
 
     fn reuse(&self, segment: Arc<Segment>) {
-        let is_wanted = self.lock().prepared.len() < MOST_PREPARED;
+        let is_wanted = self.lock().prepared.len() < MAX_PREPARED;
         if is_wanted && !segment.is_poisoned() {
-            segment.start_over();
+            segment.start_generation();
             if !self.is_synced() || segment.sync_header().is_ok() {
-                self.made(segment);
+                self.add_prepared(segment);
                 return;
             }
         }
@@ -170,12 +173,13 @@ impl Recorder {
     }
 
     fn forget(&self, segment: &Arc<Segment>) {
-        // The cursor says already that all of it has arrived, so a crash right here costs nothing.
+        // The cursors are already at the end, so a crash here loses nothing.
         let _ = self.storage.remove(&segment.name);
         self.lock().all.retain(|known| !Arc::ptr_eq(known, segment));
     }
 
-    /// The oldest segment, emptied, if that is what is to happen when there is no room; and how many spans that costs.
+    /// Empties the oldest segment if the recorder is configured to; also returns the number of
+    /// spans lost.
     fn evict(&self, evict: &Evict) -> Option<(Arc<Segment>, u64)> {
         if self.options.when_full != WhenFull::DropOldest {
             return None;
@@ -187,21 +191,21 @@ impl Recorder {
         };
         let lost = evict(&|part| Arc::ptr_eq(&part.segment, &oldest));
         if oldest.is_in_flight() {
-            // Somebody was quicker: it will be done soon.
+            // A worker has just started sending it: it will be free soon.
             self.lock().sealed.push_front(oldest);
             return None;
         }
-        oldest.start_over();
+        oldest.start_generation();
         Some((oldest, lost))
     }
 
-    /// Has the disk know all that was appended.
+    /// Syncs everything that was appended.
     fn sync(&self) {
         let segments = self.lock().all.clone();
         let mut is_synced = match self.meta.sync() {
             Ok(is_synced) => is_synced,
-            // Its scopes may be missing after a power cut, so none of the spans counts.
-            Err(error) => return self.not_synced(&error),
+            // Its scopes may be missing after a power loss, so none of the spans counts as durable.
+            Err(error) => return self.sync_failed(&error),
         };
         let mut more = 0;
         let mut failed = None;
@@ -212,7 +216,8 @@ impl Recorder {
             match segment.sync() {
                 Ok(spans) => more += spans,
                 Err(error) => {
-                    // What a failed sync has left on the disk nobody can tell, a second one included.
+                    // The state on disk after a failed sync is unknown, even if a second one
+                    // succeeds.
                     segment.poison();
                     failed = Some(error);
                 }
@@ -220,7 +225,8 @@ impl Recorder {
         }
         is_synced |= more > 0;
         let uncounted = std::mem::take(&mut self.lock().uncounted) + more;
-        // Once more, if a scope has come meanwhile: it is in there before the first of its spans is in a segment.
+        // Again, because a scope may have been added: it is written there before its first span is
+        // written to a segment.
         match self.meta.sync() {
             Ok(has_synced) => {
                 is_synced |= has_synced;
@@ -232,25 +238,25 @@ impl Recorder {
             }
         }
         match failed {
-            Some(error) => self.not_synced(&error),
-            None if is_synced => self.synced_again(),
-            // Nothing is known of the disk.
+            Some(error) => self.sync_failed(&error),
+            None if is_synced => self.sync_recovered(),
+            // Nothing was synced, so the state of the disk is unknown.
             None => {}
         }
-        // Of calls nothing is promised: what the disk has of them it has.
+        // Calls have no durability guarantee, so errors are ignored.
         let _ = self.calls.sync();
     }
 
-    fn not_synced(&self, error: &io::Error) {
+    fn sync_failed(&self, error: &io::Error) {
         let reason = format!("the disk: {error}");
-        let before = self.lock().not_synced.replace(reason.clone());
+        let before = self.lock().sync_error.replace(reason.clone());
         if before.is_none() {
             announce(&self.listener.0, &PipelineEvent::RecorderFailing { reason });
         }
     }
 
-    fn synced_again(&self) {
-        let before = self.lock().not_synced.take();
+    fn sync_recovered(&self) {
+        let before = self.lock().sync_error.take();
         if before.is_some() {
             announce(&self.listener.0, &PipelineEvent::RecorderRecovered);
         }

@@ -1,4 +1,4 @@
-//! The memory that the pipeline may use, and the buffers that go round in it.
+//! The memory budget of the pipeline and its reusable buffers.
 
 use std::sync::{Arc, PoisonError};
 
@@ -6,11 +6,11 @@ use super::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Buffers that are kept to be used again, and the largest that is.
+/// Maximum number and size of buffers kept for reuse.
 const SPARE_BUFFERS: usize = 32;
 const LARGEST_SPARE: usize = 1024 * 1024;
 
-/// Most spans that a thread gets room for at once, and how much of what is left.
+/// Maximum credit of a thread in spans, and the fraction of the remaining budget that it gets.
 const LARGEST_PORTION: usize = 64;
 const SHARES: usize = if cfg!(all(test, lianlu_shuttle)) {
     2
@@ -18,60 +18,65 @@ const SHARES: usize = if cfg!(all(test, lianlu_shuttle)) {
     128
 };
 
-/// Counts what waits in memory.
+/// Counts the spans waiting in memory and limits them.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct QueueBudget {
     limits: Limits,
-    /// How many spans may wait besides those that do, or that a thread has room for.
+    /// Remaining spans: those that neither wait nor are credited to a thread.
     spans: AtomicUsize,
-    /// Whether a thread got room for more than one since somebody looked for what they don't use.
-    is_lent: AtomicBool,
-    /// Bytes that were handed over and are not exported.
+    /// Whether a thread got credit for more than one span since unused credit was last reclaimed.
+    has_lent: AtomicBool,
+    /// Size of the spans that were handed over and not exported.
     bytes: AtomicUsize,
-    /// Empty, and nobody else's.
+    /// Empty buffers, not shared.
     spare: Mutex<Vec<Arc<Vec<u8>>>>,
 }
 
-impl Room {
+impl QueueBudget {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
             spans: AtomicUsize::new(limits.queue_size),
-            is_lent: AtomicBool::new(false),
+            has_lent: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             spare: Mutex::default(),
         }
     }
 
-    /// A portion of what is left, and whether that is getting scarce. 0 if there is none.
-    pub(super) fn ask(&self) -> (usize, bool) {
-        let portion = |room: usize| (room / SHARES).clamp(1, LARGEST_PORTION).min(room);
+    /// Reserves a portion of the remaining spans; also returns whether little remains. 0 if none
+    /// remain.
+    pub(super) fn reserve(&self) -> (usize, bool) {
+        let portion = |remaining: usize| {
+            (remaining / SHARES)
+                .clamp(1, LARGEST_PORTION)
+                .min(remaining)
+        };
         let taken = self
             .spans
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
-                (room > 0).then(|| room - portion(room))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |remaining| {
+                (remaining > 0).then(|| remaining - portion(remaining))
             });
-        let room = taken.unwrap_or_default();
-        let portion = portion(room);
+        let remaining = taken.unwrap_or_default();
+        let portion = portion(remaining);
         if portion > 1 {
-            self.is_lent.store(true, Ordering::Relaxed);
+            self.has_lent.store(true, Ordering::Relaxed);
         }
-        (portion, room <= self.limits.queue_size / 2)
+        (portion, remaining <= self.limits.queue_size / 2)
     }
 
-    /// Whether a thread may have room that it doesn't use, once for each time that one got some.
-    pub(super) fn may_be_lent(&self) -> bool {
-        self.is_lent.swap(false, Ordering::Relaxed)
+    /// Whether threads may have unused credit. Resets the flag.
+    pub(super) fn take_has_lent(&self) -> bool {
+        self.has_lent.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether more than half of it is free.
-    pub(super) fn is_wide(&self) -> bool {
+    /// Whether more than half of the budget is free.
+    pub(super) fn is_half_free(&self) -> bool {
         self.spans.load(Ordering::Relaxed) > self.limits.queue_size / 2
             && self.bytes.load(Ordering::Relaxed) < self.limits.queue_bytes / 2
     }
 
-    /// Takes bytes in, if the limit allows it or nothing else waits.
-    pub(super) fn admit(&self, bytes: usize) -> bool {
+    /// Adds bytes if the limit allows it or nothing else waits.
+    pub(super) fn try_add_bytes(&self, bytes: usize) -> bool {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if bytes == 0 || before == 0 || before + bytes <= self.limits.queue_bytes {
             return true;
@@ -80,19 +85,19 @@ impl Room {
         false
     }
 
-    /// Takes them in whatever the limit is.
-    pub(super) fn take_in(&self, bytes: usize) {
+    /// Adds bytes regardless of the limit.
+    pub(super) fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn give_back(&self, spans: usize, bytes: usize) {
+    pub(super) fn release(&self, spans: usize, bytes: usize) {
         self.spans.fetch_add(spans, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Whether nothing waits, and no thread has room.
+    /// Whether nothing waits and no thread has credit.
     #[cfg(all(test, lianlu_shuttle))]
-    pub(super) fn is_whole(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         let (spans, bytes) = (&self.spans, &self.bytes);
         spans.load(Ordering::SeqCst) == self.limits.queue_size && bytes.load(Ordering::SeqCst) == 0
     }
@@ -101,15 +106,16 @@ impl Room {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A buffer that will probably get `length` bytes.
+    /// A buffer for about `length` bytes.
     pub(super) fn buffer(&self, length: usize) -> Vec<u8> {
         let spare = self.spare().pop();
-        // At once, or it would be copied again and again while it grows. Memory that nobody writes to costs nothing.
+        // Reserved at once to avoid copies while it grows. Untouched memory costs nothing.
         let new = || Vec::with_capacity(length + length / 8);
         spare.and_then(Arc::into_inner).unwrap_or_else(new)
     }
 
-    /// What is in a buffer, to be shared; one that is as large takes its place.
+    /// Makes the content of a buffer shareable and replaces the buffer by an empty one of the same
+    /// size.
     pub(super) fn exchange(&self, full: &mut Vec<u8>) -> Arc<Vec<u8>> {
         let spare = self.spare().pop();
         let mut empty = spare.unwrap_or_else(|| Arc::new(self.buffer(full.len())));
@@ -119,7 +125,7 @@ impl Room {
         empty
     }
 
-    /// Takes a buffer that nobody else needs any more, to be used again.
+    /// Keeps a buffer for reuse, if it is not shared.
     pub(super) fn recycle(&self, mut buffer: Arc<Vec<u8>>) {
         let Some(bytes) = Arc::get_mut(&mut buffer) else {
             return;

@@ -1,4 +1,4 @@
-//! Flushes, stops and counts.
+//! Flush, shutdown and counts.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use crate::pipeline::destination::Destination;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
-/// What giving up takes.
-const GIVING_UP: Duration = Duration::from_millis(250);
+/// Time reserved for giving up the waiting spans.
+const GIVE_UP_TIME: Duration = Duration::from_millis(250);
 
-/// A time that does not come.
+/// A time that is never reached.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl Shared {
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        if self.home.is_left() {
+        if self.fork_guard.is_forked_child() {
             return Ok(());
         }
         let mut state = self.lock();
@@ -43,7 +43,7 @@ impl Shared {
     }
 
     pub(crate) fn shut_down(&self, timeout: Duration) -> Result<(), FlushError> {
-        if self.home.is_left() {
+        if self.fork_guard.is_forked_child() {
             return Ok(());
         }
         let mut state = self.lock();
@@ -52,11 +52,12 @@ impl Shared {
         }
         let lost_before = state.lost();
         if state.stop_at.is_none() {
-            // A little earlier, so that what is given up then is counted when the caller goes on.
-            let timeout = timeout - (timeout / 10).min(GIVING_UP);
+            // Slightly earlier, so that given-up spans are counted before the caller continues.
+            let timeout = timeout - (timeout / 10).min(GIVE_UP_TIME);
             let now = Instant::now();
             state.stop_at = Some(now.checked_add(timeout).unwrap_or(now + NEVER));
-            // What ends from here on is late; what has ended is fetched by a worker's last visit.
+            // Spans that end from here on are late; a last visit of a worker fetches those that
+            // ended before.
             self.stopping.store(true, Ordering::Release);
         }
         self.work.notify_all();
@@ -64,12 +65,12 @@ impl Shared {
         if !waited.as_ref().is_ok_and(|state| state.stopped)
             && let Some(recorder) = self.recorder.get()
         {
-            // Nobody waits for the workers any more, so this may be the last thing that this process does.
+            // The workers may not finish before the process exits.
             recorder.forget_calls();
         }
         let state = waited?;
         state.outcome(&lost_before)?;
-        // With a flight recorder, what has not arrived is not lost either.
+        // With a flight recorder, waiting spans are not lost.
         let reason = state.failing();
         drop(state);
         match self.waiting() {
@@ -78,7 +79,8 @@ impl Shared {
         }
     }
 
-    /// Where nothing waits any more it is done, whatever the workers have to do yet.
+    /// Waits until `is_done`, or succeeds at the timeout if no spans wait, whatever the workers
+    /// still have to do.
     fn wait<'a>(
         &'a self,
         state: MutexGuard<'a, State>,
@@ -100,14 +102,14 @@ impl Shared {
         }
     }
 
-    /// How many spans wait where most do.
+    /// Number of waiting spans of the destination with the most.
     fn waiting(&self) -> u64 {
         let destinations = self.destination_counts();
         let waiting = destinations.iter().map(|it| it.counts.waiting);
         waiting.max().unwrap_or_default()
     }
 
-    /// Those of the destination that is furthest behind.
+    /// The counts of the destination that is furthest behind.
     pub(crate) fn counts(&self) -> SpanCounts {
         let counts = self.destination_counts().into_iter().map(|it| it.counts);
         counts
@@ -116,12 +118,17 @@ impl Shared {
     }
 
     pub(crate) fn destination_counts(&self) -> Vec<DestinationCounts> {
-        if self.home.is_left() {
+        if self.fork_guard.is_forked_child() {
             return Vec::new();
         }
-        // In the order in which spans go backwards: none is counted further on than where it has been.
+        // Read from the last state to the first, so that no span is counted in a later state than
+        // it has reached.
         let state = self.lock();
-        let seen: Vec<_> = state.destinations.iter().map(Destination::seen).collect();
+        let snapshot: Vec<_> = state
+            .destinations
+            .iter()
+            .map(Destination::snapshot)
+            .collect();
         let stopped = state.stopped;
         drop(state);
         let (totals, started) = self.lanes.totals();
@@ -133,8 +140,8 @@ impl Shared {
             ),
             None => (0, 0),
         };
-        let destinations = seen.into_iter().map(|mut seen| {
-            let counts = &mut seen.counts;
+        let destinations = snapshot.into_iter().map(|mut snapshot| {
+            let counts = &mut snapshot.counts;
             counts.dropped.queue_full += totals.queue_full;
             counts.dropped.after_shutdown += totals.after_shutdown;
             counts.recovered = recovered;
@@ -146,10 +153,10 @@ impl Shared {
             counts.started = (started + recovered).max(ended);
             counts.open = counts.started - ended;
             if stopped {
-                // Nobody takes them any more.
+                // They will not be exported any more.
                 counts.dropped.after_shutdown += std::mem::take(&mut counts.open);
             }
-            seen
+            snapshot
         });
         destinations.collect()
     }

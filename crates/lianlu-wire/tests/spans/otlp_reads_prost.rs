@@ -1,10 +1,10 @@
-//! What another encoder writes, our reader reads, in whatever bytes it comes.
+//! Our reader reads what prost writes, in any equivalent encoding.
 
 use lianlu_wire::otlp as our;
 use proptest::prelude::*;
 use prost::Message;
 
-use crate::common::otlp::scramble::{Dice, Kind, scramble};
+use crate::common::otlp::scramble::{Kind, Rng, scramble};
 use crate::common::otlp::*;
 
 proptest! {
@@ -20,15 +20,15 @@ proptest! {
     }
 
     #[test]
-    fn in_other_bytes(request in generate::request(), seed in any::<u64>()) {
-        let bytes = scramble(&request.encode_to_vec(), Kind::Request, &mut Dice(seed));
-        // Otherwise the test is wrong.
+    fn equivalent_encodings(request in generate::request(), seed in any::<u64>()) {
+        let bytes = scramble(&request.encode_to_vec(), Kind::Request, &mut Rng(seed));
+        // Checks the test itself.
         prop_assert_eq!(&ExportTraceServiceRequest::decode(&bytes[..]).unwrap(), &request);
         prop_assert_eq!(ours::request(&bytes).unwrap(), request);
     }
 
     #[test]
-    fn parts_that_stand_alone(request in generate::request()) {
+    fn standalone_parts(request in generate::request()) {
         for group in request.resource_spans {
             let bytes = group.resource.clone().unwrap_or_default().encode_to_vec();
             let resource = our::Resource::parse(&bytes).unwrap();
@@ -46,7 +46,7 @@ proptest! {
 }
 
 #[test]
-fn a_value_that_is_absent_is_empty() {
+fn an_absent_value_is_empty() {
     let bytes = generate::key_value("k".to_owned(), None).encode_to_vec();
     let run = [&[0x4a, bytes.len() as u8], &bytes[..]].concat();
     let span = our::Span::parse(&run).unwrap();
@@ -74,10 +74,10 @@ fn every_nan_keeps_its_bits() {
     }
 }
 
-/// Where a message may stand once and stands twice, the last counts as a whole.
+/// If a singular message occurs twice, the last one replaces the first.
 #[test]
-fn of_two_messages_the_last_counts() {
-    // Field 15, a status: error with a message, then unset with nothing.
+fn the_last_of_two_singular_messages_wins() {
+    // Field 15, a status: error with a message, then an empty one.
     let span = our::Span::parse(b"\x7a\x05\x12\x01m\x18\x02\x7a\x00").unwrap();
     assert_eq!((span.status.code, span.status.message), (0, ""));
     assert!(span.status.is_present);

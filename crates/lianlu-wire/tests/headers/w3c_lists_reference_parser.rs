@@ -1,4 +1,5 @@
-//! `tracestate` and `baggage` as a reader takes them that goes by the grammar and looks as often as it likes.
+//! Compares `tracestate` and `baggage` with a reference parser that follows the grammar without
+//! optimisation.
 
 use lianlu_wire::w3c::*;
 use proptest::collection::vec;
@@ -57,7 +58,7 @@ fn tracestate(lines: &[Vec<u8>]) -> Result<Pairs, TraceStateError> {
     Ok(members)
 }
 
-/// Without percent-encoding, which has tests of its own.
+/// Without percent-encoding, which is tested separately.
 fn baggage(lines: &[Vec<u8>]) -> Vec<(String, String, String)> {
     let is_token = |token: &[u8]| {
         !token.is_empty()
