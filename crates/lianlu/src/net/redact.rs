@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 const REDACTED: &str = "REDACTED";
 
-/// Query keys whose values sign or authorize a request.
+/// Query keys whose values sign or authorise a request.
 const SENSITIVE_KEYS: [&str; 7] = [
     "X-Amz-Signature",
     "X-Amz-Credential",

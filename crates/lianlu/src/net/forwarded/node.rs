@@ -65,7 +65,7 @@ pub(super) fn port(text: &str) -> Option<u16> {
     is_number.then(|| text.parse().ok()).flatten()
 }
 
-/// Normalizes to `https` or `http`; `wss` and `ws` are upgrades of these.
+/// Maps to `https` or `http`; `wss` and `ws` are upgrades of these.
 pub(super) fn scheme(text: &str) -> Option<&'static str> {
     if text.eq_ignore_ascii_case("https") || text.eq_ignore_ascii_case("wss") {
         Some("https")
