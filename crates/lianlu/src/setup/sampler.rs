@@ -1,4 +1,4 @@
-//! The sampler of a pipeline, and the check of its ratio, which the SDK takes as it comes.
+//! The sampler of a pipeline, and the check of its ratio, which the SDK does not validate.
 
 use std::any::Any;
 
@@ -11,14 +11,14 @@ use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
 
 use super::{Listener, PipelineError};
 
-/// What was asked for, in code or in the environment.
+/// The sampler option, set in code or in the environment.
 #[derive(Debug, Clone)]
-pub(super) enum Choice {
+pub(super) enum SamplerOption {
     Fixed {
         sampler: Box<dyn ShouldSample>,
         problem: Option<OptionError>,
     },
-    /// Started with the pipeline, whose resource has the service's name.
+    /// Started together with the pipeline, because it needs the service name from the resource.
     #[cfg(feature = "jaeger-remote-sampler")]
     Remote {
         remote: JaegerRemote,
@@ -26,17 +26,17 @@ pub(super) enum Choice {
     },
 }
 
-/// A sampler at work.
-pub(super) struct Started {
+/// A running sampler.
+pub(super) struct StartedSampler {
     pub(super) sampler: Box<dyn ShouldSample>,
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(super) remote: Option<RemoteSampler>,
 }
 
-impl Choice {
+impl SamplerOption {
     pub(super) fn fixed(sampler: impl Into<Box<dyn ShouldSample>> + 'static) -> Self {
         let any: &dyn Any = &sampler;
-        // Those that are known to show the ratios in them; another's text may be anything.
+        // Only samplers whose `Debug` output is known to contain their ratios can be checked.
         let is_known = any.is::<Sampler>() || any.is::<ParentBasedSampler>() || any.is::<Rules>();
         let sampler = sampler.into();
         let problem = is_known
@@ -58,9 +58,9 @@ impl Choice {
         self,
         service: &str,
         listener: Option<Listener>,
-    ) -> Result<Started, PipelineError> {
+    ) -> Result<StartedSampler, PipelineError> {
         match self {
-            Self::Fixed { sampler, .. } => Ok(Started {
+            Self::Fixed { sampler, .. } => Ok(StartedSampler {
                 sampler,
                 #[cfg(feature = "jaeger-remote-sampler")]
                 remote: None,
@@ -71,7 +71,7 @@ impl Choice {
                 parent_based,
             } => {
                 let started = match listener {
-                    Some(listener) => remote.start_with(service, move |notice| listener(notice)),
+                    Some(listener) => remote.start_with(service, move |event| listener(event)),
                     None => remote.start(service),
                 };
                 let remote = started.map_err(|error| match error {
@@ -81,7 +81,7 @@ impl Choice {
                     }
                     error => lianlu_sdk::BuildError::Thread(std::io::Error::other(error)).into(),
                 })?;
-                Ok(Started {
+                Ok(StartedSampler {
                     sampler: if parent_based {
                         remote.clone().parent_based().into()
                     } else {
@@ -94,10 +94,10 @@ impl Choice {
     }
 }
 
-/// Refuses a ratio outside of 0 to 1, wherever in the sampler it is.
+/// Returns an error for a ratio outside of 0 to 1, however deeply nested.
 fn check(option: &'static str, sampler: &dyn ShouldSample) -> Result<(), OptionError> {
     const RATIO: &str = "TraceIdRatioBased(";
-    // What is inside of a sampler is opaque but for its debug text.
+    // Nested samplers are visible only in the `Debug` output.
     let text = format!("{sampler:?}");
     for (at, _) in text.match_indices(RATIO) {
         let rest = text.get(at + RATIO.len()..).unwrap_or_default();
@@ -108,14 +108,14 @@ fn check(option: &'static str, sampler: &dyn ShouldSample) -> Result<(), OptionE
             return Err(OptionError::new(
                 option,
                 ratio.to_string(),
-                "a sampler's ratio is between 0 and 1",
+                "a sampler's ratio must be between 0 and 1",
             ));
         }
     }
     Ok(())
 }
 
-/// Refuses the same in the environment.
+/// Checks the sampler in the environment.
 pub(super) fn check_env() -> Result<(), OptionError> {
     let mut reader = Reader::default();
     let _ = env::sampler(&mut reader);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios() {
+    fn rejects_ratios_outside_of_0_to_1() {
         for ratio in [0.0, 0.5, 1.0] {
             assert!(check("o", &Sampler::TraceIdRatioBased(ratio)).is_ok());
             let root = Box::new(Sampler::TraceIdRatioBased(ratio));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_deep_inside() {
+    fn checks_nested_ratios() {
         use lianlu_sdk::sampling::Spans;
 
         let rules = |ratio| {
@@ -151,10 +151,14 @@ mod tests {
                 .ratio(Spans::any().name("a"), 0.5)
                 .ratio(Spans::any().name("b"), ratio)
         };
-        assert!(Choice::fixed(rules(1.0)).check().is_ok());
-        assert!(Choice::fixed(rules(1.1)).check().is_err());
-        assert!(Choice::fixed(rules(1.1).parent_based()).check().is_err());
+        assert!(SamplerOption::fixed(rules(1.0)).check().is_ok());
+        assert!(SamplerOption::fixed(rules(1.1)).check().is_err());
+        assert!(
+            SamplerOption::fixed(rules(1.1).parent_based())
+                .check()
+                .is_err()
+        );
         let nested = Sampler::ParentBased(Box::new(rules(-1.0)));
-        assert!(Choice::fixed(nested).check().is_err());
+        assert!(SamplerOption::fixed(nested).check().is_err());
     }
 }
