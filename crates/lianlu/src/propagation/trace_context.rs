@@ -1,4 +1,4 @@
-//! W3C Trace Context.
+//! The W3C Trace Context format.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -10,22 +10,22 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceState};
 
-use super::again::Again;
 use super::caller::CallerSpan;
 use super::carrier::text;
 use super::level2::Level2;
+use super::parse_cache::ParseCache;
 use crate::scan::Scan;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// Sends and reads `traceparent` and `tracestate`, strict to
+/// Injects and extracts `traceparent` and `tracestate`, strictly by
 /// [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/).
 ///
-/// What is malformed, or there twice, starts a new trace; a malformed `tracestate` is dropped and
-/// the trace goes on. The lines of a split `tracestate` are joined, and of two members with one key
-/// the first is kept. The flag that says a trace id is random goes on to the next hop, and so does all
-/// of `tracestate`, where a sampler hasn't changed it, in the caller's order.
+/// A malformed or repeated `traceparent` is ignored, so a new trace starts. A malformed `tracestate` is
+/// dropped and the trace is continued. Several `tracestate` lines are joined, and of two members with
+/// the same key the first is kept. The random-trace-id flag is propagated to the next hop, and so is
+/// the whole `tracestate`, in the caller's order unless a sampler changed it.
 ///
 /// ```
 /// use lianlu::propagation::TraceContext;
@@ -63,7 +63,7 @@ impl TextMapPropagator for TraceContext {
         };
         let mut buffer = [0; TRACEPARENT_BYTES];
         injector.set(TRACEPARENT, parent.encode_into(&mut buffer).to_owned());
-        // Also when empty: the injector then takes away what an earlier hop left.
+        // Set even if empty, so that the injector removes the value of an earlier hop.
         injector.set(TRACESTATE, Level2::state(cx, span));
     }
 
@@ -88,7 +88,7 @@ impl TextMapPropagator for TraceContext {
 }
 
 fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
-    // Of two that differ nobody knows the right one.
+    // A repeated header is ambiguous.
     let [line] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
     TraceParent::parse(line.as_bytes()).ok()
 }
@@ -123,20 +123,20 @@ pub(super) fn read(
         let (span, level2) = caller(&parent, lines);
         return (Some(span), level2);
     };
-    if let Some(state) = Again::recall(&STATES, line.as_bytes()) {
+    if let Some(state) = ParseCache::get(&STATES, line.as_bytes()) {
         let level2 = Level2::of_flag(&parent).map(Box::new);
         return (Some(CallerSpan::new(&parent, state)), level2);
     }
     let (span, level2) = caller(&parent, [text(line)]);
     // What it can't hold goes on beside it, for its own trace.
     if !level2.as_ref().is_some_and(|level2| level2.has_state()) {
-        Again::remember(&STATES, line.as_bytes(), &span.state);
+        ParseCache::insert(&STATES, line.as_bytes(), &span.state);
     }
     (Some(span), level2)
 }
 
 thread_local! {
-    static STATES: RefCell<Again<TraceState>> = const { RefCell::new(Again::new()) };
+    static STATES: RefCell<ParseCache<TraceState>> = const { RefCell::new(ParseCache::new()) };
 }
 
 #[cfg(test)]
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back() {
+    fn round_trips_and_replaces_stale_headers() {
         let cx = context_of(&[
             (TRACEPARENT, VALID),
             (TRACESTATE, "a=1"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_is_a_new_trace() {
+    fn ignores_a_malformed_or_repeated_traceparent() {
         for value in [
             "",
             "x",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn in_one_pass_as_by_the_propagator() {
+    fn the_one_pass_reader_equals_the_propagator() {
         for (value, is_taken) in [
             (VALID.as_bytes().to_vec(), true),
             (format!(" {VALID}\t").into_bytes(), true),
@@ -211,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_state_is_dropped_and_the_trace_goes_on() {
+    fn drops_a_malformed_tracestate_and_continues_the_trace() {
         let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "=")]);
         assert!(cx.span().span_context().is_valid());
         assert_eq!(cx.span().span_context().trace_state().header(), "");
     }
 
     #[test]
-    fn an_empty_state_is_not_written_and_a_stale_one_removed() {
+    fn removes_a_stale_tracestate_if_the_state_is_empty() {
         let cx = context_of(&[(TRACEPARENT, VALID)]);
         let mut headers = HeaderMap::new();
         headers.insert(TRACESTATE, "stale=1".parse().unwrap());
