@@ -16,13 +16,12 @@
 mod b3;
 mod baggage;
 mod by_name;
-mod caller;
 mod carrier;
 mod global;
-mod incoming;
 mod jaeger;
 mod level2;
 mod parse_cache;
+mod remote_parent;
 mod service_name;
 mod span_fields;
 #[cfg(test)]
@@ -39,11 +38,10 @@ pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 pub use xray::XRay;
 
-pub(crate) use caller::CallerSpan;
 pub(crate) use carrier::remove_formats;
 pub(crate) use global::GlobalPropagator;
-pub(crate) use incoming::{Incoming, read as read_incoming};
 pub(crate) use level2::Level2;
+pub(crate) use remote_parent::RemoteParent;
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
 
@@ -75,7 +73,7 @@ pub(crate) fn default_propagator_for(service_name: ServiceName) -> TextMapCompos
 }
 
 /// The default propagator, and true if it consists of the three defaults, which
-/// [`read_incoming`] reads faster.
+/// [`RemoteParent::read`] replaces.
 pub(crate) fn choose(service_name: ServiceName) -> (TextMapCompositePropagator, bool) {
     match by_name::from_env_for(&service_name) {
         Some(from_env) => (from_env, false),

@@ -31,6 +31,10 @@ impl Headers {
         Self(headers)
     }
 
+    pub(super) fn map(&self) -> &HeaderMap {
+        &self.0
+    }
+
     /// All headers as `name: value`, sorted.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |(name, value): (&HeaderName, &HeaderValue)| {

@@ -10,10 +10,10 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceState};
 
-use super::caller::CallerSpan;
 use super::carrier::text;
 use super::level2::Level2;
 use super::parse_cache::ParseCache;
+use super::remote_parent::RemoteSpan;
 use crate::scan::Scan;
 
 const TRACEPARENT: &str = "traceparent";
@@ -68,11 +68,9 @@ impl TextMapPropagator for TraceContext {
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let Some(parent) = traceparent(extractor) else {
+        let Some((span, level2)) = extract(extractor) else {
             return cx.clone();
         };
-        let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
-        let (span, level2) = caller(&parent, lines.iter().map(|line| line.as_bytes()));
         let cx = cx.with_remote_span_context(span.into_context());
         match level2 {
             Some(level2) => cx.with_value(*level2),
@@ -87,52 +85,76 @@ impl TextMapPropagator for TraceContext {
     }
 }
 
-fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
+/// The caller's span, and the parts of Level 2 that it cannot represent.
+type Parsed = (RemoteSpan, Option<Box<Level2>>);
+
+/// Parses the headers from any carrier.
+fn extract(extractor: &dyn Extractor) -> Option<Parsed> {
     // A repeated header is ambiguous.
-    let [line] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
-    TraceParent::parse(line.as_bytes()).ok()
+    let [traceparent] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
+    let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
+    let tracestate: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+    parse(traceparent.as_bytes(), &tracestate)
 }
 
-/// The caller's span, and what it has no room for.
-fn caller<'a>(
-    parent: &TraceParent,
-    state: impl IntoIterator<Item = &'a [u8]>,
-) -> (CallerSpan, Option<Box<Level2>>) {
-    let state = parse_tracestate(state).unwrap_or_default();
-    let (state, level2) = Level2::split(parent, &state);
-    (CallerSpan::new(parent, state), level2.map(Box::new))
-}
-
-/// As [`TraceContext`] extracts it.
+/// Parses the headers from an HTTP request, with the same result as [`TraceContext`].
 #[inline]
-pub(super) fn read(
-    scan: &Scan<'_>,
-    headers: &HeaderMap,
-) -> (Option<CallerSpan>, Option<Box<Level2>>) {
-    let line = scan.traceparent.single();
-    // One of the exact length is parsed to its last byte, and only what a later version adds could be other than text.
-    let line = line.filter(|line| line.len() <= TRACEPARENT_BYTES || line.to_str().is_ok());
-    let Some(parent) = line.and_then(|line| TraceParent::parse(line.as_bytes()).ok()) else {
-        return (None, None);
+pub(super) fn read(scan: &Scan<'_>, headers: &HeaderMap) -> Option<Parsed> {
+    let traceparent = scan.traceparent.single()?;
+    // Up to this length the parser checks every byte. What a later version appends must be text, as
+    // for the propagator.
+    if traceparent.len() > TRACEPARENT_BYTES && traceparent.to_str().is_err() {
+        return None;
+    }
+    let (one, several);
+    let tracestate: &[&[u8]] = match (scan.tracestate.first, scan.tracestate.has_more) {
+        (None, _) => &[],
+        // Bytes that are not text make a single line invalid, which equals an empty line.
+        (Some(line), false) => {
+            one = [line.as_bytes()];
+            &one
+        }
+        (Some(_), true) => {
+            several = headers
+                .get_all(TRACESTATE)
+                .iter()
+                .map(text)
+                .collect::<Vec<_>>();
+            &several
+        }
     };
-    if scan.tracestate.first.is_none() && !parent.is_random() {
-        return (Some(CallerSpan::new(&parent, TraceState::NONE)), None);
-    }
-    let Some(line) = scan.tracestate.single() else {
-        let lines = headers.get_all(TRACESTATE).iter().map(text);
-        let (span, level2) = caller(&parent, lines);
-        return (Some(span), level2);
+    parse(traceparent.as_bytes(), tracestate)
+}
+
+/// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is malformed.
+#[inline]
+fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
+    let parent = TraceParent::parse(traceparent).ok()?;
+    let (state, level2) = match tracestate {
+        [] => (TraceState::NONE, Level2::of_flag(&parent)),
+        lines => parse_state(&parent, lines),
     };
-    if let Some(state) = ParseCache::get(&STATES, line.as_bytes()) {
-        let level2 = Level2::of_flag(&parent).map(Box::new);
-        return (Some(CallerSpan::new(&parent, state)), level2);
+    Some((RemoteSpan::new(&parent, state), level2.map(Box::new)))
+}
+
+/// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is cached,
+/// unless it has parts that [`TraceState`] cannot represent.
+fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Level2>) {
+    let single = match lines {
+        [line] => Some(*line),
+        _ => None,
+    };
+    if let Some(state) = single.and_then(|line| ParseCache::get(&STATES, line)) {
+        return (state, Level2::of_flag(parent));
     }
-    let (span, level2) = caller(&parent, [text(line)]);
-    // What it can't hold goes on beside it, for its own trace.
-    if !level2.as_ref().is_some_and(|level2| level2.has_state()) {
-        ParseCache::insert(&STATES, line.as_bytes(), &span.state);
+    let members = parse_tracestate(lines.iter().copied()).unwrap_or_default();
+    let (state, level2) = Level2::split(parent, &members);
+    if let Some(line) = single
+        && !level2.as_ref().is_some_and(Level2::has_state)
+    {
+        ParseCache::insert(&STATES, line, &state);
     }
-    (Some(span), level2)
+    (state, level2)
 }
 
 thread_local! {
@@ -190,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_one_pass_reader_equals_the_propagator() {
-        for (value, is_taken) in [
+        for (value, is_valid) in [
             (VALID.as_bytes().to_vec(), true),
             (format!(" {VALID}\t").into_bytes(), true),
             (format!("cc{}-future", &VALID[2..]).into_bytes(), true),
@@ -202,11 +224,11 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
-            let (caller, _) = read(&Scan::of(&headers), &headers);
+            let parsed = read(&Scan::of(&headers), &headers);
             let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
             let value = value.escape_ascii();
-            assert_eq!(caller.is_some(), is_taken, "{value}");
-            assert_eq!(cx.span().span_context().is_valid(), is_taken, "{value}");
+            assert_eq!(parsed.is_some(), is_valid, "{value}");
+            assert_eq!(cx.span().span_context().is_valid(), is_valid, "{value}");
         }
     }
 

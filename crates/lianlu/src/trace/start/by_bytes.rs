@@ -27,9 +27,7 @@ impl<'a> New<'a> {
         let begun = match self.begin(tracer, parent) {
             Ok(begun) => begun,
             Err(state) => {
-                if let Some(caller) = &mut parent.caller {
-                    caller.state = state;
-                }
+                parent.remote.set_state(state);
                 return self.start_by_api(parent);
             }
         };
@@ -152,15 +150,14 @@ impl<'a> New<'a> {
     /// Whether the call is recorded. Gives the caller's state back where that is for the API to tell.
     #[inline]
     fn begin(&self, tracer: &Tracer, parent: &mut Parent) -> Result<Begun, TraceState> {
-        let caller = parent.caller.as_mut();
-        let state = caller.map_or(TraceState::NONE, |caller| std::mem::take(&mut caller.state));
+        let state = parent.remote.take_state();
         if parent.base.is_telemetry_suppressed() {
             return Err(state);
         }
         if self.is_never_sampled() {
             return Ok(Begun::NotRecorded(unsampled_span(&parent.span(state))));
         }
-        let (trace_id, span, state) = match &parent.caller {
+        let (trace_id, span, state) = match &parent.remote.span {
             Some(caller) => (caller.trace_id, Some(caller.as_parent()), state),
             None if !parent.base.has_active_span() => (tracer.new_trace_id(), None, state),
             None => {

@@ -7,7 +7,7 @@ use opentelemetry::trace::TraceState;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt, TraceFlags};
 
 use crate::ids;
-use crate::propagation::{self, CallerService, CallerSpan, HeaderExtractor, Incoming};
+use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
 use crate::request::RequestHead;
 use crate::scan::Scan;
 use crate::trace::options::Options;
@@ -16,10 +16,8 @@ use crate::trace::options::Options;
 pub(super) struct Parent {
     /// The current one, with what the caller has sent but for what stands below.
     pub(super) base: Context,
-    /// The caller's span, where it was read faster than propagators read it.
-    pub(super) caller: Option<CallerSpan>,
-    /// What came with it, until it is known who wants it.
-    incoming: Option<Box<Incoming>>,
+    /// The caller, where it was read faster than propagators read it.
+    pub(super) remote: RemoteParent,
     /// A caller that is linked and not believed.
     pub(super) link: Option<Box<Link>>,
 }
@@ -28,8 +26,7 @@ impl Parent {
     pub(super) fn new(base: Context) -> Self {
         Self {
             base,
-            caller: None,
-            incoming: None,
+            remote: RemoteParent::default(),
             link: None,
         }
     }
@@ -40,7 +37,7 @@ impl Parent {
         let is_public = options.public.as_ref();
         let is_public = is_public.is_some_and(|is_public| is_public(head));
         if options.is_default_propagator && !is_public {
-            (parent.caller, parent.incoming) = propagation::read_incoming(scan, head.headers());
+            parent.remote = RemoteParent::read(scan, head.headers());
             return parent;
         }
         let headers = HeaderExtractor(head.headers());
@@ -57,27 +54,18 @@ impl Parent {
         parent
     }
 
-    /// Whether the caller has said who it is.
-    #[cfg(feature = "pipeline")]
-    #[inline]
-    pub(super) fn tells_caller(&self) -> bool {
-        self.incoming.as_ref().is_some_and(|it| it.tells_caller())
-    }
-
     /// The context but for the caller's span.
+    #[cfg(feature = "pipeline")]
     #[inline]
     pub(super) fn base(&mut self, for_sdk: bool) -> Context {
         let base = std::mem::take(&mut self.base);
-        match self.incoming.take() {
-            Some(incoming) => incoming.values(base, for_sdk),
-            None => base,
-        }
+        self.remote.move_values(base, for_sdk)
     }
 
     /// The call's parent, if it has one. `state` is what a caller's span had.
     #[cfg(feature = "pipeline")]
     pub(super) fn span(&self, state: TraceState) -> SpanContext {
-        match &self.caller {
+        match &self.remote.span {
             Some(caller) => {
                 SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
             }
@@ -87,11 +75,8 @@ impl Parent {
 
     /// All of it as a context, for whoever knows nothing but the API.
     pub(super) fn context(&mut self) -> Context {
-        let base = self.base(true);
-        match self.caller.take() {
-            Some(caller) => base.with_remote_span_context(caller.into_context()),
-            None => base,
-        }
+        let base = std::mem::take(&mut self.base);
+        std::mem::take(&mut self.remote).into_context(base, true)
     }
 }
 

@@ -35,9 +35,9 @@ pub(super) fn start(
         && !base.is_telemetry_suppressed()
         && base.get::<CallerService>().is_none()
         && base.get::<TraceOptions>().is_none()
-        && !parent.tells_caller()
+        && !parent.remote.has_service()
         && TraceOptions::of(head).is_none();
-    let caller = parent.caller.as_mut().filter(|_| is_usual)?;
+    let caller = parent.remote.span.as_mut().filter(|_| is_usual)?;
     let tracer = options.tracer.find().direct.as_ref()?;
     let decision = tracer.decide(Some(caller.flags), caller.trace_id)?;
     let meters = options.meter.meters(&SpanKind::Server);
