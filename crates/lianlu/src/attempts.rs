@@ -19,15 +19,15 @@ use tower_service::Service;
 /// attempts() ─► retry, or follow redirects ─► client() ─► transport
 /// ```
 ///
-/// Each attempt then has its own span, a sibling of the others, with its own `traceparent`. From the
-/// second attempt on, the span has the attribute [`http.request.resend_count`]: 1, 2, and so on. An
-/// attempt without a span, because it is filtered or not sampled, is counted too. (The gRPC
+/// Each attempt then has its own span, a sibling of the others, with its own `traceparent`. From
+/// the second attempt on, the span has the attribute [`http.request.resend_count`]: 1, 2, and so
+/// on. An attempt without a span, because it is filtered or not sampled, is counted too. (The gRPC
 /// conventions have no such attribute; there, only the order of the attempts distinguishes them.)
 ///
-/// The counter is a value of the OpenTelemetry context that is current while the inner layers run, so
-/// it is kept even if they rebuild the request. Requests that the transport inside [`client()`] sends
-/// on its own are not counted. Requests that a retry policy sends through *another* traced client, for
-/// example to refresh a token, are counted unless that client has its own `attempts()`.
+/// The counter is a value of the OpenTelemetry context that is current while the inner layers run,
+/// so it is kept even if they rebuild the request. Requests that the transport inside [`client()`]
+/// sends on its own are not counted. Requests that a retry policy sends through *another* traced
+/// client, for example to refresh a token, are counted unless that client has its own `attempts()`.
 ///
 /// ```
 /// # #[cfg(feature = "hyper")] {

@@ -18,9 +18,10 @@ const PATHS: [&str; 12] = [
     "/metrics",
 ];
 
-/// Returns true if a request is a health check: a call of gRPC's [`grpc.health.v1.Health`], or a `GET`
-/// or `HEAD` of a path that probes and scrapers use, such as `/healthz`, `/livez`, `/readyz` and
-/// `/metrics`. The user agent is not considered, because any client can forge it to avoid tracing.
+/// Returns true if a request is a health check: a call of gRPC's [`grpc.health.v1.Health`], or a
+/// `GET` or `HEAD` of a path that probes and scrapers use, such as `/healthz`, `/livez`, `/readyz`
+/// and `/metrics`. The user agent is not considered, because any client can forge it to avoid
+/// tracing.
 ///
 /// ```
 /// let layer = lianlu::server().with_filter(|head| !lianlu::health_checks(head));

@@ -62,8 +62,8 @@ pub(crate) fn random_span_id() -> SpanId {
     SpanId::from(random().max(1))
 }
 
-/// Uses the random keys of the standard library's hash maps, which differ for each `RandomState`. This
-/// avoids a dependency on a random number generator.
+/// Uses the random keys of the standard library's hash maps, which differ for each `RandomState`.
+/// This avoids a dependency on a random number generator.
 fn random() -> u64 {
     RandomState::new().hash_one(())
 }

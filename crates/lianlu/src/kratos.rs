@@ -2,8 +2,8 @@
 //!
 //! [`TraceLayer::kratos`](crate::TraceLayer::kratos) makes a layer write the span names, kinds and
 //! attribute keys of Kratos's tracing middleware. A gRPC request contains everything it needs. For
-//! HTTP, Kratos's generated code provides the operation and the path template; with lianlu, set them
-//! as request extensions:
+//! HTTP, Kratos's generated code provides the operation and the path template; with lianlu, set
+//! them as request extensions:
 //!
 //! ```
 //! use lianlu::kratos::{Operation, PathTemplate};

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-/// The template of a request's route, `/orders/{id}`. It is the attribute `http.route` and, after the
-/// method, part of the name of a server's span.
+/// The template of a request's route, `/orders/{id}`. It is the attribute `http.route` and, after
+/// the method, part of the name of a server's span.
 ///
-/// Inside an axum router the layer finds the matched path itself. Otherwise a router or handler sets
-/// it as an extension of the request or of the response:
+/// Inside an axum router the layer finds the matched path itself. Otherwise a router or handler
+/// sets it as an extension of the request or of the response:
 ///
 /// ```
 /// let mut response = http::Response::new("an order");
@@ -17,7 +17,8 @@ use std::borrow::Cow;
     doc = "\nIf the layer is around a whole axum router, use [`route_layer`](crate::route_layer)."
 )]
 ///
-/// It becomes part of span names and metric labels, so it must not contain values of a single request.
+/// It becomes part of span names and metric labels, so it must not contain values of a single
+/// request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route(pub Cow<'static, str>);
 
@@ -40,9 +41,9 @@ mod layer {
 
     /// Reports the matched route to a [`server()`](crate::server) layer *around* an axum router.
     ///
-    /// A layer outside of the router starts its span before the route is known, so it names the span
-    /// by the method only. With this layer on the routes, the span gets its `http.route` and its full
-    /// name with the response.
+    /// A layer outside of the router starts its span before the route is known, so it names the
+    /// span by the method only. With this layer on the routes, the span gets its `http.route` and
+    /// its full name with the response.
     ///
     /// ```
     /// let app: axum::Router = axum::Router::new()

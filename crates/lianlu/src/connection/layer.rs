@@ -10,8 +10,8 @@ use super::phase::{Connect, Dns, Tls};
 use super::service::PhaseService;
 use crate::provider::{TracerSource, default_scope};
 
-/// A layer for a resolver: a hyper-util `Service<Name>` such as `GaiResolver`. The resulting service
-/// is also a resolver for reqwest.
+/// A layer for a resolver: a hyper-util `Service<Name>` such as `GaiResolver`. The resulting
+/// service is also a resolver for reqwest.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::{HttpConnector, dns::GaiResolver};
@@ -39,12 +39,13 @@ pub fn connect() -> ConnectLayer {
     PhaseLayer::new()
 }
 
-/// A layer for a connector that adds TLS to another one, such as those of hyper-rustls and hyper-tls.
+/// A layer for a connector that adds TLS to another one, such as those of hyper-rustls and
+/// hyper-tls.
 ///
 /// With [`connect()`] around the inner connector, a `tls` span covers only the handshake, and there
 /// is none if no connection was established. Without it, the span covers everything that the
-/// connector does. Targets other than `https` get no span. Not for reqwest, whose connector cannot be
-/// split.
+/// connector does. Targets other than `https` get no span. Not for reqwest, whose connector cannot
+/// be split.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;

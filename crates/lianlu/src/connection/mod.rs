@@ -12,13 +12,13 @@
 //! The parent is the span that is current when the phase runs. With hyper-util's client and reqwest
 //! that is the [`client()`](crate::client) span of the request that needs the connection. (The
 //! request may be sent on another connection that becomes free first. The client then finishes
-//! connecting for later requests, and the span shows how long that took.) A `dns` span is a child of
-//! its `connect` span; a `tls` span is a sibling of it.
+//! connecting for later requests, and the span shows how long that took.) A `dns` span is a child
+//! of its `connect` span; a `tls` span is a sibling of it.
 //!
 //! Attributes: `server.address` and `server.port` as requested, `network.peer.address` and
 //! `network.peer.port` of the established connection. A failure sets the status `Error` and
-//! `error.type`: the `io::ErrorKind` if the error contains one, such as `ConnectionRefused`. A phase
-//! that is dropped before its end has `lianlu.cancelled=true`.
+//! `error.type`: the `io::ErrorKind` if the error contains one, such as `ConnectionRefused`. A
+//! phase that is dropped before its end has `lianlu.cancelled=true`.
 //!
 //! # hyper-util
 //!

@@ -4,8 +4,9 @@
 //! | flags: u8 | length: u32 big endian | message: length bytes | next frame …
 //! ```
 //!
-//! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) the last frame has the
-//! flag 0x80 and holds the trailers as `name: value` lines. In text mode the whole body is base64.
+//! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) the last frame has
+//! the flag 0x80 and holds the trailers as `name: value` lines. In text mode the whole body is
+//! base64.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -29,8 +29,8 @@ enum Shape {
 /// Adds `trace_id`, `span_id` and `trace_flags` to the JSON objects that `format` writes.
 ///
 /// They are added at the top level. If the event has a field of the same name there, with
-/// `flatten_event(true)`, that field is kept instead. Works with any formatter that writes one object
-/// per event. Set its options first:
+/// `flatten_event(true)`, that field is kept instead. Works with any formatter that writes one
+/// object per event. Set its options first:
 ///
 /// ```
 /// tracing_subscriber::fmt()
@@ -50,8 +50,8 @@ pub fn json<E>(format: E) -> WithTrace<E> {
     }
 }
 
-/// Appends `trace_id=… span_id=… trace_flags=…` to each line that `format` writes: the full, compact
-/// or pretty format of `tracing-subscriber`.
+/// Appends `trace_id=… span_id=… trace_flags=…` to each line that `format` writes: the full,
+/// compact or pretty format of `tracing-subscriber`.
 ///
 /// Colours follow the setting of the subscriber or layer, not that of the format.
 ///

@@ -5,13 +5,14 @@ use log::{Log, Metadata, Record};
 
 use super::TraceIds;
 
-/// A logger that adds the current span's ids to each record and forwards it; returned by [`logger`].
+/// A logger that adds the current span's ids to each record and forwards it; returned by
+/// [`logger`].
 #[derive(Debug, Clone)]
 pub struct WithTraceLogger<L>(L);
 
-/// Adds `trace_id`, `span_id` and `trace_flags` to the key values of each record before `inner` gets
-/// it. Keys that a record already has are kept. `inner` must print key values: most loggers have an
-/// option or a feature for that, often named `kv`.
+/// Adds `trace_id`, `span_id` and `trace_flags` to the key values of each record before `inner`
+/// gets it. Keys that a record already has are kept. `inner` must print key values: most loggers
+/// have an option or a feature for that, often named `kv`.
 ///
 /// ```
 /// # struct MyLogger;

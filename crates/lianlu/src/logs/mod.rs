@@ -2,8 +2,9 @@
 //!
 //! Three fields link a line to its trace, named as in OpenTelemetry's [log formats]: `trace_id` (32
 //! hex digits), `span_id` (16) and `trace_flags` (`01` if the span is sampled). They are absent
-//! outside of a span. They come from OpenTelemetry's current context, which is the call's context in
-//! everything that runs inside a layer: handlers, bodies and their streams, and a client's own call.
+//! outside of a span. They come from OpenTelemetry's current context, which is the call's context
+//! in everything that runs inside a layer: handlers, bodies and their streams, and a client's own
+//! call.
 #![cfg_attr(
     feature = "tracing",
     doc = "

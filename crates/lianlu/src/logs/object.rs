@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 /// Writes the JSON object in `line` with `fields` appended. Keys that the object already has are
-/// skipped, so that no key occurs twice. A line that is not an object is written unchanged. Keys and
-/// values must not need escaping.
+/// skipped, so that no key occurs twice. A line that is not an object is written unchanged. Keys
+/// and values must not need escaping.
 pub(super) fn extend(line: &str, fields: [(&str, &str); 3], out: &mut impl Write) -> fmt::Result {
     let object = line.trim_end();
     let Some(open) = object

@@ -2,8 +2,8 @@
 //!
 //! A key that begins with `x-md-global-` is propagated over every hop: the server reads it from the
 //! request, and clients that the handler calls forward it. A key that begins with `x-md-local-` is
-//! propagated over one hop: the server reads it and does not forward it. Both are plain HTTP headers
-//! or gRPC metadata, as Kratos services send them.
+//! propagated over one hop: the server reads it and does not forward it. Both are plain HTTP
+//! headers or gRPC metadata, as Kratos services send them.
 //!
 //! Keys are compared in lower case. A key may have several values; all of them are propagated.
 //!

@@ -13,7 +13,8 @@ use tower_service::Service;
 use super::{Metadata, ServerMetadata};
 use crate::trace::{ResponseBody, ResponseFuture, Scope};
 
-/// A layer that makes a request's metadata available to the handler and to the client calls it makes.
+/// A layer that makes a request's metadata available to the handler and to the client calls it
+/// makes.
 pub fn server() -> ServerLayer {
     ServerLayer {
         options: Arc::new(Options {

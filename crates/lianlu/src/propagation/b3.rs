@@ -21,11 +21,12 @@ const FLAGS: &str = "x-b3-flags";
 /// specifies it.
 ///
 /// Extracts `b3` or, if that is absent or malformed, the `x-b3-*` headers. Injects the single `b3`
-/// header, or the `x-b3-*` headers if created by [`multi`](Self::multi). The debug flag is propagated
-/// to the next hop.
+/// header, or the `x-b3-*` headers if created by [`multi`](Self::multi). The debug flag is
+/// propagated to the next hop.
 ///
 /// A malformed header leaves the context unchanged, and so does a sampling decision without ids
-/// (`b3: 0`). A trace without a decision counts as not sampled, which a parent-based sampler follows.
+/// (`b3: 0`). A trace without a decision counts as not sampled, which a parent-based sampler
+/// follows.
 ///
 /// ```
 /// use lianlu::propagation::B3;

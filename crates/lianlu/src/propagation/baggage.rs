@@ -16,8 +16,9 @@ use crate::scan::Field;
 
 const HEADER: &str = "baggage";
 
-/// Injects and extracts `baggage` as specified in [W3C Baggage](https://www.w3.org/TR/baggage/): at most
-/// 8,192 bytes and 64 members over all header lines together. Members beyond that are dropped whole.
+/// Injects and extracts `baggage` as specified in [W3C Baggage](https://www.w3.org/TR/baggage/): at
+/// most 8,192 bytes and 64 members over all header lines together. Members beyond that are dropped
+/// whole.
 ///
 /// ```
 /// use lianlu::propagation::Baggage;

@@ -40,9 +40,9 @@ impl UnknownPropagator {
 /// | `servicename` | [`ServiceName::from_pipeline`] |
 /// | `none` | none |
 ///
-/// Names are case-insensitive, and duplicates are ignored. All propagators inject. They extract in the
-/// given order, and the last valid trace wins; an absent or malformed header does not remove what an
-/// earlier propagator extracted.
+/// Names are case-insensitive, and duplicates are ignored. All propagators inject. They extract in
+/// the given order, and the last valid trace wins; an absent or malformed header does not remove
+/// what an earlier propagator extracted.
 ///
 /// # Errors
 ///

@@ -8,8 +8,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Writes propagation fields into headers.
 ///
-/// Replaces an existing header, or removes it if the new value is empty. Ignores a value that is not
-/// valid in a header.
+/// Replaces an existing header, or removes it if the new value is empty. Ignores a value that is
+/// not valid in a header.
 #[derive(Debug)]
 pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
@@ -30,8 +30,8 @@ impl Injector for HeaderInjector<'_> {
     }
 }
 
-/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent in `get`,
-/// and as empty in `get_all`, so that a repeated header is still detected as repeated.
+/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent in
+/// `get`, and as empty in `get_all`, so that a repeated header is still detected as repeated.
 #[derive(Debug)]
 pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 

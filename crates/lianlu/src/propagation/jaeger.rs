@@ -15,15 +15,16 @@ use super::span_fields::SpanFields;
 
 const HEADER: &str = "uber-trace-id";
 
-/// Injects and extracts `uber-trace-id` and `uberctx-*`, the headers of
-/// [older Jaeger clients](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
+/// Injects and extracts `uber-trace-id` and `uberctx-*`, the headers of [older Jaeger
+/// clients](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
 ///
-/// Each baggage entry has its own header, `uberctx-tenant: acme%20corp`. As in W3C Baggage, the limit is
-/// 64 entries and 8,192 bytes in total; entries beyond that are dropped. Header names are
-/// case-insensitive, so keys arrive in lower case. Extracted entries are added to the existing baggage.
+/// Each baggage entry has its own header, `uberctx-tenant: acme%20corp`. As in W3C Baggage, the
+/// limit is 64 entries and 8,192 bytes in total; entries beyond that are dropped. Header names are
+/// case-insensitive, so keys arrive in lower case. Extracted entries are added to the existing
+/// baggage.
 ///
-/// A malformed `uber-trace-id` leaves the context's trace unchanged. The debug flag is propagated to the
-/// next hop.
+/// A malformed `uber-trace-id` leaves the context's trace unchanged. The debug flag is propagated
+/// to the next hop.
 ///
 /// ```
 /// use lianlu::propagation::Jaeger;

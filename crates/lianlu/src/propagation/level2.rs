@@ -63,7 +63,8 @@ impl Level2 {
         parent.is_random().then(|| Self::new(parent, None))
     }
 
-    /// Returns true if there is more than the flag, which the spans of our own provider can represent.
+    /// Returns true if there is more than the flag, which the spans of our own provider can
+    /// represent.
     pub(super) fn has_state(&self) -> bool {
         self.state.is_some()
     }

@@ -9,9 +9,9 @@
 //! | [`Jaeger`] | `uber-trace-id`, `uberctx-*`, the format of older Jaeger clients |
 //! | [`XRay`] | `x-amzn-trace-id`, the format of AWS X-Ray |
 //!
-//! The first three, in this order, are the layers' default; the variable `OTEL_PROPAGATORS` replaces
-//! them ([`default_propagator`]). In code, [`from_names`] combines several. An empty header is never
-//! written; an existing header is replaced.
+//! The first three, in this order, are the layers' default; the variable `OTEL_PROPAGATORS`
+//! replaces them ([`default_propagator`]). In code, [`from_names`] combines several. An empty
+//! header is never written; an existing header is replaced.
 
 mod b3;
 mod baggage;
@@ -47,11 +47,11 @@ pub(crate) use service_name::set_service_name;
 
 use opentelemetry::propagation::TextMapCompositePropagator;
 
-/// The layers' default propagator: the propagators in `OTEL_PROPAGATORS` ([`from_env`]) or, if it is
-/// not set, service name, baggage and trace context, in Kratos's order.
+/// The layers' default propagator: the propagators in `OTEL_PROPAGATORS` ([`from_env`]) or, if it
+/// is not set, service name, baggage and trace context, in Kratos's order.
 ///
-/// If the variable is set, only its propagators are used: `x-md-service-name` is sent only if the list
-/// contains `servicename`, even if a layer has a
+/// If the variable is set, only its propagators are used: `x-md-service-name` is sent only if the
+/// list contains `servicename`, even if a layer has a
 /// [`with_service_name`](crate::TraceLayer::with_service_name).
 ///
 /// ```

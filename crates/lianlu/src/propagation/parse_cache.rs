@@ -1,8 +1,8 @@
 //! A cache of parsed header values.
 //!
 //! A client often sends the same `tracestate` and `baggage` with every call. Each thread caches the
-//! parsed values and returns clones. A value is cached when it is seen for the second time in a row in
-//! its slot, so values that occur once, such as a request's own id, are not cached.
+//! parsed values and returns clones. A value is cached when it is seen for the second time in a row
+//! in its slot, so values that occur once, such as a request's own id, are not cached.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;

@@ -1,7 +1,7 @@
 //! The caller of a request, read in one pass over the headers.
 //!
-//! [`RemoteParent::read`] extracts the same as the three default propagators one after the other, but
-//! without a context for each. It allocates nothing if the request has only a `traceparent`.
+//! [`RemoteParent::read`] extracts the same as the three default propagators one after the other,
+//! but without a context for each. It allocates nothing if the request has only a `traceparent`.
 
 use http::HeaderMap;
 #[cfg(feature = "pipeline")]
@@ -29,8 +29,8 @@ pub(crate) struct RemoteParent {
 
 /// The caller's span.
 ///
-/// Unlike a [`SpanContext`] it can be taken apart, so that its `state` moves into the new span without
-/// a copy.
+/// Unlike a [`SpanContext`] it can be taken apart, so that its `state` moves into the new span
+/// without a copy.
 #[derive(Debug)]
 pub(crate) struct RemoteSpan {
     pub(crate) trace_id: TraceId,
@@ -81,8 +81,8 @@ impl RemoteParent {
         }
     }
 
-    /// Moves the values beside the span into `base`. With `for_sdk`, these include what a span of the
-    /// SDK cannot represent but one of our own provider can.
+    /// Moves the values beside the span into `base`. With `for_sdk`, these include what a span of
+    /// the SDK cannot represent but one of our own provider can.
     #[inline]
     pub(crate) fn move_values(&mut self, base: Context, for_sdk: bool) -> Context {
         if self.level2.is_none() && self.baggage.is_none() && self.service.is_none() {

@@ -50,8 +50,8 @@ impl ServiceName {
         }
     }
 
-    /// A propagator that injects the `service.name` of the pipeline that was installed last, or nothing
-    /// if there is none.
+    /// A propagator that injects the `service.name` of the pipeline that was installed last, or
+    /// nothing if there is none.
     #[must_use]
     pub fn from_pipeline() -> Self {
         Self { name: None }

@@ -17,8 +17,8 @@ pub(super) struct SpanFields {
 }
 
 impl SpanFields {
-    /// A copy of `cx` with this span as the remote parent, instead of one that an earlier propagator
-    /// extracted.
+    /// A copy of `cx` with this span as the remote parent, instead of one that an earlier
+    /// propagator extracted.
     ///
     /// If the earlier one is the same span in another format, its `tracestate` and other flags are
     /// kept.

@@ -22,10 +22,11 @@ const TRACESTATE: &str = "tracestate";
 /// Injects and extracts `traceparent` and `tracestate`, strictly by
 /// [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/).
 ///
-/// A malformed or repeated `traceparent` is ignored, so a new trace starts. A malformed `tracestate` is
-/// dropped and the trace is continued. Several `tracestate` lines are joined, and of two members with
-/// the same key the first is kept. The random-trace-id flag is propagated to the next hop, and so is
-/// the whole `tracestate`, in the caller's order unless a sampler changed it.
+/// A malformed or repeated `traceparent` is ignored, so a new trace starts. A malformed
+/// `tracestate` is dropped and the trace is continued. Several `tracestate` lines are joined, and
+/// of two members with the same key the first is kept. The random-trace-id flag is propagated to
+/// the next hop, and so is the whole `tracestate`, in the caller's order unless a sampler changed
+/// it.
 ///
 /// ```
 /// use lianlu::propagation::TraceContext;
@@ -126,7 +127,8 @@ pub(super) fn read(scan: &Scan<'_>, headers: &HeaderMap) -> Option<Parsed> {
     parse(traceparent.as_bytes(), tracestate)
 }
 
-/// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is malformed.
+/// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is
+/// malformed.
 #[inline]
 fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
     let parent = TraceParent::parse(traceparent).ok()?;
@@ -137,8 +139,8 @@ fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
     Some((RemoteSpan::new(&parent, state), level2.map(Box::new)))
 }
 
-/// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is cached,
-/// unless it has parts that [`TraceState`] cannot represent.
+/// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is
+/// cached, unless it has parts that [`TraceState`] cannot represent.
 fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Level2>) {
     let single = match lines {
         [line] => Some(*line),

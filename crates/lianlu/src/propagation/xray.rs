@@ -11,12 +11,12 @@ use super::span_fields::SpanFields;
 
 const HEADER: &str = "x-amzn-trace-id";
 
-/// Injects and extracts AWS X-Ray's `X-Amzn-Trace-Id`, see
-/// [its manual](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+/// Injects and extracts AWS X-Ray's `X-Amzn-Trace-Id`, see [its
+/// manual](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
 ///
-/// A malformed header leaves the context unchanged. So does a header without a parent span, as a load
-/// balancer sends when it starts a trace: OpenTelemetry has no parent without a span. A trace without a
-/// decision counts as not sampled, which a parent-based sampler follows.
+/// A malformed header leaves the context unchanged. So does a header without a parent span, as a
+/// load balancer sends when it starts a trace: OpenTelemetry has no parent without a span. A trace
+/// without a decision counts as not sampled, which a parent-based sampler follows.
 ///
 /// ```
 /// use lianlu::propagation::XRay;

@@ -9,8 +9,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Keeps a pipeline running. Dropping it flushes and stops the pipeline.
 ///
-/// The methods need no async runtime. `flush` and `shutdown` block the calling thread; in async code
-/// that runs on the same thread as a collector, call them with `spawn_blocking`.
+/// The methods need no async runtime. `flush` and `shutdown` block the calling thread; in async
+/// code that runs on the same thread as a collector, call them with `spawn_blocking`.
 #[derive(Debug)]
 #[must_use = "dropping the guard stops the pipeline: bind it to a name that lives as long as the program"]
 pub struct Guard {
@@ -96,8 +96,8 @@ impl Guard {
         self.provider.handle().health()
     }
 
-    /// A handle to the pipeline that can be used elsewhere, and after the guard is dropped, for example
-    /// to read the final counts.
+    /// A handle to the pipeline that can be used elsewhere, and after the guard is dropped, for
+    /// example to read the final counts.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.provider.handle()

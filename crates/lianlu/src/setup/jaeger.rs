@@ -73,8 +73,8 @@ impl Pipeline<Jaeger> {
         self
     }
 
-    /// Sends UDP packets to an agent at `host:port`, for example `localhost:6831`. A collector endpoint
-    /// that is set in code takes precedence.
+    /// Sends UDP packets to an agent at `host:port`, for example `localhost:6831`. A collector
+    /// endpoint that is set in code takes precedence.
     pub fn with_agent_endpoint(mut self, address: impl Into<String>) -> Self {
         self.exporter.agent = Some(address.into());
         self

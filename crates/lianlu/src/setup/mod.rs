@@ -1,7 +1,7 @@
 //! Sets up a tracer provider with an exporter in one line.
 //!
-//! [`Pipeline`] holds the options that all pipelines share, such as sampler and resource, and starts
-//! the pipeline. Each exporter's file adds its own options.
+//! [`Pipeline`] holds the options that all pipelines share, such as sampler and resource, and
+//! starts the pipeline. Each exporter's file adds its own options.
 
 #[cfg(feature = "console")]
 pub mod console;
@@ -80,8 +80,8 @@ impl<E> Pipeline<E> {
     }
 
     /// Sets the sampler, which decides which traces are recorded: one of the SDK's
-    /// [`Sampler`](crate::Sampler), one of [`sampling`](crate::sampling), or your own. By default the
-    /// sampler of `OTEL_TRACES_SAMPLER`, else `Sampler::ParentBased(AlwaysOn)`.
+    /// [`Sampler`](crate::Sampler), one of [`sampling`](crate::sampling), or your own. By default
+    /// the sampler of `OTEL_TRACES_SAMPLER`, else `Sampler::ParentBased(AlwaysOn)`.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -105,7 +105,8 @@ impl<E> Pipeline<E> {
     /// `service.name`. A span with a parent follows the parent's decision.
     ///
     /// Failed requests are reported like losses, see
-    /// [`with_loss_listener`](Self::with_loss_listener). Polling stops when the guard is shut down or dropped.
+    /// [`with_loss_listener`](Self::with_loss_listener). Polling stops when the guard is shut down
+    /// or dropped.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -143,8 +144,8 @@ impl<E> Pipeline<E> {
     }
 
     /// Also exports unsampled spans that match a condition at their end, such as an error or a long
-    /// duration. Only the matching spans are exported, not the rest of their trace, and they have the
-    /// attribute `lianlu.kept`. None by default. See [`KeepIf`].
+    /// duration. Only the matching spans are exported, not the rest of their trace, and they have
+    /// the attribute `lianlu.kept`. None by default. See [`KeepIf`].
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -162,11 +163,11 @@ impl<E> Pipeline<E> {
         self
     }
 
-    /// Keeps spans in files in this folder until the collector has accepted them, so that they survive
-    /// a crash of the process. The next start of the service exports the spans that had ended, and each
-    /// call that had not ended as a span with `lianlu.unfinished`. Recording makes no system call on a
-    /// request's path. By default the folder of `LIANLU_FLIGHT_RECORDER_DIR` is used, if it is set.
-    /// Each process needs its own folder.
+    /// Keeps spans in files in this folder until the collector has accepted them, so that they
+    /// survive a crash of the process. The next start of the service exports the spans that had
+    /// ended, and each call that had not ended as a span with `lianlu.unfinished`. Recording makes
+    /// no system call on a request's path. By default the folder of `LIANLU_FLIGHT_RECORDER_DIR` is
+    /// used, if it is set. Each process needs its own folder.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -185,9 +186,9 @@ impl<E> Pipeline<E> {
         self
     }
 
-    /// Calls `listener` when a loss of spans begins and when it ends, instead of writing to standard
-    /// error. It is called on the pipeline's thread or on the thread that detects the loss, and must
-    /// not block.
+    /// Calls `listener` when a loss of spans begins and when it ends, instead of writing to
+    /// standard error. It is called on the pipeline's thread or on the thread that detects the
+    /// loss, and must not block.
     pub fn with_loss_listener(
         mut self,
         listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
@@ -205,8 +206,8 @@ pub trait Exporter {
     #[doc(hidden)]
     fn build(&self) -> Result<Self::Export, OptionError>;
 
-    /// Reads the options that all pipelines share from the environment, except those that are set in
-    /// code. This default implementation returns an error for an invalid value.
+    /// Reads the options that all pipelines share from the environment, except those that are set
+    /// in code. This default implementation returns an error for an invalid value.
     #[doc(hidden)]
     fn environment(&self, has_sampler: bool) -> Result<Environment, OptionError> {
         if !has_sampler {
@@ -243,11 +244,11 @@ enum Output {
 }
 
 impl<E: Exporter> Pipeline<E> {
-    /// Starts the pipeline and makes it global: its provider becomes the global tracer provider, and
-    /// its `service.name` the name that clients send.
+    /// Starts the pipeline and makes it global: its provider becomes the global tracer provider,
+    /// and its `service.name` the name that clients send.
     ///
-    /// Its counts are registered as metrics with the global meter provider, which must be set before
-    /// ([`Handle::register_metrics`](crate::Handle::register_metrics)).
+    /// Its counts are registered as metrics with the global meter provider, which must be set
+    /// before ([`Handle::register_metrics`](crate::Handle::register_metrics)).
     ///
     /// Keep the guard until the end of the program: dropping it flushes and stops the pipeline.
     ///
@@ -275,8 +276,8 @@ impl<E: Exporter> Pipeline<E> {
         Ok(guard)
     }
 
-    /// Starts the pipeline without making it global. Use this for several pipelines in one process, and
-    /// give each layer its [`Guard::tracer_provider`].
+    /// Starts the pipeline without making it global. Use this for several pipelines in one process,
+    /// and give each layer its [`Guard::tracer_provider`].
     ///
     /// # Errors
     ///

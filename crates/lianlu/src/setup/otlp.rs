@@ -1,5 +1,5 @@
-//! Exports spans over OTLP, OpenTelemetry's own protocol: to an OpenTelemetry Collector, Jaeger 1.35 or
-//! later, Grafana Tempo and most other backends.
+//! Exports spans over OTLP, OpenTelemetry's own protocol: to an OpenTelemetry Collector, Jaeger
+//! 1.35 or later, Grafana Tempo and most other backends.
 //!
 //! ```no_run
 //! let guard = lianlu::otlp::pipeline()
@@ -66,16 +66,16 @@ impl Pipeline<Otlp> {
     }
 
     /// Sets the protocol: gRPC or HTTP. By default `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` or
-    /// `OTEL_EXPORTER_OTLP_PROTOCOL` (`grpc`, `http/protobuf`, `http/json`), else gRPC, or HTTP with
-    /// protobuf in a build without the feature `otlp-grpc`.
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL` (`grpc`, `http/protobuf`, `http/json`), else gRPC, or HTTP
+    /// with protobuf in a build without the feature `otlp-grpc`.
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.exporter.protocol = Some(protocol);
         self
     }
 
     /// Sends a header (over gRPC, metadata) with each request, for example an API key. Headers of
-    /// `OTEL_EXPORTER_OTLP_HEADERS` are sent too, unless they have the same name. `Debug` does not show
-    /// the values.
+    /// `OTEL_EXPORTER_OTLP_HEADERS` are sent too, unless they have the same name. Values are never
+    /// shown in messages or `Debug` output.
     ///
     /// ```
     /// let pipeline = lianlu::otlp::pipeline()
@@ -102,17 +102,18 @@ impl Pipeline<Otlp> {
         self
     }
 
-    /// Sets the root certificates (PEM) to trust if the endpoint is `https`. Needs the feature `tls`. By
-    /// default those in the file `OTEL_EXPORTER_OTLP_CERTIFICATE`, else the system's.
+    /// Sets the root certificates (PEM) to trust if the endpoint is `https`. Needs the feature
+    /// `tls`. By default those in the file `OTEL_EXPORTER_OTLP_CERTIFICATE`, else the system's.
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.exporter.roots = Some(pem.into());
         self
     }
 
-    /// Sets the client certificate (PEM, followed by its intermediate certificates) and its key (PEM,
-    /// unencrypted) for a collector that requires one, if the endpoint is `https`. Needs the feature
-    /// `tls`. By default those in the files `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and
-    /// `OTEL_EXPORTER_OTLP_CLIENT_KEY`, else none. `Debug` does not show the key.
+    /// Sets the client certificate (PEM, followed by its intermediate certificates) and its key
+    /// (PEM, unencrypted) for a collector that requires one, if the endpoint is `https`. Needs the
+    /// feature `tls`. By default those in the files `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and
+    /// `OTEL_EXPORTER_OTLP_CLIENT_KEY`, else none. The key is never
+    /// shown in messages or `Debug` output.
     pub fn with_client_certificate(
         mut self,
         certificate_pem: impl Into<Vec<u8>>,

@@ -12,7 +12,8 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// Skips unknown parameters. Returns `None` if a parameter is repeated or the syntax is invalid.
+    /// Skips unknown parameters. Returns `None` if a parameter is repeated or the syntax is
+    /// invalid.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let [mut node, mut scheme, mut host] = [None, None, None];
         let mut rest = text;

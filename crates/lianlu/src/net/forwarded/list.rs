@@ -9,8 +9,8 @@ const MAX_HOPS: usize = 32;
 /// Most bytes read over all lines.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The trimmed, non-empty entries from right to left. An unreadable entry, or one beyond the limits,
-/// yields `None` and ends the iteration.
+/// The trimmed, non-empty entries from right to left. An unreadable entry, or one beyond the
+/// limits, yields `None` and ends the iteration.
 ///
 /// Reading from the right ensures that nothing a client writes before a proxy's entry, such as an
 /// unclosed quote, changes how that entry is read.

@@ -7,9 +7,11 @@
 //!   client ──► edge ──► inner ──► this service
 //!
 //!   Forwarded: for=spoofed, for=client;proto=https;host=shop.example, for=edge;proto=http
-//!                                        ▲                                  ▲       peer: inner
-//!        untrusted left of this    the first hop that is not a proxy    the hop of a trusted proxy
+//!              ▲            ▲                                         ▲
+//!              untrusted    the client: the first untrusted hop       a trusted proxy
 //! ```
+//!
+//! The socket's peer is `inner`, which must be a trusted proxy too.
 
 mod element;
 mod list;
@@ -32,12 +34,12 @@ use node::Node;
 ///
 /// A proxy in front of a service reports the original client in [`Forwarded`], or in
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`. Any client can send these headers too, so they
-/// are used only if the socket's peer is in this list, and only back to the first hop that is not in
-/// it. Entries further left may be forged.
+/// are used only if the socket's peer is in this list, and only back to the first hop that is not
+/// in it. Entries further left may be forged.
 ///
-/// `Forwarded` takes precedence if a request has both. **If a proxy writes one of the two and passes
-/// the other on, clients can forge the other**: let the proxy remove it, or choose the header that
-/// the proxy writes with [`only_forwarded`](Self::only_forwarded) or
+/// `Forwarded` takes precedence if a request has both. **If a proxy writes one of the two and
+/// passes the other on, clients can forge the other**: let the proxy remove it, or choose the
+/// header that the proxy writes with [`only_forwarded`](Self::only_forwarded) or
 /// [`only_x_forwarded`](Self::only_x_forwarded).
 ///
 /// ```
@@ -144,8 +146,8 @@ impl TrustedProxies {
     }
 }
 
-/// The origin of a call as trusted proxies report it. Where a field is `None`, the socket's peer and
-/// the request's own scheme and host apply.
+/// The origin of a call as trusted proxies report it. Where a field is `None`, the socket's peer
+/// and the request's own scheme and host apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin<'a> {
     /// An IP address, or an obfuscated identifier such as `_hidden`.
@@ -183,10 +185,10 @@ impl<'a> Origin<'a> {
 
 /// Finds the origin of a request with these headers, if `peer` is a trusted proxy.
 ///
-/// Walks from the right past trusted hops. The first untrusted hop is the client; if all are trusted,
-/// the leftmost is. An unreadable entry ends the walk, and the hop before it is the client. `unknown`
-/// ends the walk too, but the scheme and host of its entry are used. The work is bounded to 32 hops
-/// and 8 KiB.
+/// Walks from the right past trusted hops. The first untrusted hop is the client; if all are
+/// trusted, the leftmost is. An unreadable entry ends the walk, and the hop before it is the
+/// client. `unknown` ends the walk too, but the scheme and host of its entry are used. The work is
+/// bounded to 32 hops and 8 KiB.
 pub(crate) fn resolve<'a>(
     proxies: &TrustedProxies,
     peer: Option<IpAddr>,
@@ -230,8 +232,8 @@ fn from_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origi
 }
 
 /// `-Proto`, `-Host` and `-Port` do not name hops. If such a list is as long as that of `-For`, its
-/// entries are matched to the hops by position; otherwise only its rightmost entry, which the trusted
-/// peer wrote, is used.
+/// entries are matched to the hops by position; otherwise only its rightmost entry, which the
+/// trusted peer wrote, is used.
 fn from_x_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origin<'a> {
     let mut origin = Origin::default();
     let mut client_index = None;

@@ -12,14 +12,15 @@ const MAX_NAME: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node<'a> {
     Address(IpAddr, Option<u16>),
-    /// An obfuscated identifier such as `_hidden`, which a proxy gives a hop instead of its address.
+    /// An obfuscated identifier such as `_hidden`, which a proxy gives a hop instead of its
+    /// address.
     Obfuscated(Cow<'a, str>, Option<u16>),
     Unknown,
 }
 
 impl<'a> Node<'a> {
-    /// Parses an address, `_name` or `unknown`, each with an optional port. IPv6 without a port needs
-    /// no brackets.
+    /// Parses an address, `_name` or `unknown`, each with an optional port. IPv6 without a port
+    /// needs no brackets.
     pub(super) fn parse(text: Cow<'a, str>) -> Option<Self> {
         if let Some(address) = cidr::parse_host(&text) {
             return Some(Self::Address(address.to_canonical(), None));

@@ -94,7 +94,8 @@ impl Target {
             ))),
             Self::Discard => Ok(boxed(FailingExporter(String::new()))),
         };
-        // All values were checked before; the only remaining errors are a lack of sockets or threads.
+        // All values were checked before; the only remaining errors are a lack of sockets or
+        // threads.
         built.unwrap_or_else(|error| {
             let reason = error.to_string();
             let mut reader = Reader::default();

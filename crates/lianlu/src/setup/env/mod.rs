@@ -9,9 +9,9 @@
 //!
 //! The variables are those of the
 //! [specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
-//! An empty variable counts as not set. **An invalid value is not an error**: the default is used, and
-//! a line on standard error names the variable, see [`Warning`]. Options that are set in code take
-//! precedence over the environment.
+//! An empty variable counts as not set. **An invalid value is not an error**: the default is used,
+//! and a line on standard error names the variable, see [`Warning`]. Options that are set in code
+//! take precedence over the environment.
 //!
 //! | variable | values | default |
 //! |---|---|---|

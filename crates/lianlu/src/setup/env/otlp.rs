@@ -79,8 +79,8 @@ pub(in super::super) fn protocol(reader: &mut Reader) -> Protocol {
     Protocol::default()
 }
 
-/// Over HTTP, the path for traces is appended to the endpoint for all signals. The endpoint for traces
-/// is used unchanged.
+/// Over HTTP, the path for traces is appended to the endpoint for all signals. The endpoint for
+/// traces is used unchanged.
 pub(in super::super) fn endpoint(
     reader: &mut Reader,
     protocol: Protocol,

@@ -13,8 +13,8 @@ use super::percent::decode;
 const NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// The resource. `OTEL_SERVICE_NAME` takes precedence over `OTEL_RESOURCE_ATTRIBUTES`, and these over
-/// the SDK's defaults.
+/// The resource. `OTEL_SERVICE_NAME` takes precedence over `OTEL_RESOURCE_ATTRIBUTES`, and these
+/// over the SDK's defaults.
 pub(super) fn read(reader: &mut Reader) -> Resource {
     let list = reader.text(ATTRIBUTES).unwrap_or_default();
     let mut attributes = Vec::new();

@@ -44,7 +44,8 @@ mod remote {
 
     const DEFAULT_ENDPOINT: &str = "http://localhost:5778/sampling";
 
-    /// Parses `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, in any order; each is optional.
+    /// Parses `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, in any order; each is
+    /// optional.
     pub(super) fn read(reader: &mut Reader) -> JaegerRemote {
         let list = reader.text(ARGUMENT).unwrap_or_default();
         let (mut endpoint, mut interval, mut initial) = (None, None, None);
