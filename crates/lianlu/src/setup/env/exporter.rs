@@ -29,7 +29,7 @@ pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
     let mut names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
     let name = names.next().unwrap_or("otlp");
     if names.next().is_some() {
-        let problem = "only one exporter is supported";
+        let problem = "lianlu has one exporter at a time";
         reader.warn(EXPORTER, &text, problem, format!("{name} is used"));
     }
     match by_name(name, reader, timeout) {
