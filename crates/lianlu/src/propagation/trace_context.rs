@@ -133,21 +133,21 @@ pub(super) fn read(scan: &Scan<'_>, headers: &HeaderMap) -> Option<Parsed> {
 fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
     let parent = TraceParent::parse(traceparent).ok()?;
     let (state, level2) = match tracestate {
-        [] => (TraceState::NONE, Level2::of_flag(&parent)),
+        [] => (TraceState::NONE, Level2::of_flag(&parent).map(Box::new)),
         lines => parse_state(&parent, lines),
     };
-    Some((RemoteSpan::new(&parent, state), level2.map(Box::new)))
+    Some((RemoteSpan::new(&parent, state), level2))
 }
 
 /// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is
 /// cached, unless it has parts that [`TraceState`] cannot represent.
-fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Level2>) {
+fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Box<Level2>>) {
     let single = match lines {
         [line] => Some(*line),
         _ => None,
     };
     if let Some(state) = single.and_then(|line| ParseCache::get(&STATES, line)) {
-        return (state, Level2::of_flag(parent));
+        return (state, Level2::of_flag(parent).map(Box::new));
     }
     let members = parse_tracestate(lines.iter().copied()).unwrap_or_default();
     let (state, level2) = Level2::split(parent, &members);
@@ -156,7 +156,7 @@ fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Lev
     {
         ParseCache::insert(&STATES, line, &state);
     }
-    (state, level2)
+    (state, level2.map(Box::new))
 }
 
 thread_local! {
