@@ -1,4 +1,4 @@
-//! Counts the attempts that one call of a client takes.
+//! Counts the attempts of a client call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,23 +11,23 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// A layer that counts the requests that one call becomes: retries, redirects.
+/// A layer that counts the attempts of a call: retries and redirects.
 ///
-/// It goes outside of whatever sends a request again, with [`client()`](crate::client) inside:
+/// Place it outside of the layer that resends requests, with [`client()`](crate::client) inside:
 ///
 /// ```text
 /// attempts() ─► retry, or follow redirects ─► client() ─► transport
 /// ```
 ///
-/// Each attempt is then a span of its own, a sibling of the others, with its own `traceparent`; from
-/// the second on it has the attribute [`http.request.resend_count`]: 1, 2, and so on. An attempt that
-/// has no span, because it is filtered or not sampled, counts all the same. (The conventions for gRPC
-/// have no such attribute: there the attempts are told apart by their order alone.)
+/// Each attempt then has its own span, a sibling of the others, with its own `traceparent`. From
+/// the second attempt on, the span has the attribute [`http.request.resend_count`]: 1, 2, and so
+/// on. An attempt without a span, because it is filtered or not sampled, is counted too. (The gRPC
+/// conventions have no such attribute; there, only the order of the attempts distinguishes them.)
 ///
-/// The counter belongs to the call: it is a value of the OpenTelemetry context that is current while
-/// the layers inside run, so nothing that they do to the request loses it. What [`client()`]'s
-/// transport sends on its own behalf doesn't count. What a retry's policy sends through *another*
-/// traced client (for a new token, say) does, unless that client has an `attempts()` of its own.
+/// The counter is a value of the OpenTelemetry context that is current while the inner layers run,
+/// so it is kept even if they rebuild the request. Requests that the transport inside [`client()`]
+/// sends on its own are not counted. Requests that a retry policy sends through *another* traced
+/// client, for example to refresh a token, are counted unless that client has its own `attempts()`.
 ///
 /// ```
 /// # #[cfg(feature = "hyper")] {
@@ -46,7 +46,7 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
-/// Requests that are sent again by hand say so themselves, with a [`ResendCount`](crate::ResendCount).
+/// For requests that you resend yourself, set a [`ResendCount`](crate::ResendCount).
 ///
 /// [`client()`]: crate::client
 /// [`http.request.resend_count`]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
@@ -54,7 +54,7 @@ pub fn attempts() -> AttemptsLayer {
     AttemptsLayer { _private: () }
 }
 
-/// The layer that [`attempts()`] makes.
+/// The layer that [`attempts()`] returns.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct AttemptsLayer {
@@ -69,7 +69,7 @@ impl<S> Layer<S> for AttemptsLayer {
     }
 }
 
-/// A service whose calls count the attempts inside, see [`attempts()`].
+/// A service that counts the attempts of its calls, see [`attempts()`].
 #[derive(Debug, Clone)]
 pub struct AttemptsService<S> {
     inner: S,
@@ -118,7 +118,7 @@ impl<F: Future> Future for AttemptsFuture<F> {
     }
 }
 
-/// How often a call has been sent, shared by all that send it. By default nobody counts.
+/// The number of attempts so far, shared by all attempts of a call. Off by default.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts(Option<Arc<AtomicU32>>);
 
@@ -127,7 +127,7 @@ impl Attempts {
         Self(Some(Arc::default()))
     }
 
-    /// Counts one attempt, and says how many were before it. `None` if nobody counts.
+    /// Counts an attempt and returns the number of earlier ones. `None` if counting is off.
     pub(crate) fn next(&self) -> Option<u32> {
         Some(self.0.as_ref()?.fetch_add(1, Ordering::Relaxed))
     }

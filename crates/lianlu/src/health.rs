@@ -1,8 +1,8 @@
-//! Requests that only ask whether the service is well.
+//! Detects health checks.
 
 use crate::request::RequestHead;
 
-/// Paths that probes ask for, by custom.
+/// Paths that probes and scrapers commonly request.
 const PATHS: [&str; 12] = [
     "/health",
     "/healthz",
@@ -18,9 +18,10 @@ const PATHS: [&str; 12] = [
     "/metrics",
 ];
 
-/// Whether a request is a health check: gRPC's [`grpc.health.v1.Health`], a `GET` or `HEAD` of a path
-/// that probes and scrapers use (`/healthz`, `/livez`, `/readyz`, `/metrics` and their like). Not by its
-/// user agent, which anybody can send to hide behind.
+/// Returns true if a request is a health check: a call of gRPC's [`grpc.health.v1.Health`], or a
+/// `GET` or `HEAD` of a path that probes and scrapers use, such as `/healthz`, `/livez`, `/readyz`
+/// and `/metrics`. The user agent is not considered, because any client can forge it to avoid
+/// tracing.
 ///
 /// ```
 /// let layer = lianlu::server().with_filter(|head| !lianlu::health_checks(head));
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn probes_are_told_from_calls() {
+    fn distinguishes_probes_from_calls() {
         let get = http::Request::get;
         assert!(is_check(get("/healthz")));
         assert!(is_check(get("/readyz/?verbose")));

@@ -25,7 +25,7 @@ pub fn span_id() -> String {
     current(|span| span.span_id().to_string())
 }
 
-/// `trace_id` and `span_id` of the current span as log attributes; always both, even if empty.
+/// `trace_id` and `span_id` of the current span as log attributes. Both are present even if empty.
 ///
 /// ```
 /// let [trace_id, span_id] = lianlu::trace_attrs();
@@ -52,7 +52,7 @@ fn current(read: impl FnOnce(&SpanContext) -> String) -> String {
     })
 }
 
-/// A new trace's id, for calls that no provider gives one.
+/// A random trace id, for calls without a span from a provider.
 pub(crate) fn random_trace_id() -> TraceId {
     let high = u128::from(random()) << 64;
     TraceId::from((high | u128::from(random())).max(1))
@@ -62,8 +62,8 @@ pub(crate) fn random_span_id() -> SpanId {
     SpanId::from(random().max(1))
 }
 
-/// The standard library's keys for hash maps are random, and new each time: no other randomness has to
-/// come in with a crate.
+/// Uses the random keys of the standard library's hash maps, which differ for each `RandomState`.
+/// This avoids a dependency on a random number generator.
 fn random() -> u64 {
     RandomState::new().hash_one(())
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn made_up_ids_differ() {
+    fn random_ids_differ() {
         let ids: std::collections::HashSet<_> = (0..1000).map(|_| random_trace_id()).collect();
         assert_eq!(ids.len(), 1000);
         assert_ne!(random_span_id(), random_span_id());

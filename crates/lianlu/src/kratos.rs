@@ -1,9 +1,9 @@
-//! What a request can tell a layer in Kratos compatibility mode.
+//! Request extensions for Kratos compatibility mode.
 //!
 //! [`TraceLayer::kratos`](crate::TraceLayer::kratos) makes a layer write the span names, kinds and
-//! attribute keys of Kratos's tracing middleware. Over gRPC everything it needs is on the wire.
-//! Over HTTP, Kratos's generated code names the operation and the path's template; here a request
-//! extension does:
+//! attribute keys of Kratos's tracing middleware. A gRPC request contains everything it needs. For
+//! HTTP, Kratos's generated code provides the operation and the path template; with lianlu, set
+//! them as request extensions:
 //!
 //! ```
 //! use lianlu::kratos::{Operation, PathTemplate};
@@ -14,9 +14,9 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 //!
-//! A server's layer sees what a layer outside of it has inserted. A reqwest request has no extensions;
-//! there, and wherever it is handier, the same types may be values of the current OpenTelemetry
-//! context:
+//! A server layer reads the extensions that an outer layer inserted. A reqwest request has no
+//! extensions; for it, or where it is more convenient, set the same types as values of the current
+//! OpenTelemetry context:
 //!
 //! ```
 //! use lianlu::kratos::Operation;
@@ -24,18 +24,17 @@
 //!
 //! let operation = Operation("/helloworld.Greeter/SayHello".into());
 //! let _current = Context::current_with_value(operation).attach();
-//! // Calls made from here on have it.
+//! // Calls made from here on use it.
 //! ```
 //!
-//! Without them the template is axum's matched path on a server, and both are the raw path
-//! elsewhere.
+//! By default, the template is axum's matched path on a server; otherwise both are the raw path.
 
 use std::borrow::Cow;
 
-/// The operation that a call stands for, `/package.Service/Method`: the span's name.
+/// The operation of a call, `/package.Service/Method`: the span's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation(pub Cow<'static, str>);
 
-/// The path with names in place of values, `/helloworld/{name}`: the attribute `http.route`.
+/// The path template, `/helloworld/{name}`: the attribute `http.route`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(pub Cow<'static, str>);

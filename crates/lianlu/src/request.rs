@@ -1,8 +1,8 @@
-//! What a layer and its filters see of a request.
+//! The head of a request, as layers and filters see it.
 
 use http::{Extensions, HeaderMap, Method, Uri, Version, header};
 
-/// The head of a request: what filters decide by.
+/// The head of a request, without its body: the input of filters and hooks.
 ///
 /// ```
 /// let layer = lianlu::server().with_filter(|head| head.path() != "/healthz");
@@ -51,13 +51,13 @@ impl<'a> RequestHead<'a> {
         self.method
     }
 
-    /// The request's target.
+    /// The request target.
     #[must_use]
     pub fn uri(&self) -> &'a Uri {
         self.uri
     }
 
-    /// The path of the request's target, without the query.
+    /// The path of the request target, without the query.
     #[must_use]
     pub fn path(&self) -> &'a str {
         self.uri.path()
@@ -69,30 +69,30 @@ impl<'a> RequestHead<'a> {
         self.version
     }
 
-    /// The headers, or a gRPC call's metadata.
+    /// The headers; for a gRPC call, its metadata.
     #[must_use]
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// What outer layers and the server have attached to the request.
+    /// The extensions that the server and outer layers added to the request.
     #[must_use]
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 
-    /// Whether the content type begins with `application/grpc`.
+    /// Returns true if the content type begins with `application/grpc`.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
         crate::grpc::content_type_begins(self.headers, crate::grpc::CONTENT_TYPE)
     }
 
-    /// A header's value, if it is there once or more and the first is visible ASCII.
+    /// The first value of a header, if it is visible ASCII.
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The authority that the caller asked for: `:authority` or the absolute target's, else `Host`.
+    /// The requested authority: `:authority` or that of an absolute target, else `Host`.
     pub(crate) fn authority(&self) -> Option<&'a str> {
         match self.uri.authority() {
             Some(authority) => Some(authority.as_str()),

@@ -1,13 +1,12 @@
-//! A route's template, for the layers that can't see it themselves.
+//! Route templates for layers that cannot determine the route themselves.
 
 use std::borrow::Cow;
 
-/// The template of the route that serves a request, `/orders/{id}`: the attribute `http.route`, and with
-/// the method the name of a server's span.
+/// The template of a request's route, `/orders/{id}`. It is the attribute `http.route` and, after
+/// the method, part of the name of a server's span.
 ///
-/// On axum the layer finds the matched path by itself where it stands inside of the router. Elsewhere a
-/// router or a handler says it, as an extension of the request that the layer gets or of the response
-/// that it sees:
+/// Inside an axum router the layer finds the matched path itself. Otherwise a router or handler
+/// sets it as an extension of the request or of the response:
 ///
 /// ```
 /// let mut response = http::Response::new("an order");
@@ -15,18 +14,19 @@ use std::borrow::Cow;
 /// ```
 #[cfg_attr(
     feature = "axum",
-    doc = "\nAround a whole axum router, [`route_layer`](crate::route_layer) does that."
+    doc = "\nIf the layer is around a whole axum router, use [`route_layer`](crate::route_layer)."
 )]
 ///
-/// It names spans and series, so it must not hold a value of a single request.
+/// It becomes part of span names and metric labels, so it must not contain values of a single
+/// request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route(pub Cow<'static, str>);
 
 #[cfg(feature = "axum")]
-pub use late::{RouteFuture, RouteLayer, RouteService, route_layer};
+pub use layer::{RouteFuture, RouteLayer, RouteService, route_layer};
 
 #[cfg(feature = "axum")]
-mod late {
+mod layer {
     use std::future::Future;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
@@ -39,17 +39,17 @@ mod late {
 
     use super::Route;
 
-    /// Tells a [`server()`](crate::server) layer *around* an axum router which route served a request.
+    /// Reports the matched route to a [`server()`](crate::server) layer *around* an axum router.
     ///
-    /// A layer outside of the router has to start its span before there is a route: the span is named
-    /// by the method alone. With this layer on the routes the span gets its `http.route` and its name
-    /// when the response comes.
+    /// A layer outside of the router starts its span before the route is known, so it names the
+    /// span by the method only. With this layer on the routes, the span gets its `http.route` and
+    /// its full name with the response.
     ///
     /// ```
     /// let app: axum::Router = axum::Router::new()
     ///     .route("/orders/{id}", axum::routing::get(|| async { "an order" }))
     ///     .route_layer(lianlu::route_layer());
-    /// // … and `lianlu::server()` around `app`, with tonic's routes on the same port, say.
+    /// // … and `lianlu::server()` around `app`, for example together with tonic's routes.
     /// # let _ = app;
     /// ```
     #[must_use]
@@ -57,7 +57,7 @@ mod late {
         RouteLayer { _private: () }
     }
 
-    /// The layer that [`route_layer()`] makes.
+    /// The layer that [`route_layer()`] returns.
     #[derive(Debug, Clone)]
     pub struct RouteLayer {
         _private: (),
@@ -100,7 +100,7 @@ mod late {
     }
 
     pin_project! {
-        /// The response, with its route among the extensions.
+        /// The future of a [`RouteService`]: adds the route to the response's extensions.
         #[derive(Debug)]
         #[must_use = "futures do nothing unless polled"]
         pub struct RouteFuture<F> {
@@ -119,7 +119,7 @@ mod late {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let this = self.project();
             let mut response = ready!(this.inner.poll(cx))?;
-            // A handler, or a router further in, knows better.
+            // A route set by the handler or by an inner router takes precedence.
             if let Some(route) = this.route.take()
                 && response.extensions().get::<Route>().is_none()
             {

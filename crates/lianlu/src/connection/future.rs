@@ -1,4 +1,4 @@
-//! The future of a part of a connection.
+//! The future of a connection phase.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,24 +9,24 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::open::Open;
+use super::open_phase::OpenPhase;
 use super::phase::PhaseOf;
 use crate::call::error::failure;
 
 pin_project! {
-    /// The future of a [`PhaseService`](super::PhaseService). The part's span is current while the
+    /// The future of a [`PhaseService`](super::PhaseService). The phase's span is current while the
     /// inner future is polled.
     #[must_use = "futures do nothing unless polled"]
     pub struct PhaseFuture<F, P, R> {
         #[pin]
         inner: F,
-        open: Option<Open>,
+        open: Option<OpenPhase>,
         phase: PhantomData<fn(P, R)>,
     }
 }
 
 impl<F, P, R> PhaseFuture<F, P, R> {
-    pub(super) fn new(inner: F, open: Option<Open>) -> Self {
+    pub(super) fn new(inner: F, open: Option<OpenPhase>) -> Self {
         Self {
             inner,
             open,
@@ -52,8 +52,8 @@ where
         let result = result.map_err(Into::into);
         if let Some(open) = this.open.take() {
             match &result {
-                Ok(response) => open.done(P::peer(response)),
-                Err(error) => open.failed(failure(error)),
+                Ok(response) => open.succeed(P::peer(response)),
+                Err(error) => open.fail(failure(error)),
             }
         }
         Poll::Ready(result)

@@ -1,52 +1,52 @@
-//! How a `tls` span learns when the connection under it was made.
+//! Tells a `tls` span when the connection below it was established.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use opentelemetry::Context;
 
-/// Where the connection under a handshake has got to.
+/// The state of the connection below a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Below {
-    /// No layer of ours is there to tell.
+pub(super) enum ConnectState {
+    /// There is no `connect` layer below.
     #[default]
-    Unseen,
+    Unknown,
     Connecting,
     Connected(SystemTime),
 }
 
-/// A value of the context: written by the `connect` layer inside, read by the `tls` layer outside.
+/// A context value that the inner `connect` layer writes and the outer `tls` layer reads.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Handshake(Option<Arc<Mutex<Below>>>);
+pub(super) struct Handshake(Option<Arc<Mutex<ConnectState>>>);
 
 impl Handshake {
     pub(super) fn new() -> Self {
         Self(Some(Arc::default()))
     }
 
-    /// Takes the handshake that waits for a connection from the context, so that no other connection
-    /// (a resolver's, say) answers for this one.
+    /// Takes the waiting handshake out of the context, so that no other connection (for example a
+    /// resolver's) updates it.
     pub(super) fn take(context: Context) -> (Context, Option<Self>) {
         match context.get::<Self>() {
             Some(handshake) if handshake.0.is_some() => {
                 let handshake = handshake.clone();
-                handshake.set(Below::Connecting);
+                handshake.set(ConnectState::Connecting);
                 (context.with_value(Self::default()), Some(handshake))
             }
             _ => (context, None),
         }
     }
 
-    pub(super) fn set(&self, below: Below) {
+    pub(super) fn set(&self, new: ConnectState) {
         if let Some(state) = &self.0 {
-            *state.lock().unwrap_or_else(PoisonError::into_inner) = below;
+            *state.lock().unwrap_or_else(PoisonError::into_inner) = new;
         }
     }
 
-    pub(super) fn below(&self) -> Below {
+    pub(super) fn state(&self) -> ConnectState {
         match &self.0 {
             Some(state) => *state.lock().unwrap_or_else(PoisonError::into_inner),
-            None => Below::Unseen,
+            None => ConnectState::Unknown,
         }
     }
 }

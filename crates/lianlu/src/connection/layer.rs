@@ -10,8 +10,8 @@ use super::phase::{Connect, Dns, Tls};
 use super::service::PhaseService;
 use crate::span::source::{TracerSource, default_scope};
 
-/// A layer for a resolver: hyper-util's `Service<Name>`, such as its `GaiResolver`. Its service is a
-/// resolver for reqwest too.
+/// A layer for a resolver: a hyper-util `Service<Name>` such as `GaiResolver`. The resulting
+/// service is also a resolver for reqwest.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::{HttpConnector, dns::GaiResolver};
@@ -25,8 +25,8 @@ pub fn dns() -> DnsLayer {
     PhaseLayer::new()
 }
 
-/// A layer for a connector: `Service<Uri>` that gives a `Connection` of hyper-util's, such as its
-/// `HttpConnector`; or for reqwest's `connector_layer`.
+/// A layer for a connector: a `Service<Uri>` that returns a hyper-util `Connection`, such as
+/// `HttpConnector`. Also for reqwest's `connector_layer`.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;
@@ -39,11 +39,13 @@ pub fn connect() -> ConnectLayer {
     PhaseLayer::new()
 }
 
-/// A layer for a connector that adds TLS to another one, such as hyper-rustls' or hyper-tls'.
+/// A layer for a connector that adds TLS to another one, such as those of hyper-rustls and
+/// hyper-tls.
 ///
-/// With [`connect()`] around the one inside, a `tls` span is the handshake alone, and there is none
-/// where no connection was made; without it, the span is everything that the connector does. Targets
-/// other than `https` make no span. It does not go into reqwest, whose connector is one piece.
+/// With [`connect()`] around the inner connector, a `tls` span covers only the handshake, and there
+/// is none if no connection was established. Without it, the span covers everything that the
+/// connector does. Targets other than `https` get no span. Not for reqwest, whose connector cannot
+/// be split.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;
@@ -61,16 +63,16 @@ pub fn tls() -> TlsLayer {
     PhaseLayer::new()
 }
 
-/// The layer that [`dns()`] makes.
+/// The layer that [`dns()`] returns.
 pub type DnsLayer = PhaseLayer<Dns>;
 
-/// The layer that [`connect()`] makes.
+/// The layer that [`connect()`] returns.
 pub type ConnectLayer = PhaseLayer<Connect>;
 
-/// The layer that [`tls()`] makes.
+/// The layer that [`tls()`] returns.
 pub type TlsLayer = PhaseLayer<Tls>;
 
-/// A layer that makes a span for a part of each new connection, see the [module](super).
+/// A layer that makes a span for one phase of each new connection, see the [module](super).
 ///
 /// By default spans come from the global tracer provider, with a tracer named `lianlu`.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ pub struct PhaseLayer<P> {
     phase: PhantomData<P>,
 }
 
-// Not derived: a layer is `Clone` whatever its part.
+// Not derived: a derive would require `P: Clone`.
 impl<P> Clone for PhaseLayer<P> {
     fn clone(&self) -> Self {
         Self {
@@ -98,7 +100,7 @@ impl<P> PhaseLayer<P> {
         }
     }
 
-    /// Takes spans from `provider` instead of the global one.
+    /// Uses `provider` instead of the global tracer provider.
     ///
     /// ```
     /// let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
@@ -115,7 +117,7 @@ impl<P> PhaseLayer<P> {
         self
     }
 
-    /// Names the tracer, the spans' instrumentation scope.
+    /// Sets the tracer's name, which is the name of the spans' instrumentation scope.
     pub fn with_tracer_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.tracer.set_scope(default_scope(name.into()));
         self

@@ -1,24 +1,24 @@
-//! Spans for what a client does before a request can be sent: [`dns()`], [`connect()`], [`tls()`].
+//! Spans for the phases of a client's connection setup: [`dns()`], [`connect()`], [`tls()`].
 //!
-//! Each is a tower layer that goes around a part of a connector, and makes a span of kind `INTERNAL`
-//! for each time that part runs. A request on a connection that is open already makes none.
+//! Each is a tower layer around one part of a connector, and makes a span of kind `INTERNAL` each
+//! time that part runs. A request on an existing connection makes none.
 //!
-//! | layer | goes around | span | ends |
+//! | layer | wraps | span | ends |
 //! |---|---|---|---|
-//! | [`dns()`] | a resolver, `Service<Name>` | `dns` | with the addresses |
-//! | [`connect()`] | a connector, `Service<Uri>` | `connect` | with the connection |
-//! | [`tls()`] | a connector that adds TLS to the one inside | `tls` | with the end of the handshake; it starts where the `connect` inside ended |
+//! | [`dns()`] | a resolver, `Service<Name>` | `dns` | when the addresses are resolved |
+//! | [`connect()`] | a connector, `Service<Uri>` | `connect` | when the connection is established |
+//! | [`tls()`] | a connector that adds TLS to the inner one | `tls` | when the handshake ends; it starts when the inner `connect` ends |
 //!
-//! The parent is the span that is current when the part runs. Under hyper-util's client and reqwest
-//! that is the [`client()`](crate::client) span of the request that needs the connection. (It may be
-//! served by another connection in the end, one that became free before; the client goes on
-//! connecting for later requests, and the span tells how long that took.) A `dns` span is a child of
-//! its `connect` span; a `tls` span is its sibling.
+//! The parent is the span that is current when the phase runs. With hyper-util's client and reqwest
+//! that is the [`client()`](crate::client) span of the request that needs the connection. (The
+//! request may be sent on another connection that becomes free first. The client then finishes
+//! connecting for later requests, and the span shows how long that took.) A `dns` span is a child
+//! of its `connect` span; a `tls` span is a sibling of it.
 //!
-//! Attributes: `server.address` and `server.port` as asked for, `network.peer.address` and
-//! `network.peer.port` of the connection made. A failure is the status `Error` with `error.type`: an
-//! `io::ErrorKind` where one is in the error, such as `ConnectionRefused`. A part that is given up
-//! before its end has `lianlu.cancelled=true`.
+//! Attributes: `server.address` and `server.port` as requested, `network.peer.address` and
+//! `network.peer.port` of the established connection. A failure sets the status `Error` and
+//! `error.type`: the `io::ErrorKind` if the error contains one, such as `ConnectionRefused`. A
+//! phase that is dropped before its end has `lianlu.cancelled=true`.
 //!
 //! # hyper-util
 //!
@@ -41,10 +41,10 @@
 //!
 //! # tonic
 //!
-//! A channel connects in `connect_with_connector`, under the caller's span. Later, and with
-//! `connect_with_connector_lazy` from the first time on, it connects in a task of its own, where no
-//! request is current: those spans are roots of traces of their own. TLS that the endpoint is
-//! configured with comes after the connector and is not seen.
+//! A channel connects in `connect_with_connector`, under the caller's span. Reconnects, and all
+//! connects of `connect_with_connector_lazy`, run in a separate task where no request is current:
+//! their spans are root spans. TLS that is configured on the endpoint runs after the connector and
+//! gets no span.
 //!
 //! ```
 //! # #[cfg(feature = "tonic")]
@@ -66,8 +66,8 @@
 //!
 //! # reqwest
 //!
-//! reqwest's connector does everything, TLS too, so `connect` covers all of it, `dns` a part. It does
-//! not show its layers where it goes: `server.address` is then on the request's span alone.
+//! reqwest's connector includes TLS, so `connect` covers everything and `dns` a part of it. reqwest
+//! does not give its connector layers the target, so only the request's span has `server.address`.
 //!
 //! ```
 //! # #[cfg(feature = "reqwest")]
@@ -88,7 +88,7 @@
 mod future;
 mod handshake;
 mod layer;
-mod open;
+mod open_phase;
 mod phase;
 #[cfg(feature = "reqwest")]
 mod reqwest;

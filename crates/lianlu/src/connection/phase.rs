@@ -1,4 +1,4 @@
-//! The parts of making a connection.
+//! The phases of connection setup.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use opentelemetry::Context;
 
 use super::handshake::Handshake;
-use super::open::Open;
+use super::open_phase::OpenPhase;
 use crate::describe::target::{Target, default_port, split_authority};
 use crate::span::source::TracerSource;
 
@@ -17,39 +17,39 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A part of making a connection: [`Dns`], [`Connect`] or [`Tls`]. Sealed.
+/// A phase of connection setup: [`Dns`], [`Connect`] or [`Tls`]. Sealed.
 pub trait Phase: sealed::Sealed + Send + Sync + 'static {
-    /// The name of the part's spans.
+    /// The name of the phase's spans.
     const NAME: &'static str;
 }
 
-/// What a part makes of requests of this kind, answered like this. Sealed.
+/// A phase for services that take `R` and return `T`. Sealed.
 pub trait PhaseOf<R, T>: Phase {
     #[doc(hidden)]
     fn open(opener: Opener<'_>, request: &R) -> Option<Opened>;
 
-    /// The other end of the connection.
+    /// The remote address of the connection.
     #[doc(hidden)]
     fn peer(response: &T) -> Option<SocketAddr>;
 }
 
-/// Hides [`TracerSource`] from the trait's face.
+/// Hides [`TracerSource`] from the public trait.
 #[derive(Debug, Clone, Copy)]
 pub struct Opener<'a>(pub(super) &'a TracerSource);
 
-/// Hides [`Open`] from it.
+/// Hides [`OpenPhase`] from the public trait.
 #[derive(Debug)]
-pub struct Opened(pub(super) Open);
+pub struct Opened(pub(super) OpenPhase);
 
-/// Finding a host's addresses.
+/// Resolving a host's addresses.
 #[derive(Debug, Clone, Copy)]
 pub struct Dns;
 
-/// Making a connection.
+/// Establishing a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Connect;
 
-/// The handshake of TLS.
+/// The TLS handshake.
 #[derive(Debug, Clone, Copy)]
 pub struct Tls;
 
@@ -77,7 +77,7 @@ impl<T> PhaseOf<Name, T> for Dns {
             port: None,
         };
         let context = Context::current();
-        let open = Open::start(opener.0, Self::NAME, context, Some(server));
+        let open = OpenPhase::start(opener.0, Self::NAME, context, Some(server));
         Some(Opened(open))
     }
 
@@ -86,13 +86,13 @@ impl<T> PhaseOf<Name, T> for Dns {
     }
 }
 
-// Of any request: reqwest doesn't let its own be named.
+// For any request type: reqwest's cannot be named.
 impl<R: 'static, T: Connection> PhaseOf<R, T> for Connect {
     fn open(opener: Opener<'_>, request: &R) -> Option<Opened> {
         let request: &dyn Any = request;
         let server = request.downcast_ref().and_then(server);
         let (context, handshake) = Handshake::take(Context::current());
-        let mut open = Open::start(opener.0, Self::NAME, context, server);
+        let mut open = OpenPhase::start(opener.0, Self::NAME, context, server);
         if let Some(handshake) = handshake {
             open.set_handshake(handshake);
         }
@@ -111,7 +111,7 @@ impl<T> PhaseOf<Uri, T> for Tls {
         if uri.scheme_str() != Some("https") {
             return None;
         }
-        Some(Opened(Open::after_connect(
+        Some(Opened(OpenPhase::after_connect(
             opener.0,
             Self::NAME,
             server(uri),

@@ -1,4 +1,4 @@
-//! A traced resolver for reqwest, which has a trait of its own for them.
+//! A traced resolver for reqwest's own `Resolve` trait.
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};

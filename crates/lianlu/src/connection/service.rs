@@ -1,4 +1,4 @@
-//! The service: opens a part's span and hands it to the future.
+//! The service: starts a phase's span and passes it to the future.
 
 use std::error::Error as StdError;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use crate::span::source::TracerSource;
 
 /// A resolver or connector that makes spans.
 ///
-/// Takes the same requests and gives the same responses; errors are boxed.
+/// Requests and responses are those of the inner service; errors are boxed.
 #[derive(Debug)]
 pub struct PhaseService<S, P> {
     inner: S,

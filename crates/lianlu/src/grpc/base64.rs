@@ -1,23 +1,22 @@
-//! Decodes the base64 of gRPC-Web's text mode, piece by piece.
+//! A streaming decoder for the base64 of gRPC-Web's text mode.
 //!
-//! Each piece that a server flushes may be encoded, and padded, on its own, so padding does not end the
-//! text.
+//! A server may encode and pad each flushed chunk separately, so padding does not end the stream.
 
-/// Decodes a stream, wherever its pieces are cut.
+/// Decodes a stream that may be split at any byte.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     bits: u32,
-    /// Digits of the group of four that has begun, padding included.
+    /// Digits of the current group of four, including padding.
     digits: u8,
     padding: u8,
-    /// Whether something came that is no base64.
-    pub(super) broken: bool,
+    /// True once an invalid byte was read.
+    pub(super) is_invalid: bool,
 }
 
 impl Decoder {
-    /// Hands over the bytes that are complete.
+    /// Decodes `text` and passes the complete bytes to `take`.
     pub(super) fn feed(&mut self, text: &[u8], mut take: impl FnMut(&[u8])) {
-        // What one call of `take` gets at most: enough to make calls rare.
+        // Output per call of `take`; large, so that there are few calls.
         let mut out = [0; 256 * 3];
         for group in text.chunks(256 * 4) {
             let mut filled = 0;
@@ -38,7 +37,7 @@ impl Decoder {
         }
     }
 
-    /// The bytes of a group, once its fourth digit has come.
+    /// Adds a digit. Returns the bytes of the group if it was the fourth.
     fn digit(&mut self, digit: u8) -> Option<([u8; 3], usize)> {
         let value = match digit {
             b'A'..=b'Z' => digit - b'A',
@@ -52,7 +51,7 @@ impl Decoder {
             }
             b'\r' | b'\n' => return None,
             _ => {
-                self.broken = true;
+                self.is_invalid = true;
                 return None;
             }
         };
@@ -64,7 +63,7 @@ impl Decoder {
         let [_, a, b, c] = self.bits.to_be_bytes();
         let count = 3_usize.saturating_sub(usize::from(self.padding));
         *self = Self {
-            broken: self.broken,
+            is_invalid: self.is_invalid,
             ..Self::default()
         };
         Some(([a, b, c], count))
@@ -81,15 +80,15 @@ mod tests {
         for piece in text.as_bytes().chunks(step) {
             decoder.feed(piece, |bytes| out.extend_from_slice(bytes));
         }
-        assert!(!decoder.broken);
+        assert!(!decoder.is_invalid);
         out
     }
 
     #[test]
-    fn any_cut_and_any_padding() {
+    fn decodes_any_split_and_padding() {
         for step in 1..12 {
             assert_eq!(decode("bGlhbmx1", step), b"lianlu");
-            // Three pieces, each padded on its own.
+            // Three chunks, each padded separately.
             assert_eq!(decode("bA==aWE=bmx1", step), b"lianlu");
         }
         let long = "QUJD".repeat(1000);
@@ -97,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_is_noticed() {
+    fn detects_invalid_base64() {
         let mut decoder = Decoder::default();
         decoder.feed(b"bG{}", |_| {});
-        assert!(decoder.broken);
+        assert!(decoder.is_invalid);
         let mut decoder = Decoder::default();
         decoder.feed(b"=====", |_| {});
     }

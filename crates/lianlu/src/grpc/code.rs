@@ -1,10 +1,10 @@
-//! gRPC status codes and what they mean for a span.
+//! gRPC status codes and their meaning for a span.
 
 use http::{HeaderMap, StatusCode};
 
 use crate::net::redact::{clip, redact};
 
-/// The status codes of [gRPC](https://grpc.github.io/grpc/core/md_doc_statuscodes.html), by number.
+/// The [gRPC status codes](https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[allow(missing_docs)] // named as gRPC names them
@@ -29,7 +29,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code, in the order of the numbers.
+    /// All codes, ordered by number.
     pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::Cancelled,
@@ -56,7 +56,7 @@ impl Code {
         self as u8
     }
 
-    /// A number off the wire; what is no code is `UNKNOWN`, as clients treat it.
+    /// The code with this number. Other numbers are `UNKNOWN`, as clients treat them.
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         usize::try_from(number)
@@ -66,7 +66,7 @@ impl Code {
             .unwrap_or(Self::Unknown)
     }
 
-    /// The code that a client sees for a response which has no `grpc-status`, see
+    /// The code that a client reports for a response without `grpc-status`, see
     /// [http-grpc-status-mapping](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
     pub(crate) fn from_http(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -79,7 +79,7 @@ impl Code {
         }
     }
 
-    /// The name as the conventions spell it: `DEADLINE_EXCEEDED`.
+    /// The name in the semantic conventions: `DEADLINE_EXCEEDED`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ impl Code {
         }
     }
 
-    /// The name as Go prints it: `DeadlineExceeded`.
+    /// The name in grpc-go: `DeadlineExceeded`.
     pub(crate) const fn go_name(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -126,7 +126,7 @@ impl Code {
         }
     }
 
-    /// Whether a server's span is an error by the conventions: only what the server itself did wrong.
+    /// Returns true if a server's span with this code is an error: only if the server is at fault.
     #[must_use]
     pub const fn is_server_error(self) -> bool {
         matches!(
@@ -140,25 +140,25 @@ impl Code {
         )
     }
 
-    /// Whether a client's span is an error by the conventions: everything but `OK`.
+    /// Returns true if a client's span with this code is an error: every code except `OK`.
     #[must_use]
     pub const fn is_client_error(self) -> bool {
         !matches!(self, Self::Ok)
     }
 }
 
-/// How a gRPC call went.
+/// The status of a gRPC call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) code: Code,
-    /// Decoded `grpc-message`, free of credentials; may be empty.
+    /// The decoded `grpc-message`, redacted; may be empty.
     pub(crate) message: String,
 }
 
 impl Status {
     /// Reads `grpc-status` and `grpc-message` from headers or trailers.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        // Trailers have little else: looking at each is less than hashing the names.
+        // Trailers have few other entries, so a linear search is cheaper than hashing the names.
         let find = |wanted: &str| {
             let (_, value) = headers.iter().find(|(name, _)| name.as_str() == wanted)?;
             Some(value)
@@ -184,7 +184,7 @@ impl Status {
     }
 }
 
-/// Decodes `grpc-message`; what is no escape stays as it is.
+/// Decodes `grpc-message`. Invalid escapes are kept.
 fn percent_decode(text: &[u8]) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_names_agree() {
+    fn numbers_match_codes() {
         for (number, code) in (0..).zip(Code::ALL) {
             assert_eq!(Code::from_number(number), code);
             assert_eq!(code as u32, number);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn status_from_headers() {
+    fn reads_a_status_from_headers() {
         let mut headers = HeaderMap::new();
         assert_eq!(Status::from_headers(&headers), None);
         headers.insert("grpc-status", "5".parse().unwrap());

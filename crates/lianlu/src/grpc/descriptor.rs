@@ -1,4 +1,4 @@
-//! Reads the method names out of an encoded `FileDescriptorSet`, and nothing else of it.
+//! Reads the method names, and nothing else, from an encoded `FileDescriptorSet`.
 //!
 //! ```text
 //! FileDescriptorSet { file = 1: FileDescriptorProto }
@@ -7,7 +7,7 @@
 //! MethodDescriptorProto { name = 1: string }
 //! ```
 
-/// Bytes that are no `FileDescriptorSet`.
+/// The error for bytes that are not a valid `FileDescriptorSet`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a FileDescriptorSet: byte {offset}: {why}")]
 pub struct DescriptorError {
@@ -15,7 +15,7 @@ pub struct DescriptorError {
     why: &'static str,
 }
 
-/// `package.Service/Method` of every method.
+/// The full name, `package.Service/Method`, of every method.
 pub(crate) fn methods(encoded: &[u8]) -> Result<Vec<String>, DescriptorError> {
     let mut methods = Vec::new();
     for file in fields(encoded, 0, 1)? {
@@ -33,7 +33,7 @@ pub(crate) fn methods(encoded: &[u8]) -> Result<Vec<String>, DescriptorError> {
     Ok(methods)
 }
 
-/// A length-delimited field and where it stands.
+/// A length-delimited field and its offset in the whole input.
 #[derive(Debug, Clone, Copy)]
 struct Field<'a> {
     bytes: &'a [u8],
@@ -42,14 +42,14 @@ struct Field<'a> {
 
 impl<'a> Field<'a> {
     fn text(&self) -> Result<&'a str, DescriptorError> {
-        std::str::from_utf8(self.bytes).map_err(|_| error(self.offset, "a name is no UTF-8"))
+        std::str::from_utf8(self.bytes).map_err(|_| error(self.offset, "a name is not UTF-8"))
     }
 }
 
 fn name<'a>(message: &Field<'a>) -> Result<&'a str, DescriptorError> {
     match fields(message.bytes, message.offset, 1)?.last() {
         Some(name) => name.text(),
-        None => Err(error(message.offset, "a service or method without a name")),
+        None => Err(error(message.offset, "a service or method has no name")),
     }
 }
 
@@ -57,21 +57,21 @@ fn error(offset: usize, why: &'static str) -> DescriptorError {
     DescriptorError { offset, why }
 }
 
-/// The length-delimited fields of a message that have `number`.
+/// The length-delimited fields of a message with this field number.
 fn fields(message: &[u8], offset: usize, number: u64) -> Result<Vec<Field<'_>>, DescriptorError> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < message.len() {
-        let tag = varint(message, &mut at).ok_or(error(offset + at, "a tag is cut off"))?;
+        let tag = varint(message, &mut at).ok_or(error(offset + at, "truncated tag"))?;
         let skipped = match tag & 7 {
             0 => varint(message, &mut at).map(|_| 0),
             1 => Some(8),
             2 => varint(message, &mut at).and_then(|length| usize::try_from(length).ok()),
             5 => Some(4),
-            _ => return Err(error(offset + at, "no such wire type")),
+            _ => return Err(error(offset + at, "invalid wire type")),
         };
         let field = skipped.and_then(|length| message.get(at..at.checked_add(length)?));
-        let bytes = field.ok_or(error(offset + at, "a field is cut off"))?;
+        let bytes = field.ok_or(error(offset + at, "truncated field"))?;
         if tag >> 3 == number && tag & 7 == 2 {
             found.push(Field {
                 bytes,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_by_their_full_names() {
+    fn reads_full_method_names() {
         assert_eq!(
             methods(&set(Some("a.b"))).unwrap(),
             ["a.b.Greeter/SayHello"]
@@ -128,16 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_spoilt_set_is_an_error_and_never_a_panic() {
+    fn truncated_or_corrupt_input_does_not_panic() {
         let whole = set(Some("a.b"));
         for end in 1..whole.len() {
             assert!(methods(&whole[..end]).is_err(), "{end}");
         }
         for at in 0..whole.len() {
             for flip in [0x01, 0x80, 0xff] {
-                let mut spoilt = whole.clone();
-                spoilt[at] ^= flip;
-                let _ = methods(&spoilt);
+                let mut corrupt = whole.clone();
+                corrupt[at] ^= flip;
+                let _ = methods(&corrupt);
             }
         }
         let error = methods(&whole[..5]).unwrap_err();

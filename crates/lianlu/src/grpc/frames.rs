@@ -1,11 +1,12 @@
-//! Counts gRPC messages from the five bytes in front of each, without copying a body.
+//! Counts gRPC messages by their five-byte headers, without copying the body.
 //!
 //! ```text
 //! | flags: u8 | length: u32 big endian | message: length bytes | next frame …
 //! ```
 //!
-//! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) a last frame with flag
-//! 0x80 holds the trailers, as lines of `name: value`. Its text mode is the base64 of all that.
+//! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) the last frame has
+//! the flag 0x80 and holds the trailers as `name: value` lines. In text mode the whole body is
+//! base64.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,89 +17,90 @@ use super::base64::Decoder;
 
 const HEADER_LEN: usize = 5;
 
-/// How many separate pieces of one data frame are looked into; `Bytes` is one piece.
-const MAX_PIECES: usize = 16;
+/// Most chunks of one buffer that are read; `Bytes` is a single chunk.
+const MAX_CHUNKS: usize = 16;
 
 /// The flag of a frame that holds trailers.
 const TRAILERS: u8 = 0x80;
 
-/// Longer trailers are not read: nobody needs that much to say how a call went.
+/// Most bytes of trailers that are kept; enough for any status.
 const MAX_TRAILERS: usize = 16 * 1024;
 
-/// Messages and their bytes in one direction of a call.
+/// Counts messages and bytes in one direction of a call.
 #[derive(Debug, Default)]
 pub(crate) struct FrameCounter {
     messages: u64,
     bytes: u64,
     header: [u8; HEADER_LEN],
     header_filled: usize,
-    /// Bytes of the current frame that are still to come.
+    /// Bytes of the current frame that have not arrived yet.
     frame_left: usize,
-    /// Whether the current frame holds trailers, and what has come of them.
+    /// True if the current frame holds trailers.
     in_trailers: bool,
     trailers: Vec<u8>,
-    /// Whether part of the body could not be seen, so that the counts mean nothing.
-    blind: bool,
-    /// The lengths of the first messages, for who wants them, and how many more are wanted.
+    /// True if part of the body was not seen, so the counts are invalid.
+    is_incomplete: bool,
+    /// The recorded lengths of the first messages.
     lengths: Vec<u32>,
+    /// How many more lengths to record.
     lengths_wanted: u32,
-    /// In gRPC-Web's text mode.
+    /// Set in gRPC-Web's text mode.
     text: Option<Decoder>,
 }
 
 impl FrameCounter {
-    /// The body is the base64 of gRPC-Web's text mode.
+    /// Decodes the body as base64, for gRPC-Web's text mode.
     pub(crate) fn decode_text(&mut self) {
         self.text = Some(Decoder::default());
     }
 
-    /// Also keeps the lengths of the first `wanted` messages.
+    /// Also records the lengths of the first `wanted` messages.
     pub(crate) fn keep_lengths(&mut self, wanted: u32) {
         self.lengths_wanted = wanted;
     }
 
-    /// The lengths of the messages that have begun since this was asked last.
+    /// The lengths of the messages that started since the last call.
     pub(crate) fn take_lengths(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.lengths)
     }
 
-    /// The body is none that this can read.
+    /// Stops counting, for a body that cannot be parsed.
     pub(crate) fn look_away(&mut self) {
-        self.blind = true;
+        self.is_incomplete = true;
     }
 
-    /// Looks at a piece of the body, wherever it begins and ends.
+    /// Reads the next part of the body, which may be split at any byte.
     pub(crate) fn feed(&mut self, data: &impl Buf) {
-        if self.blind {
+        if self.is_incomplete {
             return;
         }
         if self.text.is_none() && data.chunk().len() == data.remaining() {
             return self.feed_bytes(data.chunk());
         }
-        let mut pieces = [std::io::IoSlice::new(&[]); MAX_PIECES];
-        let count = data.chunks_vectored(&mut pieces);
+        let mut chunks = [std::io::IoSlice::new(&[]); MAX_CHUNKS];
+        let count = data.chunks_vectored(&mut chunks);
         let mut seen = 0;
-        for piece in pieces.iter().take(count) {
-            seen += piece.len();
+        for chunk in chunks.iter().take(count) {
+            seen += chunk.len();
             match self.text.take() {
-                None => self.feed_bytes(piece),
+                None => self.feed_bytes(chunk),
                 Some(mut text) => {
-                    text.feed(piece, |bytes| self.feed_bytes(bytes));
-                    self.blind |= text.broken;
+                    text.feed(chunk, |bytes| self.feed_bytes(bytes));
+                    self.is_incomplete |= text.is_invalid;
                     self.text = Some(text);
                 }
             }
         }
-        self.blind |= seen != data.remaining();
+        self.is_incomplete |= seen != data.remaining();
     }
 
-    /// Goes on from so many messages that came before.
+    /// Starts from the counts of earlier messages.
     pub(crate) fn begin_with(&mut self, messages: u64, bytes: u64) {
         self.messages = messages;
         self.bytes = bytes;
     }
 
-    /// How long the message is that `data` is the whole frame of.
+    /// The length of the message if `data` is exactly one frame.
     #[inline]
     pub(crate) fn whole_message(data: &[u8]) -> Option<usize> {
         let ([flags, a, b, c, d], message) = data.split_first_chunk()?;
@@ -108,7 +110,7 @@ impl FrameCounter {
     }
 
     fn feed_bytes(&mut self, mut data: &[u8]) {
-        // As most pieces are.
+        // Fast path: most chunks are exactly one frame.
         if self.header_filled == 0
             && self.frame_left == 0
             && self.lengths_wanted == 0
@@ -156,7 +158,7 @@ impl FrameCounter {
         }
     }
 
-    /// The trailers of gRPC-Web, once their frame is whole; told once.
+    /// The trailers of gRPC-Web. Returned once, when their frame is complete.
     pub(crate) fn web_trailers(&mut self) -> Option<HeaderMap> {
         if !self.in_trailers || self.frame_left > 0 {
             return None;
@@ -176,19 +178,19 @@ impl FrameCounter {
         Some(trailers)
     }
 
-    /// Messages begun, and the sum of their declared lengths in bytes, as framed (so compressed,
-    /// where the call is). `None` if part of the body could not be seen.
+    /// The number of messages started and the sum of their declared lengths in bytes, compressed if
+    /// the call is. `None` if part of the body was not seen.
     pub(crate) fn totals(&self) -> Option<(u64, u64)> {
-        (!self.blind).then_some((self.messages, self.bytes))
+        (!self.is_incomplete).then_some((self.messages, self.bytes))
     }
 }
 
-/// The counts of a request body, which another task may be sending while the call ends.
+/// The counts of a request body; shared, because another task may still send it when the call ends.
 #[derive(Debug, Default)]
 pub(crate) struct MessageMeter {
     messages: AtomicU64,
     bytes: AtomicU64,
-    blind: AtomicBool,
+    is_incomplete: AtomicBool,
 }
 
 impl MessageMeter {
@@ -199,13 +201,13 @@ impl MessageMeter {
                 self.messages.store(messages, Ordering::Relaxed);
                 self.bytes.store(bytes, Ordering::Relaxed);
             }
-            None => self.blind.store(true, Ordering::Relaxed),
+            None => self.is_incomplete.store(true, Ordering::Relaxed),
         }
     }
 
-    /// As [`FrameCounter::totals`].
+    /// See [`FrameCounter::totals`].
     pub(crate) fn totals(&self) -> Option<(u64, u64)> {
-        (!self.blind.load(Ordering::Relaxed)).then(|| {
+        (!self.is_incomplete.load(Ordering::Relaxed)).then(|| {
             (
                 self.messages.load(Ordering::Relaxed),
                 self.bytes.load(Ordering::Relaxed),
@@ -227,19 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn any_split_counts_the_same() {
+    fn counts_do_not_depend_on_the_split() {
         let body: Vec<u8> = [frame(0), frame(3), frame(300), frame(1)].concat();
         for step in 1..body.len() {
             let mut counter = FrameCounter::default();
             for piece in body.chunks(step) {
                 counter.feed(&Bytes::copy_from_slice(piece));
             }
-            assert_eq!(counter.totals(), Some((4, 304)), "pieces of {step}");
+            assert_eq!(counter.totals(), Some((4, 304)), "chunks of {step}");
         }
     }
 
     #[test]
-    fn the_first_lengths_are_kept_for_who_asks() {
+    fn records_the_first_lengths() {
         let mut counter = FrameCounter::default();
         counter.keep_lengths(3);
         counter.feed(&Bytes::from([frame(1), frame(2)].concat()));
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_of_grpc_web_are_no_message() {
+    fn grpc_web_trailers_are_not_counted_as_a_message() {
         let trailers = b"grpc-status:5\r\ngrpc-message: no%20one\r\n";
         let mut body = frame(3);
         body.push(TRAILERS);
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_trailers_are_cut() {
+    fn truncates_long_trailers() {
         let mut counter = FrameCounter::default();
         counter.feed(&Bytes::from_static(&[TRAILERS, 255, 255, 255, 255]));
         for _ in 0..100 {
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_one_buffer_are_seen() {
+    fn reads_all_chunks_of_a_buffer() {
         let body = frame(10);
         let (head, tail) = body.split_at(3);
         let mut counter = FrameCounter::default();
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_hides_its_pieces_gives_no_count() {
+    fn a_buffer_that_exposes_only_its_first_chunk_gives_no_count() {
         struct OnlyFirst(bytes::buf::Chain<Bytes, Bytes>);
         impl Buf for OnlyFirst {
             fn remaining(&self) -> usize {

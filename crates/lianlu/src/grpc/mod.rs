@@ -1,4 +1,5 @@
-//! What the layers know of gRPC: its codes, its message frames, its deadline header.
+//! The parts of the gRPC protocol that the layers need: status codes, message frames, the deadline
+//! header.
 //!
 //! Follows [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
@@ -13,13 +14,13 @@ pub(crate) use code::Status;
 pub(crate) use frames::{FrameCounter, MessageMeter};
 pub(crate) use timeout::parse_timeout;
 
-/// What every gRPC content type begins with.
+/// The prefix of every gRPC content type.
 pub(crate) const CONTENT_TYPE: &[u8] = b"application/grpc";
 
-/// gRPC-Web's text mode, whose body is base64.
+/// The content type of gRPC-Web's text mode, whose body is base64.
 pub(crate) const TEXT_CONTENT_TYPE: &[u8] = b"application/grpc-web-text";
 
-/// Whether a content type is there and begins with `prefix`, in upper or lower case.
+/// Returns true if there is a content type and it begins with `prefix`, ignoring case.
 pub(crate) fn content_type_begins(headers: &http::HeaderMap, prefix: &[u8]) -> bool {
     crate::known_headers::begins(headers.get(http::header::CONTENT_TYPE), prefix)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `grpc-timeout`: one to eight digits and a unit, `H M S m u n`.
+/// Parses `grpc-timeout`: one to eight digits and a unit, `H M S m u n`.
 pub(crate) fn parse_timeout(value: &str) -> Option<Duration> {
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -25,7 +25,7 @@ mod tests {
     use super::{Duration, parse_timeout};
 
     #[test]
-    fn units() {
+    fn parses_all_units() {
         assert_eq!(parse_timeout("2H"), Some(Duration::from_secs(7200)));
         assert_eq!(parse_timeout("3M"), Some(Duration::from_secs(180)));
         assert_eq!(parse_timeout("4S"), Some(Duration::from_secs(4)));
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timeout() {
+    fn rejects_invalid_timeouts() {
         for value in ["", "S", "10", "-1S", "+1S", "123456789S", "1x", "1é", "1 S"] {
             assert_eq!(parse_timeout(value), None, "{value:?}");
         }

@@ -1,4 +1,4 @@
-//! Spans of `tracing` take the context along in which they were made.
+//! `tracing` spans that keep the OpenTelemetry context they were created in.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -11,12 +11,14 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context as Spans;
 use tracing_subscriber::registry::LookupSpan;
 
-/// A layer that makes `tracing` spans carry OpenTelemetry's context to other tasks and threads, for
-/// those who don't use `tracing-opentelemetry`.
+/// A layer that propagates OpenTelemetry's context through `tracing` spans to other tasks and
+/// threads, for programs without `tracing-opentelemetry`.
 ///
-/// A `tracing` span remembers the context it was made in, or its parent's if there was none. Where it
-/// is entered and no span of OpenTelemetry is current, that context is. So a task that a handler has
-/// spawned with a span logs the handler's ids, and a client's call in it belongs to the trace:
+/// A `tracing` span stores the context that was current when it was created or, if that had no
+/// OpenTelemetry span, the context of its parent. When the `tracing` span is entered and no
+/// OpenTelemetry span is current, the stored context becomes current. A task that a handler spawns
+/// with a span then logs the handler's ids, and client calls in the task belong to the handler's
+/// trace:
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt;
@@ -33,11 +35,11 @@ pub struct CarryTrace;
 #[derive(Debug)]
 struct CallInfo(Context);
 
-/// Not dropped with its thread: OpenTelemetry's stack may be gone by then.
+/// Not dropped when its thread ends, because OpenTelemetry's context stack may be gone by then.
 type Guard = ManuallyDrop<ContextGuard>;
 
 thread_local! {
-    /// What is entered on this thread, and its context if that was attached.
+    /// The spans entered on this thread, each with a guard if its context was attached.
     static ENTERED: RefCell<Vec<(Id, Option<Guard>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -47,7 +49,7 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, spans: Spans<'_, S>) {
         let Some(span) = spans.span(id) else { return };
-        let of_parent = || {
+        let parent_context = || {
             let parent = span.parent()?;
             let extensions = parent.extensions();
             extensions.get().map(|CallInfo(context)| context.clone())
@@ -56,7 +58,7 @@ where
         let context = if attributes.is_contextual() && current.has_active_span() {
             Some(current)
         } else {
-            of_parent()
+            parent_context()
         };
         if let Some(context) = context {
             span.extensions_mut().replace(CallInfo(context));
@@ -72,20 +74,20 @@ where
         else {
             return;
         };
-        let is_alone = !Context::map_current(TraceContextExt::has_active_span);
-        let guard = is_alone.then(|| ManuallyDrop::new(context.attach()));
-        // A thread that is ending has no place for it any more, and drops what it gets.
+        let has_span = Context::map_current(TraceContextExt::has_active_span);
+        let guard = (!has_span).then(|| ManuallyDrop::new(context.attach()));
+        // Fails on a thread that is ending; its thread-local storage is gone.
         let _ = ENTERED.try_with(|entered| entered.borrow_mut().push((id.clone(), guard)));
     }
 
     fn on_exit(&self, id: &Id, _: Spans<'_, S>) {
-        let left = ENTERED.try_with(|entered| {
+        let guard = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
-            let place = entered.iter().rposition(|(entered, _)| entered == id)?;
-            entered.remove(place).1
+            let index = entered.iter().rposition(|(entered, _)| entered == id)?;
+            entered.remove(index).1
         });
-        let left = left.ok().flatten();
-        // Outside of the borrow: what is dropped with a context may log.
-        drop(left.map(ManuallyDrop::into_inner));
+        let guard = guard.ok().flatten();
+        // Dropped after the borrow has ended: values dropped with the context may log.
+        drop(guard.map(ManuallyDrop::into_inner));
     }
 }

@@ -1,4 +1,4 @@
-//! Event formatters of `tracing-subscriber` with the ids in each line.
+//! Event formatters for `tracing-subscriber` that add the ids to each line.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use tracing_subscriber::registry::LookupSpan;
 use super::TraceIds;
 use super::object;
 
-/// An event formatter that adds the current span's ids to what another one writes; made by
+/// An event formatter that adds the current span's ids to the output of another one; returned by
 /// [`json`] and [`text`].
 #[derive(Debug, Clone)]
 pub struct WithTrace<E> {
     inner: E,
-    /// The same with colours, where there are any.
+    /// `inner` with colours, for formats that support them.
     coloured: Option<E>,
     shape: Shape,
 }
@@ -28,9 +28,9 @@ enum Shape {
 
 /// Adds `trace_id`, `span_id` and `trace_flags` to the JSON objects that `format` writes.
 ///
-/// They stand at the top of the object. A field of the event's own that stands there under one of
-/// these names, with `flatten_event(true)`, stays instead. Any formatter that writes one object for
-/// an event will do. Set its options first:
+/// They are added at the top level. If the event has a field of the same name there, with
+/// `flatten_event(true)`, that field is kept instead. Works with any formatter that writes one
+/// object per event. Set its options first:
 ///
 /// ```
 /// tracing_subscriber::fmt()
@@ -50,10 +50,10 @@ pub fn json<E>(format: E) -> WithTrace<E> {
     }
 }
 
-/// Adds `trace_id=… span_id=… trace_flags=…` to the end of each line that `format`, one of
-/// `tracing-subscriber`'s, writes: the full, the compact or the pretty one.
+/// Appends `trace_id=… span_id=… trace_flags=…` to each line that `format` writes: the full,
+/// compact or pretty format of `tracing-subscriber`.
 ///
-/// Whether there are colours is the subscriber's or the layer's decision, not the formatter's.
+/// Colours follow the setting of the subscriber or layer, not that of the format.
 ///
 /// ```
 /// let subscriber = tracing_subscriber::fmt()
@@ -64,7 +64,7 @@ pub fn json<E>(format: E) -> WithTrace<E> {
 #[must_use]
 pub fn text<F: Clone, T: Clone>(format: Format<F, T>) -> WithTrace<Format<F, T>> {
     WithTrace {
-        // A writer of our own can't be told that there are colours.
+        // `Writer::new` has no option for colours, so the format itself must enable them.
         coloured: Some(format.clone().with_ansi(true)),
         inner: format.with_ansi(false),
         shape: Shape::Text,

@@ -1,13 +1,13 @@
-//! The ids as text.
+//! The ids of a span as text.
 
 use std::fmt;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-/// The ids of a span, as logs show them.
+/// The ids of a span, for logs.
 ///
-/// Displayed they are `trace_id=… span_id=… trace_flags=01`.
+/// `Display` writes `trace_id=… span_id=… trace_flags=01`.
 ///
 /// ```
 /// use lianlu::logs::TraceIds;
@@ -25,7 +25,7 @@ pub struct TraceIds {
 }
 
 impl TraceIds {
-    /// Those of OpenTelemetry's current context; `None` outside of a span.
+    /// The ids of the span in OpenTelemetry's current context; `None` outside of a span.
     #[must_use]
     pub fn current() -> Option<Self> {
         Context::map_current(|context| {
@@ -69,8 +69,8 @@ impl TraceIds {
         ]
     }
 
-    /// Those that a record of this target gets. What OpenTelemetry says of its contexts it says
-    /// while it changes them, when nobody else may look.
+    /// The ids for a log record with this target. `None` for OpenTelemetry's own records: it logs
+    /// while it changes the context stack, which must not be read then.
     pub(super) fn for_target(target: &str) -> Option<Self> {
         (target != "opentelemetry").then(Self::current).flatten()
     }
@@ -88,10 +88,10 @@ impl fmt::Display for TraceIds {
     }
 }
 
-/// The last `N` hex digits.
+/// The lowest `N` hex digits.
 fn hex<const N: usize>(number: u128) -> [u8; N] {
-    std::array::from_fn(|place| {
-        let shift = 4 * (N - 1 - place);
+    std::array::from_fn(|index| {
+        let shift = 4 * (N - 1 - index);
         match (number >> shift) as u8 & 0xf {
             digit @ 0..=9 => b'0' + digit,
             digit => b'a' + digit - 10,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_as_opentelemetry_writes_them() {
+    fn formats_ids_like_opentelemetry() {
         let _current = context("0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7", 1).attach();
         assert_eq!(
             TraceIds::current().unwrap().to_string(),
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn none_without_a_valid_span() {
+    fn returns_none_without_a_valid_span() {
         assert_eq!(TraceIds::current(), None);
         let _current = context("0af7651916cd43dd8448eb211c80319c", "0", 1).attach();
         assert_eq!(TraceIds::current(), None);
     }
 
     #[test]
-    fn opentelemetry_is_not_asked_while_it_speaks() {
+    fn returns_none_for_records_of_opentelemetry() {
         let _current = context("1", "2", 0).attach();
         assert!(TraceIds::for_target("opentelemetry").is_none());
         assert!(TraceIds::for_target("opentelemetry_sdk").is_some());

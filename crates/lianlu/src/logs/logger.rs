@@ -1,17 +1,18 @@
-//! A logger of `log` with the ids in each record.
+//! A `log` logger that adds the ids to each record.
 
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Log, Metadata, Record};
 
 use super::TraceIds;
 
-/// A logger that adds the current span's ids to each record for another one; made by [`logger`].
+/// A logger that adds the current span's ids to each record and forwards it; returned by
+/// [`logger`].
 #[derive(Debug, Clone)]
 pub struct WithTraceLogger<L>(L);
 
-/// Adds `trace_id`, `span_id` and `trace_flags` to the key values of each record that `inner` gets.
-/// Those that a record has already stay as they are. `inner` must show key values: most loggers have
-/// an option or a feature for that, often named `kv`.
+/// Adds `trace_id`, `span_id` and `trace_flags` to the key values of each record before `inner`
+/// gets it. Keys that a record already has are kept. `inner` must print key values: most loggers
+/// have an option or a feature for that, often named `kv`.
 ///
 /// ```
 /// # struct MyLogger;
@@ -35,7 +36,7 @@ impl<L: Log> Log for WithTraceLogger<L> {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // Not for nothing: `log!` asks only for the level.
+        // `log!` itself checks only the level.
         if !self.0.enabled(record.metadata()) {
             return;
         }
@@ -54,7 +55,7 @@ impl<L: Log> Log for WithTraceLogger<L> {
     }
 }
 
-/// A record's own key values, and the ids that are not among them.
+/// A record's own key values, plus the ids whose keys it lacks.
 struct Extended<'a> {
     own: &'a dyn Source,
     ids: TraceIds,
@@ -83,7 +84,6 @@ impl Source for Extended<'_> {
     }
 }
 
-/// The three of them.
 impl Source for TraceIds {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
         self.fields()

@@ -1,10 +1,10 @@
-//! The ids of the current span in each line of the log.
+//! Adds the ids of the current span to each log line.
 //!
-//! Three fields tie a line to its trace, named as OpenTelemetry's [log formats] name them:
-//! `trace_id` (32 hex digits), `span_id` (16) and `trace_flags` (`01` if the span is sampled).
-//! Outside of a span they are not there. They come from OpenTelemetry's current context, which is
-//! the call's in everything that runs inside of a layer: handlers, bodies and their streams, and a
-//! client's own call.
+//! Three fields link a line to its trace, named as in OpenTelemetry's [log formats]: `trace_id` (32
+//! hex digits), `span_id` (16) and `trace_flags` (`01` if the span is sampled). They are absent
+//! outside of a span. They come from OpenTelemetry's current context, which is the call's context
+//! in everything that runs inside a layer: handlers, bodies and their streams, and a client's own
+//! call.
 #![cfg_attr(
     feature = "tracing",
     doc = "
@@ -19,20 +19,20 @@ tracing_subscriber::fmt()
     .init();
 ```
 
-This needs no `tracing-opentelemetry`. Where it is used as well, its spans and the layers' are parents
-of each other, on the wire too: it makes a span's context current when the span is entered, unless
-`with_context_activation(false)` has switched that off. Leave it on.
+`tracing-opentelemetry` is not needed. If you use it as well, its spans and the layers' spans are
+parents and children of each other, also across services: it makes a span's context current when the
+span is entered. Do not disable that with `with_context_activation(false)`.
 
-Without it, a task that is spawned with a `tracing` span is outside of the call; [`CarryTrace`]
-takes the call's context along."
+Without `tracing-opentelemetry`, a task that is spawned with a `tracing` span does not have the call's
+context; [`CarryTrace`] propagates it."
 )]
 #![cfg_attr(
     feature = "log",
     doc = "
 # With `log`
 
-[`logger`] wraps a [`log::Log`] so that the three come with each record's key values. A format of
-your own can also show [`TraceIds`]."
+[`logger`] wraps a [`log::Log`] and adds the three fields to the key values of each record. A custom
+format can also print [`TraceIds`]."
 )]
 //!
 //! [log formats]: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/

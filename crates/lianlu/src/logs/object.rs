@@ -1,10 +1,10 @@
-//! Adds fields to a JSON object that is already text.
+//! Adds fields to a serialized JSON object.
 
 use std::fmt::{self, Write};
 
-/// Writes `line` with `fields` at the end of the object that it is. A key that the object has
-/// already stays as it is: nobody may have two of one name. A line that is no object passes
-/// unchanged. Keys and values need no escapes.
+/// Writes the JSON object in `line` with `fields` appended. Keys that the object already has are
+/// skipped, so that no key occurs twice. A line that is not an object is written unchanged. Keys
+/// and values must not need escaping.
 pub(super) fn extend(line: &str, fields: [(&str, &str); 3], out: &mut impl Write) -> fmt::Result {
     let object = line.trim_end();
     let Some(open) = object
@@ -27,7 +27,7 @@ pub(super) fn extend(line: &str, fields: [(&str, &str); 3], out: &mut impl Write
     out.write_str(line.get(object.len()..).unwrap_or_default())
 }
 
-/// Whether the object itself, not one within it, has this key.
+/// Returns true if the object has this key at its top level.
 fn has_key(object: &str, key: &str) -> bool {
     if !object.contains(key) {
         return false;
@@ -57,7 +57,7 @@ fn has_key(object: &str, key: &str) -> bool {
     false
 }
 
-/// Where the quote is that ends a string whose start is behind us.
+/// The position of the closing quote; `text` starts inside the string.
 fn end_of_string(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.find(|c| {
@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_of_the_object() {
+    fn appends_fields_to_an_object() {
         let ids = r#""trace_id":"a","span_id":"b","trace_flags":"01"}"#;
         for (line, start, end) in [
             ("{}", "{", ""),
             ("{ }\n", "{ ", "\n"),
             ("{\"a\":1}\n", "{\"a\":1,", "\n"),
             (r#"{"a":"}"}"#, r#"{"a":"}","#, ""),
-            // Not at the top, not a key, not the whole key.
+            // The name occurs below the top level, as a value, or as part of a key.
             (r#"{"a":{"trace_id":1}}"#, r#"{"a":{"trace_id":1},"#, ""),
             (r#"{"a":[{"span_id":1}]}"#, r#"{"a":[{"span_id":1}],"#, ""),
             (r#"{"a":"trace_id"}"#, r#"{"a":"trace_id","#, ""),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_there_stays() {
+    fn keeps_existing_keys() {
         assert_eq!(
             extended(r#"{"x":{"y":"}"},"trace_id" :"mine"}"#),
             r#"{"x":{"y":"}"},"trace_id" :"mine","span_id":"b","trace_flags":"01"}"#
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_passes() {
+    fn passes_other_lines_unchanged() {
         for line in ["", "\n", "text\n", "[{}]", "}", "text {}", "{ text"] {
             assert_eq!(extended(line), line);
         }

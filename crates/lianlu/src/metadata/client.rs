@@ -1,4 +1,4 @@
-//! Writes metadata into requests.
+//! The client layer: writes metadata into requests.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,9 +10,9 @@ use tower_service::Service;
 
 use super::{ClientMetadata, Metadata, ServerMetadata};
 
-/// A layer that sends the current metadata with each call: constants, what
-/// [`append_to_client_context`](super::append_to_client_context) added, and the global part of what
-/// the call being served came with.
+/// A layer that sends the current metadata with each call: the constants, what
+/// [`append_to_client_context`](super::append_to_client_context) added, and the global entries of
+/// the request that is being served.
 pub fn client() -> ClientLayer {
     ClientLayer {
         options: Arc::new(Options {
@@ -22,7 +22,7 @@ pub fn client() -> ClientLayer {
     }
 }
 
-/// The layer that [`client()`] makes. Cheap to clone.
+/// The layer that [`client()`] returns. Cheap to clone.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ClientLayer {
@@ -36,7 +36,7 @@ struct Options {
 }
 
 impl ClientLayer {
-    /// Sends on the server's keys with one of these prefixes, instead of `x-md-global-`.
+    /// Forwards the received keys with one of these prefixes, instead of `x-md-global-`.
     pub fn with_propagated_prefix<P: AsRef<str>>(
         mut self,
         prefixes: impl IntoIterator<Item = P>,
@@ -116,35 +116,35 @@ where
 
 impl Options {
     fn write(&self, headers: &mut HeaderMap) {
-        let mut fresh = HeaderMap::new();
+        let mut new = HeaderMap::new();
         OtelContext::map_current(|cx| {
             for (key, value) in self.constants.iter() {
-                append(&mut fresh, key, value);
+                append(&mut new, key, value);
             }
             if let Some(ClientMetadata(metadata)) = cx.get() {
                 for (key, value) in metadata.iter() {
-                    append(&mut fresh, key, value);
+                    append(&mut new, key, value);
                 }
             }
             if let Some(ServerMetadata(metadata)) = cx.get() {
                 for (key, value) in metadata.iter() {
                     if self.prefixes.iter().any(|prefix| key.starts_with(prefix)) {
-                        append(&mut fresh, key, value);
+                        append(&mut new, key, value);
                     }
                 }
             }
         });
-        // Replaces what a layer further out may have written under the same names.
-        for name in fresh.keys() {
+        // Replaces headers of the same names that an outer layer may have written.
+        for name in new.keys() {
             headers.remove(name);
         }
-        for (name, value) in &fresh {
+        for (name, value) in &new {
             headers.append(name, value.clone());
         }
     }
 }
 
-/// Adds an entry, unless no header can hold it.
+/// Appends an entry; skips it if it is not a valid header.
 fn append(headers: &mut HeaderMap, key: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
         headers.append(name, value);

@@ -1,11 +1,11 @@
-//! Business metadata over several services, as Kratos's metadata middleware carries it.
+//! Propagates business metadata between services, compatible with Kratos's metadata middleware.
 //!
-//! A key that begins with `x-md-global-` crosses every hop: a server takes it from the request, and
-//! the clients that the handler calls send it on. A key that begins with `x-md-local-` goes one hop:
-//! the server sees it and passes it no further. Both are plain HTTP headers and gRPC metadata, the
-//! same as a Kratos service sends.
+//! A key that begins with `x-md-global-` is propagated over every hop: the server reads it from the
+//! request, and clients that the handler calls forward it. A key that begins with `x-md-local-` is
+//! propagated over one hop: the server reads it and does not forward it. Both are plain HTTP
+//! headers or gRPC metadata, as Kratos services send them.
 //!
-//! Keys are compared in lower case; a key may have several values, and all of them travel.
+//! Keys are compared in lower case. A key may have several values; all of them are propagated.
 //!
 //! ```
 //! use lianlu::metadata;
@@ -27,8 +27,8 @@
 //! # let _ = (server, client);
 //! ```
 //!
-//! The metadata lives in the OpenTelemetry [`Context`]. It is current inside a handler; a task that
-//! a handler spawns needs the context handed over, with
+//! The metadata is stored in the OpenTelemetry [`Context`], which is current inside a handler. Pass
+//! it to a task that the handler spawns with
 //! [`FutureExt::with_current_context`](opentelemetry::context::FutureExt::with_current_context).
 
 mod client;
@@ -41,27 +41,27 @@ pub use values::Metadata;
 
 use opentelemetry::Context;
 
-/// What a server read from the request it answers.
+/// The metadata that a server read from the request.
 #[derive(Debug, Clone)]
 struct ServerMetadata(Metadata);
 
-/// What the calls made under a context send along.
+/// The metadata that calls made in a context send.
 #[derive(Debug, Clone)]
 struct ClientMetadata(Metadata);
 
-/// The metadata of the call that is being served: empty outside of one.
+/// The metadata of the call that is being served; empty outside of a call.
 #[must_use]
 pub fn current() -> Metadata {
     Context::map_current(|cx| from_server_context(cx).cloned().unwrap_or_default())
 }
 
-/// The metadata that a server's [`layer`](server()) put into `cx`.
+/// The metadata that the server [`layer`](server()) stored in `cx`.
 #[must_use]
 pub fn from_server_context(cx: &Context) -> Option<&Metadata> {
     cx.get::<ServerMetadata>().map(|metadata| &metadata.0)
 }
 
-/// A context whose calls send `pairs` too, in addition to what `cx` sends already.
+/// A copy of `cx` whose client calls also send `pairs`.
 ///
 /// ```
 /// use lianlu::metadata;

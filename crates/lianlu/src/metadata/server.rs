@@ -1,4 +1,4 @@
-//! Reads metadata from requests.
+//! The server layer: reads metadata from requests.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use super::{Metadata, ServerMetadata};
 use crate::call::active::ActiveCall;
 use crate::layer::{ResponseBody, ResponseFuture};
 
-/// A layer that makes a request's metadata available to the handler, and to the clients it calls.
+/// A layer that makes a request's metadata available to the handler and to the client calls it
+/// makes.
 pub fn server() -> ServerLayer {
     ServerLayer {
         options: Arc::new(Options {
@@ -24,7 +25,7 @@ pub fn server() -> ServerLayer {
     }
 }
 
-/// The layer that [`server()`] makes. Cheap to clone.
+/// The layer that [`server()`] returns. Cheap to clone.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ServerLayer {
@@ -100,7 +101,7 @@ where
 impl Options {
     fn read(&self, headers: &HeaderMap) -> Metadata {
         let mut metadata = self.constants.clone();
-        // Header names are lower case by nature.
+        // `HeaderName` is always lower case.
         for name in headers.keys() {
             let name = name.as_str();
             if !self.prefixes.iter().any(|prefix| name.starts_with(prefix)) {

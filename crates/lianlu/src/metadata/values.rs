@@ -1,8 +1,8 @@
-//! A map of keys to one or more values.
+//! The metadata map: keys with one or more values.
 
 use std::collections::BTreeMap;
 
-/// Metadata: lower-case keys, each with one or more values in the order they came.
+/// Metadata: lower-case keys, each with one or more values in insertion order.
 ///
 /// ```
 /// use lianlu::metadata::Metadata;
@@ -29,7 +29,7 @@ impl Metadata {
         self.get_all(key).first().map(String::as_str)
     }
 
-    /// All values of `key`, none if it isn't there.
+    /// All values of `key`; empty if there is none.
     #[must_use]
     pub fn get_all(&self, key: &str) -> &[String] {
         self.0
@@ -38,7 +38,7 @@ impl Metadata {
             .unwrap_or_default()
     }
 
-    /// Gives `key` this one value. An empty key is ignored, as in Kratos.
+    /// Sets `key` to this single value. An empty key is ignored, as in Kratos.
     pub fn set(&mut self, key: impl AsRef<str>, value: impl Into<String>) {
         let key = key.as_ref();
         if !key.is_empty() {
@@ -55,7 +55,7 @@ impl Metadata {
         }
     }
 
-    /// Every key with every value, sorted by key.
+    /// Iterates over all pairs of key and value, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|(key, values)| {
             values
@@ -64,7 +64,7 @@ impl Metadata {
         })
     }
 
-    /// Whether there is no entry.
+    /// Returns true if there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

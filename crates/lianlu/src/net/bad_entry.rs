@@ -1,12 +1,12 @@
-//! What is said of a list's entry that can't be read.
+//! The error for an invalid entry in a list of addresses, hosts or headers.
 
-/// An entry of a list of addresses, hosts or headers that means nothing.
+/// An invalid entry in a list of addresses, hosts or headers.
 ///
 /// ```
 /// let error = lianlu::TrustedProxies::new(["10.0.0.0/8", "10.0.0.0/40"]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "trusted proxies: \"10.0.0.0/40\": the prefix of an IPv4 network is 0 to 32"
+///     "trusted proxies: \"10.0.0.0/40\": the prefix length of an IPv4 network must be 0 to 32"
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ impl BadEntry {
         }
     }
 
-    /// The entry, as it was given.
+    /// The invalid entry, cut after 1,024 bytes.
     #[must_use]
     pub fn entry(&self) -> &str {
         &self.entry

@@ -1,4 +1,4 @@
-//! Headers that become attributes.
+//! Captures headers as span attributes.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use crate::net::bad_entry::BadEntry;
 use crate::net::redact::{clip, redact};
 
-/// Headers that hold credentials: only `force` captures them.
+/// Headers that hold credentials. Only [`HeaderCapture::force`] captures them.
 const CREDENTIALS: [HeaderName; 4] = [
     header::AUTHORIZATION,
     header::COOKIE,
@@ -16,19 +16,22 @@ const CREDENTIALS: [HeaderName; 4] = [
     header::SET_COOKIE,
 ];
 
-/// Of one call, no more headers than these, and no more values of each.
+/// Most headers captured per call.
 const MAX_HEADERS: usize = 64;
+
+/// Most values captured per header.
 const MAX_VALUES: usize = 16;
 
-/// Which headers (a gRPC call's metadata) a span shows, as
-/// [`http.request.header.<name>`](https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/)
-/// and the like. None by default.
+/// The headers (for a gRPC call: metadata) that are captured as span attributes such as
+/// [`http.request.header.<name>`](https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/).
+/// None by default.
 ///
-/// In a pattern `*` stands for any characters or none; case makes no difference. Whatever the
-/// patterns say, `Authorization`, `Cookie`, `Set-Cookie`, `Proxy-Authorization` and values marked
-/// [sensitive](HeaderValue::is_sensitive) are captured only by [`force`](Self::force). Values are
-/// arrays of strings: 16 values of a header at most, cut after 1024 bytes each, 64 headers of a
-/// call. What a URL in them holds of passwords and signatures is replaced.
+/// In a pattern, `*` matches any number of characters; matching ignores case. `Authorization`,
+/// `Cookie`, `Set-Cookie`, `Proxy-Authorization` and values marked
+/// [sensitive](HeaderValue::is_sensitive) are never matched by a pattern: only
+/// [`force`](Self::force) captures them. An attribute's value is an array of strings. Limits: 64
+/// headers per call, 16 values per header, 1,024 bytes per value. Passwords and signatures in URLs
+/// are replaced.
 ///
 /// ```
 /// use lianlu::HeaderCapture;
@@ -48,49 +51,53 @@ pub struct HeaderCapture {
     problem: Option<BadEntry>,
 }
 
+const INVALID_NAME: &str = "not a valid header name";
+
 impl HeaderCapture {
-    /// Captures nothing yet.
+    /// Captures nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Captures the headers that this name or pattern matches.
+    /// Captures the headers that match this name or pattern.
     ///
-    /// A pattern that no header's name can match is passed over; [`check`](Self::check) tells it.
+    /// An invalid pattern is ignored; [`check`](Self::check) reports it.
     pub fn allow(mut self, pattern: impl AsRef<str>) -> Self {
         let pattern = pattern.as_ref();
         if pattern.contains('*') {
-            // Whatever is a name with its stars replaced is a pattern.
+            // A valid pattern is a valid header name once its stars are replaced.
             match HeaderName::from_bytes(pattern.replace('*', "x").as_bytes()) {
                 Ok(_) => self.globs.push(pattern.to_ascii_lowercase()),
-                Err(_) => self.refuse(pattern, "no header has such a name"),
+                Err(_) => self.reject(pattern, INVALID_NAME),
             }
         } else {
             match HeaderName::from_bytes(pattern.as_bytes()) {
                 Ok(name) => insert(&mut self.allowed, name),
-                Err(_) => self.refuse(pattern, "no header has such a name"),
+                Err(_) => self.reject(pattern, INVALID_NAME),
             }
         }
         self
     }
 
-    /// Captures this header even if it holds credentials, and its values as they are. A name, not a
-    /// pattern.
+    /// Captures this header even if it holds credentials, without redacting its values. Takes a
+    /// name, not a pattern.
     pub fn force(mut self, name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         match HeaderName::from_bytes(name.as_bytes()) {
-            Ok(_) if name.contains('*') => self.refuse(name, "what is forced has no *"),
+            Ok(_) if name.contains('*') => {
+                self.reject(name, "a forced header must be a name, not a pattern");
+            }
             Ok(name) => insert(&mut self.forced, name),
-            Err(_) => self.refuse(name, "no header has such a name"),
+            Err(_) => self.reject(name, INVALID_NAME),
         }
         self
     }
 
-    /// Whether each pattern so far can match a header.
+    /// Checks all names and patterns given so far.
     ///
     /// # Errors
     ///
-    /// Names the first that can't.
+    /// The first invalid one.
     pub fn check(&self) -> Result<(), BadEntry> {
         match &self.problem {
             Some(problem) => Err(problem.clone()),
@@ -98,7 +105,7 @@ impl HeaderCapture {
         }
     }
 
-    fn refuse(&mut self, pattern: &str, problem: &'static str) {
+    fn reject(&mut self, pattern: &str, problem: &'static str) {
         let problem = BadEntry::new("captured headers", pattern, problem);
         self.problem.get_or_insert(problem);
     }
@@ -107,7 +114,8 @@ impl HeaderCapture {
         self.allowed.is_empty() && self.globs.is_empty() && self.forced.is_empty()
     }
 
-    /// Hands over each captured header once, under the key that `key` gives it, if any.
+    /// Calls `record` once per captured header. `key` maps a header name to an attribute key, or to
+    /// `None` to skip the header.
     pub(crate) fn capture(
         &self,
         key: impl Fn(&HeaderName) -> Option<String>,
@@ -171,8 +179,8 @@ fn text(value: &HeaderValue, forced: bool) -> StringValue {
     clip(&text).to_owned().into()
 }
 
-/// Whether `text` is `pattern` with something in place of each `*`. After a mismatch only the last
-/// `*` is stretched, so that no pattern takes more than `pattern × text` steps.
+/// Matches `text` against a glob. After a mismatch only the last `*` is extended, so matching takes
+/// at most `pattern × text` steps.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     let mut star = None;
@@ -228,7 +236,7 @@ mod tests {
         all
     }
 
-    const EVERYTHING: &[(&str, &str)] = &[
+    const HEADERS: &[(&str, &str)] = &[
         ("authorization", "Bearer secret"),
         ("cookie", "session=secret"),
         ("proxy-authorization", "Basic secret"),
@@ -239,24 +247,24 @@ mod tests {
     ];
 
     #[test]
-    fn nothing_by_default() {
-        assert!(captured(&HeaderCapture::new(), &headers(EVERYTHING)).is_empty());
+    fn captures_nothing_by_default() {
+        assert!(captured(&HeaderCapture::new(), &headers(HEADERS)).is_empty());
     }
 
     #[test]
-    fn what_is_allowed_once_with_all_its_values() {
+    fn captures_an_allowed_header_once_with_all_values() {
         let expected = ["h.x-request-id=[\"7\"]", "h.x-tenant-id=[\"a\",\"b\"]"];
         let named = HeaderCapture::new()
             .allow("X-Request-Id")
             .allow("x-request-id")
             .allow("x-tenant-id");
-        assert_eq!(captured(&named, &headers(EVERYTHING)), expected);
+        assert_eq!(captured(&named, &headers(HEADERS)), expected);
         let globs = named.allow("X-Tenant-*").allow("*-id");
-        assert_eq!(captured(&globs, &headers(EVERYTHING)), expected);
+        assert_eq!(captured(&globs, &headers(HEADERS)), expected);
     }
 
     #[test]
-    fn credentials_only_by_force() {
+    fn captures_credentials_only_when_forced() {
         for capture in [
             HeaderCapture::new().allow("*"),
             HeaderCapture::new()
@@ -267,16 +275,16 @@ mod tests {
                 .allow("x-request-id")
                 .allow("x-tenant-id"),
         ] {
-            let text = captured(&capture, &headers(EVERYTHING)).join(" ");
+            let text = captured(&capture, &headers(HEADERS)).join(" ");
             assert!(!text.contains("secret"), "{text}");
-            let forced = captured(&capture.force("Authorization"), &headers(EVERYTHING));
+            let forced = captured(&capture.force("Authorization"), &headers(HEADERS));
             assert_eq!(forced.len(), 3);
             assert_eq!(forced[0], "h.authorization=[\"Bearer secret\"]");
         }
     }
 
     #[test]
-    fn values_marked_sensitive_only_by_force() {
+    fn captures_sensitive_values_only_when_forced() {
         let mut headers = headers(&[("x-key", "plain")]);
         let mut secret = HeaderValue::from_static("secret");
         secret.set_sensitive(true);
@@ -293,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_cut_made_readable_and_free_of_passwords() {
+    fn truncates_decodes_and_redacts_values() {
         let capture = HeaderCapture::new().allow("*");
         let mut map = headers(&[("location", "https://u:p@h/?sig=1")]);
         map.insert("x-bytes", HeaderValue::from_bytes(b"a\xffb").unwrap());
@@ -308,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_so_many() {
+    fn limits_headers_and_values() {
         let mut map = HeaderMap::new();
         for number in 0..100 {
             let name = HeaderName::from_bytes(format!("x-{number}").as_bytes()).unwrap();
@@ -322,22 +330,22 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_header_has_is_told_and_passed_over() {
+    fn reports_and_ignores_invalid_names() {
         for pattern in ["", " ", "x y", "x:", "x\n*", "链*", "h(*)"] {
             let capture = HeaderCapture::new().allow(pattern).allow("x-request-id");
             assert_eq!(capture.check().unwrap_err().entry(), pattern);
-            assert_eq!(captured(&capture, &headers(EVERYTHING)).len(), 1);
+            assert_eq!(captured(&capture, &headers(HEADERS)).len(), 1);
         }
         let capture = HeaderCapture::new().force("*");
         assert_eq!(
             capture.check().unwrap_err().to_string(),
-            "captured headers: \"*\": what is forced has no *"
+            "captured headers: \"*\": a forced header must be a name, not a pattern"
         );
-        assert!(captured(&capture, &headers(EVERYTHING)).is_empty());
+        assert!(captured(&capture, &headers(HEADERS)).is_empty());
     }
 
     #[test]
-    fn patterns() {
+    fn matches_globs() {
         for (pattern, text) in [
             ("*", ""),
             ("*", "a"),
@@ -368,6 +376,7 @@ mod tests {
         }
     }
 
+    /// The definition of a glob, in exponential time.
     fn slow_matches(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern, text) {
             ([], []) => true,
@@ -383,7 +392,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn patterns_match_as_their_definition_says(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
+        fn globs_match_like_the_slow_definition(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
             let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
             prop_assert_eq!(matches(pattern, text), slow_matches(pattern, text));
         }

@@ -1,8 +1,8 @@
-//! Networks of IP addresses.
+//! IP networks in CIDR notation.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address and how many of its first bits count. IPv4 within IPv6 (`::ffff:10.0.0.1`) is IPv4.
+/// A network address and its prefix length. IPv4-mapped IPv6 (`::ffff:10.0.0.1`) counts as IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cidr {
     address: IpAddr,
@@ -14,7 +14,7 @@ impl Cidr {
         Self { address, prefix }
     }
 
-    /// Reads `10.0.0.0/8`, `fd00::/8`, or one address. Bits behind the prefix don't count.
+    /// Parses `10.0.0.0/8`, `fd00::/8` or a single address. Bits beyond the prefix are ignored.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -24,12 +24,12 @@ impl Cidr {
             .parse()
             .map_err(|_| "not an IP address or a network such as 10.0.0.0/8")?;
         let (bits, problem) = match address {
-            IpAddr::V4(_) => (32, "the prefix of an IPv4 network is 0 to 32"),
-            IpAddr::V6(_) => (128, "the prefix of an IPv6 network is 0 to 128"),
+            IpAddr::V4(_) => (32, "the prefix length of an IPv4 network must be 0 to 32"),
+            IpAddr::V6(_) => (128, "the prefix length of an IPv6 network must be 0 to 128"),
         };
         let mut prefix = match prefix {
             None => bits,
-            // `parse` alone would take `+8`.
+            // `parse` alone would accept `+8`.
             Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text
                 .parse()
                 .ok()
@@ -40,7 +40,7 @@ impl Cidr {
         let canonical = address.to_canonical();
         if canonical.is_ipv4() && address.is_ipv6() {
             prefix = u32::checked_sub(prefix, 96)
-                .ok_or("the prefix of IPv4 addresses within IPv6 is 96 to 128")?;
+                .ok_or("the prefix length of an IPv4-mapped IPv6 network must be 96 to 128")?;
         }
         Ok(Self::new(canonical, prefix))
     }
@@ -60,7 +60,7 @@ impl Cidr {
     }
 }
 
-/// Reads an address as a host: IPv6 with brackets or without.
+/// Parses a host that is an IP address; IPv6 with or without brackets.
 pub(crate) fn parse_host(host: &str) -> Option<IpAddr> {
     let bare = host
         .strip_prefix('[')
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_ends_where_its_prefix_says() {
+    fn matches_addresses_by_prefix() {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
             ("172.16.0.0/12", "172.31.255.255", "172.32.0.0"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_is_not_the_other() {
+    fn address_families_do_not_match_each_other() {
         assert!(contains("0.0.0.0/0", "255.1.2.3"));
         assert!(!contains("0.0.0.0/0", "::1"));
         assert!(contains("::/0", "2001:db8::1"));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_within_ipv6_is_ipv4() {
+    fn ipv4_mapped_addresses_count_as_ipv4() {
         assert!(contains("10.0.0.0/8", "::ffff:10.1.2.3"));
         assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
         assert!(!contains("::ffff:10.0.0.0/104", "11.1.2.3"));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn rejects_invalid_networks() {
         for text in [
             "",
             "/",
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn parses_hosts() {
         assert!(parse_host("[::1]").is_some());
         assert!(parse_host("::1").is_some());
         assert!(parse_host("127.0.0.1").is_some());

@@ -1,23 +1,22 @@
-//! Hosts that something may be sent to.
+//! Lists of hosts that the context may be sent to.
 
 use std::net::IpAddr;
 
 use crate::net::bad_entry::BadEntry;
 use crate::net::cidr::{self, Cidr};
 
-/// A list of hosts: which servers may be told what stays within the house.
+/// A list of hosts, for example the internal servers that the trace context may be sent to.
 ///
 /// | entry | matches |
 /// |---|---|
 /// | `orders` | this host |
 /// | `*.internal` | every host below `internal`, at any depth; not `internal` itself |
-/// | `127.0.0.1`, `10.0.0.0/8`, `[::1]`, `fd00::/8` | addresses; IPv4 within IPv6 is IPv4 |
+/// | `127.0.0.1`, `10.0.0.0/8`, `[::1]`, `fd00::/8` | addresses; IPv4-mapped IPv6 counts as IPv4 |
 /// | `*` | every host |
 ///
-/// Each of them can be followed by a port: `orders:50051`, `10.0.0.0/8:443`, `[::1]:*`,
-/// `[fd00::/8]:443`. Without one, or with `*`, every port matches. Names are compared without
-/// regard to case, and a dot at the end makes no difference. A name is never looked up: a host that
-/// is asked for by its name matches no address.
+/// An entry may end in a port: `orders:50051`, `10.0.0.0/8:443`, `[::1]:*`, `[fd00::/8]:443`.
+/// Without a port, or with `*`, every port matches. Names are compared without case, and a trailing
+/// dot is ignored. Names are never resolved: a host given by name matches no address entry.
 ///
 /// ```
 /// let hosts = lianlu::HostList::new(["orders:50051", "*.internal", "10.0.0.0/8"])?;
@@ -33,16 +32,16 @@ pub struct HostList(Vec<Entry>);
 #[derive(Debug, Clone)]
 struct Entry {
     hosts: Hosts,
-    /// `None` is any.
+    /// `None` matches every port.
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone)]
 enum Hosts {
     All,
-    Named(String),
-    /// With the dot in front.
-    Below(String),
+    Name(String),
+    /// A domain suffix with its leading dot.
+    Subdomains(String),
     Network(Cidr),
 }
 
@@ -51,7 +50,7 @@ impl HostList {
     ///
     /// # Errors
     ///
-    /// Names the first entry that is none of the above.
+    /// The first invalid entry.
     pub fn new<I>(entries: I) -> Result<Self, BadEntry>
     where
         I: IntoIterator,
@@ -64,8 +63,8 @@ impl HostList {
         entries.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether an entry matches this host, given with or without brackets. Where the port is not
-    /// known, entries with a port don't match.
+    /// Returns true if an entry matches this host, given with or without brackets. If `port` is
+    /// `None`, entries with a port don't match.
     #[must_use]
     pub fn allows(&self, host: &str, port: Option<u16>) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
@@ -74,18 +73,18 @@ impl HostList {
         }
         let address = cidr::parse_host(host);
         self.0.iter().any(|entry| {
-            (entry.port.is_none() || entry.port == port) && entry.hosts.contain(host, address)
+            (entry.port.is_none() || entry.port == port) && entry.hosts.matches(host, address)
         })
     }
 }
 
 impl Hosts {
-    fn contain(&self, host: &str, address: Option<IpAddr>) -> bool {
+    fn matches(&self, host: &str, address: Option<IpAddr>) -> bool {
         match self {
             Self::All => true,
             Self::Network(network) => address.is_some_and(|address| network.contains(address)),
-            Self::Named(name) => name.eq_ignore_ascii_case(host),
-            Self::Below(suffix) => {
+            Self::Name(name) => name.eq_ignore_ascii_case(host),
+            Self::Subdomains(suffix) => {
                 let start = host.len().saturating_sub(suffix.len());
                 start > 0
                     && host
@@ -109,16 +108,16 @@ impl Entry {
             address if address.parse::<IpAddr>().is_ok() => Hosts::Network(Cidr::parse(address)?),
             "*" => Hosts::All,
             name => {
-                let (below, name) = match name.strip_prefix("*.") {
+                let (is_wildcard, name) = match name.strip_prefix("*.") {
                     Some(name) => (true, name),
                     None => (false, name),
                 };
                 let name = name.strip_suffix('.').unwrap_or(name);
                 check_name(name)?;
-                if below {
-                    Hosts::Below(format!(".{name}"))
+                if is_wildcard {
+                    Hosts::Subdomains(format!(".{name}"))
                 } else {
-                    Hosts::Named(name.to_owned())
+                    Hosts::Name(name.to_owned())
                 }
             }
         };
@@ -126,7 +125,7 @@ impl Entry {
     }
 }
 
-/// Takes `:port` or `:*` off the end. More than one colon without brackets is IPv6.
+/// Splits off a trailing `:port` or `:*`. More than one colon without brackets is IPv6.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     let Some((hosts, port)) = text.rsplit_once(':') else {
         return Ok((text, None));
@@ -134,7 +133,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     if hosts.contains(':') && !hosts.ends_with(']') {
         return Ok((text, None));
     }
-    // A colon within the brackets is no port's.
+    // The last colon is inside the brackets, so there is no port.
     if port.ends_with(']') {
         return Ok((text, None));
     }
@@ -144,23 +143,24 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     match port.parse() {
         Ok(port) if digits => Ok((hosts, Some(port))),
-        _ => Err("the port is a number up to 65535, or *"),
+        _ => Err("the port must be a number up to 65535, or *"),
     }
 }
 
 fn check_name(name: &str) -> Result<(), &'static str> {
     if !name.is_ascii() {
-        return Err("a name beyond ASCII is written in its xn-- form");
+        return Err("a non-ASCII name must be given in its xn-- form");
     }
     if name.contains('*') {
-        return Err("* stands for a whole host, or before a dot at the start");
+        return Err("* must be the whole host or the first label, as in *.internal");
     }
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let labels = name.split('.').all(|label| !label.is_empty());
-    if labels && name.bytes().all(fine) {
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let has_labels = name.split('.').all(|label| !label.is_empty());
+    if has_labels && name.bytes().all(is_name_byte) {
         Ok(())
     } else {
-        Err("not a host: a name, an address or a network, without scheme and path")
+        Err("not a host: use a name, an address or a network, without scheme and path")
     }
 }
 
@@ -173,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_allows_nobody() {
+    fn an_empty_list_allows_no_host() {
         assert!(!HostList::default().allows("orders", Some(80)));
     }
 
     #[test]
-    fn names() {
+    fn matches_names() {
         for host in ["orders", "ORDERS", "Orders."] {
             assert!(allows("orders", host, Some(1)), "{host}");
             assert!(allows("Orders.", host, None), "{host}");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_below_a_name() {
+    fn a_wildcard_matches_subdomains() {
         for host in ["a.internal", "a.b.internal", "A.Internal", "a.internal."] {
             assert!(allows("*.internal", host, None), "{host}");
         }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_networks() {
+    fn matches_addresses_and_networks() {
         for (entry, host) in [
             ("127.0.0.1", "127.0.0.1"),
             ("127.0.0.1", "127.0.0.1."),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn ports() {
+    fn matches_ports() {
         for (entry, host) in [
             ("orders:443", "orders"),
             ("*.internal:443", "a.internal"),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused_by_name() {
+    fn rejects_and_reports_invalid_entries() {
         for entry in [
             "",
             "*.",

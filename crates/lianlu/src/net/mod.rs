@@ -1,4 +1,4 @@
-//! Addresses, hosts and secrets: who is trusted to say who called, where a context may go, and what is never shown.
+//! Network addresses and hosts: trusted proxies, outbound host lists, header capture and redaction.
 
 pub(crate) mod bad_entry;
 pub(crate) mod capture;

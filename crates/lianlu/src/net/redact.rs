@@ -1,7 +1,8 @@
-//! Takes credentials out of URLs, queries and texts that hold them, and cuts texts of strangers.
+//! Removes credentials from URLs, queries and texts that quote them, and truncates text that comes
+//! from the other side.
 //!
-//! The keys and the replacements are those of the [URL conventions]: matched with their case, the
-//! key is kept.
+//! Keys and replacements follow the [URL conventions]: keys are case-sensitive, and only the value
+//! is replaced.
 //!
 //! [URL conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
@@ -21,10 +22,10 @@ const SENSITIVE_KEYS: [&str; 7] = [
     "X-Goog-Signature",
 ];
 
-/// Which query keys lose their values.
+/// The query keys whose values are redacted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redaction {
-    /// In place of [`SENSITIVE_KEYS`].
+    /// Replaces [`SENSITIVE_KEYS`].
     keys: Option<Arc<[String]>>,
 }
 
@@ -35,8 +36,8 @@ impl Redaction {
         }
     }
 
-    /// Replaces the values of sensitive query keys and `user:password@` in a query, a URL or a text
-    /// that quotes one.
+    /// Replaces the values of sensitive query keys, and `user:password@`, in a query, a URL or a
+    /// text that quotes one.
     pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let text = match &self.keys {
             None => redact_query(text, |key| SENSITIVE_KEYS.contains(&key)),
@@ -49,18 +50,18 @@ impl Redaction {
     }
 }
 
-/// As [`Redaction::redact`], with the keys of the conventions.
+/// [`Redaction::redact`] with the keys of the conventions.
 pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     Redaction::default().redact(text)
 }
 
-/// What a stranger can write into one attribute, in bytes. A batch of 512 spans that use it up in each
-/// of their attributes still fits into the 4 MiB that a gRPC collector takes.
+/// Most bytes of one attribute that the other side controls. A batch of 512 spans whose attributes
+/// are all this long still fits into the 4 MiB that a gRPC collector accepts.
 const MAX_TEXT: usize = 1024;
 
-/// Cuts a text from the other side, at a character's boundary.
+/// Truncates text from the other side to [`MAX_TEXT`] bytes, at a character boundary.
 pub(crate) fn clip(text: &str) -> &str {
-    // A character has at most four bytes, so one of these is a boundary.
+    // A character has at most four bytes, so one of these positions is a boundary.
     (0..4)
         .find_map(|back| text.get(..MAX_TEXT - back))
         .unwrap_or(text)
@@ -129,14 +130,14 @@ mod tests {
     use super::{clip, redact};
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
+    fn truncates_at_a_character_boundary() {
         assert_eq!(clip("short"), "short");
         assert_eq!(clip(&"x".repeat(5000)).len(), 1024);
         assert_eq!(clip(&"链".repeat(5000)), "链".repeat(341));
     }
 
     #[test]
-    fn each_sensitive_key_loses_its_value_and_keeps_its_name() {
+    fn redacts_the_value_of_each_sensitive_key() {
         for key in super::SENSITIVE_KEYS {
             assert_eq!(
                 redact(&format!("a=1&{key}=secret&b=2")),
@@ -147,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_and_other_case_stay() {
+    fn keeps_other_keys_and_other_case() {
         for query in ["", "q=1", "signature=1", "xsig=2&sigx=3", "a=Signature"] {
             assert_eq!(redact(query), query);
         }
     }
 
     #[test]
-    fn credentials_of_a_url_are_replaced() {
+    fn redacts_userinfo_in_urls() {
         assert_eq!(
             redact("https://bob:pa@ss@h:1/p?sig=x#f"),
             "https://REDACTED:REDACTED@h:1/p?sig=REDACTED#f"
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_may_hold_does_not_end_it() {
+    fn punctuation_does_not_end_a_url() {
         assert_eq!(
             redact("http://bob:se)c\"ret@h/?sig=ab)c\"d"),
             "http://REDACTED:REDACTED@h/?sig=REDACTED"
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_text_that_quotes_a_url_is_clean() {
+    fn redacts_urls_quoted_in_error_messages() {
         assert_eq!(
             redact("error sending request for url (http://u:p@h/x?sig=abc&y=1): refused"),
             "error sending request for url (http://REDACTED:REDACTED@h/x?sig=REDACTED&y=1): refused"

@@ -1,4 +1,4 @@
-//! Zipkin's B3.
+//! Zipkin's B3 format.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
-use super::remote::Caller;
+use super::span_fields::SpanFields;
 
 const SINGLE: &str = "b3";
 const TRACE_ID: &str = "x-b3-traceid";
@@ -16,16 +16,17 @@ const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
 const SAMPLED: &str = "x-b3-sampled";
 const FLAGS: &str = "x-b3-flags";
 
-/// Sends and reads Zipkin's [B3](https://github.com/openzipkin/b3-propagation), as
+/// Injects and extracts Zipkin's [B3](https://github.com/openzipkin/b3-propagation), as
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/context/api-propagators/#b3-requirements)
-/// has it.
+/// specifies it.
 ///
-/// Reads `b3`, and where that is absent or malformed the `x-b3-*` headers; sends the one `b3` header,
-/// or the others if made by [`multi`](Self::multi). A debug flag goes on to the next hop.
+/// Extracts `b3` or, if that is absent or malformed, the `x-b3-*` headers. Injects the single `b3`
+/// header, or the `x-b3-*` headers if created by [`multi`](Self::multi). The debug flag is
+/// propagated to the next hop.
 ///
-/// What is malformed leaves the trace that was found before. So does a decision without a trace
-/// (`b3: 0`): there is nothing to go on with. A trace without a decision counts as not sampled, which
-/// a parent-based sampler follows.
+/// A malformed header leaves the context unchanged, and so does a sampling decision without ids
+/// (`b3: 0`). A trace without a decision counts as not sampled, which a parent-based sampler
+/// follows.
 ///
 /// ```
 /// use lianlu::propagation::B3;
@@ -44,14 +45,14 @@ pub struct B3 {
 }
 
 impl B3 {
-    /// A propagator that sends `b3`.
+    /// A propagator that injects `b3`.
     #[must_use]
     pub fn new() -> Self {
         Self { multi: false }
     }
 
-    /// A propagator that sends `x-b3-traceid`, `x-b3-spanid` and `x-b3-sampled`, or `x-b3-flags` for
-    /// debug.
+    /// A propagator that injects `x-b3-traceid`, `x-b3-spanid` and `x-b3-sampled` or, for debug,
+    /// `x-b3-flags`.
     #[must_use]
     pub fn multi() -> Self {
         Self { multi: true }
@@ -60,17 +61,17 @@ impl B3 {
 
 impl TextMapPropagator for B3 {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        let Some(caller) = Caller::of(cx) else {
+        let Some(span) = SpanFields::from_context(cx) else {
             return;
         };
         let b3 = b3::B3 {
             ids: Some(B3Ids {
-                trace_id: caller.trace_id,
-                span_id: caller.span_id,
-                // Not for sending, says OpenTelemetry's specification.
+                trace_id: span.trace_id,
+                span_id: span.span_id,
+                // OpenTelemetry's specification forbids injecting it.
                 parent_span_id: None,
             }),
-            sampling: match (caller.debug, caller.sampled) {
+            sampling: match (span.debug, span.sampled) {
                 (true, _) => Sampling::Debug,
                 (false, true) => Sampling::Accept,
                 (false, false) => Sampling::Deny,
@@ -85,14 +86,14 @@ impl TextMapPropagator for B3 {
         injector.set(TRACE_ID, fields.next().unwrap_or_default());
         injector.set(SPAN_ID, fields.next().unwrap_or_default());
         let decision = fields.next().unwrap_or_default();
-        let (sampled, flags) = if caller.debug {
+        let (sampled, flags) = if span.debug {
             (String::new(), "1".to_owned())
         } else {
             (decision, String::new())
         };
         injector.set(SAMPLED, sampled);
         injector.set(FLAGS, flags);
-        // Empty as well: the injector then takes away what an earlier hop left, which would be believed.
+        // Set to empty, so that the injector removes values of an earlier hop.
         injector.set(PARENT_SPAN_ID, String::new());
         injector.set(SINGLE, String::new());
     }
@@ -117,23 +118,23 @@ impl TextMapPropagator for B3 {
         else {
             return cx.clone();
         };
-        Caller {
+        SpanFields {
             trace_id: ids.trace_id,
             span_id: ids.span_id,
             sampled: sampling == Sampling::Accept,
             debug: sampling == Sampling::Debug,
         }
-        .extracted(cx)
+        .into_context(cx)
     }
 
     fn fields(&self) -> FieldIter<'_> {
-        static ONE: LazyLock<[String; 1]> = LazyLock::new(|| [SINGLE.to_owned()]);
-        static SEVERAL: LazyLock<[String; 4]> =
+        static SINGLE_FIELD: LazyLock<[String; 1]> = LazyLock::new(|| [SINGLE.to_owned()]);
+        static MULTI_FIELDS: LazyLock<[String; 4]> =
             LazyLock::new(|| [TRACE_ID, SPAN_ID, SAMPLED, FLAGS].map(str::to_owned));
         if self.multi {
-            FieldIter::new(&*SEVERAL)
+            FieldIter::new(&*MULTI_FIELDS)
         } else {
-            FieldIter::new(&*ONE)
+            FieldIter::new(&*SINGLE_FIELD)
         }
     }
 }
@@ -147,38 +148,41 @@ mod tests {
     const SPAN: &str = "e457b5a2e4d86bd1";
 
     #[test]
-    fn there_and_back_in_one_line_and_in_several() {
+    fn round_trips_single_and_multi_headers() {
         for decision in ["0", "1", "d"] {
             let line = format!("{TRACE}-{SPAN}-{decision}");
             let cx =
                 B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
             let sampled = decision != "0";
             assert_eq!(described(&cx), format!("{TRACE} {SPAN} {sampled}"));
-            let one = Headers::sent(&B3::new(), &cx);
-            assert_eq!(one.lines(), [format!("b3: {line}")]);
-            let several = Headers::sent(&B3::multi(), &cx);
-            let last = match decision {
+            let single = Headers::injected(&B3::new(), &cx);
+            assert_eq!(single.lines(), [format!("b3: {line}")]);
+            let multi = Headers::injected(&B3::multi(), &cx);
+            let decision = match decision {
                 "d" => "x-b3-flags: 1".to_owned(),
                 _ => format!("x-b3-sampled: {decision}"),
             };
             assert_eq!(
-                several.lines(),
+                multi.lines(),
                 [
-                    last,
+                    decision,
                     format!("x-b3-spanid: {SPAN}"),
                     format!("x-b3-traceid: {TRACE}")
                 ]
             );
-            // Each reads what the other sends.
-            let back = B3::new().extract_with_context(&Context::new(), &several);
-            assert_eq!(Headers::sent(&B3::new(), &back).lines(), one.lines());
-            let back = B3::multi().extract_with_context(&Context::new(), &one);
-            assert_eq!(Headers::sent(&B3::multi(), &back).lines(), several.lines());
+            // Each extracts what the other injects.
+            let back = B3::new().extract_with_context(&Context::new(), &multi);
+            assert_eq!(Headers::injected(&B3::new(), &back).lines(), single.lines());
+            let back = B3::multi().extract_with_context(&Context::new(), &single);
+            assert_eq!(
+                Headers::injected(&B3::multi(), &back).lines(),
+                multi.lines()
+            );
         }
     }
 
     #[test]
-    fn a_short_trace_id_has_zeros_in_front() {
+    fn pads_a_short_trace_id_with_zeros() {
         let short = &TRACE[16..];
         let headers = Headers::new(&[
             ("x-b3-traceid", short),
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_is_believed_before_several_unless_malformed() {
+    fn prefers_a_valid_single_header_over_multi_headers() {
         let other = "05e3ac9a4f6e3b90";
         for (line, span) in [
             (format!("{TRACE}-{SPAN}-1"), SPAN),
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_hop_left_is_taken_away() {
+    fn removes_headers_of_an_earlier_hop() {
         let received = [
             ("b3", "0"),
             (TRACE_ID, TRACE),
@@ -221,11 +225,14 @@ mod tests {
         let cx = B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
         let mut headers = Headers::new(&received);
         B3::multi().inject_context(&cx, &mut headers);
-        assert_eq!(headers.lines(), Headers::sent(&B3::multi(), &cx).lines());
+        assert_eq!(
+            headers.lines(),
+            Headers::injected(&B3::multi(), &cx).lines()
+        );
     }
 
     #[test]
-    fn a_decision_alone_or_nonsense_is_no_trace() {
+    fn ignores_a_decision_without_ids_and_malformed_headers() {
         for line in [
             "0",
             "1",
@@ -239,7 +246,7 @@ mod tests {
             let cx =
                 B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", line)]));
             assert_eq!(described(&cx), "none", "{line}");
-            assert!(Headers::sent(&B3::new(), &cx).lines().is_empty());
+            assert!(Headers::injected(&B3::new(), &cx).lines().is_empty());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! W3C Baggage.
+//! The W3C Baggage format.
 
 use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
@@ -10,14 +10,15 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
 
-use super::again::Again;
 use super::carrier::text;
+use super::parse_cache::ParseCache;
 use crate::known_headers::Field;
 
 const HEADER: &str = "baggage";
 
-/// Sends and reads `baggage` as [W3C Baggage](https://www.w3.org/TR/baggage/) has it: at most 8,192
-/// bytes and 64 members over all header lines together, whole members beyond that are dropped.
+/// Injects and extracts `baggage` as specified in [W3C Baggage](https://www.w3.org/TR/baggage/): at
+/// most 8,192 bytes and 64 members over all header lines together. Members beyond that are dropped
+/// whole.
 ///
 /// ```
 /// use lianlu::propagation::Baggage;
@@ -55,7 +56,7 @@ impl TextMapPropagator for Baggage {
                 properties: metadata.as_str(),
             })
             .collect();
-        // The map underneath has no order; two requests with one baggage should look the same.
+        // The map is unordered; equal baggage should give equal headers.
         members.sort_unstable_by_key(|member| member.key);
         injector.set(HEADER, encode_baggage(members));
     }
@@ -75,7 +76,7 @@ impl TextMapPropagator for Baggage {
 
 fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadata> {
     let member = |member: BaggageMember<'_>| {
-        // Shared, as they may be kept.
+        // Reference-counted, because a cached member is cloned for each call.
         KeyValueMetadata::new(
             Key::from(Arc::from(member.key)),
             StringValue::from(Arc::from(&*member.value)),
@@ -85,21 +86,22 @@ fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadat
     parse_baggage(lines).map(member).collect()
 }
 
-/// As [`Baggage`] extracts it.
+/// Reads the members that [`Baggage`] would extract.
 pub(super) fn read(field: &Field<'_>, headers: &HeaderMap) -> Vec<KeyValueMetadata> {
     let Some(line) = field.single() else {
         return members(headers.get_all(HEADER).iter().map(text));
     };
-    if let Some(known) = Again::recall(&KNOWN, line.as_bytes()) {
-        return known;
+    if let Some(members) = ParseCache::get(&CACHE, line.as_bytes()) {
+        return members;
     }
     let members = members([text(line)]);
-    Again::remember(&KNOWN, line.as_bytes(), &members);
+    ParseCache::insert(&CACHE, line.as_bytes(), &members);
     members
 }
 
 thread_local! {
-    static KNOWN: RefCell<Again<Vec<KeyValueMetadata>>> = const { RefCell::new(Again::new()) };
+    static CACHE: RefCell<ParseCache<Vec<KeyValueMetadata>>> =
+        const { RefCell::new(ParseCache::new()) };
 }
 
 #[cfg(test)]
@@ -109,66 +111,66 @@ mod tests {
     use std::collections::HashMap;
 
     #[test]
-    fn there_and_back_with_properties() {
+    fn round_trips_members_with_properties() {
         let carrier = HashMap::from([(
             HEADER.to_owned(),
             "tenant=acme%20corp;ttl=30, user=%E4%BA%BA".to_owned(),
         )]);
         let cx = Baggage.extract_with_context(&Context::new(), &carrier);
         assert_eq!(cx.baggage().get("user").unwrap().as_str(), "人");
-        let mut sent = HashMap::new();
-        Baggage.inject_context(&cx, &mut sent);
-        assert_eq!(sent[HEADER], "tenant=acme%20corp;ttl=30,user=%E4%BA%BA");
+        let mut injected = HashMap::new();
+        Baggage.inject_context(&cx, &mut injected);
+        assert_eq!(injected[HEADER], "tenant=acme%20corp;ttl=30,user=%E4%BA%BA");
     }
 
     #[test]
-    fn nothing_to_send_is_nothing_sent() {
-        let mut sent = HashMap::new();
-        Baggage.inject_context(&Context::new(), &mut sent);
-        assert!(sent.is_empty());
+    fn injects_no_header_for_empty_baggage() {
+        let mut injected = HashMap::new();
+        Baggage.inject_context(&Context::new(), &mut injected);
+        assert!(injected.is_empty());
     }
 
     #[test]
-    fn malformed_members_are_skipped() {
+    fn skips_malformed_members() {
         let carrier = HashMap::from([(HEADER.to_owned(), "%,=,a=%zz,b=2,;;".to_owned())]);
         let cx = Baggage.extract_with_context(&Context::new(), &carrier);
         assert_eq!(cx.baggage().get("b").unwrap().as_str(), "2");
     }
 
-    /// What a server knows of these lines.
-    fn received(lines: &[String]) -> Context {
+    /// The context extracted from these header lines.
+    fn extracted(lines: &[String]) -> Context {
         let lines: Vec<_> = lines.iter().map(|line| (HEADER, line.as_str())).collect();
         Baggage.extract_with_context(&Context::new(), &Headers::new(&lines))
     }
 
     #[test]
-    fn the_limits_hold_over_all_lines_together() {
-        // 64 members, whatever is in them.
+    fn limits_apply_to_all_lines_together() {
+        // 64 members, including malformed ones.
         let lines: Vec<_> = (0..30)
             .map(|line| format!("a{line}=1,b{line}=2,nonsense"))
             .collect();
-        let baggage = received(&lines);
+        let baggage = extracted(&lines);
         assert_eq!(baggage.baggage().len(), 43, "64 less 21 malformed ones");
         assert!(baggage.baggage().get("a21").is_some());
         assert!(baggage.baggage().get("b21").is_none());
 
-        // 8,192 bytes: two of these lines and no third, nor what comes after it.
+        // 8,192 bytes: two of these lines fit; the third and everything after it is dropped.
         let long = |key: &str| format!("{key}={}", "v".repeat(4000));
         let lines = [long("a"), long("b"), long("c"), "d=1".to_owned()];
-        let baggage = received(&lines);
+        let baggage = extracted(&lines);
         assert_eq!(baggage.baggage().len(), 2);
         assert!(baggage.baggage().get("c").is_none());
     }
 
     #[test]
-    fn properties_count_as_bytes() {
+    fn properties_count_towards_the_byte_limit() {
         let properties = "p;".repeat(4000);
         let lines = [
             format!("a=1;{properties}q"),
             "b=1".to_owned(),
             format!("c=1;{properties}q"),
         ];
-        let baggage = received(&lines);
+        let baggage = extracted(&lines);
         let (_, metadata) = baggage.baggage().get_with_metadata("a").unwrap();
         assert_eq!(metadata.as_str().len(), 8001);
         assert!(baggage.baggage().get("b").is_some());
@@ -176,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_other_characters_harm_no_others() {
+    fn ignores_lines_that_are_not_ascii() {
         let lines = ["\u{94fe}=1", "a=1", "b=\u{94fe}", "c=3"].map(str::to_owned);
-        let baggage = received(&lines);
+        let baggage = extracted(&lines);
         assert_eq!(baggage.baggage().len(), 2);
         assert_eq!(baggage.baggage().get("c").unwrap().as_str(), "3");
     }

@@ -1,4 +1,4 @@
-//! Propagators by the names that OpenTelemetry gives them.
+//! Propagators by their OpenTelemetry names.
 
 use std::sync::Once;
 
@@ -11,7 +11,7 @@ const VARIABLE: &str = "OTEL_PROPAGATORS";
 
 type Propagators = Vec<Box<dyn TextMapPropagator + Send + Sync>>;
 
-/// A name that stands for no propagator.
+/// The error for an unknown propagator name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is no propagator \"{name}\", only tracecontext, baggage, b3, b3multi, jaeger, xray, servicename and none"
@@ -28,7 +28,7 @@ impl UnknownPropagator {
     }
 }
 
-/// The propagators of these names as one.
+/// Combines the propagators with these names.
 ///
 /// | name | propagator |
 /// |---|---|
@@ -38,15 +38,15 @@ impl UnknownPropagator {
 /// | `jaeger` | [`Jaeger`] |
 /// | `xray` | [`XRay`] |
 /// | `servicename` | [`ServiceName::from_pipeline`] |
-/// | `none` | nothing |
+/// | `none` | none |
 ///
-/// Names are read in either case, and once each. All of them write. Each reads in the order given, and
-/// of several traces the last one counts; a header that is absent or malformed takes nothing away from
-/// what was read before.
+/// Names are case-insensitive, and duplicates are ignored. All propagators inject. They extract in
+/// the given order, and the last valid trace wins; an absent or malformed header does not remove
+/// what an earlier propagator extracted.
 ///
 /// # Errors
 ///
-/// [`UnknownPropagator`] for another name.
+/// [`UnknownPropagator`] for any other name.
 ///
 /// ```
 /// let propagator = lianlu::propagation::from_names(["tracecontext", "baggage", "b3"])?;
@@ -65,10 +65,10 @@ pub fn from_names<'a>(
     }
 }
 
-/// The propagators that the variable `OTEL_PROPAGATORS` lists, with commas between them, as
-/// [OpenTelemetry] has it; `None` when it is not set or empty. The names are those of [`from_names`].
+/// Combines the propagators in the comma-separated variable `OTEL_PROPAGATORS`, as [OpenTelemetry]
+/// specifies it; `None` if it is not set or empty. For the names see [`from_names`].
 ///
-/// An unknown name is said once on standard error, and the others are used.
+/// Unknown names are ignored, with one warning on standard error.
 ///
 /// [OpenTelemetry]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
 ///
@@ -81,19 +81,19 @@ pub fn from_env() -> Option<TextMapCompositePropagator> {
     from_env_for(&ServiceName::from_pipeline())
 }
 
-/// As [`from_env`], with another propagator for `servicename`.
+/// Like [`from_env`], with this propagator for `servicename`.
 pub(super) fn from_env_for(service_name: &ServiceName) -> Option<TextMapCompositePropagator> {
-    static SAID: Once = Once::new();
+    static WARNED: Once = Once::new();
 
     let list = std::env::var_os(VARIABLE)?;
-    // What is not UTF-8 is then in an unknown name.
+    // Invalid UTF-8 results in an unknown name.
     let list = list.to_string_lossy();
     if list.trim().is_empty() {
         return None;
     }
     let (propagators, unknown) = by_name(list.split(','), service_name);
     if !unknown.is_empty() {
-        SAID.call_once(|| {
+        WARNED.call_once(|| {
             for unknown in &unknown {
                 warn(&format!(
                     "{VARIABLE}: {unknown}; the others in the list are used"
@@ -104,7 +104,7 @@ pub(super) fn from_env_for(service_name: &ServiceName) -> Option<TextMapComposit
     Some(TextMapCompositePropagator::new(propagators))
 }
 
-/// The propagators, and the names that stand for none.
+/// The propagators with these names, and an error for each unknown name.
 fn by_name<'a>(
     names: impl IntoIterator<Item = &'a str>,
     service_name: &ServiceName,

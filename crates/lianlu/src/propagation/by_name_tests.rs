@@ -33,7 +33,7 @@ fn fields(names: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn each_name() {
+fn each_name_selects_its_propagator() {
     for (name, expected) in [
         ("tracecontext", vec!["traceparent", "tracestate"]),
         ("baggage", vec!["baggage"]),
@@ -55,7 +55,7 @@ fn each_name() {
 }
 
 #[test]
-fn an_unknown_name_is_named() {
+fn reports_an_unknown_name() {
     for name in ["ottrace", "b4", "é"] {
         let error = from_names(["b3", name]).unwrap_err();
         assert_eq!(error.name(), name);
@@ -65,9 +65,9 @@ fn an_unknown_name_is_named() {
     }
 }
 
-/// In any order of the four formats, with any of their headers malformed or absent.
+/// With the four formats in any order, and any of their headers malformed or absent.
 #[test]
-fn the_last_valid_trace_counts() {
+fn the_last_valid_trace_wins() {
     for first in 0..TRACES.len() {
         let mut order = TRACES;
         order.rotate_left(first);
@@ -111,9 +111,9 @@ fn the_last_valid_trace_counts() {
     }
 }
 
-/// A caller that sends one span in each format.
+/// A caller that sends the same span in several formats.
 #[test]
-fn one_span_in_several_formats_keeps_what_only_one_of_them_has() {
+fn merges_the_fields_of_one_span_in_several_formats() {
     let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let headers = Headers::new(&[
         ("traceparent", &format!("00-{trace}-{span}-03")),
@@ -123,7 +123,7 @@ fn one_span_in_several_formats_keeps_what_only_one_of_them_has() {
     let formats = from_names(["tracecontext", "b3", "jaeger"]).unwrap();
     let cx = formats.extract_with_context(&Context::new(), &headers);
     assert_eq!(
-        Headers::sent(&formats, &cx).lines(),
+        Headers::injected(&formats, &cx).lines(),
         [
             format!("b3: {trace}-{span}-d"),
             format!("traceparent: 00-{trace}-{span}-03"),

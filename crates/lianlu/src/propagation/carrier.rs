@@ -1,4 +1,4 @@
-//! Headers as a carrier.
+//! The carrier for HTTP headers.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
@@ -8,14 +8,14 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Writes propagation fields into headers.
 ///
-/// A header that is there already is replaced, and removed when the new value is empty. A value that
-/// no header can hold is left out.
+/// Replaces an existing header, or removes it if the new value is empty. Ignores a value that is
+/// not valid in a header.
 #[derive(Debug)]
 pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
 impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
-        // Those that are sent all the time need not be read each time.
+        // Avoids parsing the two most common names.
         let name = match key {
             "traceparent" => Ok(TRACEPARENT),
             "tracestate" => Ok(TRACESTATE),
@@ -30,8 +30,8 @@ impl Injector for HeaderInjector<'_> {
     }
 }
 
-/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent, and as
-/// an empty one among several, so that a doubled header is known to be doubled.
+/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent in
+/// `get`, and as empty in `get_all`, so that a repeated header is still detected as repeated.
 #[derive(Debug)]
 pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 
@@ -55,13 +55,13 @@ impl Extractor for HeaderExtractor<'_> {
     }
 }
 
-/// A value as [`HeaderExtractor`] reads one of several.
+/// A value as [`HeaderExtractor::get_all`] returns it.
 pub(super) fn text(value: &HeaderValue) -> &[u8] {
     value.to_str().unwrap_or_default().as_bytes()
 }
 
-/// Removes the context in every format that we know, whichever is in use: what a proxy has copied from
-/// the request that it serves.
+/// Removes the propagation headers of all known formats, even those not in use, because a proxy may
+/// have copied them from the request that it serves.
 pub(crate) fn remove_formats(headers: &mut HeaderMap) {
     const NAMES: [&str; 7] = [
         "traceparent",
@@ -75,12 +75,12 @@ pub(crate) fn remove_formats(headers: &mut HeaderMap) {
     for name in NAMES {
         headers.remove(name);
     }
-    let families = |name: &&HeaderName| {
+    let has_prefix = |name: &&HeaderName| {
         let name = name.as_str();
         name.starts_with("x-b3-") || name.starts_with("uberctx-")
     };
-    let several: Vec<_> = headers.keys().filter(families).cloned().collect();
-    for name in several {
+    let prefixed: Vec<_> = headers.keys().filter(has_prefix).cloned().collect();
+    for name in prefixed {
         headers.remove(name);
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_replaced_and_an_empty_one_removed() {
+    fn replaces_a_header_and_removes_an_empty_one() {
         let mut headers = HeaderMap::new();
         headers.append("tracestate", HeaderValue::from_static("a=1"));
         headers.append("tracestate", HeaderValue::from_static("b=2"));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn no_format_is_left() {
+    fn removes_headers_of_all_formats() {
         let mut headers = HeaderMap::new();
         for name in [
             "traceparent",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_header_can_hold_is_left_out() {
+    fn ignores_invalid_names_and_values() {
         let mut headers = HeaderMap::new();
         HeaderInjector(&mut headers).set("baggage", "a=\n".to_owned());
         HeaderInjector(&mut headers).set("no name", "a".to_owned());

@@ -1,13 +1,14 @@
-//! OpenTelemetry's global propagator, asked at each call.
+//! OpenTelemetry's global propagator, looked up for each call.
 
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
-/// Passes everything on to [`opentelemetry::global::get_text_map_propagator`].
+/// Delegates to [`opentelemetry::global::get_text_map_propagator`].
 #[derive(Debug)]
 pub(crate) struct GlobalPropagator {
-    /// Those of the propagator that was global when this was made: the trait lends them.
+    /// The fields of the propagator that was global at construction; the trait returns them by
+    /// reference.
     fields: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Jaeger's own headers.
+//! The header format of older Jaeger clients.
 
 use std::sync::LazyLock;
 
@@ -11,19 +11,20 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
 
-use super::remote::Caller;
+use super::span_fields::SpanFields;
 
 const HEADER: &str = "uber-trace-id";
 
-/// Sends and reads `uber-trace-id` and `uberctx-*`, the headers of
-/// [Jaeger's older libraries](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
+/// Injects and extracts `uber-trace-id` and `uberctx-*`, the headers of [older Jaeger
+/// clients](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
 ///
-/// The baggage has a header for each entry, `uberctx-tenant: acme%20corp`: at most 64 of them and 8,192
-/// bytes together, as in W3C Baggage, entries beyond that are dropped. Header names have no case, so
-/// keys arrive in lower case. What arrives is added to the baggage found before.
+/// Each baggage entry has its own header, `uberctx-tenant: acme%20corp`. As in W3C Baggage, the
+/// limit is 64 entries and 8,192 bytes in total; entries beyond that are dropped. Header names are
+/// case-insensitive, so keys arrive in lower case. Extracted entries are added to the existing
+/// baggage.
 ///
-/// A malformed `uber-trace-id` leaves the trace that was found before. A debug flag goes on to the
-/// next hop.
+/// A malformed `uber-trace-id` leaves the context's trace unchanged. The debug flag is propagated
+/// to the next hop.
 ///
 /// ```
 /// use lianlu::propagation::Jaeger;
@@ -47,13 +48,13 @@ impl Jaeger {
     }
 }
 
-/// What may still be sent or read of the baggage.
-struct Room {
+/// The remaining limits of the baggage.
+struct Budget {
     bytes: usize,
     entries: usize,
 }
 
-impl Room {
+impl Budget {
     fn new() -> Self {
         Self {
             bytes: BAGGAGE_MAX_BYTES,
@@ -61,8 +62,8 @@ impl Room {
         }
     }
 
-    /// Whether a header of this name and value fits, which is then counted.
-    fn takes(&mut self, name: &str, value: &str) -> bool {
+    /// Deducts a header with this name and value. Returns false if it does not fit.
+    fn try_take(&mut self, name: &str, value: &str) -> bool {
         let left = self.bytes.checked_sub(name.len() + value.len());
         match (left, self.entries.checked_sub(1)) {
             (Some(bytes), Some(entries)) => {
@@ -76,29 +77,29 @@ impl Room {
 
 impl TextMapPropagator for Jaeger {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        if let Some(caller) = Caller::of(cx) {
-            let sampled = if caller.sampled {
+        if let Some(span) = SpanFields::from_context(cx) {
+            let sampled = if span.sampled {
                 UberTraceId::SAMPLED
             } else {
                 0
             };
-            let debug = if caller.debug { UberTraceId::DEBUG } else { 0 };
+            let debug = if span.debug { UberTraceId::DEBUG } else { 0 };
             let header = UberTraceId {
-                trace_id: caller.trace_id,
-                span_id: caller.span_id,
+                trace_id: span.trace_id,
+                span_id: span.span_id,
                 flags: sampled | debug,
             };
             injector.set(HEADER, header.encode());
         }
         let baggage = cx.baggage();
         let mut entries: Vec<_> = baggage.iter().collect();
-        // The map underneath has no order; which entries fit should not depend on chance.
+        // The map is unordered; which entries fit should be deterministic.
         entries.sort_unstable_by_key(|(key, _)| key.as_str());
-        let mut room = Room::new();
+        let mut budget = Budget::new();
         for (key, (value, _)) in entries {
             let name = format!("{BAGGAGE_PREFIX}{key}");
             let value = encode_baggage_value(value.as_str());
-            if room.takes(&name, &value) {
+            if budget.try_take(&name, &value) {
                 injector.set(&name, value);
             }
         }
@@ -107,27 +108,27 @@ impl TextMapPropagator for Jaeger {
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
         let header = extractor.get(HEADER).map(str::as_bytes);
         let cx = match header.map(UberTraceId::parse) {
-            Some(Ok(caller)) => Caller {
-                trace_id: caller.trace_id,
-                span_id: caller.span_id,
-                sampled: caller.is_sampled(),
-                debug: caller.is_debug(),
+            Some(Ok(header)) => SpanFields {
+                trace_id: header.trace_id,
+                span_id: header.span_id,
+                sampled: header.is_sampled(),
+                debug: header.is_debug(),
             }
-            .extracted(cx),
+            .into_context(cx),
             _ => cx.clone(),
         };
-        let received = baggage(extractor);
-        if received.is_empty() {
+        let extracted = baggage(extractor);
+        if extracted.is_empty() {
             return cx;
         }
-        let earlier: Vec<_> = cx
+        let existing: Vec<_> = cx
             .baggage()
             .iter()
             .map(|(key, (value, metadata))| {
                 KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
             })
             .collect();
-        cx.with_baggage(earlier.into_iter().chain(received))
+        cx.with_baggage(existing.into_iter().chain(extracted))
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -136,9 +137,9 @@ impl TextMapPropagator for Jaeger {
     }
 }
 
-/// The entries of the `uberctx-*` headers, as far as there is room for them.
+/// The entries of the `uberctx-*` headers, within the limits.
 fn baggage(extractor: &dyn Extractor) -> Vec<KeyValueMetadata> {
-    let mut room = Room::new();
+    let mut budget = Budget::new();
     let mut entries = Vec::new();
     for name in extractor.keys() {
         let Some((prefix, key)) = name.split_at_checked(BAGGAGE_PREFIX.len()) else {
@@ -150,8 +151,8 @@ fn baggage(extractor: &dyn Extractor) -> Vec<KeyValueMetadata> {
         let Some(value) = extractor.get(name) else {
             continue;
         };
-        // Before anything is decoded.
-        if !room.takes(name, value) {
+        // Checked before decoding, so that the work is bounded too.
+        if !budget.try_take(name, value) {
             continue;
         }
         if let Some(value) = parse_baggage_value(value.as_bytes()) {
@@ -179,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back() {
+    fn round_trips_ids_and_flags() {
         for (flags, sampled) in [("0", false), ("1", true), ("3", true)] {
             let line = format!("{TRACE}:{SPAN}:0:{flags}");
             for received in [line.clone(), line.replace(':', "%3A")] {
                 let cx = extract(&[(HEADER, &received)]);
                 assert_eq!(described(&cx), format!("{TRACE} {SPAN} {sampled}"));
                 assert_eq!(
-                    Headers::sent(&Jaeger, &cx).lines(),
+                    Headers::injected(&Jaeger, &cx).lines(),
                     [format!("{HEADER}: {line}")]
                 );
             }
@@ -199,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn no_trace() {
+    fn ignores_malformed_headers() {
         for line in ["", ":::", "%", "1:2:3", "0:1:0:1", "1:0:0:1", "é"] {
             assert_eq!(described(&extract(&[(HEADER, line)])), "none", "{line}");
         }
     }
 
     #[test]
-    fn baggage_there_and_back() {
+    fn round_trips_baggage() {
         let cx = extract(&[
             ("uberctx-tenant", "acme%20corp"),
             ("uberctx-", "x"),
@@ -214,13 +215,13 @@ mod tests {
         ]);
         assert_eq!(cx.baggage().get("tenant").unwrap().as_str(), "acme corp");
         assert_eq!(
-            Headers::sent(&Jaeger, &cx).lines(),
+            Headers::injected(&Jaeger, &cx).lines(),
             ["uberctx-bare: %25", "uberctx-tenant: acme%20corp"]
         );
     }
 
     #[test]
-    fn baggage_is_added_to_that_found_before() {
+    fn adds_to_existing_baggage() {
         let before =
             Context::new().with_baggage([KeyValue::new("a", "1"), KeyValue::new("b", "1")]);
         let headers = Headers::new(&[("uberctx-b", "2")]);
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn baggage_is_bounded() {
+    fn limits_baggage() {
         let lines: Vec<_> = (0..100)
             .map(|number| (format!("uberctx-k{number}"), "v".to_owned()))
             .collect();
@@ -246,22 +247,18 @@ mod tests {
             ("uberctx-b", &long),
             ("uberctx-c", "1"),
         ]);
-        assert_eq!(
-            cx.baggage().len(),
-            2,
-            "one of the long ones, and the short one"
-        );
+        assert_eq!(cx.baggage().len(), 2, "one long entry and the short one");
 
-        // It is the bytes as sent that count.
+        // The limit applies to the encoded bytes.
         let encoded = "%20".repeat(2000);
         let cx = extract(&[("uberctx-a", &encoded), ("uberctx-b", &encoded)]);
         assert_eq!(cx.baggage().len(), 1);
 
-        // What was decoded may be longer when encoded again.
+        // Encoding can make an entry longer.
         let wide = Context::new().with_baggage([
             KeyValue::new("a", " ".repeat(3000)),
             KeyValue::new("b", "1"),
         ]);
-        assert_eq!(Headers::sent(&Jaeger, &wide).lines(), ["uberctx-b: 1"]);
+        assert_eq!(Headers::injected(&Jaeger, &wide).lines(), ["uberctx-b: 1"]);
     }
 }

@@ -1,14 +1,14 @@
-//! What of W3C Trace Context Level 2 has no room in OpenTelemetry's span context.
+//! The parts of W3C Trace Context Level 2 that OpenTelemetry's span context cannot represent.
 
 use lianlu_wire::w3c::{TraceParent, encode_tracestate};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceId, TraceState};
 
-/// Travels beside the span in a context, and counts for its own trace alone.
+/// Stored in a context beside the span. Valid only for the trace with its id.
 ///
-/// - A span that isn't sampled loses the flag that says its trace id is random: the SDK gives it no
-///   flags at all.
-/// - [`TraceState`] has the key grammar of Level 1, and refuses keys such as `a@b@c`.
+/// - The random-trace-id flag: the SDK clears all flags of an unsampled span.
+/// - `tracestate` keys such as `a@b@c`: [`TraceState`] implements the key grammar of Level 1 and
+///   rejects them.
 #[derive(Debug, Clone)]
 pub(crate) struct Level2 {
     trace_id: TraceId,
@@ -16,19 +16,19 @@ pub(crate) struct Level2 {
     state: Option<State>,
 }
 
-/// A `tracestate` that [`TraceState`] can't hold.
+/// A `tracestate` that [`TraceState`] cannot represent.
 #[derive(Debug, Clone)]
 struct State {
-    /// The members it can hold.
-    held: TraceState,
+    /// The members that [`TraceState`] accepts.
+    accepted: TraceState,
     /// All members, as received.
     all: String,
-    /// The members it refuses.
-    refused: Vec<(String, String)>,
+    /// The members that [`TraceState`] rejects.
+    rejected: Vec<(String, String)>,
 }
 
 impl Level2 {
-    /// What a received trace has for the span's context, and what remains, if anything does.
+    /// Splits a received trace into the state for the span's context and the rest, if any.
     pub(super) fn split(
         parent: &TraceParent,
         members: &[(&str, &str)],
@@ -36,18 +36,18 @@ impl Level2 {
         if members.is_empty() && !parent.is_random() {
             return (TraceState::NONE, None);
         }
-        let (held, state) = match TraceState::from_key_value(members.iter().copied()) {
-            Ok(held) => (held, None),
+        let (accepted, state) = match TraceState::from_key_value(members.iter().copied()) {
+            Ok(accepted) => (accepted, None),
             Err(_) => {
                 let state = State::new(members);
-                (state.held.clone(), Some(state))
+                (state.accepted.clone(), Some(state))
             }
         };
         let level2 = match state {
             None => Self::of_flag(parent),
             state => Some(Self::new(parent, state)),
         };
-        (held, level2)
+        (accepted, level2)
     }
 
     fn new(parent: &TraceParent, state: Option<State>) -> Self {
@@ -58,12 +58,13 @@ impl Level2 {
         }
     }
 
-    /// What remains of a received trace whose `tracestate` the span's context holds.
+    /// The rest of a received trace whose `tracestate` the span's context can represent.
     pub(super) fn of_flag(parent: &TraceParent) -> Option<Self> {
         parent.is_random().then(|| Self::new(parent, None))
     }
 
-    /// Whether there is more than a flag, for which spans of our own have room.
+    /// Returns true if there is more than the flag, which the spans of our own provider can
+    /// represent.
     pub(super) fn has_state(&self) -> bool {
         self.state.is_some()
     }
@@ -73,7 +74,7 @@ impl Level2 {
             .filter(|level2| level2.trace_id == span.trace_id())
     }
 
-    /// The flags that `span` should have besides its own.
+    /// The flags to add to those of `span`.
     pub(crate) fn flags(cx: &Context, span: &SpanContext) -> u8 {
         match Self::of(cx, span) {
             Some(level2) if level2.is_random => TraceParent::RANDOM,
@@ -81,16 +82,16 @@ impl Level2 {
         }
     }
 
-    /// The `tracestate` of `span`.
+    /// The full `tracestate` of `span`.
     pub(super) fn state(cx: &Context, span: &SpanContext) -> String {
         match Self::of(cx, span).and_then(|level2| level2.state.as_ref()) {
             None => span.trace_state().header(),
-            Some(state) if state.held == *span.trace_state() => state.all.clone(),
-            // A sampler has changed its members: these are the newest, so they stand in front.
+            Some(state) if state.accepted == *span.trace_state() => state.all.clone(),
+            // A sampler has changed the state: its members are the newest, so they come first.
             Some(state) => encode_tracestate(
                 span.trace_state()
                     .into_iter()
-                    .chain(state.refused.iter().map(|(key, value)| (&**key, &**value))),
+                    .chain(state.rejected.iter().map(|(key, value)| (&**key, &**value))),
             ),
         }
     }
@@ -98,14 +99,17 @@ impl Level2 {
 
 impl State {
     fn new(members: &[(&str, &str)]) -> Self {
-        let is_held = |member: &&(&str, &str)| TraceState::from_key_value([**member]).is_ok();
-        let held = members.iter().copied().filter(|member| is_held(&member));
+        let is_accepted = |member: &&(&str, &str)| TraceState::from_key_value([**member]).is_ok();
+        let accepted = members
+            .iter()
+            .copied()
+            .filter(|member| is_accepted(&member));
         Self {
-            held: TraceState::from_key_value(held).unwrap_or_default(),
+            accepted: TraceState::from_key_value(accepted).unwrap_or_default(),
             all: encode_tracestate(members.iter().copied()),
-            refused: members
+            rejected: members
                 .iter()
-                .filter(|member| !is_held(member))
+                .filter(|member| !is_accepted(member))
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect(),
         }
@@ -122,14 +126,14 @@ mod tests {
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-    fn received(flags: &str, state: &str) -> Context {
+    fn extracted(flags: &str, state: &str) -> Context {
         let traceparent = format!("00-{TRACE}-00f067aa0ba902b7-{flags}");
         let headers = Headers::new(&[("traceparent", &traceparent), ("tracestate", state)]);
         TraceContext::new().extract_with_context(&Context::new(), &headers)
     }
 
-    /// What goes out of a span that an SDK has made under `cx`.
-    fn sent(cx: &Context, trace_id: &str, flags: u8, state: TraceState) -> Vec<String> {
+    /// The headers injected for a span that an SDK created in `cx`.
+    fn injected(cx: &Context, trace_id: &str, flags: u8, state: TraceState) -> Vec<String> {
         let span = SpanContext::new(
             TraceId::from_hex(trace_id).unwrap(),
             SpanId::from_hex("b7ad6b7169203331").unwrap(),
@@ -138,24 +142,27 @@ mod tests {
             state,
         );
         let cx = cx.with_remote_span_context(span);
-        Headers::sent(&TraceContext::new(), &cx).lines()
+        Headers::injected(&TraceContext::new(), &cx).lines()
     }
 
     #[test]
-    fn the_random_flag_outlives_a_span_without_flags() {
-        for (flags, of_span, expected) in [
+    fn keeps_the_random_flag_for_a_span_without_flags() {
+        for (flags, span_flags, expected) in [
             ("02", 0, "02"),
             ("03", 1, "03"),
             ("03", 0, "02"),
             ("01", 1, "01"),
             ("ff", 0, "02"),
         ] {
-            let cx = received(flags, "");
+            let cx = extracted(flags, "");
             let expected = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-{expected}");
-            assert_eq!(sent(&cx, TRACE, of_span, TraceState::NONE), [expected]);
+            assert_eq!(
+                injected(&cx, TRACE, span_flags, TraceState::NONE),
+                [expected]
+            );
         }
-        let other = sent(
-            &received("02", "a@b@c=1"),
+        let other = injected(
+            &extracted("02", "a@b@c=1"),
             &TRACE.replace('4', "5"),
             0,
             TraceState::NONE,
@@ -165,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_level_2_go_on_in_their_place() {
+    fn propagates_level_2_keys_in_order() {
         let long = "t".repeat(241) + "@" + &"v".repeat(14);
         for state in [
             "a=1,a@b@c=2,d=3",
@@ -173,23 +180,23 @@ mod tests {
             "0@1=1",
             &format!("a=1,{long}=2"),
         ] {
-            let cx = received("01", state);
-            let held = cx.span().span_context().trace_state().clone();
-            let lines = sent(&cx, TRACE, 1, held);
+            let cx = extracted("01", state);
+            let accepted = cx.span().span_context().trace_state().clone();
+            let lines = injected(&cx, TRACE, 1, accepted);
             assert_eq!(lines[1], format!("tracestate: {state}"));
         }
     }
 
     #[test]
-    fn what_a_sampler_adds_stands_in_front() {
-        let cx = received("01", "a=1,a@b@c=2,d=3");
+    fn puts_members_of_a_sampler_first() {
+        let cx = extracted("01", "a=1,a@b@c=2,d=3");
         let state = cx
             .span()
             .span_context()
             .trace_state()
             .insert("ot", "th:0")
             .unwrap();
-        let lines = sent(&cx, TRACE, 1, state);
+        let lines = injected(&cx, TRACE, 1, state);
         assert_eq!(lines[1], "tracestate: ot=th:0,a=1,d=3,a@b@c=2");
     }
 }

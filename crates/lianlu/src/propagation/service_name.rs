@@ -1,4 +1,4 @@
-//! The caller's name for itself.
+//! The caller's service name.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -10,10 +10,10 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
 const HEADER: &str = "x-md-service-name";
 
-/// Longer names are not believed: the header comes from whoever calls.
+/// Longer names are ignored, because any client can send the header.
 const MAX_LEN: usize = 255;
 
-/// The name of the pipeline that was installed last.
+/// The `service.name` of the pipeline that was installed last.
 static INSTALLED: RwLock<Option<Arc<str>>> = RwLock::new(None);
 
 #[cfg(feature = "pipeline")]
@@ -21,10 +21,10 @@ pub(crate) fn set_service_name(name: Option<&str>) {
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
 }
 
-/// Sends this service's name as `x-md-service-name`, and reads the caller's: Kratos's `Metadata`
-/// propagator.
+/// Injects this service's name as `x-md-service-name` and extracts the caller's, like Kratos's
+/// `Metadata` propagator.
 ///
-/// What was read is data from the caller, not proof of who it is.
+/// The extracted name is not authenticated: any client can send any name.
 ///
 /// ```
 /// use lianlu::propagation::{CallerService, ServiceName};
@@ -37,12 +37,12 @@ pub(crate) fn set_service_name(name: Option<&str>) {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ServiceName {
-    /// `None`: that of the installed pipeline.
+    /// `None`: the name of the installed pipeline.
     name: Option<Cow<'static, str>>,
 }
 
 impl ServiceName {
-    /// A propagator that sends `name`, or nothing if it is empty.
+    /// A propagator that injects `name`, or nothing if it is empty.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -50,8 +50,8 @@ impl ServiceName {
         }
     }
 
-    /// A propagator that sends the `service.name` of the pipeline that was installed last, or nothing
-    /// before there is one.
+    /// A propagator that injects the `service.name` of the pipeline that was installed last, or
+    /// nothing if there is none.
     #[must_use]
     pub fn from_pipeline() -> Self {
         Self { name: None }
@@ -75,7 +75,7 @@ impl TextMapPropagator for ServiceName {
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
         match extractor.get(HEADER) {
-            Some(name) if is_believed(name) => cx.with_value(CallerService(name.into())),
+            Some(name) if is_valid(name) => cx.with_value(CallerService(name.into())),
             _ => cx.clone(),
         }
     }
@@ -86,23 +86,23 @@ impl TextMapPropagator for ServiceName {
     }
 }
 
-/// As [`ServiceName`] extracts it.
+/// Reads the name that [`ServiceName`] would extract.
 pub(super) fn read(value: &HeaderValue) -> Option<CallerService> {
-    let name = value.to_str().ok().filter(|name| is_believed(name))?;
+    let name = value.to_str().ok().filter(|name| is_valid(name))?;
     Some(CallerService(name.into()))
 }
 
-/// A name is written into logs and spans.
-fn is_believed(name: &str) -> bool {
+/// Checks length and characters, because the name is written into logs and spans.
+fn is_valid(name: &str) -> bool {
     (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-/// The name that the caller of the current call gave itself, in the context of a server's call.
+/// The service name that the caller sent; a value of the context of a server's call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallerService(Arc<str>);
 
 impl CallerService {
-    /// The name: 1 to 255 bytes, none of them a control character, as sent.
+    /// The name as sent: 1 to 255 bytes without control characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_255_bytes_and_no_more() {
+    fn accepts_names_of_up_to_255_bytes() {
         let longest = "n".repeat(MAX_LEN);
         assert_eq!(
             caller(&Headers::new(&[(HEADER, &longest)])),
@@ -133,9 +133,9 @@ mod tests {
         );
     }
 
-    /// A carrier that is not HTTP has no rules of its own for values.
+    /// Carriers other than HTTP headers may contain any value.
     #[test]
-    fn other_characters_are_survived() {
+    fn ignores_invalid_characters() {
         for name in [
             "",
             "\u{94fe}\u{8def}",
@@ -152,12 +152,12 @@ mod tests {
             };
             assert_eq!(caller(&carrier).as_deref(), expected, "{name:?}");
 
-            // What no header can hold is not sent, and nothing of it breaks out.
-            let sent = Headers::sent(&ServiceName::new(name.to_owned()), &Context::new());
-            let sent = sent.get_all(HEADER).unwrap_or_default();
+            // A name that is not valid in a header is not injected, not even in part.
+            let headers = Headers::injected(&ServiceName::new(name.to_owned()), &Context::new());
+            let values = headers.get_all(HEADER).unwrap_or_default();
             assert!(
-                sent.len() <= 1 && sent.iter().all(|value| value.is_empty()),
-                "{name:?}: {sent:?}"
+                values.len() <= 1 && values.iter().all(|value| value.is_empty()),
+                "{name:?}: {values:?}"
             );
         }
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What the propagators' tests share.
+//! Helpers for the propagators' tests.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
@@ -12,7 +12,7 @@ use super::HeaderInjector;
 pub(super) struct Headers(HeaderMap);
 
 impl Headers {
-    /// Received lines.
+    /// Headers with these lines.
     pub(super) fn new(lines: &[(&str, &str)]) -> Self {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
@@ -24,14 +24,18 @@ impl Headers {
         Self(headers)
     }
 
-    /// What `propagator` writes.
-    pub(super) fn sent(propagator: &dyn TextMapPropagator, cx: &Context) -> Self {
+    /// The headers that `propagator` injects.
+    pub(super) fn injected(propagator: &dyn TextMapPropagator, cx: &Context) -> Self {
         let mut headers = HeaderMap::new();
         propagator.inject_context(cx, &mut HeaderInjector(&mut headers));
         Self(headers)
     }
 
-    /// Each as `name: value`, sorted.
+    pub(super) fn map(&self) -> &HeaderMap {
+        &self.0
+    }
+
+    /// All headers as `name: value`, sorted.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().unwrap())
@@ -42,7 +46,7 @@ impl Headers {
     }
 }
 
-/// As [`HeaderExtractor`](super::HeaderExtractor) reads.
+/// Behaves like [`HeaderExtractor`](super::HeaderExtractor).
 impl Extractor for Headers {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.to_str().ok()
@@ -67,7 +71,7 @@ impl Injector for Headers {
     }
 }
 
-/// The parent in a context: trace id, span id, whether it is sampled.
+/// The remote parent in a context as `trace id, span id, sampled`, or `none`.
 pub(super) fn described(cx: &Context) -> String {
     let span = cx.span();
     let span = span.span_context();

@@ -1,4 +1,4 @@
-//! W3C Trace Context.
+//! The W3C Trace Context format.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -10,22 +10,23 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceState};
 
-use super::again::Again;
-use super::caller::CallerSpan;
 use super::carrier::text;
 use super::level2::Level2;
+use super::parse_cache::ParseCache;
+use super::remote_parent::RemoteSpan;
 use crate::known_headers::KnownHeaders;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// Sends and reads `traceparent` and `tracestate`, strict to
+/// Injects and extracts `traceparent` and `tracestate`, strictly by
 /// [W3C Trace Context Level 2](https://www.w3.org/TR/trace-context-2/).
 ///
-/// What is malformed, or there twice, starts a new trace; a malformed `tracestate` is dropped and
-/// the trace goes on. The lines of a split `tracestate` are joined, and of two members with one key
-/// the first is kept. The flag that says a trace id is random goes on to the next hop, and so does all
-/// of `tracestate`, where a sampler hasn't changed it, in the caller's order.
+/// A malformed or repeated `traceparent` is ignored, so a new trace starts. A malformed
+/// `tracestate` is dropped and the trace is continued. Several `tracestate` lines are joined, and
+/// of two members with the same key the first is kept. The random-trace-id flag is propagated to
+/// the next hop, and so is the whole `tracestate`, in the caller's order unless a sampler changed
+/// it.
 ///
 /// ```
 /// use lianlu::propagation::TraceContext;
@@ -63,16 +64,14 @@ impl TextMapPropagator for TraceContext {
         };
         let mut buffer = [0; TRACEPARENT_BYTES];
         injector.set(TRACEPARENT, parent.encode_into(&mut buffer).to_owned());
-        // Also when empty: the injector then takes away what an earlier hop left.
+        // Set even if empty, so that the injector removes the value of an earlier hop.
         injector.set(TRACESTATE, Level2::state(cx, span));
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let Some(parent) = traceparent(extractor) else {
+        let Some((span, level2)) = extract(extractor) else {
             return cx.clone();
         };
-        let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
-        let (span, level2) = caller(&parent, lines.iter().map(|line| line.as_bytes()));
         let cx = cx.with_remote_span_context(span.into_context());
         match level2 {
             Some(level2) => cx.with_value(*level2),
@@ -87,56 +86,81 @@ impl TextMapPropagator for TraceContext {
     }
 }
 
-fn traceparent(extractor: &dyn Extractor) -> Option<TraceParent> {
-    // Of two that differ nobody knows the right one.
-    let [line] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
-    TraceParent::parse(line.as_bytes()).ok()
+/// The caller's span, and the parts of Level 2 that it cannot represent.
+type Parsed = (RemoteSpan, Option<Box<Level2>>);
+
+/// Parses the headers from any carrier.
+fn extract(extractor: &dyn Extractor) -> Option<Parsed> {
+    // A repeated header is ambiguous.
+    let [traceparent] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
+    let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
+    let tracestate: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+    parse(traceparent.as_bytes(), &tracestate)
 }
 
-/// The caller's span, and what it has no room for.
-fn caller<'a>(
-    parent: &TraceParent,
-    state: impl IntoIterator<Item = &'a [u8]>,
-) -> (CallerSpan, Option<Box<Level2>>) {
-    let state = parse_tracestate(state).unwrap_or_default();
-    let (state, level2) = Level2::split(parent, &state);
-    (CallerSpan::new(parent, state), level2.map(Box::new))
-}
-
-/// As [`TraceContext`] extracts it.
+/// Parses the headers from an HTTP request, with the same result as [`TraceContext`].
 #[inline]
-pub(super) fn read(
-    scan: &KnownHeaders<'_>,
-    headers: &HeaderMap,
-) -> (Option<CallerSpan>, Option<Box<Level2>>) {
-    let line = scan.traceparent.single();
-    // One of the exact length is parsed to its last byte, and only what a later version adds could be other than text.
-    let line = line.filter(|line| line.len() <= TRACEPARENT_BYTES || line.to_str().is_ok());
-    let Some(parent) = line.and_then(|line| TraceParent::parse(line.as_bytes()).ok()) else {
-        return (None, None);
+pub(super) fn read(known: &KnownHeaders<'_>, headers: &HeaderMap) -> Option<Parsed> {
+    let traceparent = known.traceparent.single()?;
+    // Up to this length the parser checks every byte. What a later version appends must be text, as
+    // for the propagator.
+    if traceparent.len() > TRACEPARENT_BYTES && traceparent.to_str().is_err() {
+        return None;
+    }
+    let (one, several);
+    let tracestate: &[&[u8]] = match (known.tracestate.first, known.tracestate.has_more) {
+        (None, _) => &[],
+        // Bytes that are not text make a single line invalid, which equals an empty line.
+        (Some(line), false) => {
+            one = [line.as_bytes()];
+            &one
+        }
+        (Some(_), true) => {
+            several = headers
+                .get_all(TRACESTATE)
+                .iter()
+                .map(text)
+                .collect::<Vec<_>>();
+            &several
+        }
     };
-    if scan.tracestate.first.is_none() && !parent.is_random() {
-        return (Some(CallerSpan::new(&parent, TraceState::NONE)), None);
-    }
-    let Some(line) = scan.tracestate.single() else {
-        let lines = headers.get_all(TRACESTATE).iter().map(text);
-        let (span, level2) = caller(&parent, lines);
-        return (Some(span), level2);
+    parse(traceparent.as_bytes(), tracestate)
+}
+
+/// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is
+/// malformed.
+#[inline]
+fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
+    let parent = TraceParent::parse(traceparent).ok()?;
+    let (state, level2) = match tracestate {
+        [] => (TraceState::NONE, Level2::of_flag(&parent).map(Box::new)),
+        lines => parse_state(&parent, lines),
     };
-    if let Some(state) = Again::recall(&STATES, line.as_bytes()) {
-        let level2 = Level2::of_flag(&parent).map(Box::new);
-        return (Some(CallerSpan::new(&parent, state)), level2);
+    Some((RemoteSpan::new(&parent, state), level2))
+}
+
+/// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is
+/// cached, unless it has parts that [`TraceState`] cannot represent.
+fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Box<Level2>>) {
+    let single = match lines {
+        [line] => Some(*line),
+        _ => None,
+    };
+    if let Some(state) = single.and_then(|line| ParseCache::get(&STATES, line)) {
+        return (state, Level2::of_flag(parent).map(Box::new));
     }
-    let (span, level2) = caller(&parent, [text(line)]);
-    // What it can't hold goes on beside it, for its own trace.
-    if !level2.as_ref().is_some_and(|level2| level2.has_state()) {
-        Again::remember(&STATES, line.as_bytes(), &span.state);
+    let members = parse_tracestate(lines.iter().copied()).unwrap_or_default();
+    let (state, level2) = Level2::split(parent, &members);
+    if let Some(line) = single
+        && !level2.as_ref().is_some_and(Level2::has_state)
+    {
+        ParseCache::insert(&STATES, line, &state);
     }
-    (Some(span), level2)
+    (state, level2.map(Box::new))
 }
 
 thread_local! {
-    static STATES: RefCell<Again<TraceState>> = const { RefCell::new(Again::new()) };
+    static STATES: RefCell<ParseCache<TraceState>> = const { RefCell::new(ParseCache::new()) };
 }
 
 #[cfg(test)]
@@ -157,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back() {
+    fn round_trips_and_replaces_stale_headers() {
         let cx = context_of(&[
             (TRACEPARENT, VALID),
             (TRACESTATE, "a=1"),
@@ -172,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_is_a_new_trace() {
+    fn ignores_a_malformed_or_repeated_traceparent() {
         for value in [
             "",
             "x",
@@ -189,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn in_one_pass_as_by_the_propagator() {
-        for (value, is_taken) in [
+    fn the_one_pass_reader_equals_the_propagator() {
+        for (value, is_valid) in [
             (VALID.as_bytes().to_vec(), true),
             (format!(" {VALID}\t").into_bytes(), true),
             (format!("cc{}-future", &VALID[2..]).into_bytes(), true),
@@ -202,23 +226,23 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
-            let (caller, _) = read(&KnownHeaders::of(&headers), &headers);
+            let parsed = read(&KnownHeaders::of(&headers), &headers);
             let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
             let value = value.escape_ascii();
-            assert_eq!(caller.is_some(), is_taken, "{value}");
-            assert_eq!(cx.span().span_context().is_valid(), is_taken, "{value}");
+            assert_eq!(parsed.is_some(), is_valid, "{value}");
+            assert_eq!(cx.span().span_context().is_valid(), is_valid, "{value}");
         }
     }
 
     #[test]
-    fn a_malformed_state_is_dropped_and_the_trace_goes_on() {
+    fn drops_a_malformed_tracestate_and_continues_the_trace() {
         let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "=")]);
         assert!(cx.span().span_context().is_valid());
         assert_eq!(cx.span().span_context().trace_state().header(), "");
     }
 
     #[test]
-    fn an_empty_state_is_not_written_and_a_stale_one_removed() {
+    fn removes_a_stale_tracestate_if_the_state_is_empty() {
         let cx = context_of(&[(TRACEPARENT, VALID)]);
         let mut headers = HeaderMap::new();
         headers.insert(TRACESTATE, "stale=1".parse().unwrap());

@@ -1,4 +1,4 @@
-//! AWS X-Ray.
+//! The header format of AWS X-Ray.
 
 use std::sync::LazyLock;
 
@@ -7,15 +7,15 @@ use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
-use super::remote::Caller;
+use super::span_fields::SpanFields;
 
 const HEADER: &str = "x-amzn-trace-id";
 
-/// Sends and reads AWS X-Ray's `X-Amzn-Trace-Id`, see
-/// [its manual](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+/// Injects and extracts AWS X-Ray's `X-Amzn-Trace-Id`, see [its
+/// manual](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
 ///
-/// What is malformed leaves the trace that was found before. So does a header without a caller's span,
-/// as a load balancer sends that begins a trace: OpenTelemetry has no parent without a span. A trace
+/// A malformed header leaves the context unchanged. So does a header without a parent span, as a
+/// load balancer sends when it starts a trace: OpenTelemetry has no parent without a span. A trace
 /// without a decision counts as not sampled, which a parent-based sampler follows.
 ///
 /// ```
@@ -42,11 +42,11 @@ impl XRay {
 
 impl TextMapPropagator for XRay {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        if let Some(caller) = Caller::of(cx) {
+        if let Some(span) = SpanFields::from_context(cx) {
             let header = xray::XRay {
-                trace_id: caller.trace_id,
-                parent_id: Some(caller.span_id),
-                sampled: Some(caller.sampled),
+                trace_id: span.trace_id,
+                parent_id: Some(span.span_id),
+                sampled: Some(span.sampled),
             };
             injector.set(HEADER, header.encode());
         }
@@ -59,13 +59,13 @@ impl TextMapPropagator for XRay {
                 trace_id,
                 parent_id: Some(span_id),
                 sampled,
-            })) => Caller {
+            })) => SpanFields {
                 trace_id,
                 span_id,
                 sampled: sampled == Some(true),
                 debug: false,
             }
-            .extracted(cx),
+            .into_context(cx),
             _ => cx.clone(),
         }
     }
@@ -85,7 +85,7 @@ mod tests {
     const PARENT: &str = "Parent=53995c3f42cd8ad8";
 
     #[test]
-    fn there_and_back() {
+    fn round_trips_ids_and_decision() {
         for (line, sampled) in [
             (format!("{ROOT};{PARENT};Sampled=1"), true),
             (format!("{ROOT};{PARENT};Sampled=0"), false),
@@ -97,7 +97,7 @@ mod tests {
                 format!("5759e988bd862e3fe1be46a994272793 53995c3f42cd8ad8 {sampled}")
             );
             assert_eq!(
-                Headers::sent(&XRay, &cx).lines(),
+                Headers::injected(&XRay, &cx).lines(),
                 [format!("{HEADER}: {line}")]
             );
         }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_trace() {
+    fn ignores_headers_without_a_parent_and_malformed_ones() {
         for line in [
             "",
             "Root",

@@ -1,4 +1,4 @@
-//! Finished traces as trees on the terminal, for development.
+//! Prints finished traces as trees on the terminal, for development.
 //!
 //! ```
 //! let guard = lianlu::console::pipeline().install()?;
@@ -6,7 +6,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! prints, in colour on a terminal:
+//! The output, which has colours on a terminal:
 //!
 //! ```text
 //! trace 4bf92f3577b34da6a3ce929d0e0e4736 · 3 spans · 12.4 ms · 1 error
@@ -24,24 +24,24 @@ use super::Pipeline;
 
 pub use lianlu_sdk::console::Tree;
 
-/// A pipeline to standard output. See the [module](self).
+/// A pipeline that prints to standard output. See the [module](self).
 pub fn pipeline() -> Pipeline<Console> {
     let pipeline = Pipeline::new(Console { tree: None });
-    // Somebody is watching: sooner than the default of all pipelines.
+    // Shorter than the default of other pipelines, because the output is read live.
     match std::env::var_os("OTEL_BSP_SCHEDULE_DELAY") {
         Some(_) => pipeline,
         None => pipeline.with_schedule_delay(Duration::from_millis(200)),
     }
 }
 
-/// The options of a pipeline to the terminal.
+/// The options of a console pipeline.
 #[derive(Debug, Clone)]
 pub struct Console {
     tree: Option<Tree>,
 }
 
 impl Pipeline<Console> {
-    /// Prints to `tree`. Pipelines that share one print the spans of several services as one trace.
+    /// Prints to `tree`. Pipelines that share a tree print spans of several services as one trace.
     pub fn with_tree(mut self, tree: Tree) -> Self {
         self.exporter.tree = Some(tree);
         self

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use lianlu_sdk::{FlushError, Handle, Health, SpanCounts, TracerProvider};
 
-/// How long [`Guard::flush`], [`Guard::shutdown`] and the drop wait.
+/// Timeout of [`Guard::flush`], [`Guard::shutdown`] and the drop.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Holds a pipeline open. Dropping it flushes and stops the pipeline.
+/// Keeps a pipeline running. Dropping it flushes and stops the pipeline.
 ///
-/// Every method is a plain call: none needs a runtime, and a blocking one blocks its caller only.
-/// In async code that shares its thread with a collector, use `spawn_blocking`.
+/// The methods need no async runtime. `flush` and `shutdown` block the calling thread; in async
+/// code that runs on the same thread as a collector, call them with `spawn_blocking`.
 #[derive(Debug)]
 #[must_use = "dropping the guard stops the pipeline: bind it to a name that lives as long as the program"]
 pub struct Guard {
@@ -18,7 +18,7 @@ pub struct Guard {
     service_name: Option<String>,
     #[cfg(feature = "jaeger-remote-sampler")]
     remote: Option<lianlu_sdk::sampling::RemoteSampler>,
-    /// Set by a shutdown, whose time-out is not waited for a second time in the drop.
+    /// True after a shutdown, so that the drop does not wait for the timeout again.
     is_shut_down: bool,
 }
 
@@ -33,26 +33,26 @@ impl Guard {
         }
     }
 
-    /// The provider may live on elsewhere; a sampler that asks a collector ends with the guard.
+    /// Sets the remote sampler to stop with the guard; clones of the provider may live longer.
     #[cfg(feature = "jaeger-remote-sampler")]
-    pub(super) fn stops(&mut self, remote: lianlu_sdk::sampling::RemoteSampler) {
+    pub(super) fn set_remote_sampler(&mut self, remote: lianlu_sdk::sampling::RemoteSampler) {
         self.remote = Some(remote);
     }
 
-    /// Waits until every span that has ended is exported, for 10 seconds at most.
+    /// Waits up to 10 seconds until all ended spans are exported.
     ///
     /// # Errors
     ///
-    /// When the time is over first, or spans were lost meanwhile; the error has the number.
+    /// On a timeout, or if spans were lost meanwhile; the error has their number.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flush_timeout(TIMEOUT)
     }
 
-    /// As [`flush`](Self::flush), for `timeout` at most.
+    /// Like [`flush`](Self::flush), with a timeout.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// See [`flush`](Self::flush).
     pub fn flush_timeout(&self, timeout: Duration) -> Result<(), FlushError> {
         self.provider.flush(timeout)
     }
@@ -61,16 +61,16 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// See [`flush`](Self::flush).
     pub fn shutdown(self) -> Result<(), FlushError> {
         self.shutdown_timeout(TIMEOUT)
     }
 
-    /// As [`shutdown`](Self::shutdown), for `timeout` at most.
+    /// Like [`shutdown`](Self::shutdown), with a timeout.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// See [`flush`](Self::flush).
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), FlushError> {
         self.stop(timeout)
     }
@@ -84,25 +84,26 @@ impl Guard {
         self.provider.shutdown(timeout)
     }
 
-    /// Where every span is: `started = open + waiting + exported + dropped`.
+    /// The number of spans in each state: `started = open + waiting + exported + dropped`.
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
         self.provider.handle().counts()
     }
 
-    /// Whether spans arrive, for a readiness probe.
+    /// Whether spans are being exported successfully, for a readiness probe.
     #[must_use]
     pub fn health(&self) -> Health {
         self.provider.handle().health()
     }
 
-    /// Reaches the pipeline from elsewhere, and after the guard is gone: for the last counts.
+    /// A handle to the pipeline that can be used elsewhere, and after the guard is dropped, for
+    /// example to read the final counts.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.provider.handle()
     }
 
-    /// The provider whose spans go through this pipeline.
+    /// The tracer provider of this pipeline.
     #[must_use]
     pub fn tracer_provider(&self) -> &TracerProvider {
         &self.provider
@@ -118,7 +119,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.is_shut_down {
-            // What fails is counted, and was announced.
+            // A failure has already been reported and counted.
             let _ = self.stop(TIMEOUT);
         }
     }

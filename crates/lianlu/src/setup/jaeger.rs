@@ -1,4 +1,4 @@
-//! Spans to Jaeger, in Jaeger's own protocols.
+//! Exports spans to Jaeger in Jaeger's own protocols.
 //!
 //! ```no_run
 //! use lianlu::{KeyValue, Resource, Sampler};
@@ -20,20 +20,20 @@
 //!
 //! # Environment variables
 //!
-//! The variables of the Jaeger exporters are read where the code says nothing:
+//! The variables of the Jaeger exporters apply to options that are not set in code:
 //!
-//! | variable | stands for |
+//! | variable | option |
 //! |---|---|
 //! | `OTEL_EXPORTER_JAEGER_ENDPOINT` | [`with_collector_endpoint`](Pipeline::with_collector_endpoint) |
 //! | `OTEL_EXPORTER_JAEGER_USER` | [`with_username`](Pipeline::with_username) |
 //! | `OTEL_EXPORTER_JAEGER_PASSWORD` | [`with_password`](Pipeline::with_password) |
 //! | `OTEL_EXPORTER_JAEGER_AGENT_HOST`, `OTEL_EXPORTER_JAEGER_AGENT_PORT` | [`with_agent_endpoint`](Pipeline::with_agent_endpoint) (`localhost`, `6831`) |
-//! | `OTEL_EXPORTER_JAEGER_TIMEOUT` | how long a request may take, in milliseconds (10000) |
+//! | `OTEL_EXPORTER_JAEGER_TIMEOUT` | timeout of a request, in milliseconds (10000) |
 //!
-//! A collector goes before an agent. With neither, spans go to
+//! A collector takes precedence over an agent. With neither, spans are sent to
 //! `http://localhost:14268/api/traces`.
 //!
-//! Jaeger 1.35 and later also takes OTLP, see [`otlp`](crate::otlp).
+//! Jaeger 1.35 and later also accepts OTLP, see [`otlp`](crate::otlp).
 
 use std::time::Duration;
 
@@ -52,12 +52,12 @@ pub(super) const AGENT_HOST: &str = "OTEL_EXPORTER_JAEGER_AGENT_HOST";
 pub(super) const AGENT_PORT: &str = "OTEL_EXPORTER_JAEGER_AGENT_PORT";
 pub(super) const TIMEOUT: &str = "OTEL_EXPORTER_JAEGER_TIMEOUT";
 
-/// A pipeline to Jaeger. See the [module](self).
+/// A pipeline that exports to Jaeger. See the [module](self).
 pub fn pipeline() -> Pipeline<Jaeger> {
     Pipeline::new(Jaeger::default())
 }
 
-/// The options of a pipeline to Jaeger.
+/// The options of a Jaeger pipeline.
 #[derive(Clone, Default)]
 pub struct Jaeger {
     collector: Option<String>,
@@ -67,26 +67,26 @@ pub struct Jaeger {
 }
 
 impl Pipeline<Jaeger> {
-    /// Posts to a collector's URL, path included: `http://localhost:14268/api/traces`.
+    /// Sends to a collector. The URL includes the path: `http://localhost:14268/api/traces`.
     pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
         self.exporter.collector = Some(url.into());
         self
     }
 
-    /// Sends UDP packets to an agent's `host:port`: `localhost:6831`. A collector endpoint given in
-    /// code goes before it.
+    /// Sends UDP packets to an agent at `host:port`, for example `localhost:6831`. A collector
+    /// endpoint that is set in code takes precedence.
     pub fn with_agent_endpoint(mut self, address: impl Into<String>) -> Self {
         self.exporter.agent = Some(address.into());
         self
     }
 
-    /// The user for the collector's HTTP Basic authentication.
+    /// Sets the user name for the collector's HTTP Basic authentication.
     pub fn with_username(mut self, username: impl Into<String>) -> Self {
         self.exporter.username = Some(username.into());
         self
     }
 
-    /// The password for the collector's HTTP Basic authentication.
+    /// Sets the password for the collector's HTTP Basic authentication.
     pub fn with_password(mut self, password: impl Into<String>) -> Self {
         self.exporter.password = Some(password.into());
         self
@@ -117,7 +117,8 @@ enum Destination {
 }
 
 impl Jaeger {
-    /// What the code says, then what the environment says, then the default; each with its origin.
+    /// The destination set in code, else in the environment, else the default; with the name of the
+    /// option for errors.
     fn destination(&self) -> Destination {
         if let Some(url) = &self.collector {
             return Destination::Collector("with_collector_endpoint", url.clone());
@@ -143,7 +144,7 @@ impl Jaeger {
     }
 }
 
-/// A variable that is set to something.
+/// The value of a variable, unless it is empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -162,7 +163,7 @@ fn timeout() -> Result<Duration, OptionError> {
     }
 }
 
-// By hand, so that no log shows a password.
+// Not derived, so that logs never contain the password.
 impl std::fmt::Debug for Jaeger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jaeger")

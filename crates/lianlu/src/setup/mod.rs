@@ -1,7 +1,7 @@
-//! A provider with an exporter behind it, set up in a line.
+//! Sets up a tracer provider with an exporter in one line.
 //!
-//! [`Pipeline`] holds what all pipelines have: sampler, resource, limits, and the ways to start.
-//! One file for each exporter adds its own options.
+//! [`Pipeline`] holds the options that all pipelines share, such as sampler and resource, and
+//! starts the pipeline. Each exporter's file adds its own options.
 
 #[cfg(feature = "console")]
 pub mod console;
@@ -18,32 +18,34 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{
     BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, TracerProvider,
 };
 use opentelemetry::Key;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{ShouldSample, SpanLimits};
+use opentelemetry_sdk::trace::SpanLimits;
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 pub use guard::Guard;
-use sampler::Choice;
+use sampler::SamplerOption;
 
-/// How long an HTTP exporter waits for its collector.
+/// Timeout of an HTTP request to a collector.
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Listener = Arc<dyn Fn(&PipelineEvent) + Send + Sync>;
 
-/// A span pipeline in the making: an exporter `E` with the options that all have.
+/// A builder for a span pipeline with the exporter `E`.
 ///
-/// Made by `lianlu::jaeger::pipeline()` and its likes; [`install`](Self::install) starts it.
+/// Created by `lianlu::jaeger::pipeline()` and similar functions; [`install`](Self::install) starts
+/// the pipeline.
 #[derive(Clone)]
 #[must_use = "a pipeline does nothing until it is installed"]
 pub struct Pipeline<E> {
     exporter: E,
-    sampler: Option<Choice>,
+    sampler: Option<SamplerOption>,
     resource: Option<Resource>,
     schedule_delay: Option<Duration>,
     keep: KeepIf,
@@ -51,20 +53,20 @@ pub struct Pipeline<E> {
     listener: Option<Listener>,
 }
 
-/// Why a pipeline was not started.
+/// The reason why a pipeline was not started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// An option has a value that can't be used; the message names the option.
+    /// An option has an invalid value; the message names the option.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The system gave no thread for the exporter, or the flight recorder's folder can't be used.
+    /// The exporter's thread could not be started, or the flight recorder's folder is unusable.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
 impl<E> Pipeline<E> {
-    // Not named by every combination of features.
+    // Unused with some combinations of features.
     #[allow(dead_code)]
     fn new(exporter: E) -> Self {
         Self {
@@ -78,9 +80,9 @@ impl<E> Pipeline<E> {
         }
     }
 
-    /// Decides which traces are recorded: one of the SDK's [`Sampler`](crate::Sampler), one of
-    /// [`sampling`](crate::sampling), or any other. `Sampler::ParentBased(AlwaysOn)` by default, or
-    /// what `OTEL_TRACES_SAMPLER` says.
+    /// Sets the sampler, which decides which traces are recorded: a [`Sampler`](crate::Sampler), one of
+    /// [`sampling`](crate::sampling), or your own. By default
+    /// the sampler of `OTEL_TRACES_SAMPLER`, else `Sampler::ParentBased(AlwaysOn)`.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -95,16 +97,17 @@ impl<E> Pipeline<E> {
     /// # let _ = pipeline;
     /// # }
     /// ```
-    pub fn with_sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>> + 'static) -> Self {
-        self.sampler = Some(Choice::fixed(sampler));
+    pub fn with_sampler(mut self, sampler: impl Into<Sampler>) -> Self {
+        self.sampler = Some(SamplerOption::Fixed(sampler.into()));
         self
     }
 
-    /// Leaves the decision about a trace's first span to a Jaeger collector, which is asked for the
-    /// strategy of this service, by its `service.name`. A span with a parent does as its parent did.
+    /// Samples root spans by the strategy that a Jaeger collector provides for this service's
+    /// `service.name`. A span with a parent follows the parent's decision.
     ///
-    /// Failures are told as losses are, see [`with_loss_listener`](Self::with_loss_listener). The
-    /// asking ends with the guard.
+    /// Failed requests are reported like losses, see
+    /// [`with_loss_listener`](Self::with_loss_listener). Polling stops when the guard is shut down
+    /// or dropped.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -118,31 +121,32 @@ impl<E> Pipeline<E> {
     #[cfg(feature = "jaeger-remote-sampler")]
     #[cfg_attr(docsrs, doc(cfg(feature = "jaeger-remote-sampler")))]
     pub fn with_remote_sampler(mut self, remote: lianlu_sdk::sampling::JaegerRemote) -> Self {
-        self.sampler = Some(Choice::Remote {
+        self.sampler = Some(SamplerOption::Remote {
             remote,
             parent_based: true,
         });
         self
     }
 
-    /// Describes this service. By default what `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`
-    /// say, and the SDK's own attributes.
+    /// Sets the resource that describes this service. By default it has the attributes of
+    /// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, and those that the SDK provides.
     ///
-    /// Its `service.name` is also what clients call themselves by in `x-md-service-name`.
+    /// Its `service.name` is also the name that clients send in `x-md-service-name`.
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// Longest time that an ended span waits for its batch to fill; one second by default, or
-    /// `OTEL_BSP_SCHEDULE_DELAY`.
+    /// Sets how long an ended span waits at most for its batch to fill. By default
+    /// `OTEL_BSP_SCHEDULE_DELAY`, else one second.
     pub fn with_schedule_delay(mut self, delay: Duration) -> Self {
         self.schedule_delay = Some(delay);
         self
     }
 
-    /// Exports spans that the sampler has left out all the same, if they end in an error or take long: those and no
-    /// others of their trace, marked with `lianlu.kept`. By default none. See [`KeepIf`].
+    /// Also exports unsampled spans that match a condition at their end, such as an error or a long
+    /// duration. Only the matching spans are exported, not the rest of their trace, and they have
+    /// the attribute `lianlu.kept`. None by default. See [`KeepIf`].
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
@@ -160,17 +164,18 @@ impl<E> Pipeline<E> {
         self
     }
 
-    /// Keeps spans in files in this folder until the collector has them, so that they outlive the process: what had
-    /// ended is exported by the next start of the service, and a call that had not, as a span with
-    /// `lianlu.unfinished`. Nothing of that is a system call on a request's path. By default, if
-    /// `LIANLU_FLIGHT_RECORDER_DIR` names a folder, there. Each process needs a folder of its own.
+    /// Keeps spans in files in this folder until the collector has accepted them, so that they
+    /// survive a crash of the process. The next start of the service exports the spans that had
+    /// ended, and each call that had not ended as a span with `lianlu.unfinished`. Recording makes
+    /// no system call on a request's path. By default the folder of `LIANLU_FLIGHT_RECORDER_DIR` is
+    /// used, if it is set. Each process needs its own folder.
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
     /// use lianlu::{Durability, FlightRecorder};
     ///
     /// let pipeline = lianlu::console::pipeline().with_flight_recorder("/var/lib/shop/traces");
-    /// // Or, with more to say:
+    /// // Or with options:
     /// let pipeline = pipeline.with_flight_recorder(
     ///     FlightRecorder::new("/var/lib/shop/traces").with_durability(Durability::PowerLoss),
     /// );
@@ -182,8 +187,9 @@ impl<E> Pipeline<E> {
         self
     }
 
-    /// Tells `listener` when losses begin and when they are over, instead of a line on standard
-    /// error. It is called on the pipeline's thread or on the one that noticed, and must not block.
+    /// Calls `listener` when a loss of spans begins and when it ends, instead of writing to
+    /// standard error. It is called on the pipeline's thread or on the thread that detects the
+    /// loss, and must not block.
     pub fn with_loss_listener(
         mut self,
         listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
@@ -193,7 +199,7 @@ impl<E> Pipeline<E> {
     }
 }
 
-/// What makes an exporter out of its options. Sealed by being private.
+/// Builds an exporter from its options. Sealed: the module is private.
 pub trait Exporter {
     #[doc(hidden)]
     type Export: Export;
@@ -201,8 +207,8 @@ pub trait Exporter {
     #[doc(hidden)]
     fn build(&self) -> Result<Self::Export, OptionError>;
 
-    /// What the environment says about all pipelines' options; an option that is set in code is not
-    /// looked for. As long as nothing else is said, what can't be used is an error.
+    /// Reads the options that all pipelines share from the environment, except those that are set
+    /// in code. This default implementation returns an error for an invalid value.
     #[doc(hidden)]
     fn environment(&self, has_sampler: bool) -> Result<Environment, OptionError> {
         if !has_sampler {
@@ -215,11 +221,11 @@ pub trait Exporter {
     }
 }
 
-/// What the environment says. What it leaves open is the SDK's.
+/// Options from the environment. Unset options have the SDK's defaults.
 #[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    sampler: Option<Choice>,
+    sampler: Option<SamplerOption>,
     resource: Option<Resource>,
     limits: Limits,
     span_limits: Option<SpanLimits>,
@@ -229,54 +235,54 @@ pub struct Environment {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Output {
-    /// Spans go to the exporter.
+    /// Spans are exported.
     #[default]
     Export,
-    /// Spans are made, and go nowhere.
-    Nowhere,
-    /// No spans are made.
+    /// Spans are created but not exported.
+    Discard,
+    /// No spans are created.
     Disabled,
 }
 
 impl<E: Exporter> Pipeline<E> {
-    /// Starts the pipeline and makes it the global one: its provider becomes the global tracer
-    /// provider, its `service.name` the name that clients send.
+    /// Starts the pipeline and makes it global: its provider becomes the global tracer provider,
+    /// and its `service.name` the name that clients send.
     ///
-    /// Its counts become metrics of the global meter provider, if that is set before
-    /// ([`Handle::register_metrics`](crate::Handle::register_metrics)).
+    /// Its counts are registered as metrics with the global meter provider, which must be set
+    /// before ([`Handle::register_metrics`](crate::Handle::register_metrics)).
     ///
     /// Keep the guard until the end of the program: dropping it flushes and stops the pipeline.
     ///
-    /// A second `install` takes over as the global one. The first keeps running behind its own guard,
-    /// and what its spans recorded still goes out there.
+    /// A second `install` replaces the global provider. The first pipeline keeps running until its
+    /// own guard is dropped, and still exports its spans.
     ///
     /// # Errors
     ///
-    /// When an option can't be used; the error names it. A collector that isn't there is no error:
-    /// the service runs on, the loss is announced once and counted in [`Guard::counts`].
+    /// If an option is invalid; the error names it. An unreachable collector is not an error: the
+    /// service keeps running, and the loss is reported once and counted in [`Guard::counts`].
     pub fn install(self) -> Result<Guard, PipelineError> {
         let (guard, output) = self.start()?;
         let meter = opentelemetry::global::meter("lianlu");
         guard.handle().register_metrics(&meter);
         if output == Output::Disabled {
-            // Spans of this one pass their parent's context on, as if the service weren't there.
+            // A no-op span propagates its parent's context unchanged.
             crate::span::source::set_tracer_provider(NoopTracerProvider::new());
         } else {
             crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         }
-        // A made-up name tells nobody who calls.
+        // The SDK's default name does not identify the caller, so it is not sent.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));
         crate::propagation::set_service_name(name);
         Ok(guard)
     }
 
-    /// Starts the pipeline and leaves the global provider alone: for several in one process, with
-    /// [`Guard::tracer_provider`] given to each layer.
+    /// Starts the pipeline without making it global. Use this for several pipelines in one process,
+    /// and give each layer its [`Guard::tracer_provider`].
     ///
     /// # Errors
     ///
-    /// As [`install`](Self::install).
+    /// See [`install`](Self::install).
     pub fn build(self) -> Result<Guard, PipelineError> {
         Ok(self.start()?.0)
     }
@@ -299,7 +305,7 @@ impl<E: Exporter> Pipeline<E> {
             .with_keep_if(self.keep);
         if output == Output::Disabled {
             let provider = provider.with_loss_listener(|_| {}).build()?;
-            // Nothing to stop but the making of spans.
+            // After the shutdown the provider creates no spans.
             let _ = provider.shutdown(Duration::ZERO);
             return Ok((Guard::new(provider, service_name), output));
         }
@@ -314,18 +320,18 @@ impl<E: Exporter> Pipeline<E> {
                 provider = provider.with_flight_recorder(recorder);
             }
             if let Some(listener) = self.listener.clone() {
-                provider = provider.with_loss_listener(move |notice| listener(notice));
+                provider = provider.with_loss_listener(move |event| listener(event));
             }
         }
-        if let Some(most) = environment.value_length {
-            provider = provider.with_attribute_value_length_limit(most);
+        if let Some(limit) = environment.value_length {
+            provider = provider.with_attribute_value_length_limit(limit);
         }
         if let Some(span_limits) = environment.span_limits {
             provider = provider.with_span_limits(span_limits);
         }
         let sampler = self.sampler.or(environment.sampler);
         let started = sampler
-            .map(|choice| choice.start(service_name.as_deref().unwrap_or_default(), self.listener))
+            .map(|option| option.start(service_name.as_deref().unwrap_or_default(), self.listener))
             .transpose()?;
         #[cfg(feature = "jaeger-remote-sampler")]
         let mut remote = None;
@@ -340,7 +346,7 @@ impl<E: Exporter> Pipeline<E> {
         let mut guard = Guard::new(provider.build()?, service_name);
         #[cfg(feature = "jaeger-remote-sampler")]
         if let Some(remote) = remote {
-            guard.stops(remote);
+            guard.set_remote_sampler(remote);
         }
         Ok((guard, output))
     }

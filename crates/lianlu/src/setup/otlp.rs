@@ -1,5 +1,5 @@
-//! Spans over OTLP, OpenTelemetry's own protocol: to a Collector, Jaeger 1.35 or later, Grafana Tempo
-//! and most others.
+//! Exports spans over OTLP, OpenTelemetry's own protocol: to an OpenTelemetry Collector, Jaeger
+//! 1.35 or later, Grafana Tempo and most other backends.
 //!
 //! ```no_run
 //! let guard = lianlu::otlp::pipeline()
@@ -11,14 +11,15 @@
 //!
 //! # Environment variables
 //!
-//! The [standard variables](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) are read where the
-//! code says nothing; of each, the one for traces goes before the one for all signals.
+//! The [standard variables](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) apply to
+//! options that are not set in code. A variable for traces takes precedence over the one for all
+//! signals.
 //!
-//! | variable | stands for |
+//! | variable | option |
 //! |---|---|
 //! | `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | [`with_protocol`](Pipeline::with_protocol) (`grpc`, `http/protobuf`, `http/json`) |
-//! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the URL that spans go to, taken as it is |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a collector's URL; over HTTP `/v1/traces` is added |
+//! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the URL that spans are sent to, unchanged |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a collector's URL; over HTTP `/v1/traces` is appended |
 //! | `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | [`with_header`](Pipeline::with_header) (`name=value,…`, percent-encoded) |
 //! | `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT` | [`with_timeout`](Pipeline::with_timeout) (milliseconds) |
 //! | `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | [`with_compression`](Pipeline::with_compression) (`none`, `gzip`, `zstd`) |
@@ -39,13 +40,13 @@ pub use lianlu_sdk::otlp::{Compression, Protocol};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pipeline over OTLP: gRPC to `http://localhost:4317` unless told otherwise. See the
+/// A pipeline that exports over OTLP; by default over gRPC to `http://localhost:4317`. See the
 /// [module](self).
 pub fn pipeline() -> Pipeline<Otlp> {
     Pipeline::new(Otlp::default())
 }
 
-/// The options of a pipeline over OTLP.
+/// The options of an OTLP pipeline.
 #[derive(Clone, Default)]
 pub struct Otlp {
     endpoint: Option<String>,
@@ -58,23 +59,23 @@ pub struct Otlp {
 }
 
 impl Pipeline<Otlp> {
-    /// The collector's URL. Over HTTP, one without a path gets `/v1/traces`.
+    /// Sets the collector's URL. Over HTTP, `/v1/traces` is appended to a URL without a path.
     pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
         self.exporter.endpoint = Some(url.into());
         self
     }
 
-    /// gRPC or HTTP. By default what `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` or
-    /// `OTEL_EXPORTER_OTLP_PROTOCOL` say (`grpc`, `http/protobuf`, `http/json`), else gRPC, or HTTP with
-    /// protobuf in a build without the feature `otlp-grpc`.
+    /// Sets the protocol: gRPC or HTTP. By default `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` or
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL` (`grpc`, `http/protobuf`, `http/json`), else gRPC, or HTTP
+    /// with protobuf in a build without the feature `otlp-grpc`.
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.exporter.protocol = Some(protocol);
         self
     }
 
-    /// Sends a header (over gRPC, metadata) with each request, such as a key that the collector asks for.
-    /// Those of `OTEL_EXPORTER_OTLP_HEADERS` are sent too, but for one of the same name. Values are never
-    /// shown.
+    /// Sends a header (over gRPC, metadata) with each request, for example an API key. Headers of
+    /// `OTEL_EXPORTER_OTLP_HEADERS` are sent too, unless they have the same name. Values are never
+    /// shown in messages or `Debug` output.
     ///
     /// ```
     /// let pipeline = lianlu::otlp::pipeline()
@@ -87,31 +88,32 @@ impl Pipeline<Otlp> {
         self
     }
 
-    /// How long a request may take, with the time to connect; 10 seconds by default, or
-    /// `OTEL_EXPORTER_OTLP_TIMEOUT`.
+    /// Sets the timeout of a request, including the time to connect. By default
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT`, else 10 seconds.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.exporter.timeout = Some(timeout);
         self
     }
 
-    /// Compresses requests, with the feature `gzip` or `zstd`. By default they are not, or as
-    /// `OTEL_EXPORTER_OTLP_COMPRESSION` says.
+    /// Compresses requests. Needs the feature `gzip` or `zstd`. By default
+    /// `OTEL_EXPORTER_OTLP_COMPRESSION`, else none.
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.exporter.compression = Some(compression);
         self
     }
 
-    /// Trusts the certificates in this PEM text where the endpoint is `https`, with the feature `tls`. By
-    /// default those of the file that `OTEL_EXPORTER_OTLP_CERTIFICATE` names, else the system's.
+    /// Sets the root certificates (PEM) to trust if the endpoint is `https`. Needs the feature
+    /// `tls`. By default those in the file `OTEL_EXPORTER_OTLP_CERTIFICATE`, else the system's.
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.exporter.roots = Some(pem.into());
         self
     }
 
-    /// Shows this certificate (PEM, with those between it and its authority behind it) to a collector that asks for
-    /// one, with its key (PEM, not encrypted), where the endpoint is `https`, with the feature `tls`. By default those
-    /// of the files that `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY` name, else none.
-    /// The key is never shown.
+    /// Sets the client certificate (PEM, followed by its intermediate certificates) and its key
+    /// (PEM, unencrypted) for a collector that requires one, if the endpoint is `https`. Needs the
+    /// feature `tls`. By default those in the files `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and
+    /// `OTEL_EXPORTER_OTLP_CLIENT_KEY`, else none. The key is never
+    /// shown in messages or `Debug` output.
     pub fn with_client_certificate(
         mut self,
         certificate_pem: impl Into<Vec<u8>>,
@@ -123,9 +125,8 @@ impl Pipeline<Otlp> {
 }
 
 impl Otlp {
-    /// What the code says, and the environment where it says nothing. No request takes longer than
-    /// `longest`.
-    pub(super) fn builder(&self, reader: &mut Reader, longest: Duration) -> Builder {
+    /// The options set in code, else in the environment. The timeout is at most `max_timeout`.
+    pub(super) fn builder(&self, reader: &mut Reader, max_timeout: Duration) -> Builder {
         let protocol = self.protocol.unwrap_or_else(|| env::protocol(reader));
         let mut builder = Exporter::builder(protocol);
         builder = match &self.endpoint {
@@ -133,7 +134,7 @@ impl Otlp {
             None => env::endpoint(reader, protocol, builder),
         };
         let timeout = self.timeout.or_else(|| env::timeout(reader));
-        builder = builder.with_timeout(timeout.unwrap_or(TIMEOUT).min(longest));
+        builder = builder.with_timeout(timeout.unwrap_or(TIMEOUT).min(max_timeout));
         let headers = env::headers(reader);
         for (name, value) in headers.iter().chain(&self.headers) {
             builder = builder.with_header(name, value);
@@ -144,8 +145,8 @@ impl Otlp {
         if let Some(pem) = roots {
             builder = builder.with_root_certificates(pem);
         }
-        let shown = self.client_certificate.clone();
-        match shown.or_else(|| env::client_certificate(reader)) {
+        let client_certificate = self.client_certificate.clone();
+        match client_certificate.or_else(|| env::client_certificate(reader)) {
             Some((certificate, key)) => builder.with_client_certificate(certificate, key),
             None => builder,
         }
@@ -163,7 +164,7 @@ impl super::Exporter for Otlp {
     }
 }
 
-// By hand, so that no log shows credentials.
+// Not derived, so that logs never contain credentials.
 impl std::fmt::Debug for Otlp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();

@@ -1,24 +1,18 @@
-//! The sampler of a pipeline, and the check of its ratio, which the SDK takes as it comes.
-
-use std::any::Any;
+//! The sampler of a pipeline.
 
 use lianlu_sdk::OptionError;
 use lianlu_sdk::env::{self, Reader};
-use lianlu_sdk::sampling::Rules;
+use lianlu_sdk::sampling::Sampler;
 #[cfg(feature = "jaeger-remote-sampler")]
 use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler, RemoteSamplerError};
-use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
 
 use super::{Listener, PipelineError};
 
-/// What was asked for, in code or in the environment.
+/// The sampler option, set in code or in the environment.
 #[derive(Debug, Clone)]
-pub(super) enum Choice {
-    Fixed {
-        sampler: Box<dyn ShouldSample>,
-        problem: Option<OptionError>,
-    },
-    /// Started with the pipeline, whose resource has the service's name.
+pub(super) enum SamplerOption {
+    Fixed(Sampler),
+    /// Started together with the pipeline, because it needs the service name from the resource.
     #[cfg(feature = "jaeger-remote-sampler")]
     Remote {
         remote: JaegerRemote,
@@ -26,28 +20,24 @@ pub(super) enum Choice {
     },
 }
 
-/// A sampler at work.
-pub(super) struct Started {
-    pub(super) sampler: Box<dyn ShouldSample>,
+/// A running sampler.
+pub(super) struct StartedSampler {
+    pub(super) sampler: Sampler,
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(super) remote: Option<RemoteSampler>,
 }
 
-impl Choice {
-    pub(super) fn fixed(sampler: impl Into<Box<dyn ShouldSample>> + 'static) -> Self {
-        let any: &dyn Any = &sampler;
-        // Those that are known to show the ratios in them; another's text may be anything.
-        let is_known = any.is::<Sampler>() || any.is::<ParentBasedSampler>() || any.is::<Rules>();
-        let sampler = sampler.into();
-        let problem = is_known
-            .then(|| check("with_sampler", &*sampler).err())
-            .flatten();
-        Self::Fixed { sampler, problem }
-    }
-
+impl SamplerOption {
     pub(super) fn check(&self) -> Result<(), OptionError> {
         match self {
-            Self::Fixed { problem, .. } => problem.clone().map_or(Ok(()), Err),
+            Self::Fixed(sampler) => match sampler.invalid_ratio() {
+                Some(ratio) => Err(OptionError::new(
+                    "with_sampler",
+                    ratio.to_string(),
+                    "a sampler's ratio must be between 0 and 1",
+                )),
+                None => Ok(()),
+            },
             #[cfg(feature = "jaeger-remote-sampler")]
             Self::Remote { remote, .. } => remote.check(),
         }
@@ -58,9 +48,9 @@ impl Choice {
         self,
         service: &str,
         listener: Option<Listener>,
-    ) -> Result<Started, PipelineError> {
+    ) -> Result<StartedSampler, PipelineError> {
         match self {
-            Self::Fixed { sampler, .. } => Ok(Started {
+            Self::Fixed(sampler) => Ok(StartedSampler {
                 sampler,
                 #[cfg(feature = "jaeger-remote-sampler")]
                 remote: None,
@@ -71,7 +61,7 @@ impl Choice {
                 parent_based,
             } => {
                 let started = match listener {
-                    Some(listener) => remote.start_with(service, move |notice| listener(notice)),
+                    Some(listener) => remote.start_with(service, move |event| listener(event)),
                     None => remote.start(service),
                 };
                 let remote = started.map_err(|error| match error {
@@ -81,9 +71,9 @@ impl Choice {
                     }
                     error => lianlu_sdk::BuildError::Thread(std::io::Error::other(error)).into(),
                 })?;
-                Ok(Started {
+                Ok(StartedSampler {
                     sampler: if parent_based {
-                        remote.clone().parent_based().into()
+                        remote.clone().parent_based()
                     } else {
                         remote.clone().into()
                     },
@@ -94,28 +84,7 @@ impl Choice {
     }
 }
 
-/// Refuses a ratio outside of 0 to 1, wherever in the sampler it is.
-fn check(option: &'static str, sampler: &dyn ShouldSample) -> Result<(), OptionError> {
-    const RATIO: &str = "TraceIdRatioBased(";
-    // What is inside of a sampler is opaque but for its debug text.
-    let text = format!("{sampler:?}");
-    for (at, _) in text.match_indices(RATIO) {
-        let rest = text.get(at + RATIO.len()..).unwrap_or_default();
-        let ratio = rest.split(')').next().unwrap_or_default();
-        if let Ok(ratio) = ratio.parse::<f64>()
-            && !(0.0..=1.0).contains(&ratio)
-        {
-            return Err(OptionError::new(
-                option,
-                ratio.to_string(),
-                "a sampler's ratio is between 0 and 1",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses the same in the environment.
+/// Checks the sampler in the environment.
 pub(super) fn check_env() -> Result<(), OptionError> {
     let mut reader = Reader::default();
     let _ = env::sampler(&mut reader);
@@ -127,34 +96,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios() {
+    fn rejects_ratios_outside_of_0_to_1() {
         for ratio in [0.0, 0.5, 1.0] {
-            assert!(check("o", &Sampler::TraceIdRatioBased(ratio)).is_ok());
-            let root = Box::new(Sampler::TraceIdRatioBased(ratio));
-            assert!(check("o", &Sampler::ParentBased(root)).is_ok());
+            let sampler = Sampler::TraceIdRatioBased(ratio);
+            assert!(SamplerOption::Fixed(sampler).check().is_ok());
         }
         for ratio in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            assert!(check("o", &Sampler::TraceIdRatioBased(ratio)).is_err());
-            let root = Box::new(Sampler::TraceIdRatioBased(ratio));
-            let error = check("with_sampler", &Sampler::ParentBased(root)).unwrap_err();
+            let sampler = Sampler::TraceIdRatioBased(ratio).parent_based();
+            let error = SamplerOption::Fixed(sampler).check().unwrap_err();
             assert!(error.to_string().starts_with("with_sampler: "), "{error}");
         }
-        assert!(check("o", &Sampler::AlwaysOn).is_ok());
-    }
-
-    #[test]
-    fn a_ratio_deep_inside() {
-        use lianlu_sdk::sampling::Spans;
-
-        let rules = |ratio| {
-            Rules::new()
-                .ratio(Spans::any().name("a"), 0.5)
-                .ratio(Spans::any().name("b"), ratio)
-        };
-        assert!(Choice::fixed(rules(1.0)).check().is_ok());
-        assert!(Choice::fixed(rules(1.1)).check().is_err());
-        assert!(Choice::fixed(rules(1.1).parent_based()).check().is_err());
-        let nested = Sampler::ParentBased(Box::new(rules(-1.0)));
-        assert!(Choice::fixed(nested).check().is_err());
     }
 }

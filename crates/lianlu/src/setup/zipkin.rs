@@ -1,4 +1,4 @@
-//! Spans to Zipkin, or whatever takes its JSON.
+//! Exports spans to Zipkin, or to any collector that accepts Zipkin's JSON.
 //!
 //! ```no_run
 //! let guard = lianlu::zipkin::pipeline()
@@ -8,7 +8,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where the code says nothing, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` says where.
+//! If no endpoint is set in code, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` is used.
 
 use lianlu_sdk::OptionError;
 use lianlu_sdk::zipkin::Exporter;
@@ -19,19 +19,19 @@ use crate::net::redact::redact;
 pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
 pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
 
-/// A pipeline to Zipkin. See the [module](self).
+/// A pipeline that exports to Zipkin. See the [module](self).
 pub fn pipeline() -> Pipeline<Zipkin> {
     Pipeline::new(Zipkin::default())
 }
 
-/// The options of a pipeline to Zipkin.
+/// The options of a Zipkin pipeline.
 #[derive(Clone, Default)]
 pub struct Zipkin {
     collector: Option<String>,
 }
 
 impl Pipeline<Zipkin> {
-    /// Posts to a collector's URL, path included: `http://localhost:9411/api/v2/spans`.
+    /// Sends to a collector. The URL includes the path: `http://localhost:9411/api/v2/spans`.
     pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
         self.exporter.collector = Some(url.into());
         self
@@ -52,7 +52,7 @@ impl super::Exporter for Zipkin {
     }
 }
 
-// By hand, so that no log shows credentials in a URL.
+// Not derived, so that logs never contain credentials from the URL.
 impl std::fmt::Debug for Zipkin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Zipkin")

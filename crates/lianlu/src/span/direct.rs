@@ -32,7 +32,7 @@ pub(super) fn plan<'t>(
     if is_never_sampled {
         return Some(SpanPlan::Unrecorded(unsampled_span(&parent.span_context())));
     }
-    let (trace_id, span) = match &parent.caller {
+    let (trace_id, span) = match &parent.remote.span {
         Some(caller) => {
             let span = ParentSpan {
                 span_id: caller.span_id,
@@ -57,7 +57,7 @@ pub(super) fn plan<'t>(
         }
     };
     let decision = tracer.decide(span.map(|span| span.flags), trace_id)?;
-    let state = match &mut parent.caller {
+    let state = match &mut parent.remote.span {
         Some(caller) => std::mem::take(&mut caller.state),
         None if span.is_some() => parent.base.span().span_context().trace_state().clone(),
         None => TraceState::NONE,

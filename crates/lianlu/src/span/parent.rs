@@ -6,18 +6,16 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 
 use crate::known_headers::KnownHeaders;
-use crate::propagation::{self, CallerService, CallerSpan, HeaderExtractor, Incoming};
+use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
 use crate::request::RequestHead;
 
 /// The context that a call starts in.
 #[derive(Debug)]
 pub(crate) struct Parent {
-    /// The current context, with what the caller has sent but for the fields below.
+    /// The current context, with what the caller has sent but for what `remote` has.
     pub(crate) base: Context,
-    /// The caller's span, where it was read without a propagator.
-    pub(super) caller: Option<CallerSpan>,
-    /// What came with it, until it is needed.
-    incoming: Option<Box<Incoming>>,
+    /// The caller, where it was read without a propagator.
+    pub(super) remote: RemoteParent,
     /// A caller that is linked and not trusted as a parent.
     pub(crate) link: Option<Box<Link>>,
 }
@@ -26,8 +24,7 @@ impl Parent {
     pub(crate) fn new(base: Context) -> Self {
         Self {
             base,
-            caller: None,
-            incoming: None,
+            remote: RemoteParent::default(),
             link: None,
         }
     }
@@ -35,10 +32,8 @@ impl Parent {
     /// Reads the headers of the three default propagators in one pass.
     #[inline]
     pub(crate) fn of_default_headers(head: &RequestHead<'_>, headers: &KnownHeaders<'_>) -> Self {
-        let (caller, incoming) = propagation::read_incoming(headers, head.headers());
         Self {
-            caller,
-            incoming,
+            remote: RemoteParent::read(headers, head.headers()),
             ..Self::new(Context::current())
         }
     }
@@ -67,15 +62,12 @@ impl Parent {
     #[inline]
     pub(super) fn base(&mut self, for_sdk: bool) -> Context {
         let base = std::mem::take(&mut self.base);
-        match self.incoming.take() {
-            Some(incoming) => incoming.values(base, for_sdk),
-            None => base,
-        }
+        self.remote.move_values(base, for_sdk)
     }
 
     /// The call's parent span, which is not valid if there is none.
     pub(super) fn span_context(&self) -> SpanContext {
-        match &self.caller {
+        match &self.remote.span {
             Some(caller) => {
                 let state = caller.state.clone();
                 SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
@@ -86,11 +78,8 @@ impl Parent {
 
     /// The whole context, for those who know nothing but the API.
     pub(crate) fn context(&mut self) -> Context {
-        let base = self.base(true);
-        match self.caller.take() {
-            Some(caller) => base.with_remote_span_context(caller.into_context()),
-            None => base,
-        }
+        let base = std::mem::take(&mut self.base);
+        std::mem::take(&mut self.remote).into_context(base, true)
     }
 }
 

@@ -12,8 +12,8 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// Other parameters are skipped. A parameter given twice, or a text that is no list of
-    /// parameters, is refused as a whole.
+    /// Skips unknown parameters. Returns `None` if a parameter is repeated or the syntax is
+    /// invalid.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let [mut node, mut scheme, mut host] = [None, None, None];
         let mut rest = text;
@@ -31,18 +31,18 @@ impl<'a> Element<'a> {
             if !(rest.is_empty() || rest.starts_with(';')) {
                 return None;
             }
-            let place = match () {
+            let slot = match () {
                 () if name.eq_ignore_ascii_case("for") => &mut node,
                 () if name.eq_ignore_ascii_case("proto") => &mut scheme,
                 () if name.eq_ignore_ascii_case("host") => &mut host,
                 () => continue,
             };
-            if place.replace(value).is_some() {
+            if slot.replace(value).is_some() {
                 return None;
             }
         }
         Some(Self {
-            // Who can't be read makes the element worth nothing; one who is not told does not.
+            // An invalid `for` makes the whole element invalid; a missing one does not.
             node: match node {
                 Some(node) => Some(Node::parse(node)?),
                 None => None,
@@ -53,14 +53,14 @@ impl<'a> Element<'a> {
     }
 }
 
-/// A token or a quoted string at the start, and what follows it. What is not quoted may hold the
-/// colons and brackets of addresses, which many proxies don't quote.
+/// Splits a token or quoted string off the start. An unquoted value may contain the colons and
+/// brackets of addresses, because many proxies don't quote them.
 fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ' ', '\t']).unwrap_or(text.len());
         let (value, after) = text.split_at_checked(end)?;
-        let fine = |byte| is_token(byte) || matches!(byte, b':' | b'[' | b']');
-        return (!value.is_empty() && value.bytes().all(fine))
+        let is_value_byte = |byte| is_token(byte) || matches!(byte, b':' | b'[' | b']');
+        return (!value.is_empty() && value.bytes().all(is_value_byte))
             .then_some((Cow::Borrowed(value), after));
     };
     let mut escaped = false;
@@ -93,7 +93,7 @@ fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     Some((Cow::Owned(plain), after))
 }
 
-/// RFC 9110's token.
+/// A `tchar` of RFC 9110.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,22 +1,25 @@
-//! The entries of a list header, from the right, over all of its lines.
+//! Iterates over the entries of a list header from the right, across all of its lines.
 
 use http::header::{AsHeaderName, ValueIter};
 use http::{HeaderMap, HeaderValue};
 
-/// Enough for any honest chain of proxies.
+/// Most entries read; enough for any legitimate chain of proxies.
 const MAX_HOPS: usize = 32;
+
+/// Most bytes read over all lines.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// Entries from right to left, trimmed, without empty ones; `None` is an entry that nobody can read,
-/// or one too many, and the last.
+/// The trimmed, non-empty entries from right to left. An unreadable entry, or one beyond the
+/// limits, yields `None` and ends the iteration.
 ///
-/// From the right, so that nothing which a stranger puts before a proxy's entry, such as a quote
-/// that he doesn't close, changes how that entry is read.
+/// Reading from the right ensures that nothing a client writes before a proxy's entry, such as an
+/// unclosed quote, changes how that entry is read.
 #[derive(Debug)]
 pub(super) struct Hops<'a> {
     lines: ValueIter<'a, HeaderValue>,
-    /// What is left of the current line.
+    /// The unread part of the current line.
     rest: Option<&'a str>,
+    /// Whether commas within quoted strings are part of an entry.
     quotes: bool,
     hops: usize,
     bytes: usize,
@@ -24,7 +27,7 @@ pub(super) struct Hops<'a> {
 }
 
 impl<'a> Hops<'a> {
-    /// Entries may hold commas within quotes.
+    /// For headers whose entries may contain commas within quotes.
     pub(super) fn quoted(headers: &'a HeaderMap, name: impl AsHeaderName) -> Self {
         Self::new(headers, name, true)
     }
@@ -44,7 +47,7 @@ impl<'a> Hops<'a> {
         }
     }
 
-    /// The next entry of the current or the next line, empty or not.
+    /// The next entry, possibly empty; `Some(None)` if it is unreadable or too long.
     fn entry(&mut self) -> Option<Option<&'a str>> {
         let line = match self.rest.take() {
             Some(rest) => rest,
@@ -53,7 +56,7 @@ impl<'a> Hops<'a> {
                 Err(_) => return Some(None),
             },
         };
-        // Of a line too long, the end is read.
+        // Only the end of an overlong line is read.
         let budget = MAX_BYTES.saturating_sub(self.bytes);
         let start = line.len().saturating_sub(budget);
         let window = line.get(start..).unwrap_or_default();
@@ -112,7 +115,7 @@ fn comma_outside_quotes(text: &str) -> Option<usize> {
                 .rev()
                 .take_while(|byte| *byte == b'\\')
                 .count();
-            // Within quotes, an odd number of them escapes this one.
+            // Within quotes, an odd number of backslashes escapes this quote.
             if !quoted || backslashes % 2 == 0 {
                 quoted = !quoted;
             }

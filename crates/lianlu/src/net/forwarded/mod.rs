@@ -1,15 +1,17 @@
-//! Who a call behind proxies really comes from, and what that client asked for.
+//! Finds the original client of a proxied call, and the scheme and host that it requested.
 //!
-//! Anybody can write `Forwarded` and `X-Forwarded-*`, so they are read from the right, as far as
-//! trusted proxies have written them:
+//! Any client can send `Forwarded` and `X-Forwarded-*`, so the headers are read from the right, and
+//! only as far as trusted proxies have written them:
 //!
 //! ```text
 //!   client ──► edge ──► inner ──► this service
 //!
 //!   Forwarded: for=spoofed, for=client;proto=https;host=shop.example, for=edge;proto=http
-//!                                        ▲                                  ▲       peer: inner
-//!        left of the client: its own    the first hop that is no proxy    a trusted proxy's hop
+//!              ▲            ▲                                         ▲
+//!              untrusted    the client: the first untrusted hop       a trusted proxy
 //! ```
+//!
+//! The socket's peer is `inner`, which must be a trusted proxy too.
 
 mod element;
 mod list;
@@ -28,22 +30,22 @@ use element::Element;
 use list::Hops;
 use node::Node;
 
-/// The proxies whose word about a call's origin is believed.
+/// The proxies whose `Forwarded` and `X-Forwarded-*` headers are trusted.
 ///
-/// A proxy in front of a service tells in [`Forwarded`], or in `X-Forwarded-For`, `-Proto`, `-Host`
-/// and `-Port`, which client it speaks for. Anybody else can write these headers too. They are
-/// therefore believed only where the socket's other end is in this list, and only back to the first
-/// hop that is not: what stands left of it was written by strangers.
+/// A proxy in front of a service reports the original client in [`Forwarded`], or in
+/// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`. Any client can send these headers too, so they
+/// are used only if the socket's peer is in this list, and only back to the first hop that is not
+/// in it. Entries further left may be forged.
 ///
-/// `Forwarded` takes precedence where a request has both. **A proxy that writes one of the two and
-/// passes the other on lets clients write it**: have it remove the other one, or say which one it
-/// writes with [`only_forwarded`](Self::only_forwarded) or
+/// `Forwarded` takes precedence if a request has both. **If a proxy writes one of the two and
+/// passes the other on, clients can forge the other**: let the proxy remove it, or choose the
+/// header that the proxy writes with [`only_forwarded`](Self::only_forwarded) or
 /// [`only_x_forwarded`](Self::only_x_forwarded).
 ///
 /// ```
 /// use lianlu::TrustedProxies;
 ///
-/// // The balancer's network, and a sidecar.
+/// // The load balancer's network, and a sidecar.
 /// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;
 /// assert!(proxies.contains("10.1.2.3".parse()?));
 /// assert!(!proxies.contains("192.0.2.1".parse()?));
@@ -61,7 +63,7 @@ pub struct TrustedProxies {
     family: Family,
 }
 
-/// Which headers are read.
+/// The headers that are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Family {
     #[default]
@@ -87,7 +89,7 @@ impl TrustedProxies {
     ///
     /// # Errors
     ///
-    /// Names the first entry that is neither.
+    /// The first invalid entry.
     pub fn new<I>(entries: I) -> Result<Self, BadEntry>
     where
         I: IntoIterator,
@@ -103,8 +105,8 @@ impl TrustedProxies {
         })
     }
 
-    /// Trusts loopback, link-local and private addresses: right where everything with such an
-    /// address is yours, and wrong where your callers have one.
+    /// Trusts loopback, link-local and private addresses. Use this only if you control every host
+    /// with such an address, not if clients have one.
     pub fn private() -> Self {
         Self {
             networks: PRIVATE.to_vec(),
@@ -112,26 +114,26 @@ impl TrustedProxies {
         }
     }
 
-    /// Also trusts callers without an IP address: those on a Unix socket, and servers that don't
-    /// tell the layer who has connected.
+    /// Also trusts peers without an IP address: those on a Unix socket, and all peers of a server
+    /// that does not give the layer the peer's address.
     pub fn with_unix_sockets(mut self) -> Self {
         self.unix_sockets = true;
         self
     }
 
-    /// Reads `Forwarded` alone.
+    /// Reads only `Forwarded`.
     pub fn only_forwarded(mut self) -> Self {
         self.family = Family::Forwarded;
         self
     }
 
-    /// Reads `X-Forwarded-*` alone.
+    /// Reads only `X-Forwarded-*`.
     pub fn only_x_forwarded(mut self) -> Self {
         self.family = Family::XForwarded;
         self
     }
 
-    /// Whether this address is a trusted proxy's.
+    /// Returns true if this address belongs to a trusted proxy.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.networks
@@ -144,11 +146,11 @@ impl TrustedProxies {
     }
 }
 
-/// What trusted proxies say of a call. What they don't say is `None`: the socket's other end is the
-/// client then, and the request's own scheme and host stand.
+/// The origin of a call as trusted proxies report it. Where a field is `None`, the socket's peer
+/// and the request's own scheme and host apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin<'a> {
-    /// An IP address, or the name that a proxy has made up for one: `_hidden`.
+    /// An IP address, or an obfuscated identifier such as `_hidden`.
     pub(crate) client_address: Option<Cow<'a, str>>,
     pub(crate) client_port: Option<u16>,
     /// `http` or `https`.
@@ -165,7 +167,7 @@ impl<'a> Origin<'a> {
                 self.client_address = Some(Cow::Owned(address.to_string()));
                 self.client_port = port;
             }
-            Node::Name(name, port) => {
+            Node::Obfuscated(name, port) => {
                 self.client_address = Some(name);
                 self.client_port = port;
             }
@@ -181,12 +183,12 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Reads who a request with these headers comes from, if `peer` may say so.
+/// Finds the origin of a request with these headers, if `peer` is a trusted proxy.
 ///
-/// The walk goes from the right past trusted hops. The first other one is the client; if there is
-/// none, the leftmost is. An entry that can't be read ends the walk, and the hop before it is the
-/// client. So does `unknown`, but what its entry says of scheme and host holds. The work is bounded:
-/// 32 hops, 8 KiB.
+/// Walks from the right past trusted hops. The first untrusted hop is the client; if all are
+/// trusted, the leftmost is. An unreadable entry ends the walk, and the hop before it is the
+/// client. `unknown` ends the walk too, but the scheme and host of its entry are used. The work is
+/// bounded to 32 hops and 8 KiB.
 pub(crate) fn resolve<'a>(
     proxies: &TrustedProxies,
     peer: Option<IpAddr>,
@@ -207,33 +209,34 @@ pub(crate) fn resolve<'a>(
     }
 }
 
-/// Scheme and host are those of the element whose hop is the client: what that client has asked the
-/// outermost trusted proxy for. Elements nearer by tell what proxies asked each other.
+/// Scheme and host come from the element of the client's hop: what the client requested from the
+/// outermost trusted proxy. Elements further right hold what proxies requested from each other.
 fn from_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origin<'a> {
     let mut origin = Origin::default();
-    let mut told = Element::default();
+    let mut last = Element::default();
     for text in Hops::quoted(headers, &http::header::FORWARDED) {
         let Some(mut element) = text.and_then(Element::parse) else {
             break;
         };
         let node = element.node.take().unwrap_or(Node::Unknown);
-        let go_on = matches!(&node, Node::Address(address, _) if proxies.contains(*address));
+        let is_trusted = matches!(&node, Node::Address(address, _) if proxies.contains(*address));
         origin.set_client(node);
-        told = element;
-        if !go_on {
+        last = element;
+        if !is_trusted {
             break;
         }
     }
-    origin.scheme = told.scheme;
-    origin.set_host(told.host);
+    origin.scheme = last.scheme;
+    origin.set_host(last.host);
     origin
 }
 
-/// `-Proto`, `-Host` and `-Port` have no places for hops. A list as long as that of `-For` is taken
-/// to run beside it; of any other, the rightmost entry is the one that the peer vouches for.
+/// `-Proto`, `-Host` and `-Port` do not name hops. If such a list is as long as that of `-For`, its
+/// entries are matched to the hops by position; otherwise only its rightmost entry, which the
+/// trusted peer wrote, is used.
 fn from_x_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origin<'a> {
     let mut origin = Origin::default();
-    let mut place = None;
+    let mut client_index = None;
     let mut hops = 0;
     let mut walking = true;
     for text in Hops::plain(headers, "x-forwarded-for") {
@@ -248,19 +251,19 @@ fn from_x_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Ori
         };
         walking = matches!(&node, Node::Address(address, _) if proxies.contains(*address));
         origin.set_client(node);
-        place = Some(hops - 1);
+        client_index = Some(hops - 1);
     }
-    let beside = |name| {
-        let entry = |place| Hops::plain(headers, name).nth(place).flatten();
-        match place {
-            Some(place) if place > 0 && Hops::plain(headers, name).count() == hops => entry(place),
+    let entry_for_client = |name| {
+        let entry = |index| Hops::plain(headers, name).nth(index).flatten();
+        match client_index {
+            Some(index) if index > 0 && Hops::plain(headers, name).count() == hops => entry(index),
             _ => entry(0),
         }
     };
-    origin.scheme = beside("x-forwarded-proto").and_then(node::scheme);
-    origin.set_host(beside("x-forwarded-host").map(Cow::Borrowed));
+    origin.scheme = entry_for_client("x-forwarded-proto").and_then(node::scheme);
+    origin.set_host(entry_for_client("x-forwarded-host").map(Cow::Borrowed));
     if origin.port.is_none() {
-        origin.port = beside("x-forwarded-port").and_then(node::port);
+        origin.port = entry_for_client("x-forwarded-port").and_then(node::port);
     }
     origin
 }

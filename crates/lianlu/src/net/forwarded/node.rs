@@ -1,25 +1,26 @@
-//! What the headers' values are made of: hops, hosts, ports and schemes.
+//! Parsers for the parts of the headers' values: hops, hosts, ports and schemes.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::net::cidr;
 
-/// Longer is no name of a host, nor of a hop.
+/// Longest accepted name of a host or hop, in bytes.
 const MAX_NAME: usize = 255;
 
 /// One hop (RFC 7239, section 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node<'a> {
     Address(IpAddr, Option<u16>),
-    /// The proxy's own name for a hop that it doesn't tell.
-    Name(Cow<'a, str>, Option<u16>),
+    /// An obfuscated identifier such as `_hidden`, which a proxy gives a hop instead of its
+    /// address.
+    Obfuscated(Cow<'a, str>, Option<u16>),
     Unknown,
 }
 
 impl<'a> Node<'a> {
-    /// Reads an address, `_name` or `unknown`, with a port or without. IPv6 needs no brackets if it
-    /// has no port.
+    /// Parses an address, `_name` or `unknown`, each with an optional port. IPv6 without a port
+    /// needs no brackets.
     pub(super) fn parse(text: Cow<'a, str>) -> Option<Self> {
         if let Some(address) = cidr::parse_host(&text) {
             return Some(Self::Address(address.to_canonical(), None));
@@ -41,9 +42,9 @@ impl<'a> Node<'a> {
                 Cow::Borrowed(text) => Cow::Borrowed(text.get(..end)?),
                 Cow::Owned(text) => Cow::Owned(text.get(..end)?.to_owned()),
             };
-            return Some(Self::Name(name, port));
+            return Some(Self::Obfuscated(name, port));
         }
-        // IPv6 with a port is in brackets: `1::2:80` was an address above.
+        // IPv6 with a port must be in brackets: `1::2:80` was parsed as an address above.
         let address =
             cidr::parse_host(name).filter(|_| !name.contains(':') || name.starts_with('['));
         Some(Self::Address(address?.to_canonical(), port))
@@ -51,20 +52,21 @@ impl<'a> Node<'a> {
 }
 
 fn is_obfuscated(text: &str) -> bool {
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     text.len() <= MAX_NAME
         && text
             .strip_prefix('_')
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(name))
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_name_byte))
 }
 
 pub(super) fn port(text: &str) -> Option<u16> {
-    // `parse` alone would take `+80`.
-    let digits = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    // `parse` alone would accept `+80`.
+    let is_number = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
 }
 
-/// `https` or `http`; WebSockets are their upgrade.
+/// Maps to `https` or `http`; `wss` and `ws` are upgrades of these.
 pub(super) fn scheme(text: &str) -> Option<&'static str> {
     if text.eq_ignore_ascii_case("https") || text.eq_ignore_ascii_case("wss") {
         Some("https")
@@ -75,14 +77,15 @@ pub(super) fn scheme(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Splits `host:port` if it is nothing else. The host comes without brackets.
+/// Parses `host` or `host:port`. Returns the host without brackets.
 pub(super) fn host(authority: Cow<'_, str>) -> Option<(Cow<'_, str>, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, after)) if cidr::parse_host(&authority).is_none() => (host, Some(port(after)?)),
         _ => (&*authority, None),
     };
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let is_name = !host.is_empty() && host.len() <= MAX_NAME && host.bytes().all(name);
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_name = !host.is_empty() && host.len() <= MAX_NAME && host.bytes().all(is_name_byte);
     if !is_name && cidr::parse_host(host).is_none() {
         return None;
     }

@@ -16,31 +16,31 @@ fn proxies() -> TrustedProxies {
     TrustedProxies::new(["10.0.0.0/8", "::1", "fd00::/8"]).unwrap()
 }
 
-/// `client:port scheme host:port` as a call from a trusted proxy is seen, `-` for what is not told.
-fn seen(lines: &[(&'static str, &str)]) -> String {
+/// The origin of a call from a trusted proxy, as `client:port scheme host:port`; `-` is absent.
+fn resolved(lines: &[(&'static str, &str)]) -> String {
     let headers = headers(lines);
     text(resolve(&proxies(), Some([10, 0, 0, 1].into()), &headers))
 }
 
 fn text(origin: Origin<'_>) -> String {
-    let or = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let port = |port: Option<u16>| port.map_or(String::new(), |port| format!(":{port}"));
     format!(
         "{}{} {} {}{}",
-        or(origin.client_address.as_deref()),
+        or_dash(origin.client_address.as_deref()),
         port(origin.client_port),
-        or(origin.scheme),
-        or(origin.host.as_deref()),
+        or_dash(origin.scheme),
+        or_dash(origin.host.as_deref()),
         port(origin.port),
     )
 }
 
 fn forwarded(value: &str) -> String {
-    seen(&[("forwarded", value)])
+    resolved(&[("forwarded", value)])
 }
 
 fn x_forwarded_for(value: &str) -> String {
-    seen(&[("x-forwarded-for", value)])
+    resolved(&[("x-forwarded-for", value)])
 }
 
 const ALL: &[(&str, &str)] = &[
@@ -52,21 +52,21 @@ const ALL: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_stranger_is_not_believed() {
+fn ignores_headers_from_an_untrusted_peer() {
     let headers = headers(ALL);
     for peer in ["192.0.2.9", "11.0.0.1", "::2", "::ffff:11.0.0.1"] {
         let origin = resolve(&proxies(), Some(peer.parse().unwrap()), &headers);
         assert_eq!(origin, Origin::default(), "{peer}");
     }
-    let nobody = TrustedProxies::default();
+    let none = TrustedProxies::default();
     assert_eq!(
-        resolve(&nobody, Some([127, 0, 0, 1].into()), &headers),
+        resolve(&none, Some([127, 0, 0, 1].into()), &headers),
         Origin::default()
     );
 }
 
 #[test]
-fn a_caller_without_address_only_if_told_so() {
+fn trusts_a_peer_without_address_only_if_enabled() {
     let headers = headers(ALL);
     assert_eq!(resolve(&proxies(), None, &headers), Origin::default());
     let proxies = proxies().with_unix_sockets();
@@ -77,20 +77,20 @@ fn a_caller_without_address_only_if_told_so() {
 }
 
 #[test]
-fn a_trusted_proxy_is_believed() {
-    assert_eq!(seen(ALL), "192.0.2.1 https a.example");
-    assert_eq!(seen(&ALL[1..]), "192.0.2.2 http b.example:8080");
+fn uses_headers_from_a_trusted_proxy() {
+    assert_eq!(resolved(ALL), "192.0.2.1 https a.example");
+    assert_eq!(resolved(&ALL[1..]), "192.0.2.2 http b.example:8080");
     let headers = headers(ALL);
     let mapped = Some("::ffff:10.0.0.1".parse().unwrap());
     assert_eq!(
         text(resolve(&proxies(), mapped, &headers)),
         "192.0.2.1 https a.example"
     );
-    assert_eq!(seen(&[]), "- - -");
+    assert_eq!(resolved(&[]), "- - -");
 }
 
 #[test]
-fn one_of_the_two_families_can_be_left_out() {
+fn reads_only_the_chosen_header_family() {
     let both = headers(ALL);
     let peer = Some([10, 0, 0, 1].into());
     assert_eq!(
@@ -105,7 +105,7 @@ fn one_of_the_two_families_can_be_left_out() {
 }
 
 #[test]
-fn private_networks() {
+fn private_contains_private_networks_only() {
     let private = TrustedProxies::private();
     for (inside, outside) in [
         ("127.9.9.9", "128.0.0.1"),
@@ -124,7 +124,7 @@ fn private_networks() {
 }
 
 #[test]
-fn a_bad_entry_is_named() {
+fn reports_an_invalid_entry() {
     let error = TrustedProxies::new(["10.0.0.0/8", "proxy.internal"]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -133,7 +133,7 @@ fn a_bad_entry_is_named() {
 }
 
 #[test]
-fn the_walk_goes_past_trusted_hops_to_the_first_other() {
+fn walks_past_trusted_hops_to_the_first_untrusted_one() {
     for (value, expected) in [
         ("for=192.0.2.1", "192.0.2.1 - -"),
         ("for=6.6.6.6, for=192.0.2.1", "192.0.2.1 - -"),
@@ -145,12 +145,12 @@ fn the_walk_goes_past_trusted_hops_to_the_first_other() {
             "for=192.0.2.1;proto=https;host=a.b, for=10.0.0.2;proto=http;host=in",
             "192.0.2.1 https a.b",
         ),
-        // What the inner proxy says of its own hop is not said of the client's.
+        // Scheme and host of an inner proxy's hop are not the client's.
         (
             "for=192.0.2.1, for=10.0.0.2;proto=http;host=in",
             "192.0.2.1 - -",
         ),
-        // Everybody is trusted: the leftmost.
+        // All hops are trusted: the leftmost is the client.
         (
             "for=10.0.0.3;proto=https, for=10.0.0.2;proto=http",
             "10.0.0.3 https -",
@@ -174,9 +174,9 @@ fn the_walk_goes_past_trusted_hops_to_the_first_other() {
 }
 
 #[test]
-fn lines_are_joined_in_their_order() {
+fn joins_lines_in_order() {
     assert_eq!(
-        seen(&[
+        resolved(&[
             ("forwarded", "for=6.6.6.6, for=192.0.2.1"),
             ("forwarded", ""),
             ("forwarded", "for=10.0.0.2, for=10.0.0.3"),
@@ -184,7 +184,7 @@ fn lines_are_joined_in_their_order() {
         "192.0.2.1 - -"
     );
     assert_eq!(
-        seen(&[
+        resolved(&[
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-for", "192.0.2.1, 10.0.0.2"),
         ]),
@@ -193,7 +193,7 @@ fn lines_are_joined_in_their_order() {
 }
 
 #[test]
-fn what_rfc_7239_allows() {
+fn accepts_what_rfc_7239_allows() {
     for (value, expected) in [
         (
             "For=192.0.2.43;PROTO=HTTPS;Host=A.example",
@@ -207,7 +207,7 @@ fn what_rfc_7239_allows() {
         (r#"for="192.0.2.43:_port""#, "192.0.2.43 - -"),
         ("for=_gazonk", "_gazonk - -"),
         (r#"for="_gazonk:80""#, "_gazonk:80 - -"),
-        // Not told who, but by someone trusted: what else is said holds.
+        // The client is unknown, but scheme and host come from a trusted proxy.
         ("for=unknown;proto=https", "- https -"),
         ("for=192.0.2.1, for=unknown, for=10.0.0.2", "10.0.0.2 - -"),
         ("proto=https;host=a.example", "- https a.example"),
@@ -224,7 +224,7 @@ fn what_rfc_7239_allows() {
             "192.0.2.1 - 2001:db8::1:8443",
         ),
         ("for=192.0.2.1 ; proto=https ; ", "192.0.2.1 https -"),
-        // Not by the letter, but common.
+        // Not valid by RFC 7239, but common.
         (
             "for=[2001:db8::1]:80;host=a.b:81",
             "2001:db8::1:80 - a.b:81",
@@ -235,7 +235,7 @@ fn what_rfc_7239_allows() {
 }
 
 #[test]
-fn what_can_not_be_read_ends_the_walk() {
+fn an_unreadable_entry_ends_the_walk() {
     for bad in [
         "192.0.2.1",
         "for",
@@ -264,8 +264,8 @@ fn what_can_not_be_read_ends_the_walk() {
         r#"for="192.0.2.1\"#,
     ] {
         assert_eq!(forwarded(bad), "- - -", "{bad}");
-        let behind = format!("for=192.0.2.1, {bad}, for=10.0.0.2;proto=https");
-        assert_eq!(forwarded(&behind), "10.0.0.2 https -", "{behind}");
+        let in_between = format!("for=192.0.2.1, {bad}, for=10.0.0.2;proto=https");
+        assert_eq!(forwarded(&in_between), "10.0.0.2 https -", "{in_between}");
     }
     for bad in [
         "x",
@@ -276,8 +276,8 @@ fn what_can_not_be_read_ends_the_walk() {
         "1.2.3.4.5",
     ] {
         assert_eq!(x_forwarded_for(bad), "- - -", "{bad}");
-        let behind = format!("192.0.2.1, {bad}, 10.0.0.2");
-        assert_eq!(x_forwarded_for(&behind), "10.0.0.2 - -", "{behind}");
+        let in_between = format!("192.0.2.1, {bad}, 10.0.0.2");
+        assert_eq!(x_forwarded_for(&in_between), "10.0.0.2 - -", "{in_between}");
     }
     let mut headers = headers(&[("forwarded", "for=192.0.2.1")]);
     headers.append("forwarded", HeaderValue::from_bytes(b"for=\xff").unwrap());
@@ -285,9 +285,9 @@ fn what_can_not_be_read_ends_the_walk() {
     assert_eq!(resolve(&proxies(), peer, &headers), Origin::default());
 }
 
-/// A quote that a stranger leaves open doesn't swallow what the proxy has put behind it.
+/// An unclosed quote from a client does not swallow the entry that the proxy appended.
 #[test]
-fn an_open_quote_takes_nothing_with_it() {
+fn an_unclosed_quote_does_not_hide_later_entries() {
     for spoof in ["for=\"6.6.6.6", "x=\"\\", "\"", "\\\"", "for=\"a\\\\\\\""] {
         let value = format!("{spoof}, for=192.0.2.1;proto=https");
         assert_eq!(forwarded(&value), "192.0.2.1 https -", "{value}");
@@ -297,34 +297,34 @@ fn an_open_quote_takes_nothing_with_it() {
 }
 
 #[test]
-fn lists_beside_x_forwarded_for() {
-    let seen = |hops, proto, host| {
-        self::seen(&[
+fn matches_other_lists_to_x_forwarded_for() {
+    let resolved = |hops, proto, host| {
+        self::resolved(&[
             ("x-forwarded-for", hops),
             ("x-forwarded-proto", proto),
             ("x-forwarded-host", host),
         ])
     };
-    // As many entries as hops: the client's.
+    // As many entries as hops: the client's entry.
     assert_eq!(
-        seen("192.0.2.1, 10.0.0.2", "https, http", "a.example, in"),
+        resolved("192.0.2.1, 10.0.0.2", "https, http", "a.example, in"),
         "192.0.2.1 https a.example"
     );
     assert_eq!(
-        seen(
+        resolved(
             "6.6.6.6, 192.0.2.1, 10.0.0.2",
             "x, https, http",
             "x, a.example, in"
         ),
         "192.0.2.1 https a.example"
     );
-    // Otherwise the rightmost, which the peer vouches for.
+    // Otherwise the rightmost entry, which the peer wrote.
     assert_eq!(
-        seen("192.0.2.1, 10.0.0.2", "https", "a.example"),
+        resolved("192.0.2.1, 10.0.0.2", "https", "a.example"),
         "192.0.2.1 https a.example"
     );
     assert_eq!(
-        seen(
+        resolved(
             "6.6.6.6, 192.0.2.1",
             "https, http",
             "evil.example, a.example"
@@ -332,7 +332,7 @@ fn lists_beside_x_forwarded_for() {
         "192.0.2.1 http a.example"
     );
     assert_eq!(
-        seen(
+        resolved(
             "6.6.6.6, 192.0.2.1, 10.0.0.2",
             "https, http",
             "evil.example, in"
@@ -341,35 +341,35 @@ fn lists_beside_x_forwarded_for() {
     );
     // Without hops.
     assert_eq!(
-        self::seen(&[("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")]),
+        self::resolved(&[("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")]),
         "- https -:8443"
     );
 }
 
 #[test]
-fn schemes_hosts_and_ports() {
-    let seen = |proto, host, port| {
-        self::seen(&[
+fn parses_schemes_hosts_and_ports() {
+    let resolved = |proto, host, port| {
+        self::resolved(&[
             ("x-forwarded-proto", proto),
             ("x-forwarded-host", host),
             ("x-forwarded-port", port),
         ])
     };
-    assert_eq!(seen("WSS", "a.example:1", "2"), "- https a.example:1");
-    assert_eq!(seen("ws", "[::1]", "2"), "- http ::1:2");
+    assert_eq!(resolved("WSS", "a.example:1", "2"), "- https a.example:1");
+    assert_eq!(resolved("ws", "[::1]", "2"), "- http ::1:2");
     for proto in ["javascript", "https://", "", "http s"] {
-        assert_eq!(seen(proto, "::1", "2"), "- - ::1:2", "{proto}");
+        assert_eq!(resolved(proto, "::1", "2"), "- - ::1:2", "{proto}");
     }
     let long = "a".repeat(256);
     for host in [
         "", "a b", "a/b", "u@a", "a:x", "a:99999", "a:", "[a]", "<a>", "a?b", "[::1", ":1", &long,
     ] {
-        assert_eq!(seen("http", host, "x"), "- http -", "{host}");
+        assert_eq!(resolved("http", host, "x"), "- http -", "{host}");
     }
 }
 
 #[test]
-fn the_work_is_bounded() {
+fn limits_hops_and_bytes() {
     let hops = |count| vec!["10.0.0.2"; count].join(",");
     assert_eq!(
         x_forwarded_for(&format!("192.0.2.1,{}", hops(31))),
@@ -390,15 +390,15 @@ fn the_work_is_bounded() {
         x_forwarded_for(&format!("192.0.2.1{}, 10.0.0.2", " ".repeat(9000))),
         "10.0.0.2 - -"
     );
-    // All lines share the bound.
+    // The byte limit applies to all lines together.
     let filler = " ".repeat(5000);
     let line = format!("{filler}10.0.0.2");
     assert_eq!(
-        seen(&[("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", &line)]),
+        resolved(&[("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", &line)]),
         "192.0.2.1 - -"
     );
     assert_eq!(
-        seen(&[
+        resolved(&[
             ("x-forwarded-for", "192.0.2.1"),
             ("x-forwarded-for", &line),
             ("x-forwarded-for", &line),
@@ -409,7 +409,7 @@ fn the_work_is_bounded() {
 
 proptest! {
     #[test]
-    fn nothing_panics_and_nothing_grows(
+    fn random_bytes_give_valid_short_values(
         lines in prop::collection::vec((0..5usize, prop::collection::vec(any::<u8>(), 0..200)), 0..6)
     ) {
         let mut headers = HeaderMap::new();
@@ -421,9 +421,9 @@ proptest! {
         check(&headers)?;
     }
 
-    /// Bytes that mean something to the parsers.
+    /// Strings made of tokens that the parsers recognize.
     #[test]
-    fn nor_does_it_on_what_looks_right(
+    fn random_tokens_give_valid_short_values(
         value in r#"((for|proto|host|by)?=?"?(10\.0\.0\.2|192\.0\.2\.1|\[::1\]|unknown|_x|https|a\.b)?(:80)?[ ;,"\\=\[\]:]{0,3}){0,12}"#
     ) {
         for name in ["forwarded", "x-forwarded-for", "x-forwarded-host"] {
@@ -431,13 +431,13 @@ proptest! {
         }
     }
 
-    /// Whatever a client writes, the hop that the proxy adds is the client.
+    /// Whatever a client writes, the hop that the proxy appends is the client.
     #[test]
-    fn a_client_does_not_make_up_its_address(spoofed in "[ -~]{0,60}") {
+    fn a_client_cannot_forge_its_address(spoofed in "[ -~]{0,60}") {
         let value = format!("{spoofed}, for=192.0.2.1;proto=http");
         prop_assert_eq!(forwarded(&value), "192.0.2.1 http -");
         prop_assert_eq!(
-            seen(&[("forwarded", &spoofed), ("forwarded", "for=192.0.2.1;proto=http")]),
+            resolved(&[("forwarded", &spoofed), ("forwarded", "for=192.0.2.1;proto=http")]),
             "192.0.2.1 http -"
         );
         prop_assert_eq!(x_forwarded_for(&format!("{spoofed}, 192.0.2.1")), "192.0.2.1 - -");
@@ -447,9 +447,9 @@ proptest! {
 fn check(headers: &HeaderMap) -> Result<(), TestCaseError> {
     let origin = resolve(&proxies(), Some([10, 0, 0, 1].into()), headers);
     for text in [origin.client_address, origin.host].into_iter().flatten() {
-        let fine = |c: char| c.is_ascii_alphanumeric() || "._-:~".contains(c);
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-:~".contains(c);
         prop_assert!(
-            text.len() <= 255 && !text.is_empty() && text.chars().all(fine),
+            text.len() <= 255 && !text.is_empty() && text.chars().all(is_allowed),
             "{}",
             text
         );

@@ -1,4 +1,4 @@
-//! `OTEL_TRACES_EXPORTER`, and what its exporter is told.
+//! `OTEL_TRACES_EXPORTER`, and the options of the chosen exporter.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use lianlu_sdk::env::Reader;
 use lianlu_sdk::{Batch, Export, Failure, OptionError};
 
-use super::say;
+use super::print_warning;
 
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 
-/// Where spans go.
+/// Where spans are exported to.
 #[derive(Clone)]
 pub(super) enum Target {
     #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
@@ -21,7 +21,7 @@ pub(super) enum Target {
     Zipkin(super::zipkin::Zipkin),
     #[cfg(feature = "console")]
     Console,
-    Nowhere,
+    Discard,
 }
 
 pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
@@ -32,23 +32,23 @@ pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
         let problem = "lianlu has one exporter at a time";
         reader.warn(EXPORTER, &text, problem, format!("{name} is used"));
     }
-    match known(name, reader, timeout) {
+    match by_name(name, reader, timeout) {
         Ok(target) => target,
         Err(problem) => {
             let default = (name != "otlp")
-                .then(|| known("otlp", reader, timeout).ok())
+                .then(|| by_name("otlp", reader, timeout).ok())
                 .flatten();
             let instead = match default {
                 Some(_) => "otlp is used",
-                None => "spans go nowhere",
+                None => "spans are discarded",
             };
             reader.warn(EXPORTER, name, problem, instead);
-            default.unwrap_or(Target::Nowhere)
+            default.unwrap_or(Target::Discard)
         }
     }
 }
 
-/// `Err` says why it can't be had.
+/// The exporter with this name, or the reason why it is not available.
 #[cfg_attr(
     not(any(
         feature = "otlp-grpc",
@@ -58,7 +58,7 @@ pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
     )),
     allow(unused_variables)
 )]
-fn known(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, String> {
+fn by_name(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, String> {
     match name.to_ascii_lowercase().as_str() {
         #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
         "otlp" => Ok(Target::Otlp(super::otlp::read(reader, timeout))),
@@ -66,11 +66,11 @@ fn known(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, S
         "jaeger" => Ok(Target::Jaeger(super::jaeger::read(reader, timeout))),
         #[cfg(feature = "zipkin")]
         "zipkin" => Ok(Target::Zipkin(super::zipkin::read(reader, timeout))),
-        // The second is its older name.
+        // `logging` is the older name.
         #[cfg(feature = "console")]
         "console" | "logging" => Ok(Target::Console),
-        "none" => Ok(Target::Nowhere),
-        // Each is reached where its feature is off.
+        "none" => Ok(Target::Discard),
+        // Reachable for a name whose feature is off.
         #[allow(unreachable_patterns)]
         name @ ("otlp" | "jaeger" | "zipkin" | "console") => Err(format!(
             "this program was built without the feature `{name}`"
@@ -92,15 +92,16 @@ impl Target {
             Self::Console => Ok(boxed(lianlu_sdk::console::Exporter::new(
                 lianlu_sdk::console::Tree::stdout(),
             ))),
-            Self::Nowhere => Ok(boxed(Unusable(String::new()))),
+            Self::Discard => Ok(boxed(FailingExporter(String::new()))),
         };
-        // All values were tried before; what is left is a machine out of sockets or threads.
+        // All values were checked before; the only remaining errors are a lack of sockets or
+        // threads.
         built.unwrap_or_else(|error| {
             let reason = error.to_string();
             let mut reader = Reader::default();
             reader.warn(EXPORTER, &format!("{self:?}"), &*reason, "spans are lost");
-            reader.warnings.iter().for_each(say);
-            boxed(Unusable(reason))
+            reader.warnings.iter().for_each(print_warning);
+            boxed(FailingExporter(reason))
         })
     }
 }
@@ -109,16 +110,16 @@ fn boxed(export: impl Export) -> Box<dyn Export> {
     Box::new(export)
 }
 
-/// Loses every span, for a reason.
-struct Unusable(String);
+/// Fails every export with this reason.
+struct FailingExporter(String);
 
-impl Export for Unusable {
+impl Export for FailingExporter {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         Err(Failure::new(batch.len(), self.0.clone()))
     }
 }
 
-// By name, so that no log shows credentials.
+// Prints only the name, so that logs never contain credentials.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -130,7 +131,7 @@ impl fmt::Debug for Target {
             Self::Zipkin(_) => "zipkin",
             #[cfg(feature = "console")]
             Self::Console => "console",
-            Self::Nowhere => "none",
+            Self::Discard => "none",
         })
     }
 }

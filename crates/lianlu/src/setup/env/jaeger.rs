@@ -1,4 +1,4 @@
-//! `OTEL_EXPORTER_JAEGER_*`: a collector's URL goes before an agent's address.
+//! `OTEL_EXPORTER_JAEGER_*`. A collector's URL takes precedence over an agent's address.
 
 use std::time::Duration;
 
@@ -12,38 +12,38 @@ use super::super::jaeger::{
 
 #[derive(Clone)]
 pub(super) struct Jaeger {
-    place: Place,
+    destination: Destination,
     user: Option<(String, String)>,
     timeout: Duration,
 }
 
 #[derive(Clone)]
-enum Place {
+enum Destination {
     Collector(String),
     Agent(&'static str, String),
 }
 
-pub(super) fn read(reader: &mut Reader, longest: Duration) -> Jaeger {
+pub(super) fn read(reader: &mut Reader, max_timeout: Duration) -> Jaeger {
     let user = reader.text(USER);
     let password = reader.text(PASSWORD).unwrap_or_default();
     let millis = reader.number(TIMEOUT, 1, 10_000).unwrap_or(10_000);
     Jaeger {
-        place: place(reader),
+        destination: destination(reader),
         user: user.map(|user| (user, password)),
-        timeout: Duration::from_millis(millis).min(longest),
+        timeout: Duration::from_millis(millis).min(max_timeout),
     }
 }
 
-fn place(reader: &mut Reader) -> Place {
+fn destination(reader: &mut Reader) -> Destination {
     if let Some(url) = reader.text(ENDPOINT) {
         match check_endpoint(ENDPOINT, &url) {
-            Ok(_) => return Place::Collector(url),
-            Err(error) => reader.refuse(error, instead()),
+            Ok(_) => return Destination::Collector(url),
+            Err(error) => reader.refuse(error, fallback()),
         }
     } else {
         let (host, port) = (reader.text(AGENT_HOST), reader.text(AGENT_PORT));
         let option = match (&host, &port) {
-            (None, None) => return Place::Collector(DEFAULT_COLLECTOR.to_owned()),
+            (None, None) => return Destination::Collector(DEFAULT_COLLECTOR.to_owned()),
             (_, Some(_)) => AGENT_PORT,
             (Some(_), None) => AGENT_HOST,
         };
@@ -51,20 +51,20 @@ fn place(reader: &mut Reader) -> Place {
         match port.parse::<u16>() {
             Ok(port) if port > 0 => {}
             _ => {
-                reader.warn(AGENT_PORT, &port, "not a port", instead());
-                return Place::Collector(DEFAULT_COLLECTOR.to_owned());
+                reader.warn(AGENT_PORT, &port, "not a port", fallback());
+                return Destination::Collector(DEFAULT_COLLECTOR.to_owned());
             }
         }
         let address = format!("{}:{port}", host.as_deref().unwrap_or("localhost"));
         match Exporter::agent(option, &address) {
-            Ok(_) => return Place::Agent(option, address),
-            Err(error) => reader.refuse(error, instead()),
+            Ok(_) => return Destination::Agent(option, address),
+            Err(error) => reader.refuse(error, fallback()),
         }
     }
-    Place::Collector(DEFAULT_COLLECTOR.to_owned())
+    Destination::Collector(DEFAULT_COLLECTOR.to_owned())
 }
 
-fn instead() -> String {
+fn fallback() -> String {
     format!("{DEFAULT_COLLECTOR} is used")
 }
 
@@ -72,9 +72,9 @@ impl Jaeger {
     pub(super) fn build(&self) -> Result<Exporter, OptionError> {
         let user = self.user.as_ref();
         let user = user.map(|(user, password)| (user.as_str(), password.as_str()));
-        match &self.place {
-            Place::Collector(url) => Exporter::collector(ENDPOINT, url, user, self.timeout),
-            Place::Agent(option, address) => Exporter::agent(option, address),
+        match &self.destination {
+            Destination::Collector(url) => Exporter::collector(ENDPOINT, url, user, self.timeout),
+            Destination::Agent(option, address) => Exporter::agent(option, address),
         }
     }
 }

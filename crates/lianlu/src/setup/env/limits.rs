@@ -1,12 +1,12 @@
-//! The sizes of the queue, and how long an export may take.
+//! Limits of the queue, of batches and of the export time.
 
 use std::time::Duration;
 
 use lianlu_sdk::Limits;
 use lianlu_sdk::env::Reader;
 
-/// The queue and its batches.
-pub(super) fn batches(reader: &mut Reader) -> Limits {
+/// The sizes of the queue and of batches, and the schedule delay.
+pub(super) fn queue(reader: &mut Reader) -> Limits {
     const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
     let mut limits = Limits::default();
     let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
@@ -32,7 +32,7 @@ pub(super) fn batches(reader: &mut Reader) -> Limits {
     limits
 }
 
-/// How long an export may take; an exporter's own time-out goes below it.
+/// The upper limit of every exporter's timeout.
 pub(super) fn export_timeout(reader: &mut Reader) -> Duration {
     let millis = reader.number("OTEL_BSP_EXPORT_TIMEOUT", 1, 30_000);
     Duration::from_millis(millis.unwrap_or(30_000))

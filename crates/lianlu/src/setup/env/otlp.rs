@@ -1,4 +1,4 @@
-//! `OTEL_EXPORTER_OTLP_*`: of each, the one for traces goes before the one for all.
+//! `OTEL_EXPORTER_OTLP_*`. A variable for traces takes precedence over the one for all signals.
 
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ const CLIENT_KEYS: [&str; 2] = [
 #[derive(Clone)]
 pub(super) struct Otlp(Box<Builder>);
 
-pub(super) fn read(reader: &mut Reader, longest: Duration) -> Otlp {
-    let builder = super::super::otlp::Otlp::default().builder(reader, longest);
+pub(super) fn read(reader: &mut Reader, max_timeout: Duration) -> Otlp {
+    let builder = super::super::otlp::Otlp::default().builder(reader, max_timeout);
     Otlp(Box::new(builder))
 }
 
@@ -79,7 +79,8 @@ pub(in super::super) fn protocol(reader: &mut Reader) -> Protocol {
     Protocol::default()
 }
 
-/// Over HTTP, the endpoint for all signals gets the traces' path; the traces' own is taken as it is.
+/// Over HTTP, the path for traces is appended to the endpoint for all signals. The endpoint for
+/// traces is used unchanged.
 pub(in super::super) fn endpoint(
     reader: &mut Reader,
     protocol: Protocol,
@@ -92,7 +93,7 @@ pub(in super::super) fn endpoint(
         match check_endpoint(variable, &url) {
             Ok(uri) => {
                 let url = match protocol.traces_path() {
-                    Some(path) if variable == ENDPOINT => below(&uri, path),
+                    Some(path) if variable == ENDPOINT => append_path(&uri, path),
                     _ => url,
                 };
                 return builder.endpoint_of(variable, url, true);
@@ -106,8 +107,8 @@ pub(in super::super) fn endpoint(
     builder
 }
 
-/// The URL with this path behind its own, and before its query.
-fn below(uri: &Uri, path: &str) -> String {
+/// Appends a path to the URL's path, before its query.
+fn append_path(uri: &Uri, path: &str) -> String {
     let text = uri.to_string();
     match text.split_once('?') {
         Some((base, query)) => format!("{}{path}?{query}", base.trim_end_matches('/')),
@@ -122,7 +123,7 @@ pub(in super::super) fn timeout(reader: &mut Reader) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
-/// Names and values that can be sent.
+/// The names and values of the valid headers.
 pub(in super::super) fn headers(reader: &mut Reader) -> Vec<(String, String)> {
     let Some((variable, list)) = first(reader, HEADERS) else {
         return Vec::new();
@@ -132,7 +133,7 @@ pub(in super::super) fn headers(reader: &mut Reader) -> Vec<(String, String)> {
         match header(entry) {
             Some(header) => headers.push(header),
             None => {
-                // It may be a secret whose name went missing.
+                // Not shown: it may be a secret without its name.
                 let problem = "not name=value with other characters percent-encoded";
                 reader.warn(variable, "***", problem, "this header is left out");
             }
@@ -145,10 +146,10 @@ fn header(entry: &str) -> Option<(String, String)> {
     let (name, value) = entry.split_once('=')?;
     let (name, value) = (name.trim(), value.trim());
     let value = decode(value).unwrap_or_else(|| value.to_owned());
-    let is_usable = name.parse::<HeaderName>().is_ok()
+    let is_valid = name.parse::<HeaderName>().is_ok()
         && !value.is_empty()
         && HeaderValue::from_str(&value).is_ok();
-    is_usable.then(|| (name.to_owned(), value))
+    is_valid.then(|| (name.to_owned(), value))
 }
 
 pub(in super::super) fn compression(reader: &mut Reader) -> Option<Compression> {
@@ -171,7 +172,7 @@ pub(in super::super) fn compression(reader: &mut Reader) -> Option<Compression> 
     Some(compression)
 }
 
-/// The content of a file of certificates.
+/// The content of the root certificates file.
 pub(in super::super) fn certificates(reader: &mut Reader) -> Option<Vec<u8>> {
     const INSTEAD: &str = "the system's are used";
     let (variable, path) = first(reader, CERTIFICATES)?;
@@ -185,7 +186,7 @@ pub(in super::super) fn certificates(reader: &mut Reader) -> Option<Vec<u8>> {
     }
 }
 
-/// The content of two files: a certificate, and its key.
+/// The contents of the client certificate file and of its key file.
 pub(in super::super) fn client_certificate(reader: &mut Reader) -> Option<(Vec<u8>, Vec<u8>)> {
     const INSTEAD: &str = "no certificate is shown";
     let certificate = first(reader, CLIENT_CERTIFICATES);
@@ -206,8 +207,8 @@ pub(in super::super) fn client_certificate(reader: &mut Reader) -> Option<(Vec<u
     };
     let certificate_pem = file(reader, certificate.0, &certificate.1, INSTEAD)?;
     let key_pem = file(reader, key.0, &key.1, INSTEAD)?;
-    let checked = check_client_certificate([certificate.0, key.0], &certificate_pem, &key_pem);
-    if let Err(error) = checked {
+    let result = check_client_certificate([certificate.0, key.0], &certificate_pem, &key_pem);
+    if let Err(error) = result {
         let is_key = error.option == key.0;
         let (variable, path) = if is_key { key } else { certificate };
         reader.warn(variable, &path, error.problem, INSTEAD);
@@ -231,7 +232,7 @@ fn file(
     }
 }
 
-/// The first of the variables that is set, and its value.
+/// The first variable that is set, and its value.
 fn first(reader: &mut Reader, variables: [&'static str; 2]) -> Option<(&'static str, String)> {
     variables
         .into_iter()

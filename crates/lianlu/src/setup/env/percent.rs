@@ -1,7 +1,7 @@
-//! Percent-encoding, as the values of variables have it.
+//! Percent-decoding of variables' values.
 
-/// The text behind `%2C` and its likes; `None` where a `%` has no two hex digits after it, or the
-/// result is no UTF-8.
+/// Decodes escapes such as `%2C`. `None` if a `%` is not followed by two hex digits or the result
+/// is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
@@ -22,7 +22,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn decodes() {
+    fn decodes_valid_escapes_only() {
         assert_eq!(decode("a%2Cb%3d+").as_deref(), Some("a,b=+"));
         assert_eq!(decode("%E9%93%BE路").as_deref(), Some("链路"));
         for bad in ["%", "%1", "%zz", "%E9", "a%2"] {

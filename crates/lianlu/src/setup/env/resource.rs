@@ -13,8 +13,8 @@ use super::percent::decode;
 const NAME: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// The resource: the name's own variable goes before the attributes, these before what the SDK makes
-/// up.
+/// The resource. `OTEL_SERVICE_NAME` takes precedence over `OTEL_RESOURCE_ATTRIBUTES`, and these
+/// over the SDK's defaults.
 pub(super) fn read(reader: &mut Reader) -> Resource {
     let list = reader.text(ATTRIBUTES).unwrap_or_default();
     let mut attributes = Vec::new();
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries() {
+    fn parses_entries() {
         let good = |entry: &str| parse(entry).unwrap();
         assert_eq!(good("a=b"), KeyValue::new("a", "b"));
         assert_eq!(good(" a = b%2Cc=d "), KeyValue::new("a", "b,c=d"));

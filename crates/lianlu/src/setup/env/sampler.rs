@@ -2,21 +2,21 @@
 
 use lianlu_sdk::env::{self, Reader};
 
-use super::super::sampler::Choice;
+use super::super::sampler::SamplerOption;
 
-pub(super) fn read(reader: &mut Reader) -> Choice {
+pub(super) fn read(reader: &mut Reader) -> SamplerOption {
     match env::sampler(reader) {
-        Ok(sampler) => Choice::fixed(sampler),
+        Ok(sampler) => SamplerOption::Fixed(sampler),
         Err(name) => other(reader, &name),
     }
 }
 
-/// One that is not the SDK's.
-fn other(reader: &mut Reader, name: &str) -> Choice {
+/// A sampler that is not one of the SDK's.
+fn other(reader: &mut Reader, name: &str) -> SamplerOption {
     let problem = match name.to_ascii_lowercase().as_str() {
         #[cfg(feature = "jaeger-remote-sampler")]
         lower @ ("jaeger_remote" | "parentbased_jaeger_remote") => {
-            return Choice::Remote {
+            return SamplerOption::Remote {
                 remote: remote::read(reader),
                 parent_based: lower != "jaeger_remote",
             };
@@ -31,7 +31,7 @@ fn other(reader: &mut Reader, name: &str) -> Choice {
              parentbased_ before it)"
         }
     };
-    Choice::fixed(env::refuse_sampler(reader, name, problem))
+    SamplerOption::Fixed(env::refuse_sampler(reader, name, problem))
 }
 
 #[cfg(feature = "jaeger-remote-sampler")]
@@ -40,11 +40,12 @@ mod remote {
 
     use lianlu_sdk::env::{Reader, SAMPLER_ARGUMENT as ARGUMENT, parse_ratio};
     use lianlu_sdk::sampling::JaegerRemote;
-    use opentelemetry_sdk::trace::Sampler;
+    use lianlu_sdk::sampling::Sampler;
 
     const DEFAULT_ENDPOINT: &str = "http://localhost:5778/sampling";
 
-    /// `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, in any order, each with a default.
+    /// Parses `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, in any order; each is
+    /// optional.
     pub(super) fn read(reader: &mut Reader) -> JaegerRemote {
         let list = reader.text(ARGUMENT).unwrap_or_default();
         let (mut endpoint, mut interval, mut initial) = (None, None, None);
@@ -53,9 +54,9 @@ mod remote {
             let value = value.trim();
             match key.trim() {
                 "endpoint" => {
-                    let asked = JaegerRemote::new(value).named(ARGUMENT);
-                    match asked.check() {
-                        Ok(()) => endpoint = Some(asked),
+                    let remote = JaegerRemote::new(value).named(ARGUMENT);
+                    match remote.check() {
+                        Ok(()) => endpoint = Some(remote),
                         Err(error) => reader.refuse(error, format!("{DEFAULT_ENDPOINT} is used")),
                     }
                 }

@@ -14,7 +14,7 @@ pub(super) struct Zipkin {
     timeout: Duration,
 }
 
-pub(super) fn read(reader: &mut Reader, longest: Duration) -> Zipkin {
+pub(super) fn read(reader: &mut Reader, max_timeout: Duration) -> Zipkin {
     let url = reader.text(ENDPOINT);
     let url = url.and_then(|url| match check_endpoint(ENDPOINT, &url) {
         Ok(_) => Some(url),
@@ -26,7 +26,7 @@ pub(super) fn read(reader: &mut Reader, longest: Duration) -> Zipkin {
     let millis = reader.number("OTEL_EXPORTER_ZIPKIN_TIMEOUT", 1, 10_000);
     Zipkin {
         url: url.unwrap_or_else(|| DEFAULT_COLLECTOR.to_owned()),
-        timeout: Duration::from_millis(millis.unwrap_or(10_000)).min(longest),
+        timeout: Duration::from_millis(millis.unwrap_or(10_000)).min(max_timeout),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A part of a connection under way: owns its span, and ends it once.
+//! A connection phase in progress: owns the span and ends it exactly once.
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -6,25 +6,25 @@ use std::time::SystemTime;
 use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::handshake::{Below, Handshake};
+use super::handshake::{ConnectState, Handshake};
 use crate::describe::address::Address;
 use crate::describe::response::Failure;
 use crate::describe::{keys, target::Target};
 use crate::net::redact::clip;
 use crate::span::source::TracerSource;
 
-/// Dropped before its end, it was cancelled.
+/// A drop before the end records the phase as cancelled.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenPhase {
     context: Context,
     span: Span,
 }
 
 #[derive(Debug)]
 enum Span {
-    /// In the context. A handshake may wait for its end.
+    /// The span is in the context. A handshake may be waiting for its end.
     Started(Option<Handshake>),
-    /// Starts where the connection below was made, which is known later.
+    /// The span starts when the connection below is established, which is known only at the end.
     AfterConnect(Box<AfterConnect>),
     Ended,
 }
@@ -38,12 +38,12 @@ struct AfterConnect {
 }
 
 enum Outcome {
-    Done(Option<SocketAddr>),
+    Succeeded(Option<SocketAddr>),
     Failed(Failure),
     Dropped,
 }
 
-impl Open {
+impl OpenPhase {
     pub(super) fn start(
         tracer: &TracerSource,
         name: &'static str,
@@ -80,17 +80,17 @@ impl Open {
         }
     }
 
-    /// Runs a piece of the part with its context current.
+    /// Runs `run` with the phase's context current.
     pub(super) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
         let _current = self.context.clone().attach();
         run()
     }
 
-    pub(super) fn done(mut self, peer: Option<SocketAddr>) {
-        self.end(Outcome::Done(peer));
+    pub(super) fn succeed(mut self, peer: Option<SocketAddr>) {
+        self.end(Outcome::Succeeded(peer));
     }
 
-    pub(super) fn failed(mut self, failure: Failure) {
+    pub(super) fn fail(mut self, failure: Failure) {
         self.end(Outcome::Failed(failure));
     }
 
@@ -98,29 +98,29 @@ impl Open {
         match std::mem::replace(&mut self.span, Span::Ended) {
             Span::Started(handshake) => {
                 let now = SystemTime::now();
-                if let (Some(handshake), Outcome::Done(_)) = (handshake, &outcome) {
-                    handshake.set(Below::Connected(now));
+                if let (Some(handshake), Outcome::Succeeded(_)) = (handshake, &outcome) {
+                    handshake.set(ConnectState::Connected(now));
                 }
-                write(&self.context, outcome, now);
+                end_span(&self.context, outcome, now);
             }
             Span::AfterConnect(after) => {
-                let start = match after.handshake.below() {
-                    Below::Unseen => after.called,
-                    Below::Connected(at) => at,
-                    // There was nothing to shake hands with.
-                    Below::Connecting => return,
+                let start = match after.handshake.state() {
+                    ConnectState::Unknown => after.called,
+                    ConnectState::Connected(at) => at,
+                    // No connection was established, so there was no handshake.
+                    ConnectState::Connecting => return,
                 };
                 let builder = after.builder.with_start_time(start);
                 let span = builder.start_with_context(&after.tracer.find().tracer, &self.context);
                 let context = self.context.with_span(span);
-                write(&context, outcome, SystemTime::now());
+                end_span(&context, outcome, SystemTime::now());
             }
             Span::Ended => {}
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenPhase {
     fn drop(&mut self) {
         self.end(Outcome::Dropped);
     }
@@ -140,10 +140,10 @@ fn builder(name: &'static str, server: Option<Target>) -> SpanBuilder {
         .with_attributes(attributes)
 }
 
-fn write(context: &Context, outcome: Outcome, end: SystemTime) {
+fn end_span(context: &Context, outcome: Outcome, end: SystemTime) {
     let span = context.span();
     match outcome {
-        Outcome::Done(Some(peer)) => {
+        Outcome::Succeeded(Some(peer)) => {
             span.set_attribute(KeyValue::new(
                 keys::NETWORK_PEER_ADDRESS,
                 Address::of(peer).as_str().to_owned(),
@@ -151,7 +151,7 @@ fn write(context: &Context, outcome: Outcome, end: SystemTime) {
             let port = i64::from(peer.port());
             span.set_attribute(KeyValue::new(keys::NETWORK_PEER_PORT, port));
         }
-        Outcome::Done(None) => {}
+        Outcome::Succeeded(None) => {}
         Outcome::Failed(Failure::Error { class, message, .. }) => {
             span.set_attribute(KeyValue::new(keys::ERROR_TYPE, class));
             span.set_status(Status::error(message));

@@ -1,0 +1,171 @@
+//! The caller of a request, read in one pass over the headers.
+//!
+//! [`RemoteParent::read`] extracts the same as the three default propagators one after the other,
+//! but without a context for each. It allocates nothing if the request has only a `traceparent`.
+
+use http::HeaderMap;
+use lianlu_wire::w3c::TraceParent;
+use opentelemetry::Context;
+use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+use super::level2::Level2;
+use super::service_name::CallerService;
+use super::{baggage, service_name, trace_context};
+use crate::known_headers::KnownHeaders;
+
+/// The caller of a request: its span, and the values that it sent beside the span.
+#[derive(Debug, Default)]
+pub(crate) struct RemoteParent {
+    /// The caller's span, if the request has a valid one.
+    pub(crate) span: Option<RemoteSpan>,
+    level2: Option<Box<Level2>>,
+    /// `Some` if the request has the header, even without a valid member.
+    baggage: Option<Vec<KeyValueMetadata>>,
+    service: Option<CallerService>,
+}
+
+/// The caller's span.
+///
+/// Unlike a [`SpanContext`] it can be taken apart, so that its `state` moves into the new span
+/// without a copy.
+#[derive(Debug)]
+pub(crate) struct RemoteSpan {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) state: TraceState,
+}
+
+impl RemoteParent {
+    /// Reads the headers that the default propagators extract.
+    #[inline]
+    pub(crate) fn read(known: &KnownHeaders<'_>, headers: &HeaderMap) -> Self {
+        let (span, level2) = match trace_context::read(known, headers) {
+            Some((span, level2)) => (Some(span), level2),
+            None => (None, None),
+        };
+        let has_baggage = known.baggage.first.is_some();
+        Self {
+            span,
+            level2,
+            baggage: has_baggage.then(|| baggage::read(&known.baggage, headers)),
+            service: known.service_name.and_then(service_name::read),
+        }
+    }
+
+    /// Moves the values beside the span into `base`. With `for_sdk`, these include what a span of
+    /// the SDK cannot represent but one of our own provider can.
+    #[inline]
+    pub(crate) fn move_values(&mut self, base: Context, for_sdk: bool) -> Context {
+        if self.level2.is_none() && self.baggage.is_none() && self.service.is_none() {
+            return base;
+        }
+        self.move_some_values(base, for_sdk)
+    }
+
+    #[inline(never)]
+    fn move_some_values(&mut self, mut base: Context, for_sdk: bool) -> Context {
+        if let Some(service) = self.service.take() {
+            base = base.with_value(service);
+        }
+        if let Some(baggage) = self.baggage.take() {
+            base = base.with_baggage(baggage);
+        }
+        let level2 = self.level2.take();
+        if let Some(level2) = level2.filter(|level2| for_sdk || level2.has_state()) {
+            base = base.with_value(*level2);
+        }
+        base
+    }
+
+    /// `base` with the caller's span as the remote parent, and the values beside it.
+    pub(crate) fn into_context(mut self, base: Context, for_sdk: bool) -> Context {
+        let base = self.move_values(base, for_sdk);
+        match self.span {
+            Some(span) => base.with_remote_span_context(span.into_context()),
+            None => base,
+        }
+    }
+}
+
+impl RemoteSpan {
+    #[inline]
+    pub(super) fn new(parent: &TraceParent, state: TraceState) -> Self {
+        Self {
+            trace_id: TraceId::from_bytes(parent.trace_id),
+            span_id: SpanId::from_bytes(parent.parent_id),
+            flags: TraceFlags::new(parent.flags),
+            state,
+        }
+    }
+
+    pub(crate) fn into_context(self) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags, true, self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propagation::testing::{Headers, described};
+    use crate::propagation::{Baggage, ServiceName, TraceContext};
+    use opentelemetry::KeyValue;
+    use opentelemetry::propagation::TextMapCompositePropagator;
+    use opentelemetry::propagation::TextMapPropagator;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const RANDOM: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02";
+
+    /// The span, the headers for the next hop, and the caller's service name.
+    fn content(cx: &Context) -> (String, Vec<String>, Option<CallerService>) {
+        let propagator = TextMapCompositePropagator::new(vec![
+            Box::new(Baggage::new()),
+            Box::new(TraceContext::new()),
+        ]);
+        let injected = Headers::injected(&propagator, cx).lines();
+        (described(cx), injected, cx.get::<CallerService>().cloned())
+    }
+
+    #[test]
+    fn equals_the_default_propagators() {
+        let defaults = TextMapCompositePropagator::new(vec![
+            Box::new(ServiceName::new("shop")),
+            Box::new(Baggage::new()),
+            Box::new(TraceContext::new()),
+        ]);
+        let base = Context::new().with_baggage([KeyValue::new("base", "1")]);
+        for lines in [
+            &[][..],
+            &[("traceparent", VALID)],
+            &[("traceparent", RANDOM)],
+            &[("traceparent", VALID), ("traceparent", VALID)],
+            &[("traceparent", "x"), ("tracestate", "a=1")],
+            &[("traceparent", VALID), ("tracestate", "a=1,b=2")],
+            &[("traceparent", RANDOM), ("tracestate", "a=1,b=2")],
+            &[("traceparent", VALID), ("tracestate", "a=1,é=2")],
+            &[("traceparent", VALID), ("tracestate", "=")],
+            &[("traceparent", VALID), ("tracestate", "")],
+            &[("traceparent", VALID), ("tracestate", "a=1,a@b@c=2")],
+            &[
+                ("traceparent", VALID),
+                ("tracestate", "a=1"),
+                ("tracestate", "é=2"),
+                ("tracestate", "b=2,a=3"),
+            ],
+            &[("baggage", "tenant=acme"), ("x-md-service-name", "till")],
+            &[("baggage", "%"), ("traceparent", RANDOM)],
+            &[("baggage", "a=1"), ("baggage", "b=2")],
+            &[("x-md-service-name", "é")],
+        ] {
+            let headers = Headers::new(lines);
+            let expected = content(&defaults.extract_with_context(&base, &headers));
+            // A header value is cached from its second occurrence on.
+            for _ in 0..3 {
+                let remote = RemoteParent::read(&KnownHeaders::of(headers.map()), headers.map());
+                let cx = remote.into_context(base.clone(), true);
+                assert_eq!(content(&cx), expected, "{lines:?}");
+            }
+        }
+    }
+}
