@@ -7,10 +7,12 @@
 
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use lianlu_sdk::{Batch, Export, Failure, Limits, TracerProvider};
+use opentelemetry::global;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use tonic::body::Body;
 use tower_layer::Layer as _;
@@ -19,7 +21,7 @@ use tower_service::Service;
 use crate::allocations;
 use crate::caller::call;
 use crate::cases::{Case, Handler, Kind, Layer};
-use crate::handler::Handling;
+use crate::handler::{Handling, make_child, set_attributes};
 use crate::page::Page;
 use crate::requests::request;
 use crate::service::Greeter;
@@ -66,9 +68,14 @@ impl Counter {
     {
         match self.case.handler {
             Handler::Nothing => self.trace(service, body),
-            Handler::Attributes => self.trace(Handling::with_attributes(service), body),
+            Handler::Attributes => self.trace(Handling::new(service, set_attributes), body),
             Handler::AttributesAndChild => {
-                self.trace(Handling::with_attributes_and_child(service), body)
+                let tracer = Arc::new(global::tracer("shop"));
+                let work = move || {
+                    set_attributes();
+                    make_child(&tracer);
+                };
+                self.trace(Handling::new(service, work), body)
             }
         }
     }

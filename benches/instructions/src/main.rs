@@ -12,6 +12,8 @@
 mod allocations;
 #[path = "../../src/calls/caller.rs"]
 mod caller;
+#[path = "../../src/calls/handler.rs"]
+mod handler;
 #[path = "../../src/calls/service.rs"]
 mod service;
 
@@ -19,7 +21,6 @@ mod calls;
 mod cases;
 mod count;
 mod expected;
-mod handler;
 mod page;
 mod requests;
 mod table;
