@@ -12,16 +12,17 @@ use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
 use crate::calls::caller::call;
+use crate::calls::handler::Handling;
 use crate::calls::requests::{self, Case};
 use crate::calls::service::Greeter;
 use crate::machine::clocks::Moment;
 use crate::machine::{allocations, processors};
-use crate::peers::{self, Destination, Peer, Pipeline};
+use crate::peers::{self, Destination, Peer, Pipeline, Work};
 
 /// Requests that are made before the clock starts. Few enough to stay in the processor's cache.
 const CHUNK: u64 = 200;
-/// Chunks between two flushes: below what every queue holds, so that no span is dropped.
-const CHUNKS_TO_FLUSH: usize = 8;
+/// Spans between two flushes: fewer than every queue holds, so that no span is dropped.
+const SPANS_TO_FLUSH: u64 = 1_600;
 const WARM_UP: usize = 24;
 
 #[derive(clap::Args)]
@@ -68,7 +69,8 @@ pub(crate) struct Measured {
     pub(crate) bare: Vec<f64>,
     /// Heap allocations added on the calling thread.
     pub(crate) allocations: f64,
-    pub(crate) spans_made: u64,
+    /// Through the layer.
+    pub(crate) calls: u64,
     pub(crate) spans_exported: u64,
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
 
     let case = arguments.case;
     let mut counts = match (arguments.transport, arguments.body) {
+        _ if case == Case::AttributesAndChild => handling(arguments, &*pipeline),
         (Transport::Http, _) => http(arguments, off, &*pipeline),
         (Transport::Grpc, RequestBody::Empty) => {
             let request = |number| requests::grpc(case, number, Empty::<Bytes>::new());
@@ -115,22 +118,55 @@ where
 {
     peers::with_grpc_layer!(arguments.peer, off, |layer| {
         let traced = layer.layer(Greeter);
-        measure(arguments.samples, pipeline, Greeter, traced, request)
+        measure(arguments, pipeline, Greeter, traced, request)
     })
 }
 
-fn http(arguments: &Arguments, off: bool, pipeline: &dyn Pipeline) -> Measured {
-    let router = || axum::Router::new().route("/orders/{id}", axum::routing::get(|| async { "7" }));
-    let bare: axum::Router = router().layer(Identity::new());
-    let traced = peers::http(router(), arguments.peer, off);
+/// Calls with a handler that adds to the span; the bare service has none.
+fn handling(arguments: &Arguments, pipeline: &dyn Pipeline) -> Measured {
     let case = arguments.case;
-    measure(arguments.samples, pipeline, bare, traced, |number| {
+    let work = Work::of(arguments.peer);
+    match arguments.transport {
+        Transport::Grpc => {
+            let work = move || work.run();
+            let request = |number| requests::grpc(case, number, Empty::<Bytes>::new());
+            peers::with_grpc_layer!(arguments.peer, false, |layer| {
+                let traced = layer.layer(Handling::new(Greeter, work));
+                measure(arguments, pipeline, Greeter, traced, request)
+            })
+        }
+        Transport::Http => {
+            let handler = move || {
+                let work = work.clone();
+                async move {
+                    work.run();
+                    "7"
+                }
+            };
+            let router = axum::Router::new().route("/orders/{id}", axum::routing::get(handler));
+            let traced = peers::http(router, arguments.peer, false);
+            let bare: axum::Router = bare_router().layer(Identity::new());
+            let request = |number| requests::http(case, number);
+            measure(arguments, pipeline, bare, traced, request)
+        }
+    }
+}
+
+fn bare_router() -> axum::Router {
+    axum::Router::new().route("/orders/{id}", axum::routing::get(|| async { "7" }))
+}
+
+fn http(arguments: &Arguments, off: bool, pipeline: &dyn Pipeline) -> Measured {
+    let bare: axum::Router = bare_router().layer(Identity::new());
+    let traced = peers::http(bare_router(), arguments.peer, off);
+    let case = arguments.case;
+    measure(arguments, pipeline, bare, traced, |number| {
         requests::http(case, number)
     })
 }
 
 fn measure<B, S, R, T, Q>(
-    samples: usize,
+    arguments: &Arguments,
     pipeline: &dyn Pipeline,
     mut bare: S,
     mut traced: T,
@@ -142,12 +178,15 @@ where
     R: Body,
     Q: Body,
 {
+    let samples = arguments.samples;
+    let spans = arguments.case.exported_spans().max(1) * CHUNK;
+    let chunks_to_flush = (SPANS_TO_FLUSH / spans) as usize;
     let mut measured = Measured {
         added: Vec::with_capacity(samples),
         added_wall: Vec::with_capacity(samples),
         bare: Vec::with_capacity(samples),
         allocations: 0.0,
-        spans_made: 0,
+        calls: 0,
         spans_exported: 0,
     };
     let mut number = 0;
@@ -155,8 +194,8 @@ where
     for sample in 0..WARM_UP + samples {
         let without = chunk(&mut bare, &mut request, &mut number);
         let with = chunk(&mut traced, &mut request, &mut number);
-        measured.spans_made += CHUNK;
-        if sample % CHUNKS_TO_FLUSH == CHUNKS_TO_FLUSH - 1 {
+        measured.calls += CHUNK;
+        if sample % chunks_to_flush == chunks_to_flush - 1 {
             pipeline.flush();
         }
         if sample < WARM_UP {

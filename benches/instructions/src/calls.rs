@@ -1,201 +1,138 @@
-//! So many calls through the layer, and nothing else worth counting.
+//! Makes the calls that are counted.
+//!
+//! Each request is made right before its call and freed in it, and the spans are flushed every so
+//! many calls, both outside of what is counted. So malloc's lists are in the same state in each
+//! round, as they are in a server that has run for a while, and the count does not depend on how
+//! many calls are made.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{Request, Response};
 use lianlu_sdk::{Batch, Export, Failure, Limits, TracerProvider};
+use opentelemetry::global;
 use opentelemetry::metrics::noop::NoopMeterProvider;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
-use tower_layer::Layer;
+use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::allocations;
 use crate::caller::call;
+use crate::cases::{Case, Handler, Kind, Layer};
+use crate::handler::{Handling, make_child, set_attributes};
 use crate::page::Page;
+use crate::requests::request;
 use crate::service::Greeter;
 
-/// Caches, pools and one-time looks at the environment are filled before anything counts.
-const WARM_UP: usize = 100;
+/// Calls between two flushes.
+const ROUND: usize = 250;
+/// Fills caches, pools and buffers before anything is counted.
+const WARM_UP: usize = 8 * ROUND;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Case {
-    /// Without the layer: what the caller and the service take, and all cases have in them.
-    Bare,
-    /// A sampled parent, and nothing besides.
-    Sampled,
-    /// The same with the body type of a tonic server, in which the layer counts messages.
-    SampledTonicBody,
-    SampledTracestate,
-    SampledBaggage,
-    /// A sampled parent, with a flight recorder.
-    SampledRecorded,
-    Unsampled,
-    Off,
-    /// A server's HTTP call of a route, sampled.
-    Http,
-    /// A client's calls, which begin a trace each.
-    HttpClient,
-    GrpcClient,
-}
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Case {
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Bare,
-        Self::Sampled,
-        Self::SampledTonicBody,
-        Self::SampledTracestate,
-        Self::SampledBaggage,
-        Self::SampledRecorded,
-        Self::Unsampled,
-        Self::Off,
-        Self::Http,
-        Self::HttpClient,
-        Self::GrpcClient,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::Sampled => "sampled",
-            Self::SampledTonicBody => "sampled-tonic-body",
-            Self::SampledTracestate => "sampled-tracestate",
-            Self::SampledBaggage => "sampled-baggage",
-            Self::SampledRecorded => "sampled-recorded",
-            Self::Unsampled => "unsampled",
-            Self::Off => "off",
-            Self::Http => "http",
-            Self::HttpClient => "http-client",
-            Self::GrpcClient => "grpc-client",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|case| case.name() == name)
-    }
-}
-
-/// Makes the calls; says how many heap allocations of this thread they took.
+/// Makes the calls and returns how many heap allocations they took on this thread.
 pub(crate) fn run(case: Case, calls: usize) -> u64 {
-    let folder = (case == Case::SampledRecorded).then(Folder::default);
-    install(folder.as_ref());
-    let layer = lianlu::server().with_enabled(case != Case::Off);
-    match case {
-        Case::Bare => count(Greeter, case, calls, || ()),
-        Case::SampledTonicBody => count(layer.layer(Greeter), case, calls, Body::empty),
-        Case::Http => count(layer.layer(Page), case, calls, || ()),
-        Case::HttpClient => count(lianlu::client().layer(Page), case, calls, || ()),
-        Case::GrpcClient => count(lianlu::client().layer(Greeter), case, calls, || ()),
-        _ => count(layer.layer(Greeter), case, calls, || ()),
+    let folder = (case.layer == Layer::Recorded).then(Folder::default);
+    let provider = install(folder.as_ref());
+    let counter = Counter {
+        case,
+        calls,
+        provider,
+    };
+    match case.request {
+        Kind::GrpcTonicBody => counter.handle(Greeter, Body::empty),
+        kind if kind.is_grpc() => counter.handle(Greeter, || ()),
+        _ => counter.handle(Page, || ()),
     }
 }
 
-fn count<S, B, R>(mut service: S, case: Case, calls: usize, body: impl Fn() -> B) -> u64
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: http_body::Body,
-{
-    let requests = (0..WARM_UP + calls).map(|number| request(case, number, body()));
-    let mut requests: Vec<_> = requests.collect();
-    for request in requests.drain(..WARM_UP) {
-        call(&mut service, request);
-    }
-    let before = allocations::of_this_thread();
-    // By a reference that is not generic, so that the function below has one name.
-    counted(&mut || {
-        for request in requests.drain(..) {
-            call(&mut service, request);
+struct Counter {
+    case: Case,
+    calls: usize,
+    provider: TracerProvider,
+}
+
+impl Counter {
+    /// Puts the handler around the service.
+    fn handle<S, B, R>(&self, service: S, body: impl Fn() -> B) -> u64
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        S::Future: Unpin,
+        S::Error: Display + 'static,
+        R: http_body::Body,
+        R::Error: Display + 'static,
+        B: 'static,
+    {
+        match self.case.handler {
+            Handler::Nothing => self.trace(service, body),
+            Handler::Attributes => self.trace(Handling::new(service, set_attributes), body),
+            Handler::AttributesAndChild => {
+                let tracer = Arc::new(global::tracer("shop"));
+                let work = move || {
+                    set_attributes();
+                    make_child(&tracer);
+                };
+                self.trace(Handling::new(service, work), body)
+            }
         }
-    });
-    allocations::of_this_thread() - before
+    }
+
+    /// Puts the layer around the handler.
+    fn trace<S, B, R>(&self, service: S, body: impl Fn() -> B) -> u64
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        S::Error: Display + 'static,
+        R: http_body::Body,
+        R::Error: Display + 'static,
+        B: 'static,
+    {
+        let server = lianlu::server();
+        match self.case.layer {
+            Layer::None => self.count(service, body),
+            Layer::Server | Layer::Recorded => self.count(server.layer(service), body),
+            Layer::Off => self.count(server.with_enabled(false).layer(service), body),
+            Layer::Client => self.count(lianlu::client().layer(service), body),
+        }
+    }
+
+    fn count<S, B, R>(&self, mut service: S, body: impl Fn() -> B) -> u64
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        R: http_body::Body,
+    {
+        let mut allocations = 0;
+        for number in 0..WARM_UP + self.calls {
+            if number % ROUND == 0 {
+                self.provider.flush(TIMEOUT).expect("the exporter accepts");
+            }
+            let mut request = Some(request(self.case.request, number, body()));
+            let mut make_call = || {
+                if let Some(request) = request.take() {
+                    call(&mut service, request);
+                }
+            };
+            if number < WARM_UP {
+                make_call();
+                continue;
+            }
+            let before = allocations::of_this_thread();
+            // As a trait object, so that the function has one name for callgrind.
+            counted(&mut make_call);
+            allocations += allocations::of_this_thread() - before;
+        }
+        allocations
+    }
 }
 
-/// Callgrind counts in here alone.
+/// Callgrind counts inside of this function only.
 #[inline(never)]
-fn counted(calls: &mut dyn FnMut()) {
-    calls();
-    // Or the call would be in tail position, and this function gone before it.
+fn counted(make_call: &mut dyn FnMut()) {
+    make_call();
+    // Keeps the call out of tail position, where it would replace this function's frame.
     std::hint::black_box(());
-}
-
-fn request<B>(case: Case, number: usize, body: B) -> Request<B> {
-    match case {
-        Case::Http => {
-            let mut request = http_request(body);
-            add_caller(&mut request, case, number);
-            request
-                .extensions_mut()
-                .insert(lianlu::Route("/orders/{id}".into()));
-            request
-        }
-        Case::HttpClient => http_request(body),
-        Case::GrpcClient => grpc_request(body),
-        _ => {
-            let mut request = grpc_request(body);
-            add_caller(&mut request, case, number);
-            request
-        }
-    }
-}
-
-fn http_request<B>(body: B) -> Request<B> {
-    let mut request = Request::new(body);
-    *request.uri_mut() = http::Uri::from_static("http://shop.example:8080/orders/7?full=1");
-    for (name, value) in [
-        (header::ACCEPT, "application/json"),
-        (header::USER_AGENT, "curl/8.14.1"),
-    ] {
-        request
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    request
-}
-
-fn grpc_request<B>(body: B) -> Request<B> {
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::POST;
-    *request.version_mut() = Version::HTTP_2;
-    *request.uri_mut() =
-        http::Uri::from_static("http://shop.example:8080/helloworld.Greeter/SayHello");
-    for (name, value) in [
-        (header::CONTENT_TYPE, "application/grpc"),
-        (header::TE, "trailers"),
-        (header::USER_AGENT, "grpc-go/1.76.0"),
-    ] {
-        request
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    request
-}
-
-/// What comes with a server's request: the caller's trace, and its address.
-fn add_caller<B>(request: &mut Request<B>, case: Case, number: usize) {
-    let flags = if case == Case::Unsampled { "00" } else { "01" };
-    let traceparent = format!(
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-{:016x}-{flags}",
-        number + 1
-    );
-    let headers = request.headers_mut();
-    headers.insert(
-        "traceparent",
-        HeaderValue::try_from(traceparent).expect("hex is a header value"),
-    );
-    if matches!(case, Case::SampledTracestate | Case::SampledBaggage) {
-        let value = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7";
-        headers.insert("tracestate", HeaderValue::from_static(value));
-    }
-    if case == Case::SampledBaggage {
-        let value = "tenant=acme,user.tier=gold,session=4bf92f3577b34da6";
-        headers.insert("baggage", HeaderValue::from_static(value));
-    }
-    request.extensions_mut().insert(TcpConnectInfo {
-        local_addr: Some(SocketAddr::from(([10, 0, 0, 2], 8080))),
-        remote_addr: Some(SocketAddr::from(([10, 0, 0, 7], 51_234))),
-    });
 }
 
 struct Drop;
@@ -206,8 +143,7 @@ impl Export for Drop {
     }
 }
 
-/// A pipeline that holds all and is never woken, and metrics that go nowhere.
-/// A flight recorder's, as long as this lives.
+/// A flight recorder's folder, removed with this value.
 struct Folder(PathBuf);
 
 impl Default for Folder {
@@ -219,12 +155,13 @@ impl Default for Folder {
 
 impl std::ops::Drop for Folder {
     fn drop(&mut self) {
-        // Whoever cleans up there takes what is left.
+        // A folder that is left over does no harm in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-fn install(recorder: Option<&Folder>) {
+/// Installs a pipeline that works only when it is flushed, and metrics that go nowhere.
+fn install(recorder: Option<&Folder>) -> TracerProvider {
     let mut limits = Limits::default();
     limits.queue_size = 1 << 16;
     limits.batch_size = 1 << 16;
@@ -235,7 +172,8 @@ fn install(recorder: Option<&Folder>) {
     if let Some(Folder(path)) = recorder {
         provider = provider.with_flight_recorder(path);
     }
-    let provider = provider.build();
-    lianlu::set_tracer_provider(provider.expect("there is a thread and a folder"));
+    let provider = provider.build().expect("a thread and a folder can be made");
+    lianlu::set_tracer_provider(provider.clone());
     lianlu::set_meter_provider(NoopMeterProvider::new());
+    provider
 }

@@ -2,5 +2,6 @@
 //! that has neither sockets nor a runtime.
 
 pub(crate) mod caller;
+pub(crate) mod handler;
 pub(crate) mod requests;
 pub(crate) mod service;

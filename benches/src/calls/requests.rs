@@ -21,20 +21,27 @@ pub(crate) enum Case {
     Tracestate,
     /// The same and baggage of three.
     Baggage,
+    /// A sampled parent, and a handler that sets three attributes and makes a child span.
+    AttributesAndChild,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Sampled,
         Self::Unsampled,
         Self::Off,
         Self::Tracestate,
         Self::Baggage,
+        Self::AttributesAndChild,
     ];
 
-    /// Whether a call makes a span that is exported.
-    pub(crate) fn exports(self) -> bool {
-        !matches!(self, Self::Unsampled | Self::Off)
+    /// How many spans of a call are exported.
+    pub(crate) fn exported_spans(self) -> u64 {
+        match self {
+            Self::Unsampled | Self::Off => 0,
+            Self::Sampled | Self::Tracestate | Self::Baggage => 1,
+            Self::AttributesAndChild => 2,
+        }
     }
 
     fn flags(self) -> &'static str {

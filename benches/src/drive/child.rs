@@ -29,22 +29,31 @@ pub(super) fn program(path: &Path) -> Command {
     command
 }
 
-/// The same on one processor, with as little right to it as `nice` says.
+/// The same command bound to one processor, at this niceness.
 pub(super) fn pinned(command: &Command, cpu: usize, nice: u8) -> Command {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut pinned = Command::new("nice");
     pinned
         .args(["-n", &nice.to_string()])
-        .args(["taskset", "-c", &(cpu % processors).to_string()])
-        .arg(command.get_program())
-        .args(command.get_args());
+        .args(["taskset", "-c", &(cpu % processors).to_string()]);
+    wrap(command, pinned)
+}
+
+/// The same command where the kernel wants it, at this process's niceness.
+pub(super) fn anywhere(command: &Command) -> Command {
+    wrap(command, Command::new("env"))
+}
+
+/// `wrapper` with the command as its last arguments, in the command's environment.
+fn wrap(command: &Command, mut wrapper: Command) -> Command {
+    wrapper.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => pinned.env(name, value),
-            None => pinned.env_remove(name),
+            Some(value) => wrapper.env(name, value),
+            None => wrapper.env_remove(name),
         };
     }
-    pinned
+    wrapper
 }
 
 /// Waits for a child's result.

@@ -81,6 +81,10 @@ fn plans() -> Vec<Plan> {
         if case == Case::Sampled {
             plans.push(plan(grpc, case, empty, Peer::LianluNoProvider));
         }
+        if case == Case::AttributesAndChild {
+            let peers = HTTP.into_iter().filter(|peer| *peer != Peer::None);
+            plans.extend(peers.map(|peer| plan(http, case, empty, peer)));
+        }
         if matches!(case, Case::Sampled | Case::Unsampled) {
             plans.push(plan(grpc, case, empty, Peer::Floor));
         }
@@ -133,8 +137,12 @@ fn measure(plan: Plan, samples: usize) -> Measured {
         .args(["--body", &name(plan.body)])
         .args(["--samples", &samples.to_string()]);
     let measured: Measured = child::result(&mut command);
-    let exports = plan.case.exports() && plan.peer.kind() != Kind::None;
-    let wanted = if exports { measured.spans_made } else { 0 };
+    let traces = plan.peer.kind() != Kind::None;
+    let wanted = if traces {
+        measured.calls * plan.case.exported_spans()
+    } else {
+        0
+    };
     assert_eq!(
         measured.spans_exported, wanted,
         "spans exported by {command:?}"

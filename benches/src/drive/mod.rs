@@ -10,6 +10,7 @@ mod memory;
 mod recorder;
 mod report;
 mod servers;
+mod set_up;
 mod statistics;
 mod targets;
 mod threads;
@@ -43,6 +44,8 @@ pub(crate) enum Part {
     Threads,
     Memory,
     Recorder,
+    /// Not a part of a whole run.
+    SetUp,
 }
 
 /// A run's results, as in `latest.json`.
@@ -67,6 +70,8 @@ struct Results {
     memory: Vec<memory::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     recorder: Vec<recorder::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    set_up: Vec<set_up::Row>,
     targets: Vec<targets::Target>,
 }
 
@@ -98,6 +103,10 @@ pub(crate) fn run(arguments: &Arguments) {
     }
     if wanted(Part::Recorder) {
         results.recorder = recorder::run(quick);
+    }
+    // A diagnosis, not a result: only when it is named.
+    if arguments.parts.contains(&Part::SetUp) {
+        results.set_up = set_up::run(quick);
     }
     results.targets = targets::of(&results);
     results.seconds = began.elapsed().as_secs();

@@ -63,7 +63,7 @@ fn measure(level: &str, samples: usize) -> Measured {
         .env(DURABILITY, level);
     let measured: Measured = child::result(&mut command);
     assert_eq!(
-        measured.spans_exported, measured.spans_made,
+        measured.spans_exported, measured.calls,
         "spans exported by {command:?}"
     );
     measured

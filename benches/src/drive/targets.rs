@@ -119,6 +119,8 @@ fn in_process(rows: &[in_process::Row], targets: &mut Vec<Target>) {
         (Case::Unsampled, Peer::TowerOtel, 1.0 / 12.0),
         (Case::Tracestate, Peer::TowerOtel, 1.0 / 6.0),
         (Case::Baggage, Peer::TowerOtel, 1.0 / 4.0),
+        (Case::AttributesAndChild, Peer::TowerOtel, 1.0 / 5.0),
+        (Case::AttributesAndChild, Peer::Sdk, 0.5),
     ] {
         let what = format!("time added in process, {case:?}, against {}", peer.name());
         let ours = &row(case, Peer::Lianlu).added_by_round;

@@ -11,7 +11,6 @@ use http::{HeaderValue, Method, Request, Version, header};
 use super::Call;
 use crate::calls::requests::traceparent;
 
-const CONNECTIONS: usize = 4;
 /// `HelloRequest { name: "world" }` behind gRPC's prefix.
 const MESSAGE: &[u8] = b"\0\0\0\0\x07\x0a\x05world";
 
@@ -24,9 +23,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) async fn connect(target: &str, unsampled: bool) -> Self {
-        let mut connections = Vec::new();
-        for _ in 0..CONNECTIONS {
+    pub(super) async fn connect(target: &str, connections: usize, unsampled: bool) -> Self {
+        let mut clients = Vec::new();
+        for _ in 0..connections {
             let stream = tokio::net::TcpStream::connect(target).await;
             let stream = stream.expect("the server listens");
             stream.set_nodelay(true).expect("TCP has this option");
@@ -37,10 +36,10 @@ impl Client {
                 .await
                 .expect("the server speaks HTTP/2");
             tokio::task::spawn_local(connection);
-            connections.push(client);
+            clients.push(client);
         }
         Self {
-            connections: connections.into(),
+            connections: clients.into(),
             turn: Rc::default(),
             uri: format!("http://{target}/helloworld.Greeter/SayHello")
                 .parse()
@@ -76,7 +75,7 @@ impl Client {
 impl Call for Client {
     async fn call(&self, number: u64) {
         let turn = self.turn.get();
-        self.turn.set((turn + 1) % CONNECTIONS);
+        self.turn.set((turn + 1) % self.connections.len());
         let client = self.connections[turn].clone();
         let mut client = client.ready().await.expect("the connection stands");
         let (response, mut stream) = client

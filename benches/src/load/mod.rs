@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::LocalSet;
 
 use crate::in_process::Transport;
-use crate::machine::processes;
+use crate::machine::processes::{self, ThreadUse};
 use latencies::Latencies;
 
 /// Let caches and connections warm up first.
@@ -34,8 +34,15 @@ pub(crate) struct Arguments {
     server: u32,
     #[arg(long, default_value_t = 64)]
     in_flight: usize,
-    #[arg(long)]
-    millis: u64,
+    /// HTTP/2 connections that share the calls in flight. HTTP/1.1 has one for each of those.
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// How long to measure, after a warm-up.
+    #[arg(long, required_unless_present = "calls")]
+    millis: Option<u64>,
+    /// Makes and measures so many calls, without a warm-up.
+    #[arg(long, conflicts_with_all = ["millis", "rate"])]
+    calls: Option<u64>,
     /// Calls a second; without it a closed loop.
     #[arg(long)]
     rate: Option<f64>,
@@ -52,6 +59,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     /// CPU time of the server in nanoseconds.
     pub(crate) server_cpu: u64,
+    /// The same by thread.
+    pub(crate) server_threads: Vec<ThreadUse>,
     /// Microseconds.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
@@ -64,6 +73,8 @@ pub(crate) struct Measured {
 #[derive(Default)]
 struct Window {
     number: u64,
+    /// No calls beyond this number.
+    limit: u64,
     calls: u64,
     latencies: Latencies,
     late: Latencies,
@@ -80,7 +91,12 @@ pub(crate) fn run(arguments: &Arguments) -> Measured {
     local.block_on(&runtime, async {
         match arguments.transport {
             Transport::Grpc => {
-                let client = grpc::Client::connect(&arguments.target, arguments.unsampled).await;
+                let client = grpc::Client::connect(
+                    &arguments.target,
+                    arguments.connections,
+                    arguments.unsampled,
+                )
+                .await;
                 load(arguments, client).await
             }
             Transport::Http => {
@@ -99,6 +115,7 @@ trait Call: Clone + 'static {
 
 async fn load(arguments: &Arguments, client: impl Call) -> Measured {
     let window = Shared::default();
+    window.borrow_mut().limit = arguments.calls.unwrap_or(u64::MAX);
     let driver = match arguments.rate {
         None => {
             for _ in 0..arguments.in_flight {
@@ -112,33 +129,44 @@ async fn load(arguments: &Arguments, client: impl Call) -> Measured {
             rate,
         ))),
     };
-    tokio::time::sleep(WARM_UP).await;
+    if arguments.calls.is_none() {
+        tokio::time::sleep(WARM_UP).await;
+    }
     let warm_up = std::mem::take(&mut window.borrow_mut().calls);
     window.borrow_mut().latencies = Latencies::default();
     window.borrow_mut().late = Latencies::default();
-    let (began, cpu) = (Instant::now(), processes::cpu(arguments.server));
-    tokio::time::sleep(Duration::from_millis(arguments.millis)).await;
+    let (began, threads) = (Instant::now(), processes::threads(arguments.server));
+    match arguments.millis {
+        Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+        None => all_gone(&window).await,
+    }
     let seconds = began.elapsed().as_secs_f64();
-    let cpu = processes::cpu(arguments.server) - cpu;
+    let threads = processes::used_since(&threads, arguments.server);
     let calls = window.borrow().calls;
     // Calls in flight are let go to their end, so that the spans can be counted.
     window.borrow_mut().number |= STOP;
     if let Some(driver) = driver {
         driver.await.expect("the schedule does not panic");
     }
-    while Rc::strong_count(&window) > 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    all_gone(&window).await;
     let window = window.borrow();
     Measured {
         calls_in_all: warm_up + window.calls,
         calls,
         seconds,
-        server_cpu: u64::try_from(cpu.as_nanos()).expect("less than five hundred years"),
+        server_cpu: threads.iter().map(|thread| thread.cpu).sum(),
+        server_threads: threads,
         p50: window.latencies.quantile(0.5),
         p99: window.latencies.quantile(0.99),
         p999: window.latencies.quantile(0.999),
         late_p99: window.late.quantile(0.99),
+    }
+}
+
+/// Waits until each task that makes calls has ended.
+async fn all_gone(window: &Shared) {
+    while Rc::strong_count(window) > 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -148,7 +176,7 @@ const STOP: u64 = 1 << 63;
 /// The number of the next call, unless it is over.
 fn next(window: &Shared) -> Option<u64> {
     let mut window = window.borrow_mut();
-    if window.number & STOP != 0 {
+    if window.number & STOP != 0 || window.number >= window.limit {
         return None;
     }
     window.number += 1;

@@ -1,10 +1,12 @@
 //! Who is measured: a layer, and the pipeline behind it.
 
 pub(crate) mod bare_socket;
+pub(crate) mod body_only;
 pub(crate) mod by_hand;
 mod errors;
 pub(crate) mod fastrace;
 pub(crate) mod floor;
+mod handlers;
 mod lianlu;
 mod meters;
 mod pipeline;
@@ -12,6 +14,7 @@ mod sdk;
 mod subscriber;
 mod table;
 
+pub(crate) use handlers::Work;
 pub(crate) use pipeline::{Destination, Kind, Pipeline, Protocol, install};
 pub(crate) use table::{Layers, Peer};
 
@@ -26,6 +29,10 @@ macro_rules! with_grpc_layer {
             }
             $crate::peers::Layers::Floor => {
                 let $layer = $crate::peers::floor::Floor;
+                $block
+            }
+            $crate::peers::Layers::BodyOnly => {
+                let $layer = $crate::peers::body_only::BodyOnly;
                 $block
             }
             $crate::peers::Layers::Lianlu(metrics) => {
@@ -73,6 +80,7 @@ pub(crate) fn http(router: axum::Router, peer: Peer, off: bool) -> axum::Router 
         // As the others: axum boxes what a layer makes.
         Layers::None => router.layer(tower_layer::Identity::new()),
         Layers::Floor => router.layer(floor::Floor),
+        Layers::BodyOnly => router.layer(body_only::BodyOnly),
         Layers::Lianlu(metrics) => router.layer(lianlu::layer(metrics, off)),
         Layers::ByHand => router.layer(by_hand::layer()),
         Layers::TowerOtel => {

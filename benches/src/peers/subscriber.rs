@@ -12,6 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub(super) fn install(enabled: bool) {
     let targets = if enabled {
         Targets::new()
+            // Of the spans that handlers make.
+            .with_target("bench", LevelFilter::INFO)
             .with_target("otel::tracing", LevelFilter::TRACE)
             .with_target("tower_otel", LevelFilter::INFO)
             .with_target("tower_http_opentelemetry", LevelFilter::INFO)

@@ -12,6 +12,8 @@ pub(crate) enum Peer {
     None,
     /// What the API alone costs; where spans are exported, constant bytes over a bare socket in their place.
     Floor,
+    /// A layer that only puts its own type around the response's body, so that tonic boxes it once more.
+    BodyOnly,
     /// With durations going to a meter provider that does nothing.
     Lianlu,
     /// Without metrics.
@@ -41,6 +43,7 @@ pub(crate) enum Peer {
 pub(crate) enum Layers {
     None,
     Floor,
+    BodyOnly,
     Lianlu(Metrics),
     ByHand,
     TowerOtel,
@@ -57,6 +60,7 @@ impl Peer {
         match self {
             Self::None => Layers::None,
             Self::Floor => Layers::Floor,
+            Self::BodyOnly => Layers::BodyOnly,
             Self::Lianlu => Layers::Lianlu(Metrics::Noop),
             Self::LianluNoMetrics | Self::LianluOverSdk | Self::LianluNoProvider => {
                 Layers::Lianlu(Metrics::None)
@@ -75,7 +79,7 @@ impl Peer {
     /// The pipeline behind the layer.
     pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::None | Self::Floor | Self::LianluNoProvider => Kind::None,
+            Self::None | Self::Floor | Self::BodyOnly | Self::LianluNoProvider => Kind::None,
             Self::Lianlu | Self::LianluNoMetrics | Self::LianluSdkMetrics => Kind::Lianlu,
             Self::Sdk | Self::LianluOverSdk | Self::OtelTower => Kind::Sdk,
             Self::TowerOtel | Self::TracingOtel | Self::TowerHttpOtel => Kind::SdkByTracing,

@@ -16,16 +16,22 @@ pub(crate) struct Arguments {
     peer: Peer,
     #[arg(long)]
     transport: Transport,
-    /// The sink's URL.
+    /// The sink's URL. Without it spans are dropped where they would be sent.
     #[arg(long)]
-    endpoint: String,
+    endpoint: Option<String>,
+    /// Threads of tokio that serve.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
 }
 
 pub(crate) fn run(arguments: &Arguments) {
-    let destination = Destination::Otlp(Protocol::Grpc, arguments.endpoint.clone());
+    let destination = match &arguments.endpoint {
+        Some(endpoint) => Destination::Otlp(Protocol::Grpc, endpoint.clone()),
+        None => Destination::Nowhere,
+    };
     let (pipeline, _) = peers::install(arguments.peer.kind(), &destination, true);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(arguments.threads)
         .enable_all()
         .build()
         .expect("there is a thread");

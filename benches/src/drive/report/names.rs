@@ -8,6 +8,7 @@ pub(super) fn peer(peer: Peer, is_grpc: bool) -> &'static str {
     match peer {
         Peer::None => "no tracing",
         Peer::Floor => "the API alone: an empty span, made current; nothing is recorded",
+        Peer::BodyOnly => "a layer that only puts its own type around the response's body",
         Peer::Lianlu => "**lianlu**",
         Peer::LianluNoMetrics => "lianlu, without metrics",
         Peer::LianluSdkMetrics => "lianlu, metrics by opentelemetry_sdk",

@@ -44,7 +44,12 @@ pub(super) fn markdown(results: &Results) -> String {
     if !results.recorder.is_empty() {
         recorder(results, &mut text);
     }
-    targets(results, &mut text);
+    if !results.set_up.is_empty() {
+        set_up(results, &mut text);
+    }
+    if !results.targets.is_empty() {
+        targets(results, &mut text);
+    }
     text
 }
 
@@ -98,9 +103,19 @@ fn in_process(results: &Results, text: &mut String) {
             "gRPC, tracestate and baggage of three",
         ),
         (
+            Transport::Grpc,
+            Case::AttributesAndChild,
+            "gRPC, sampled parent, the handler sets three attributes and makes a child span",
+        ),
+        (
             Transport::Http,
             Case::Sampled,
             "HTTP on axum, sampled parent",
+        ),
+        (
+            Transport::Http,
+            Case::AttributesAndChild,
+            "HTTP on axum, sampled parent, the handler sets three attributes and makes a child span",
         ),
         (
             Transport::Http,
@@ -324,6 +339,56 @@ fn recorder(results: &Results, text: &mut String) {
             row.allocations,
             times_of(row.times_memory),
         );
+    }
+}
+
+fn set_up(results: &Results, text: &mut String) {
+    for rows in results.set_up.chunk_by(|a, b| a.set_up == b.set_up) {
+        let set_up = &rows[0].set_up;
+        let title = format!(
+            "A tonic server, {}, {} serving, {} calls in flight over {} connections, spans {}",
+            if set_up.is_pinned {
+                "pinned"
+            } else {
+                "not pinned"
+            },
+            if set_up.threads == 1 {
+                "one thread"
+            } else {
+                "two threads"
+            },
+            set_up.in_flight,
+            set_up.connections,
+            if set_up.exports {
+                "exported"
+            } else {
+                "dropped"
+            },
+        );
+        let columns = [
+            "",
+            "calls/s",
+            "CPU of a call",
+            "of this, pipeline",
+            "no tracing in the same round = 1",
+            "waits a call",
+            "pipeline's waits in 1,000 calls",
+        ];
+        head(text, &title, &columns);
+        for row in rows {
+            let _ = writeln!(
+                text,
+                "| {}{} | {:.0} | {} | {:.2} µs | {} | {:.3} | {:.1} |",
+                names::peer(row.peer, true),
+                if row.once_more { ", once more" } else { "" },
+                row.calls_per_second.median,
+                micros(row.cpu),
+                row.pipeline_cpu.median,
+                times_of(row.times_untraced),
+                row.waits.median,
+                row.pipeline_waits.median,
+            );
+        }
     }
 }
 
