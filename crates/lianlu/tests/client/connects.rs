@@ -1,4 +1,4 @@
-//! What a client does before a request: finding addresses, connecting.
+//! Spans of DNS lookups and of connecting.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,9 +22,10 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::common::echo::{Echo, message};
 use crate::common::traces::{
-    Traces, assert_child, assert_error, assert_fine, assert_root, attr, cancelled, int, named, text,
+    Traces, assert_child, assert_error, assert_fine, assert_root, attr, cancelled, int, named,
+    of_kind, text,
 };
-use crate::common::{Gate, echo, http as net, nobody, soon};
+use crate::common::{Gate, closed_port, echo, http as net, soon};
 
 type Resolver = PhaseService<GaiResolver, Dns>;
 
@@ -40,21 +41,12 @@ async fn serve() -> SocketAddr {
     net::serve(Router::new().route("/", get(async || "hello"))).await
 }
 
-fn client_of(spans: &[SpanData], index: usize) -> SpanData {
-    let mut clients: Vec<_> = spans
-        .iter()
-        .filter(|span| span.span_kind == SpanKind::Client)
-        .collect();
-    clients.sort_by_key(|span| span.start_time);
-    clients[index].clone()
-}
-
 fn assert_within(inner: &SpanData, outer: &SpanData) {
     assert!(outer.start_time <= inner.start_time && inner.end_time <= outer.end_time);
 }
 
 #[tokio::test]
-async fn hyper_connects_once() {
+async fn the_first_call_of_a_hyper_client_has_dns_and_connect_spans() {
     for version in net::VERSIONS {
         let traces = Traces::default();
         let address = serve().await;
@@ -70,11 +62,11 @@ async fn hyper_connects_once() {
         }
         let spans = traces.all(4).await;
         let (dns, connect) = (named(&spans, "dns"), named(&spans, "connect"));
-        let first = client_of(&spans, 0);
-        assert_child(&connect, &first);
+        let first = &of_kind(&spans, &SpanKind::Client)[0];
+        assert_child(&connect, first);
         assert_child(&dns, &connect);
         assert_within(&dns, &connect);
-        assert_within(&connect, &first);
+        assert_within(&connect, first);
         for span in [&dns, &connect] {
             assert_fine(span);
             assert_eq!(span.span_kind, SpanKind::Internal);
@@ -90,11 +82,11 @@ async fn hyper_connects_once() {
 }
 
 #[tokio::test]
-async fn hyper_is_refused() {
+async fn a_refused_connection_is_an_error_of_connect_and_of_the_call() {
     let traces = Traces::default();
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector(&traces));
     let client = traces.client().layer(client);
-    let address = nobody().await;
+    let address = closed_port().await;
     let request = net::request(Method::GET, address, "/");
     soon(client.oneshot(request)).await.unwrap_err();
     let spans = traces.all(2).await;
@@ -110,7 +102,7 @@ async fn hyper_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_has() {
+async fn a_failed_lookup_is_an_error() {
     let traces = Traces::default();
     let resolver = service_fn(async |_: Name| {
         Err::<std::vec::IntoIter<SocketAddr>, _>(std::io::Error::new(
@@ -127,18 +119,18 @@ async fn a_name_that_nobody_has() {
     let spans = traces.all(1).await;
     assert_eq!(assert_error(&spans[0], "NotFound"), "no such host");
     assert_eq!(text(&spans[0], "server.address"), Some("shop.invalid"));
-    // Whoever resolves for no call, does it in a trace of its own.
+    // A lookup outside of a call is a root.
     assert_root(&spans[0]);
 }
 
 #[tokio::test]
-async fn given_up_before_the_end() {
+async fn a_dropped_connect_is_cancelled() {
     let traces = Traces::default();
     let connect = traces.connect();
     let entered = Gate::default();
-    let told = entered.clone();
+    let inside = entered.clone();
     let mut connector = connect.layer(service_fn(move |_: Uri| {
-        told.open();
+        inside.open();
         std::future::pending::<Result<TokioIo<TcpStream>, std::io::Error>>()
     }));
     let call = connector
@@ -156,15 +148,15 @@ async fn given_up_before_the_end() {
     assert_eq!(int(&span, "server.port"), Some(80));
 }
 
-/// A request that waits for a connection takes one that became free before; its own comes later.
+/// The request takes a connection that becomes free while its own is being made.
 #[tokio::test]
-async fn a_connection_that_comes_too_late() {
+async fn a_connection_that_is_ready_after_its_call_is_still_its_child() {
     type Connecting = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<TcpStream>>> + Send>>;
     let traces = Traces::default();
     let (asked, answer) = (Gate::default(), Gate::default());
-    let (told, wait) = (asked.clone(), answer.clone());
+    let (entered, wait) = (asked.clone(), answer.clone());
     let slow = async move || {
-        told.open();
+        entered.open();
         wait.pass().await;
         "slow"
     };
@@ -174,15 +166,15 @@ async fn a_connection_that_comes_too_late() {
     let address = net::serve(app).await;
 
     let (second, go_on) = (Gate::default(), Gate::default());
-    let (told, wait) = (second.clone(), go_on.clone());
+    let (entered, wait) = (second.clone(), go_on.clone());
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let connect = traces.connect();
     let connector = connect.layer(service_fn(move |_: Uri| -> Connecting {
         let is_second = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
-        let (told, wait) = (told.clone(), wait.clone());
+        let (entered, wait) = (entered.clone(), wait.clone());
         Box::pin(async move {
             if is_second {
-                told.open();
+                entered.open();
                 wait.pass().await;
             }
             TcpStream::connect(address).await.map(TokioIo::new)
@@ -206,15 +198,15 @@ async fn a_connection_that_comes_too_late() {
     assert_eq!((traces.finished().len(), traces.open()), (3, 1));
     go_on.open();
     let spans = traces.all(4).await;
-    let (late, connect) = (client_of(&spans, 1), &spans[3]);
+    let (late, connect) = (&of_kind(&spans, &SpanKind::Client)[1], &spans[3]);
     assert_eq!(connect.name, "connect");
-    assert_child(connect, &late);
+    assert_child(connect, late);
     assert_fine(connect);
     assert!(late.end_time < connect.end_time);
 }
 
 #[tokio::test]
-async fn reqwest_connects_once() {
+async fn the_first_call_of_a_reqwest_client_has_dns_and_connect_spans() {
     let traces = Traces::default();
     let address = serve().await;
     let dns = traces.dns();
@@ -227,14 +219,13 @@ async fn reqwest_connects_once() {
         .unwrap();
     let client = traces.client().layer(http);
     for _ in 0..2 {
-        let url = format!("http://localhost:{}/", address.port());
-        let request = reqwest::Request::new(Method::GET, url.parse().unwrap());
+        let request = net::reqwest_get(&format!("http://localhost:{}/", address.port()));
         let response = soon(client.clone().oneshot(request)).await.unwrap();
         assert_eq!(response.text().await.unwrap(), "hello");
     }
     let spans = traces.all(4).await;
     let (dns, connect) = (named(&spans, "dns"), named(&spans, "connect"));
-    assert_child(&connect, &client_of(&spans, 0));
+    assert_child(&connect, &of_kind(&spans, &SpanKind::Client)[0]);
     assert_child(&dns, &connect);
     assert_eq!(text(&dns, "server.address"), Some("localhost"));
     let port = Some(i64::from(address.port()));
@@ -246,18 +237,17 @@ async fn reqwest_connects_once() {
     let http = reqwest::Client::builder()
         .no_proxy()
         .connector_layer(connect);
-    let url = format!("http://{}/", nobody().await).parse().unwrap();
-    let request = reqwest::Request::new(Method::GET, url);
+    let request = net::reqwest_get(&format!("http://{}/", closed_port().await));
     let client = traces.client().layer(http.build().unwrap());
     soon(client.oneshot(request)).await.unwrap_err();
     let spans = traces.all(2).await;
     let connect = named(&spans, "connect");
-    assert_child(&connect, &client_of(&spans, 0));
+    assert_child(&connect, &of_kind(&spans, &SpanKind::Client)[0]);
     assert_error(&connect, "ConnectionRefused");
 }
 
 #[tokio::test]
-async fn tonic_connects_before_its_calls() {
+async fn a_tonic_channel_connects_in_the_context_of_connect() {
     let traces = Traces::default();
     let address = echo::serve(lianlu::server(), Echo::new(&traces)).await;
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
@@ -279,11 +269,11 @@ async fn tonic_connects_before_its_calls() {
     assert_eq!(text(&connect, "server.address"), Some("127.0.0.1"));
 }
 
-/// A channel that connects when it is needed does so in a task of its own.
+/// It connects in a task of its own.
 #[tokio::test]
-async fn tonic_connects_lazily() {
+async fn a_lazy_tonic_channel_connects_in_a_trace_of_its_own() {
     let traces = Traces::default();
-    let address = nobody().await;
+    let address = closed_port().await;
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.connect_with_connector_lazy(connector(&traces));
     let channel = traces.client().layer(channel);

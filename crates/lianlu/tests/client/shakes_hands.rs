@@ -1,4 +1,4 @@
-//! What a client does once it is connected, before a request: the handshake of TLS.
+//! Spans of TLS handshakes.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use crate::common::traces::{
     Traces, assert_child, assert_error, assert_fine, cancelled, int, named, text,
 };
-use crate::common::{listen, nobody, soon};
+use crate::common::{closed_port, listen, soon};
 
 fn connector(traces: &Traces) -> PhaseService<HttpConnector, Connect> {
     let connect = traces.connect();
@@ -26,7 +26,7 @@ fn connector(traces: &Traces) -> PhaseService<HttpConnector, Connect> {
     connect.layer(http)
 }
 
-/// Says `hello?` and waits for `hello!`, which stands for a handshake.
+/// Sends `hello?` and waits for `hello!`, in place of a TLS handshake.
 #[derive(Clone)]
 struct Shaking<C>(C);
 
@@ -52,15 +52,17 @@ where
             let mut answer = [0; 6];
             io.read_exact(&mut answer).await?;
             if &answer != b"hello!" {
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "rude").into());
+                return Err(
+                    std::io::Error::new(std::io::ErrorKind::InvalidData, "no hello").into(),
+                );
             }
             Ok(TokioIo::new(io))
         })
     }
 }
 
-/// Answers each connection with the next of these words, once it has been asked.
-async fn shakes_hands(answers: &'static [&'static str]) -> SocketAddr {
+/// Answers the handshake of each connection with the next of these words.
+async fn serve(answers: &'static [&'static str]) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let mut open = Vec::new();
@@ -76,11 +78,11 @@ async fn shakes_hands(answers: &'static [&'static str]) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_handshake_starts_where_the_connection_was_made() {
+async fn a_handshake_starts_when_the_connection_is_made() {
     let traces = Traces::default();
     let tls = traces.tls();
     let connector = tls.layer(Shaking(connector(&traces)));
-    let address = shakes_hands(&["hello!", "go off", ""]).await;
+    let address = serve(&["hello!", "no way", ""]).await;
     let uri: Uri = format!("https://{address}/").parse().unwrap();
 
     let root = traces.root("caller");
@@ -97,7 +99,7 @@ async fn a_handshake_starts_where_the_connection_was_made() {
     assert_eq!(text(&tls, "server.address"), Some("127.0.0.1"));
     assert_eq!(int(&tls, "server.port"), Some(address.port().into()));
 
-    // The other end speaks something else.
+    // The server does not speak TLS.
     soon(connector.clone().oneshot(uri.clone()))
         .await
         .unwrap_err();
@@ -106,7 +108,7 @@ async fn a_handshake_starts_where_the_connection_was_made() {
     assert_eq!(failed.name, "tls");
     assert_error(failed, "InvalidData");
 
-    // It never answers.
+    // The server never answers.
     let mut call = Box::pin(connector.clone().oneshot(uri));
     while traces.finished().len() < 6 {
         assert!(futures_util::poll!(&mut call).is_pending());
@@ -119,29 +121,29 @@ async fn a_handshake_starts_where_the_connection_was_made() {
 }
 
 #[tokio::test]
-async fn no_handshake_without_a_connection_or_in_plain_text() {
+async fn there_is_no_handshake_span_without_a_connection_or_in_plain_text() {
     let traces = Traces::default();
     let tls = traces.tls();
     let connector = tls.layer(Shaking(connector(&traces)));
-    let uri: Uri = format!("https://{}/", nobody().await).parse().unwrap();
+    let uri: Uri = format!("https://{}/", closed_port().await).parse().unwrap();
     soon(connector.clone().oneshot(uri)).await.unwrap_err();
-    let address = shakes_hands(&["hello!"]).await;
+    let address = serve(&["hello!"]).await;
     let uri: Uri = format!("http://{address}/").parse().unwrap();
     soon(connector.clone().oneshot(uri)).await.unwrap();
     let spans = traces.all(2).await;
     assert!(spans.iter().all(|span| span.name == "connect"));
 }
 
-/// Without a layer inside that tells, the span is all of it.
+/// Without a connect layer the time of the connection is not known.
 #[tokio::test]
-async fn a_handshake_alone() {
+async fn a_handshake_alone_includes_the_connecting() {
     let traces = Traces::default();
     let tls = traces.tls();
     let connector = tls.layer(Shaking(service_fn(async |uri: Uri| {
         let address = uri.authority().unwrap().as_str().to_owned();
         TcpStream::connect(address).await.map(TokioIo::new)
     })));
-    let address = shakes_hands(&["hello!"]).await;
+    let address = serve(&["hello!"]).await;
     let uri: Uri = format!("https://{address}/").parse().unwrap();
     soon(connector.oneshot(uri)).await.unwrap();
     assert_fine(&named(&traces.all(1).await, "tls"));

@@ -1,4 +1,4 @@
-//! A layer that is switched off passes requests on and does nothing else: no span, no metric, no header.
+//! A disabled layer only passes requests on: no span, no metric, no header.
 
 use std::net::SocketAddr;
 
@@ -16,12 +16,10 @@ use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::metrics::Metrics;
 use crate::common::seen::Seen;
-use crate::common::soon;
 use crate::common::traces::Traces;
+use crate::common::{TRACEPARENT, soon};
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-/// A service's two layers, with all that they can do.
+/// A server layer and a client layer with many options.
 struct Layers {
     traces: Traces,
     metrics: Metrics,
@@ -59,16 +57,16 @@ impl Layers {
             .with_enabled(self.is_on)
     }
 
-    /// Whether anything came of the calls.
-    fn is_seen(&self) -> bool {
-        let is_seen = self.traces.started() > 0;
-        assert_eq!(!self.metrics.all().is_empty(), is_seen);
-        assert_eq!(!self.traces.finished().is_empty(), is_seen);
-        is_seen
+    /// True if the calls made spans and metrics; false if they made neither.
+    fn has_telemetry(&self) -> bool {
+        let has_spans = self.traces.started() > 0;
+        assert_eq!(!self.metrics.all().is_empty(), has_spans);
+        assert_eq!(!self.traces.finished().is_empty(), has_spans);
+        has_spans
     }
 }
 
-/// A span and baggage of the caller's, which a client would send on.
+/// The caller's span and baggage, which an enabled client propagates.
 fn caller() -> Context {
     let root = Traces::default().root("root");
     root.with_baggage([KeyValue::new("tenant", "acme")])
@@ -90,22 +88,19 @@ async fn shop(layers: &Layers) -> SocketAddr {
             }),
         )
         .route("/no", get(async || StatusCode::INTERNAL_SERVER_ERROR))
-        .route("/panics", get(async || -> String { panic!("told to") }))
+        .route("/panics", get(async || -> String { panic!("on request") }))
         .layer(layers.server());
     net::serve(app).await
 }
 
 #[tokio::test]
-async fn a_server_of_http() {
+async fn a_disabled_http_server_layer_does_nothing() {
     for is_on in [false, true] {
         let layers = Layers::new(is_on);
         let address = shop(&layers).await;
         for version in net::VERSIONS {
-            let mut request = net::request(Method::GET, address, "/");
-            let headers = request.headers_mut();
-            headers.insert("traceparent", TRACEPARENT.parse().unwrap());
-            headers.insert("baggage", "tenant=acme".parse().unwrap());
-            let answer = soon(net::plain(version).request(request)).await.unwrap();
+            let headers = [("traceparent", TRACEPARENT), ("baggage", "tenant=acme")];
+            let answer = net::send(version, net::request_with(address, "/", &headers)).await;
             for name in ["traceresponse", "x-trace-id"] {
                 assert_eq!(answer.headers().contains_key(name), is_on, "{name}");
             }
@@ -116,19 +111,19 @@ async fn a_server_of_http() {
             };
             assert_eq!(net::read(answer).await.unwrap(), expected);
             let request = net::request(Method::GET, address, "/no");
-            let answer = soon(net::plain(version).request(request)).await.unwrap();
+            let answer = net::send(version, request).await;
             assert_eq!(answer.status(), 500);
             let request = net::request(Method::GET, address, "/panics");
             soon(net::plain(version).request(request))
                 .await
                 .unwrap_err();
         }
-        assert_eq!(layers.is_seen(), is_on);
+        assert_eq!(layers.has_telemetry(), is_on);
     }
 }
 
 #[tokio::test]
-async fn both_sides_of_grpc() {
+async fn disabled_grpc_layers_do_nothing() {
     for is_on in [false, true] {
         let layers = Layers::new(is_on);
         let address = echo::serve(layers.server(), Echo::default()).await;
@@ -140,19 +135,14 @@ async fn both_sides_of_grpc() {
         let ids = client.unary(message("ids", 0)).await.unwrap();
         assert_eq!(ids.into_inner().text != " ", is_on);
         let replies = client.server_stream(message("hello", 3)).await.unwrap();
-        let mut replies = replies.into_inner();
-        let mut count = 0;
-        while replies.message().await.unwrap().is_some() {
-            count += 1;
-        }
-        assert_eq!(count, 3);
-        assert_eq!(layers.is_seen(), is_on);
+        assert_eq!(echo::drain(replies).await, 3);
+        assert_eq!(layers.has_telemetry(), is_on);
     }
 }
 
-/// What hyper's client, reqwest's and its middlewares send.
+/// Of hyper, reqwest and reqwest-middleware.
 #[tokio::test]
-async fn clients_of_http() {
+async fn disabled_http_client_layers_do_nothing() {
     for is_on in [false, true] {
         let layers = Layers::new(is_on);
         let seen = Seen::default();
@@ -161,13 +151,12 @@ async fn clients_of_http() {
         async {
             for version in net::VERSIONS {
                 let client = net::connect(layers.client(), version);
-                let answer = net::get(&client, address, "/").await.unwrap();
-                assert_eq!(net::read(answer).await.unwrap(), "hello");
+                assert_eq!(net::fetch(&client, address, "/").await, "hello");
                 assert_eq!(has_trace(&seen.take()), is_on);
             }
 
             let mut client = net::reqwest(layers.client());
-            let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
+            let request = net::reqwest_get(&url);
             let client = client.ready().await.unwrap();
             let answer = soon(client.call(request)).await.unwrap();
             assert_eq!(answer.text().await.unwrap(), "hello");
@@ -181,21 +170,18 @@ async fn clients_of_http() {
         }
         .with_context(caller())
         .await;
-        assert_eq!(layers.is_seen(), is_on);
+        assert_eq!(layers.has_telemetry(), is_on);
     }
 }
 
-/// A `traceparent` that the application wrote itself stays, as any other header would.
 #[tokio::test]
-async fn headers_of_the_applications_own() {
+async fn a_disabled_client_layer_keeps_the_applications_traceparent() {
     for is_on in [false, true] {
         let layers = Layers::new(is_on);
         let seen = Seen::default();
         let address = seen.serve().await;
         let client = net::connect(layers.client(), Version::HTTP_11);
-        let mut request = net::request(Method::GET, address, "/");
-        let own = TRACEPARENT.parse().unwrap();
-        request.headers_mut().insert("traceparent", own);
+        let request = net::request_with(address, "/", &[("traceparent", TRACEPARENT)]);
         let answer = soon(client.oneshot(request)).await.unwrap();
         net::read(answer).await.unwrap();
         let sent = seen.header("traceparent");
@@ -203,9 +189,8 @@ async fn headers_of_the_applications_own() {
     }
 }
 
-/// The last word counts.
 #[tokio::test]
-async fn and_on_again() {
+async fn the_last_with_enabled_counts() {
     let layers = Layers::new(false);
     let address = echo::serve(layers.server().with_enabled(true), Echo::default()).await;
     let mut client = echo::connect(layers.client(), address).await;

@@ -1,4 +1,4 @@
-//! Which headers and which parts of URLs reach a span: none that holds a credential.
+//! Captured headers and recorded URLs: by allow list, and without credentials.
 
 use std::net::SocketAddr;
 
@@ -6,13 +6,14 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::Router;
 use axum::routing::get;
 use lianlu::HeaderCapture;
+use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 use tower::ServiceExt;
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::traces::{self, Traces, attr, text};
-use crate::common::{nobody, soon};
+use crate::common::{closed_port, soon};
 
 const HEADERS: [(&str, &str); 8] = [
     ("authorization", "Bearer secret"),
@@ -61,7 +62,7 @@ fn with<K: lianlu::Side>(
     }
 }
 
-/// Client's and server's span of a call whose request and response have all of the headers.
+/// The spans of client and server, of a call whose request and response have all of the headers.
 async fn http(capture: Option<&HeaderCapture>) -> (SpanData, SpanData) {
     let traces = Traces::default();
     let app = Router::new()
@@ -103,7 +104,7 @@ async fn grpc(capture: Option<&HeaderCapture>) -> (SpanData, SpanData) {
 }
 
 #[tokio::test]
-async fn none_by_default() {
+async fn no_header_is_captured_by_default() {
     for (client, server) in [http(None).await, grpc(None).await] {
         assert_eq!(captured(&client), [""; 0]);
         assert_eq!(captured(&server), [""; 0]);
@@ -111,7 +112,7 @@ async fn none_by_default() {
 }
 
 #[tokio::test]
-async fn those_of_the_list_and_no_credentials() {
+async fn allowed_headers_are_captured_without_credentials() {
     let capture = HeaderCapture::new()
         .allow("X-Request-Id")
         .allow("x-tenant-*")
@@ -146,9 +147,8 @@ async fn those_of_the_list_and_no_credentials() {
     }
 }
 
-/// Everything is not all.
 #[tokio::test]
-async fn a_star_takes_no_credentials() {
+async fn a_star_does_not_capture_credentials() {
     let capture = HeaderCapture::new().allow("*");
     for (client, server) in [http(Some(&capture)).await, grpc(Some(&capture)).await] {
         for span in [client, server] {
@@ -162,7 +162,7 @@ async fn a_star_takes_no_credentials() {
 }
 
 #[tokio::test]
-async fn credentials_by_force_alone() {
+async fn force_captures_credentials() {
     let capture = HeaderCapture::new()
         .force("authorization")
         .force("set-cookie");
@@ -180,9 +180,9 @@ async fn credentials_by_force_alone() {
     }
 }
 
-/// What the client marks as sensitive, as reqwest does with passwords, is a credential under any name.
+/// reqwest marks passwords as sensitive.
 #[tokio::test]
-async fn a_value_marked_as_sensitive() {
+async fn a_sensitive_value_is_a_credential_under_any_name() {
     for (capture, shown) in [
         (HeaderCapture::new().allow("x-token"), None),
         (HeaderCapture::new().allow("x-*"), None),
@@ -203,9 +203,8 @@ async fn a_value_marked_as_sensitive() {
     }
 }
 
-/// A stranger can't fill a span with headers.
 #[tokio::test]
-async fn so_many_and_so_long() {
+async fn captured_headers_are_limited_in_number_and_length() {
     let traces = Traces::default();
     let capture = HeaderCapture::new().allow("x-*");
     let app = Router::new().layer(traces.server().with_captured_request_headers(capture));
@@ -222,8 +221,7 @@ async fn so_many_and_so_long() {
         let value = HeaderValue::from_static("z");
         request.headers_mut().append("x-0", value);
     }
-    let client = net::plain(Version::HTTP_2);
-    soon(client.request(request)).await.unwrap();
+    net::send(Version::HTTP_2, request).await;
     let span = traces::server(&traces.all(1).await);
     assert_eq!(captured(&span).len(), 64);
     let first = attr(&span, "http.request.header.x-0").unwrap().to_string();
@@ -247,21 +245,16 @@ fn signed() -> String {
 }
 
 async fn ask(traces: &Traces, layer: lianlu::ClientLayer, url: &str) -> SpanData {
-    let url: reqwest::Url = url.parse().unwrap();
-    let request = reqwest::Request::new(Method::GET, url);
-    let answer = soon(net::reqwest(layer).oneshot(request)).await;
+    let call = net::reqwest(layer).oneshot(net::reqwest_get(url));
+    let answer = soon(call).await;
     if let Ok(response) = answer {
         response.bytes().await.unwrap();
     }
-    let spans = traces.finished();
-    let mut clients = spans
-        .into_iter()
-        .filter(|span| span.span_kind == opentelemetry::trace::SpanKind::Client);
-    clients.next().unwrap()
+    traces::of_kind(&traces.finished(), &SpanKind::Client).remove(0)
 }
 
 #[tokio::test]
-async fn urls_lose_what_signs_them() {
+async fn signatures_in_urls_are_redacted() {
     let traces = Traces::default();
     let address = net::serve(Router::new().layer(traces.server())).await;
     let url = format!("http://bob:secret@{address}/?{}", signed());
@@ -276,9 +269,9 @@ async fn urls_lose_what_signs_them() {
     }
 }
 
-/// Without a query too.
+/// Also in a URL without a query.
 #[tokio::test]
-async fn urls_lose_their_passwords() {
+async fn passwords_in_urls_are_redacted() {
     let traces = Traces::default();
     let address = net::serve(Router::new()).await;
     let url = format!("http://bob:secret@{address}/");
@@ -287,23 +280,22 @@ async fn urls_lose_their_passwords() {
     assert_eq!(text(&span, "url.full"), Some(full.as_str()));
 }
 
-/// An error's text quotes the URL: on the span, and in its exception.
+/// On the span, and in its exception.
 #[tokio::test]
-async fn texts_of_errors_lose_it_too() {
+async fn urls_in_error_texts_are_redacted() {
     let traces = Traces::default();
-    let url = format!("http://{}/?{}", nobody().await, signed());
+    let url = format!("http://{}/?{}", closed_port().await, signed());
     let span = ask(&traces, traces.client(), &url).await;
-    let told = format!("{span:?}");
-    assert!(told.contains("sig=REDACTED"), "{told}");
-    assert!(!told.contains("secret"), "{told}");
+    let all = format!("{span:?}");
+    assert!(all.contains("sig=REDACTED"), "{all}");
+    assert!(!all.contains("secret"), "{all}");
     let events = &span.events.events;
     assert_eq!((events.len(), events[0].name.as_ref()), (1, "exception"));
     assert!(format!("{:?}", events[0]).contains("REDACTED"));
 }
 
-/// A gRPC status's message comes from the other side.
 #[tokio::test]
-async fn a_status_that_quotes_a_url() {
+async fn urls_in_grpc_messages_are_redacted() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let text = "fail 13 no answer from https://bob:secret@h/?sig=secret";
@@ -316,7 +308,7 @@ async fn a_status_that_quotes_a_url() {
 }
 
 #[tokio::test]
-async fn another_list_replaces_the_seven() {
+async fn with_redacted_query_keys_replaces_the_default_keys() {
     let traces = Traces::default();
     let keys = ["token"];
     let app = Router::new().layer(traces.server().with_redacted_query_keys(keys));

@@ -1,4 +1,4 @@
-//! The layers compile and work in every place where users put them.
+//! The layers work wherever users place them.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::routing::get;
 use lianlu_protos::testing::echo_client::EchoClient;
 use lianlu_protos::testing::echo_server::EchoServer;
+use opentelemetry::trace::SpanKind;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 
 use crate::common::echo::{self, Echo, message};
@@ -19,19 +20,18 @@ use crate::common::{listen, soon};
 fn assert_kind<T: Clone + Send + Sync + 'static>(_: &T) {}
 
 #[tokio::test]
-async fn layers_and_services_can_be_shared() {
+async fn layers_and_services_are_clone_send_and_sync() {
     let traces = Traces::default();
     assert_kind(&traces.server());
     assert_kind(&traces.client());
     assert_kind(&lianlu::metadata::server());
     assert_kind(&lianlu::metadata::client());
 
-    let service =
-        tower::service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
+    let service = tower::service_fn(net::answer::<()>);
     assert_kind(&traces.server().layer(service));
     assert_kind(&lianlu::metadata::server().layer(service));
 
-    let channel = echo::channel(crate::common::nobody().await).connect_lazy();
+    let channel = echo::channel(crate::common::closed_port().await).connect_lazy();
     assert_kind(&traces.client().layer(channel));
     let http = net::connect(traces.client(), Version::HTTP_11);
     assert_kind(&http);
@@ -39,13 +39,13 @@ async fn layers_and_services_can_be_shared() {
     fn assert_send<T: Send>(_: &T) {}
     assert_send(&http.clone().oneshot(net::request(
         Method::GET,
-        crate::common::nobody().await,
+        crate::common::closed_port().await,
         "/",
     )));
 }
 
 #[tokio::test]
-async fn a_plain_tower_service() {
+async fn around_a_plain_tower_service() {
     let traces = Traces::default();
     let mut service = ServiceBuilder::new()
         .layer(traces.client())
@@ -57,14 +57,12 @@ async fn a_plain_tower_service() {
     let service = service.ready().await.unwrap();
     let response = service.call(request.unwrap()).await.unwrap();
     assert_eq!(net::read(response).await.unwrap(), "hello");
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    traces.fine_pair().await;
 }
 
-/// Outer layers of tower's own, whose error is a box.
+/// Whose error type is a box.
 #[tokio::test]
-async fn under_a_timeout_that_is_not_reached() {
+async fn outside_of_a_timeout_that_is_not_reached() {
     let traces = Traces::default();
     let service = ServiceBuilder::new()
         .layer(traces.server())
@@ -75,7 +73,7 @@ async fn under_a_timeout_that_is_not_reached() {
 }
 
 #[tokio::test]
-async fn over_a_timeout_that_is_reached() {
+async fn outside_of_a_timeout_the_timeout_is_an_error() {
     let traces = Traces::default();
     let service = ServiceBuilder::new()
         .layer(traces.client())
@@ -89,7 +87,7 @@ async fn over_a_timeout_that_is_reached() {
 }
 
 #[tokio::test]
-async fn under_a_timeout_that_is_reached() {
+async fn inside_of_a_timeout_the_call_is_cancelled() {
     let traces = Traces::default();
     let service = ServiceBuilder::new()
         .timeout(Duration::from_millis(1))
@@ -102,7 +100,7 @@ async fn under_a_timeout_that_is_reached() {
 }
 
 #[tokio::test]
-async fn a_timeout_around_a_channel() {
+async fn a_timeout_inside_of_a_client_layer_is_an_error() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     let channel = echo::channel(address).connect().await.unwrap();
@@ -118,32 +116,30 @@ async fn a_timeout_around_a_channel() {
 }
 
 #[tokio::test]
-async fn route_layer_names_by_route_and_leaves_the_rest_alone() {
+async fn as_route_layer_other_routes_are_not_traced() {
     let traces = Traces::default();
     let app = Router::new()
         .route("/orders/{id}", get(async || "an order"))
         .route_layer(traces.server())
         .route("/untraced", get(async || "nothing"));
     let address = net::serve(app).await;
-    let client = net::plain(Version::HTTP_11);
     for path in ["/orders/7", "/untraced", "/nowhere"] {
         let request = net::request(Method::GET, address, path);
-        soon(client.request(request)).await.unwrap();
+        net::send(Version::HTTP_11, request).await;
     }
     named(&traces.all(1).await, "GET /orders/{id}");
 }
 
 #[tokio::test]
-async fn one_method_router() {
+async fn around_one_method_router() {
     let traces = Traces::default();
     let app = Router::new().route(
         "/orders/{id}",
         get(async || "an order").layer::<_, Infallible>(traces.server()),
     );
     let address = net::serve(app).await;
-    let client = net::plain(Version::HTTP_11);
     let request = net::request(Method::GET, address, "/orders/7");
-    soon(client.request(request)).await.unwrap();
+    net::send(Version::HTTP_11, request).await;
     named(&traces.all(1).await, "GET /orders/{id}");
 }
 
@@ -151,7 +147,7 @@ async fn one_method_router() {
 async fn around_a_whole_router() {
     let traces = Traces::default();
     let app = Router::new().route("/orders/{id}", get(async || "an order"));
-    // axum serves responses of its own body only.
+    // axum serves responses with its own body type only.
     let service = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(traces.server())
@@ -162,16 +158,17 @@ async fn around_a_whole_router() {
         axum::serve(listener, service).await
     });
     let client = net::connect(traces.client(), Version::HTTP_11);
-    let response = net::get(&client, address, "/orders/7").await.unwrap();
-    assert_eq!(net::read(response).await.unwrap(), "an order");
+    assert_eq!(net::fetch(&client, address, "/orders/7").await, "an order");
     let (_, server) = traces.pair().await;
-    assert_eq!(server.name, "GET", "the route is not known out here");
+    assert_eq!(
+        server.name, "GET",
+        "the route is not known outside of the router"
+    );
     assert_eq!(text(&server, "url.path"), Some("/orders/7"));
 }
 
-/// axum and tonic on one port behind one layer.
 #[tokio::test]
-async fn a_router_that_serves_both_transports() {
+async fn around_axum_and_tonic_on_one_port() {
     let traces = Traces::default();
     let app = tonic::service::Routes::new(EchoServer::new(Echo::new(&traces)))
         .into_axum_router()
@@ -182,15 +179,10 @@ async fn a_router_that_serves_both_transports() {
     let reply = grpc.unary(message("hello", 0)).await.unwrap();
     assert_eq!(reply.get_ref().text, "hello");
     let http = net::connect(traces.client(), Version::HTTP_11);
-    let response = net::get(&http, address, "/orders/7").await.unwrap();
-    assert_eq!(net::read(response).await.unwrap(), "an order");
+    assert_eq!(net::fetch(&http, address, "/orders/7").await, "an order");
 
     let spans = traces.all(4).await;
-    let servers: Vec<_> = spans
-        .iter()
-        .filter(|span| span.span_kind == opentelemetry::trace::SpanKind::Server)
-        .cloned()
-        .collect();
+    let servers = traces::of_kind(&spans, &SpanKind::Server);
     assert_eq!(servers.len(), 2);
     let rpc = named(&servers, "lianlu.testing.Echo/Unary");
     assert_eq!(text(&rpc, "rpc.system.name"), Some("grpc"));
@@ -201,7 +193,7 @@ async fn a_router_that_serves_both_transports() {
 }
 
 #[tokio::test]
-async fn tonics_server_with_more_layers() {
+async fn beside_other_layers_of_tonic() {
     let traces = Traces::default();
     let (listener, address) = listen().await;
     let layers = ServiceBuilder::new()
@@ -223,14 +215,11 @@ async fn tonics_server_with_more_layers() {
     let interceptor = |request: tonic::Request<()>| Ok(request);
     let mut client = EchoClient::with_interceptor(channel, interceptor);
     client.unary(message("hello", 0)).await.unwrap();
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    traces.fine_pair().await;
 }
 
-/// All of reqwest's response survives the layer.
 #[tokio::test]
-async fn reqwests_response_keeps_what_it_knows() {
+async fn reqwests_response_is_passed_on_unchanged() {
     let traces = Traces::default();
     let app = Router::new()
         .route(
@@ -262,11 +251,10 @@ async fn reqwests_response_keeps_what_it_knows() {
 }
 
 #[tokio::test]
-async fn reqwests_response_keeps_its_errors() {
+async fn reqwests_status_errors_are_passed_on() {
     let traces = Traces::default();
     let address = net::serve(Router::new()).await;
-    let url = format!("http://{address}/nowhere?q=1").parse().unwrap();
-    let request = reqwest::Request::new(Method::GET, url);
+    let request = net::reqwest_get(&format!("http://{address}/nowhere?q=1"));
     let response = net::reqwest(traces.client())
         .oneshot(request)
         .await

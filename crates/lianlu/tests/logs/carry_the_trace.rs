@@ -1,4 +1,4 @@
-//! Each line of the log has the ids of the call it is written in, without `tracing-opentelemetry`.
+//! Log lines have the ids of the call that writes them, without `tracing-opentelemetry`.
 
 use axum::Router;
 use axum::routing::get;
@@ -14,7 +14,7 @@ use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::logs::{Lines, assert_in, assert_outside};
 use crate::common::traces::{self, Traces};
 
-/// JSON lines, of this thread.
+/// JSON lines of this thread.
 fn json() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let guard = tracing::subscriber::set_default(json_to(&lines));
@@ -42,9 +42,7 @@ async fn in_a_grpc_handler_and_its_stream() {
     let (lines, _guard) = json();
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
-    let reply = client.server_stream(message("log", 1)).await.unwrap();
-    let mut replies = reply.into_inner();
-    while replies.message().await.unwrap().is_some() {}
+    echo::drain(client.server_stream(message("log", 1)).await.unwrap()).await;
     let (_, server) = traces.pair().await;
     assert_in(&lines.named("before await"), &server);
     assert_in(&lines.named("after await"), &server);
@@ -61,7 +59,7 @@ async fn in_an_http_handler_and_its_body() {
                 get(async || {
                     info!("before await");
                     tokio::task::yield_now().await;
-                    // A span of tracing's own changes nothing.
+                    // A span of `tracing` changes nothing.
                     let _entered = info_span!("work").entered();
                     info!("after await");
                     let body = scripted([
@@ -75,9 +73,7 @@ async fn in_an_http_handler_and_its_body() {
             .layer(traces.server());
         let address = net::serve(app).await;
         let client = net::connect(traces.client(), version);
-        net::read(net::get(&client, address, "/").await.unwrap())
-            .await
-            .unwrap();
+        net::fetch(&client, address, "/").await;
         let (_, server) = traces.pair().await;
         for message in ["before await", "after await", "in the body"] {
             assert_in(&lines.named(message), &server);
@@ -88,7 +84,7 @@ async fn in_an_http_handler_and_its_body() {
 }
 
 #[tokio::test]
-async fn in_a_clients_call() {
+async fn in_a_client_call() {
     let (lines, _guard) = json();
     let traces = Traces::default();
     let address = net::serve(Router::new()).await;
@@ -115,9 +111,9 @@ async fn in_a_clients_call() {
     assert_in(&lines.named("around it"), &traces::named(&spans, "root"));
 }
 
-/// What is not sampled has ids, and says so.
+/// With flags `00`.
 #[tokio::test]
-async fn in_a_call_that_is_not_sampled() {
+async fn in_an_unsampled_call() {
     let (lines, _guard) = json();
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let (mut client, _) = echo::pair(&traces).await;
@@ -127,9 +123,8 @@ async fn in_a_call_that_is_not_sampled() {
     assert_eq!(line["trace_id"], lines.named("before await")["trace_id"]);
 }
 
-/// A field of the user's that has one of the names stays the only one.
 #[tokio::test]
-async fn beside_fields_of_the_same_name() {
+async fn a_users_field_of_the_same_name_takes_precedence() {
     let traces = Traces::default();
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
@@ -154,7 +149,7 @@ async fn beside_fields_of_the_same_name() {
 }
 
 #[tokio::test]
-async fn as_text_with_colours_and_without() {
+async fn as_text_with_and_without_colours() {
     let traces = Traces::default();
     let root = traces.root("root");
     let ids = root.span().span_context().clone();
@@ -181,7 +176,7 @@ async fn as_text_with_colours_and_without() {
         };
         tracing::dispatcher::with_default(&theirs, log);
         tracing::dispatcher::with_default(&ours, log);
-        assert_eq!(lines.text(), plain.text(), "outside of a span");
+        assert_eq!(lines.text(), plain.text(), "no ids outside of a span");
         let _current = root.clone().attach();
         tracing::dispatcher::with_default(&ours, log);
         let line = lines.text().replacen(&plain.text(), "", 1);
@@ -190,9 +185,8 @@ async fn as_text_with_colours_and_without() {
     }
 }
 
-/// In all the shapes that tracing-subscriber knows.
 #[tokio::test]
-async fn in_each_shape_of_text() {
+async fn as_compact_and_pretty_text() {
     fn check<S: Subscriber + Send + Sync + 'static>(make: impl Fn(Lines) -> S) {
         let traces = Traces::default();
         let lines = Lines::default();
@@ -213,7 +207,7 @@ async fn in_each_shape_of_text() {
     });
 }
 
-/// The same with `CarryTrace`.
+/// JSON lines with `CarryTrace`.
 fn carrying() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let format = tracing_subscriber::fmt::layer()
@@ -227,9 +221,9 @@ fn carrying() -> (Lines, tracing::subscriber::DefaultGuard) {
     (lines, tracing::subscriber::set_default(subscriber))
 }
 
-/// A task that is spawned with a span belongs to the call in which the span was made.
+/// With the ids of the call in which the span was made.
 #[tokio::test]
-async fn in_spawned_tasks_that_carry_a_span() {
+async fn in_spawned_tasks_with_a_span() {
     let (lines, _guard) = carrying();
     let traces = Traces::default();
     let other = net::serve(Router::new()).await;
@@ -245,11 +239,9 @@ async fn in_spawned_tasks_that_carry_a_span() {
                     async { info!("deeper") }
                         .instrument(info_span!("deeper"))
                         .await;
-                    net::read(net::get(&client, other, "/").await.unwrap())
-                        .await
-                        .unwrap();
+                    net::fetch(&client, other, "/").await;
                 };
-                // On another thread: nothing of the context is left there by chance.
+                // On another thread, which has no context left over.
                 let span = info_span!("outer").in_scope(|| info_span!("work"));
                 let task = work.instrument(span).with_current_subscriber();
                 let handle = tokio::runtime::Handle::current();
@@ -261,11 +253,9 @@ async fn in_spawned_tasks_that_carry_a_span() {
         )
         .layer(traces.server());
     let address = net::serve(app).await;
-    let plain = net::plain(::http::Version::HTTP_11);
     let request = net::request(::http::Method::GET, address, "/");
-    net::read(plain.oneshot(request).await.unwrap())
-        .await
-        .unwrap();
+    let response = net::send(::http::Version::HTTP_11, request).await;
+    net::read(response).await.unwrap();
     let spans = traces.all(2).await;
     let server = traces::server(&spans);
     assert_in(&lines.named("in the task"), &server);
@@ -275,7 +265,7 @@ async fn in_spawned_tasks_that_carry_a_span() {
     assert!(!opentelemetry::Context::current().has_active_span());
 }
 
-/// What a span carries counts only where there is nothing else.
+/// The current context takes precedence over the span's.
 #[test]
 fn in_spans_that_are_entered_elsewhere() {
     let (lines, _guard) = carrying();
@@ -291,7 +281,7 @@ fn in_spans_that_are_entered_elsewhere() {
         let _current = second.clone().attach();
         span.in_scope(|| info!("in the second"));
     }
-    // Entered twice, and left in another order.
+    // Entered twice, and exited in another order.
     let outer = span.enter();
     let inner = child.enter();
     let again = span.enter();

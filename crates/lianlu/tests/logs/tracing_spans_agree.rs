@@ -1,4 +1,4 @@
-//! Spans of `tracing`, by way of `tracing-opentelemetry`, and those of the layers are parents of each other.
+//! Spans of `tracing-opentelemetry` and of the layers are parents of each other.
 
 use axum::Router;
 use axum::body::Body;
@@ -16,10 +16,10 @@ use crate::common::echo::{self, message};
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::logs::{Lines, assert_in};
 use crate::common::provider::Provider;
-use crate::common::traces::{Traces, assert_child, assert_root, attr, named};
+use crate::common::traces::{self, Traces, assert_child, assert_root, attr, named, of_kind};
 use crate::common::{Gate, soon};
 
-/// As a service sets it up: spans to where the layers' go, and lines with ids.
+/// As a service sets it up: both kinds of spans go to one provider, and log lines have ids.
 fn set_up(traces: &Traces) -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let format = tracing_subscriber::fmt::layer()
@@ -33,7 +33,7 @@ fn set_up(traces: &Traces) -> (Lines, tracing::subscriber::DefaultGuard) {
     (lines, tracing::subscriber::set_default(subscriber))
 }
 
-/// With the provider's own type of tracer, as a service would hand it over.
+/// With the provider's own tracer type, as in a service.
 fn spans_into<S>(traces: &Traces) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
@@ -45,11 +45,7 @@ where
     }
 }
 
-fn kinds(spans: &[SpanData], kind: SpanKind) -> Vec<&SpanData> {
-    spans.iter().filter(|span| span.span_kind == kind).collect()
-}
-
-/// Server's span → tracing's → client's → the next server's, in order of the calls.
+/// Server span → `tracing` span → client span → the next server's span.
 #[tokio::test]
 async fn around_and_inside_of_http_calls() {
     for version in VERSIONS {
@@ -69,8 +65,7 @@ async fn around_and_inside_of_http_calls() {
                     let work = info_span!("work");
                     async {
                         info!("before the call");
-                        let response = net::get(&inner, next, "/next").await.unwrap();
-                        net::read(response).await.unwrap();
+                        net::fetch(&inner, next, "/next").await;
                         info!("after the call");
                     }
                     .instrument(work)
@@ -80,21 +75,20 @@ async fn around_and_inside_of_http_calls() {
             )
             .layer(traces.server());
         let address = net::serve(app).await;
-        async { net::read(net::get(&client, address, "/").await.unwrap()).await }
+        net::fetch(&client, address, "/")
             .instrument(info_span!("caller"))
-            .await
-            .unwrap();
+            .await;
 
         let spans = traces.all(6).await;
         let (caller, work) = (named(&spans, "caller"), named(&spans, "work"));
-        let [second, first] = kinds(&spans, SpanKind::Server)[..] else {
-            panic!("two servers in {spans:#?}");
+        let [first, second] = &of_kind(&spans, &SpanKind::Server)[..] else {
+            panic!("not two server spans: {spans:#?}");
         };
         let client_under = |parent: &SpanData| {
             let id = parent.span_context.span_id();
-            let clients = kinds(&spans, SpanKind::Client);
-            let mut clients = clients.into_iter().filter(|span| span.parent_span_id == id);
-            clients.next().unwrap().clone()
+            let clients = of_kind(&spans, &SpanKind::Client).into_iter();
+            let mut clients = clients.filter(|span| span.parent_span_id == id);
+            clients.next().unwrap()
         };
         assert_root(&caller);
         let calling = client_under(&caller);
@@ -120,17 +114,13 @@ async fn around_and_inside_of_grpc_calls() {
     let traces = Traces::default();
     let (lines, _guard) = set_up(&traces);
     let (mut client, _) = echo::pair(&traces).await;
-    async {
-        let reply = client.server_stream(message("log", 2)).await.unwrap();
-        let mut replies = reply.into_inner();
-        while replies.message().await.unwrap().is_some() {}
-    }
-    .instrument(info_span!("caller"))
-    .await;
+    async { echo::drain(client.server_stream(message("log", 2)).await.unwrap()).await }
+        .instrument(info_span!("caller"))
+        .await;
     let spans = traces.all(3).await;
     let caller = named(&spans, "caller");
-    let server = crate::common::traces::server(&spans);
-    let client = crate::common::traces::client(&spans);
+    let server = traces::server(&spans);
+    let client = traces::client(&spans);
     assert_root(&caller);
     assert_child(&client, &caller);
     assert_child(&server, &client);
@@ -152,7 +142,7 @@ async fn inner(number: u32) {
     info!("inner {number}");
 }
 
-/// `#[instrument]` across awaits, steps that take turns, and tasks on this and on other threads.
+/// `#[instrument]` across awaits, in interleaved futures, and in tasks on this and another thread.
 #[tokio::test]
 async fn across_awaits_and_tasks() {
     let traces = Traces::default();
@@ -176,12 +166,10 @@ async fn across_awaits_and_tasks() {
         .layer(traces.server());
     let address = net::serve(app).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);
-    net::read(net::get(&client, address, "/").await.unwrap())
-        .await
-        .unwrap();
+    net::fetch(&client, address, "/").await;
 
     let spans = traces.all(2 + 8 + 2).await;
-    let server = crate::common::traces::server(&spans);
+    let server = traces::server(&spans);
     assert_in(&lines.named("in the handler"), &server);
     let parents = [
         server.clone(),
@@ -226,9 +214,9 @@ async fn handler(wait: Gate) -> ::http::Response<Body> {
     response(None, body)
 }
 
-/// Bodies are polled when the handler has returned, and its spans are closed.
+/// A body is polled after its handler has returned and its spans have been closed.
 #[tokio::test]
-async fn in_streams() {
+async fn in_response_streams() {
     for version in VERSIONS {
         let traces = Traces::default();
         let (lines, _guard) = set_up(&traces);
@@ -243,7 +231,7 @@ async fn in_streams() {
         gate.open();
         assert_eq!(net::read(response).await.unwrap(), "hello");
         let spans = traces.all(5).await;
-        let server = crate::common::traces::server(&spans);
+        let server = traces::server(&spans);
         let handler = named(&spans, "handler");
         let (kept, fresh) = (named(&spans, "kept"), named(&spans, "fresh"));
         assert_child(&handler, &server);
@@ -256,9 +244,9 @@ async fn in_streams() {
     }
 }
 
-/// `CarryTrace` is not needed here, and does no harm.
+/// Which is not needed.
 #[tokio::test]
-async fn with_a_layer_that_carries_contexts() {
+async fn also_together_with_carry_trace() {
     let traces = Traces::default();
     let subscribers = [
         tracing::Dispatch::new(

@@ -1,9 +1,5 @@
-//! Errors of the service, of the body and panics are exceptions: events of the span by default, logs where
-//! they are asked for. What the peer answers with is none.
-//!
-//! A process can't change its environment safely, so a test starts itself again with another one.
-
-use std::process::Command;
+//! Errors of the service or the body, and panics, are recorded as exceptions: as span events by default,
+//! as logs on request. A peer's answer is not an exception.
 
 use ::http::{Method, StatusCode, Version};
 use axum::Router;
@@ -16,12 +12,12 @@ use opentelemetry_sdk::trace::{Sampler, SpanData};
 use crate::common::echo::{self, message};
 use crate::common::http::{self as net, Step, response, scripted};
 use crate::common::traces::{self, Traces};
-use crate::common::{nobody, soon};
+use crate::common::{closed_port, soon};
+use crate::own_process::{child, role, run};
 
-const STARTED: &str = "LIANLU_TEST_STARTED";
 const VARIABLE: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
 
-/// A place that logs go to.
+/// A log provider in memory.
 #[derive(Clone)]
 struct Logs {
     provider: SdkLoggerProvider,
@@ -37,7 +33,7 @@ impl Logs {
         Self { provider, exporter }
     }
 
-    /// Event, severity, class and text of each, with the span that it belongs to.
+    /// The event's name, severity and attributes of each record, with the ids of its span.
     fn all(&self) -> Vec<(String, [String; 2])> {
         let logs = self.exporter.get_emitted_logs().unwrap();
         let lines = logs.iter().map(|log| {
@@ -70,7 +66,7 @@ fn ids(span: &SpanData) -> [String; 2] {
     ]
 }
 
-/// Type and text of the exceptions among the events of a span.
+/// The attributes of a span's events, all of which must be exceptions.
 fn events(span: &SpanData) -> Vec<String> {
     let events = span.events.events.iter();
     events
@@ -88,7 +84,7 @@ fn events(span: &SpanData) -> Vec<String> {
 async fn serve(layer: ServerLayer) -> std::net::SocketAddr {
     let app = Router::new()
         .route("/no", get(async || StatusCode::INTERNAL_SERVER_ERROR))
-        .route("/panics", get(async || -> String { panic!("told to") }))
+        .route("/panics", get(async || -> String { panic!("on request") }))
         .route(
             "/body-fails",
             get(async || response(None, scripted([Step::Data("a"), Step::Fail]))),
@@ -97,7 +93,7 @@ async fn serve(layer: ServerLayer) -> std::net::SocketAddr {
     net::serve(app).await
 }
 
-/// The server's span of a call.
+/// The server span of a call.
 async fn call(traces: &Traces, layer: ServerLayer, path: &str) -> SpanData {
     let address = serve(layer).await;
     let call = net::plain(Version::HTTP_11).request(net::request(Method::GET, address, path));
@@ -111,7 +107,7 @@ const PANIC: &str = "exception.type=panic exception.message=the service panicked
 const BODY: &str = "exception.type=Other exception.message=the disk is gone";
 
 #[tokio::test]
-async fn an_event_of_the_span_by_default() {
+async fn are_span_events_by_default() {
     for (path, expected) in [
         ("/no", &[][..]),
         ("/nowhere", &[]),
@@ -131,19 +127,17 @@ async fn an_event_of_the_span_by_default() {
 }
 
 #[tokio::test]
-async fn a_client_without_an_answer() {
+async fn connection_errors_are_recorded_and_logged_by_clients() {
     let traces = Traces::default();
     let logs = Logs::new();
     let layer = traces
         .client()
         .with_exceptions(Exceptions::Both)
         .with_logger_provider(logs.provider.clone());
-    let address = nobody().await;
+    let address = closed_port().await;
     let http = net::connect(layer.clone(), Version::HTTP_11);
     net::get(&http, address, "/").await.unwrap_err();
-    let channel = echo::channel(address).connect_lazy();
-    let channel = tower::Layer::layer(&layer, channel);
-    let mut grpc = lianlu_protos::testing::echo_client::EchoClient::new(channel);
+    let mut grpc = echo::connect_lazily(layer, address);
     soon(grpc.unary(message("hello", 0))).await.unwrap_err();
 
     let spans = traces.all(2).await;
@@ -162,7 +156,7 @@ async fn a_client_without_an_answer() {
 }
 
 #[tokio::test]
-async fn a_status_of_grpc_is_none_and_a_panic_is() {
+async fn grpc_statuses_are_not_exceptions_but_panics_are() {
     let traces = Traces::default();
     let logs = Logs::new();
     let layer = traces
@@ -190,13 +184,13 @@ async fn a_status_of_grpc_is_none_and_a_panic_is() {
 }
 
 #[tokio::test]
-async fn logs_instead_or_nothing() {
-    for (told, is_logged) in [(Exceptions::Logs, true), (Exceptions::Off, false)] {
+async fn are_logs_or_switched_off_by_option() {
+    for (exceptions, is_logged) in [(Exceptions::Logs, true), (Exceptions::Off, false)] {
         let traces = Traces::default();
         let logs = Logs::new();
         let layer = traces
             .server()
-            .with_exceptions(told)
+            .with_exceptions(exceptions)
             .with_logger_provider(logs.provider.clone());
         let span = call(&traces, layer, "/panics").await;
         assert!(events(&span).is_empty());
@@ -206,9 +200,9 @@ async fn logs_instead_or_nothing() {
     }
 }
 
-/// Logs are not sampled: an exception is told also where its span is not kept.
+/// Logs are not sampled.
 #[tokio::test]
-async fn of_a_call_that_is_not_sampled() {
+async fn of_unsampled_calls_are_logged() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let logs = Logs::new();
     let layer = traces
@@ -221,9 +215,8 @@ async fn of_a_call_that_is_not_sampled() {
     assert_eq!(logs.all().len(), 1);
 }
 
-/// What a classifier takes for no error is no exception.
 #[tokio::test]
-async fn not_what_is_no_error() {
+async fn are_not_recorded_when_a_classifier_says_no_error() {
     let traces = Traces::default();
     let layer = traces.server().with_error_classifier(|_| false);
     let span = call(&traces, layer, "/panics").await;
@@ -231,9 +224,9 @@ async fn not_what_is_no_error() {
     assert!(events(&span).is_empty());
 }
 
-/// Kratos records an event of its own.
+/// Kratos mode records an event of its own.
 #[tokio::test]
-async fn kratos_does_not_double_it() {
+async fn are_recorded_once_in_kratos_mode() {
     let traces = Traces::default();
     let logs = Logs::new();
     let layer = traces
@@ -244,46 +237,21 @@ async fn kratos_does_not_double_it() {
     let span = call(&traces, layer, "/body-fails").await;
     assert_eq!(events(&span), [BODY]);
     assert_eq!(logs.all().len(), 1);
-    // Named after the provider was given: the logger goes by it all the same.
+    // `kratos()` after `with_logger_provider` still names the logger.
     let emitted = logs.exporter.get_emitted_logs().unwrap();
     assert_eq!(emitted[0].instrumentation.name(), "kratos");
 }
 
-/// How many events and logs of a panic there are with this environment, and what is said of it.
-fn started_with(value: Option<&str>) -> (String, String) {
-    let mut process = Command::new(std::env::current_exe().unwrap());
-    process
-        .args([
-            "--exact",
-            "exceptions_are_recorded_once::as_the_environment_says",
-            "--nocapture",
-        ])
-        .env_remove(VARIABLE)
-        .env(STARTED, "1");
-    if let Some(value) = value {
-        process.env(VARIABLE, value);
-    }
-    let output = process.output().unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    let (_, found) = out.split_once("found: ").unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    let said = said.lines().filter(|line| line.starts_with("lianlu:"));
-    (
-        found.lines().next().unwrap().to_owned(),
-        said.collect::<Vec<_>>().join("\n"),
-    )
-}
-
 #[tokio::test]
-async fn as_the_environment_says() {
-    if std::env::var_os(STARTED).is_some() {
+async fn are_what_the_environment_says_unless_the_code_does() {
+    if role().is_some() {
         let mut found = Vec::new();
-        for told in [None, Some(Exceptions::Off)] {
+        for in_code in [None, Some(Exceptions::Off)] {
             let traces = Traces::default();
             let logs = Logs::new();
             let mut layer = traces.server().with_logger_provider(logs.provider.clone());
-            if let Some(told) = told {
-                layer = layer.with_exceptions(told);
+            if let Some(exceptions) = in_code {
+                layer = layer.with_exceptions(exceptions);
             }
             let span = call(&traces, layer, "/panics").await;
             found.push(format!("{} {}", events(&span).len(), logs.all().len()));
@@ -291,18 +259,22 @@ async fn as_the_environment_says() {
         println!("found: {}", found.join(", "));
         return;
     }
-    // Events and logs; and none of either where the code says so.
-    for (value, found) in [
-        (None, "1 0, 0 0"),
-        (Some(""), "1 0, 0 0"),
-        (Some("logs"), "0 1, 0 0"),
-        (Some(" logs/dup "), "1 1, 0 0"),
+    // The numbers of events and logs of a panic: by the environment, and switched off in code.
+    for (value, found, is_bad) in [
+        (None, "1 0, 0 0", false),
+        (Some(""), "1 0, 0 0", false),
+        (Some("logs"), "0 1, 0 0", false),
+        (Some(" logs/dup "), "1 1, 0 0", false),
+        (Some("events"), "1 0, 0 0", true),
     ] {
-        assert_eq!(started_with(value), (found.to_owned(), String::new()));
+        let mut process = child(&this_test!(), "");
+        process.env_remove(VARIABLE);
+        process.envs(value.map(|value| (VARIABLE, value)));
+        let printed = run(&mut process);
+        assert_eq!(printed.marked("found: "), [found]);
+        let warnings = printed.warnings();
+        assert_eq!(warnings.len(), usize::from(is_bad), "{warnings:?}");
+        let beginning = format!("lianlu: {VARIABLE}=\"events\": ");
+        assert!(warnings.iter().all(|line| line.starts_with(&beginning)));
     }
-    let (found, said) = started_with(Some("events"));
-    assert_eq!(found, "1 0, 0 0");
-    let beginning = format!("lianlu: {VARIABLE}=\"events\": ");
-    assert!(said.starts_with(&beginning), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -1,19 +1,19 @@
-//! Layers without a provider of their own follow the global one. One test: there is one global.
+//! Layers without a provider of their own use the global one of the moment.
 
 use crate::common::echo::{self, Echo, EchoClient, message};
 use crate::common::traces::{Traces, client, server};
-use crate::is_alone;
+use crate::own_process::is_alone;
 
 async fn call(client: &mut EchoClient) {
     client.unary(message("hello", 0)).await.unwrap();
 }
 
 #[tokio::test]
-async fn whenever_it_is_set() {
-    if !is_alone("global_provider_is_switched::whenever_it_is_set") {
+async fn layers_follow_each_change() {
+    if !is_alone(&this_test!()) {
         return;
     }
-    // Built and used before there is a provider.
+    // Built and used before a provider is set.
     let address = echo::serve(lianlu::server(), Echo::default()).await;
     let mut old = echo::connect(lianlu::client(), address).await;
     call(&mut old).await;
@@ -38,12 +38,12 @@ async fn whenever_it_is_set() {
     call(&mut new).await;
     second.all(4).await;
 
-    // What the first provider has started ends there.
+    // Spans of the first provider end there.
     assert_eq!((first.started(), first.finished().len()), (4, 2));
     drop(open);
     first.all(4).await;
 
-    // A provider of one's own is not touched by the global one.
+    // A layer's own provider takes precedence.
     let own = Traces::default();
     let mut own_client = echo::connect(own.client(), address).await;
     call(&mut own_client).await;

@@ -1,4 +1,4 @@
-//! Records of `log` have the ids of the call they are written in.
+//! Records of the `log` crate have the ids of the call that writes them.
 
 use std::sync::Mutex;
 
@@ -9,9 +9,9 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::common::http as net;
 use crate::common::traces::Traces;
-use crate::is_alone;
+use crate::own_process::is_alone;
 
-/// Message and key values of each record.
+/// The message and the key values of each record.
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Log for Seen {
 }
 
 #[tokio::test]
-async fn in_a_handler_and_outside() {
-    if !is_alone("log_records_carry_the_trace::in_a_handler_and_outside") {
+async fn in_a_handler_and_not_outside() {
+    if !is_alone(&this_test!()) {
         return;
     }
     log::set_boxed_logger(Box::new(lianlu::logs::logger(Seen))).unwrap();
@@ -67,7 +67,7 @@ async fn in_a_handler_and_outside() {
                 tokio::task::yield_now().await;
                 log::info!("sent");
                 log::info!(span_id = "mine"; "by hand");
-                log::debug!("nobody wants this");
+                log::debug!("below the level");
             }),
         )
         .layer(traces.server());

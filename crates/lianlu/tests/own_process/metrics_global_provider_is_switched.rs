@@ -1,4 +1,4 @@
-//! Layers without a meter provider of their own follow the global one. One test: there is one global.
+//! Layers without a meter provider of their own use the global one of the moment.
 
 use std::sync::LazyLock;
 
@@ -8,13 +8,14 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use crate::common::echo::{self, Echo, message};
 use crate::common::metrics::{Metrics, Values};
 use crate::common::traces::Traces;
-use crate::is_alone;
+use crate::own_process::is_alone;
 
 const SERVER: &str = "rpc.server.call.duration";
 const CLIENT: &str = "rpc.client.call.duration";
 
 static VALUES: LazyLock<Values> = LazyLock::new(Values::default);
 
+/// A zero-sized provider, like the no-op one.
 struct InStatics;
 
 impl MeterProvider for InStatics {
@@ -24,20 +25,20 @@ impl MeterProvider for InStatics {
 }
 
 #[tokio::test]
-async fn whenever_it_is_set() {
-    if !is_alone("metrics_global_provider_is_switched::whenever_it_is_set") {
+async fn layers_follow_each_change() {
+    if !is_alone(&this_test!()) {
         return;
     }
     let traces = Traces::default();
     let call = async |client: &mut echo::EchoClient| {
         client.unary(message("hello", 0)).await.unwrap();
     };
-    // Built and used before there is a provider.
+    // Built and used before a provider is set.
     let address = echo::serve(traces.server(), Echo::default()).await;
     let mut old = echo::connect(traces.client(), address).await;
     call(&mut old).await;
 
-    // OpenTelemetry's own function: layers that have had no call see it, and only those.
+    // Through OpenTelemetry's own function only layers without calls so far notice the change.
     let first = Metrics::default();
     opentelemetry::global::set_meter_provider(first.provider.clone());
     let mut fresh = echo::connect(traces.client(), address).await;
@@ -53,19 +54,19 @@ async fn whenever_it_is_set() {
     call(&mut fresh).await;
     second.counted(CLIENT, 2).await;
     second.counted(SERVER, 2).await;
-    // What began without metrics ends without.
+    // A call that began without a provider stays unmeasured.
     drop(open);
     traces.all(12).await;
     first.counted(CLIENT, 1).await;
     second.counted(CLIENT, 2).await;
 
-    // A provider that keeps all in statics, and looks like the one that does nothing.
+    // A zero-sized provider must not be taken for the no-op one.
     lianlu::set_meter_provider(InStatics);
     call(&mut old).await;
     assert_eq!(VALUES.of(CLIENT).len(), 1);
     lianlu::set_meter_provider(second.provider.clone());
 
-    // Neither without metrics, nor with a provider of one's own.
+    // Layers without metrics, or with a provider of their own, ignore the global one.
     let own = Metrics::default();
     let layer = traces.client().with_meter_provider(own.provider.clone());
     let mut own_client = echo::connect(layer, address).await;

@@ -1,18 +1,14 @@
-//! Environment variables: each is read, and one that can't be used is named.
-//!
-//! A process can't change its environment safely, so the test starts itself again with another one.
+//! Each environment variable of a pipeline is read, and an error names the one with a bad value.
 
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::Duration;
 
 use lianlu::PipelineError;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
-/// Which pipeline the started process makes.
-const PIPELINE: &str = "LIANLU_TEST_PIPELINE";
+use crate::own_process::{child, role, run};
 
-/// In the started process: makes the pipeline, sends a span, says how that went.
+/// In the child: makes the pipeline and sends a span. Describes the outcome.
 fn make(pipeline: &str) -> Result<String, PipelineError> {
     let guard = match pipeline {
         "jaeger" => lianlu::jaeger::pipeline().build()?,
@@ -28,34 +24,22 @@ fn make(pipeline: &str) -> Result<String, PipelineError> {
     Ok(format!("started={sent} name={name} {error}"))
 }
 
-fn outcome(pipeline: &str, variables: &[(&str, &str)]) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "pipeline_environment::each_variable_counts",
-            "--nocapture",
-        ])
-        .env(PIPELINE, pipeline)
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
-    let (_, outcome) = output.split_once("outcome: ").unwrap();
-    outcome.lines().next().unwrap().to_owned()
-}
-
 #[test]
-fn each_variable_counts() {
-    if let Ok(pipeline) = std::env::var(PIPELINE) {
+fn each_variable_is_read() {
+    if let Some(pipeline) = role() {
         let outcome = make(&pipeline).unwrap_or_else(|error| format!("error: {error}"));
         println!("outcome: {outcome}");
         return;
     }
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    let outcome = |pipeline: &str, variables: &[(&str, &str)]| {
+        let printed = run(child(&this_test!(), pipeline).envs(variables.iter().copied()));
+        printed.marked("outcome: ")[0].to_owned()
+    };
+    let closed_port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let url = format!("http://{nobody}/from-env");
+    let url = format!("http://{closed_port}/from-env");
 
     for (pipeline, variable) in [
         ("jaeger", "OTEL_EXPORTER_JAEGER_ENDPOINT"),

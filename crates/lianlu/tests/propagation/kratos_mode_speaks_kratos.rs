@@ -1,4 +1,4 @@
-//! Compatibility mode: names, keys, values, status and events as a Kratos v2.9.1 service writes them.
+//! Kratos mode: names, attributes, status and events as a Kratos v2.9.1 service exports them.
 
 use ::http::{Method, StatusCode, Version};
 use axum::Router;
@@ -11,9 +11,9 @@ use tower::ServiceExt;
 use crate::common::echo::{self, Echo, EchoClient, message, size};
 use crate::common::http::{self as net, Step, response, scripted};
 use crate::common::traces::{self, Traces, attr, int, keys, text};
-use crate::common::{nobody, soon};
+use crate::common::{closed_port, soon};
 
-/// A caller named `caller` and a server, both in compatibility mode.
+/// A client named `caller` and a server, both in Kratos mode.
 async fn grpc(traces: &Traces) -> (EchoClient, std::net::SocketAddr) {
     let address = echo::serve(traces.server().kratos(), Echo::new(traces)).await;
     let layer = traces
@@ -37,7 +37,7 @@ fn assert_texts(span: &SpanData, expected: &[(&str, &str)]) {
     }
 }
 
-/// Status and event of a call that failed.
+/// Asserts the status and the event of a failed call.
 fn assert_failed(span: &SpanData, code: i64, class: &str, message: &str) {
     assert_eq!(span.status, Status::error(message.to_owned()));
     assert_eq!(int(span, "rpc.status_code"), Some(code));
@@ -66,7 +66,7 @@ fn assert_ok(span: &SpanData) {
 }
 
 #[tokio::test]
-async fn over_grpc() {
+async fn grpc_spans_have_kratos_attributes() {
     let traces = Traces::default();
     let (mut client, address) = grpc(&traces).await;
     client.unary(message("world", 0)).await.unwrap();
@@ -122,7 +122,7 @@ async fn over_grpc() {
 }
 
 #[tokio::test]
-async fn over_grpc_each_code_is_an_error_on_both_sides() {
+async fn each_grpc_code_is_an_error_on_both_sides() {
     for (code, name, http_like) in [
         (1, "Canceled", 499),
         (2, "Unknown", 500),
@@ -172,16 +172,14 @@ async fn over_grpc_each_code_is_an_error_on_both_sides() {
 }
 
 #[tokio::test]
-async fn over_grpc_to_nobody() {
+async fn a_refused_grpc_connection_is_503() {
     let traces = Traces::default();
-    let address = nobody().await;
+    let address = closed_port().await;
     let layer = traces
         .client()
         .with_target(format!("http://{address}"))
         .kratos();
-    let channel = echo::channel(address).connect_lazy();
-    let channel = tower::ServiceBuilder::new().layer(layer).service(channel);
-    let mut client = lianlu_protos::testing::echo_client::EchoClient::new(channel);
+    let mut client = echo::connect_lazily(layer, address);
     soon(client.unary(message("world", 0))).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
     assert_eq!(int(&span, "rpc.status_code"), Some(503));
@@ -193,18 +191,16 @@ async fn over_grpc_to_nobody() {
             if description.starts_with("rpc error: code = Unavailable desc = ")
                 && description.contains("refused")
     ));
-    // As captured: a message that was never received measures 0, one never sent its size.
+    // As captured from Kratos: the size is 0 if no message was received.
     assert_eq!(int(&span, "recv_msg.size"), Some(0));
 }
 
-/// A stream is one span, where Kratos makes one for each message.
+/// Unlike Kratos, which makes a span for each message.
 #[tokio::test]
-async fn over_a_grpc_stream() {
+async fn a_grpc_stream_is_one_span() {
     let traces = Traces::default();
     let (mut client, _) = grpc(&traces).await;
-    let reply = client.server_stream(message("tick", 3)).await.unwrap();
-    let mut replies = reply.into_inner();
-    while replies.message().await.unwrap().is_some() {}
+    echo::drain(client.server_stream(message("tick", 3)).await.unwrap()).await;
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
         assert_eq!(span.name, "/lianlu.testing.Echo/ServerStream");
@@ -213,9 +209,9 @@ async fn over_a_grpc_stream() {
     assert_eq!(int(&server, "send_msg.size"), Some(3 * size("tick", 0)));
 }
 
-/// A panic is an error, where Kratos says Ok.
+/// Unlike Kratos, where it is Ok.
 #[tokio::test]
-async fn over_grpc_with_a_panic() {
+async fn a_grpc_panic_is_an_error() {
     let traces = Traces::default();
     let (mut client, _) = grpc(&traces).await;
     soon(client.unary(message("panic", 0))).await.unwrap_err();
@@ -228,23 +224,19 @@ async fn over_grpc_with_a_panic() {
     );
 }
 
-/// No name, no `peer.service`, where Kratos writes an empty one.
+/// Unlike Kratos, which sets an empty one.
 #[tokio::test]
-async fn from_a_caller_without_a_name() {
+async fn a_caller_without_a_name_has_no_peer_service() {
     let traces = Traces::default();
     let address = echo::serve(traces.server().kratos(), Echo::new(&traces)).await;
     let mut client = echo::connect(traces.client().kratos(), address).await;
     client.unary(message("world", 0)).await.unwrap();
     let (client, server) = traces.pair().await;
     assert_eq!(attr(&server, "peer.service"), None);
-    assert_eq!(
-        attr(&client, "net.peer.ip"),
-        None,
-        "nobody said where it goes"
-    );
+    assert_eq!(attr(&client, "net.peer.ip"), None, "there is no target");
 }
 
-/// A request as Kratos's generated client makes it.
+/// A request of Kratos's generated client.
 fn hello(address: std::net::SocketAddr, name: &str) -> ::http::Request<axum::body::Body> {
     let mut request = net::request(Method::GET, address, &format!("/helloworld/{name}"));
     let extensions = request.extensions_mut();
@@ -253,7 +245,7 @@ fn hello(address: std::net::SocketAddr, name: &str) -> ::http::Request<axum::bod
     request
 }
 
-/// A server that names its operation as generated code does, and one that doesn't.
+/// Routes with an operation, as in generated code, and without.
 async fn http(traces: &Traces) -> std::net::SocketAddr {
     let name = |mut request: axum::extract::Request, next: axum::middleware::Next| {
         let operation = Operation("/helloworld.Greeter/SayHello".into());
@@ -281,7 +273,7 @@ async fn http(traces: &Traces) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn over_http() {
+async fn http_spans_have_kratos_attributes() {
     let traces = Traces::default();
     let address = http(&traces).await;
     let layer = traces.client().with_service_name("caller").kratos();
@@ -307,8 +299,8 @@ async fn over_http() {
             ],
         );
     }
-    // As captured, less the sizes of protobuf messages, which are not on the wire.
-    let of_the_client = [
+    // As captured from Kratos, without message sizes, which are unknown here.
+    let client_keys = [
         "http.method",
         "http.route",
         "http.target",
@@ -318,17 +310,17 @@ async fn over_http() {
         "rpc.service",
         "rpc.system",
     ];
-    assert_eq!(keys(&client), of_the_client);
-    let mut of_the_server = [&of_the_client[..], &["peer.service"]].concat();
-    of_the_server.sort_unstable();
-    assert_eq!(keys(&server), of_the_server);
+    assert_eq!(keys(&client), client_keys);
+    let mut server_keys = [&client_keys[..], &["peer.service"]].concat();
+    server_keys.sort_unstable();
+    assert_eq!(keys(&server), server_keys);
     let port = address.port().to_string();
     assert_eq!(text(&client, "net.peer.port"), Some(port.as_str()));
     assert_eq!(text(&server, "peer.service"), Some("caller"));
 }
 
 #[tokio::test]
-async fn over_http_with_an_error() {
+async fn an_http_error_is_an_error_on_both_sides() {
     for (name, code, reason) in [
         ("missing", 404, "Not Found"),
         ("boom", 500, "Internal Server Error"),
@@ -347,9 +339,9 @@ async fn over_http_with_an_error() {
     }
 }
 
-/// Kratos's client takes nothing but 2xx for an answer; its server finds nothing wrong with a 304.
+/// Kratos's client accepts 2xx only.
 #[tokio::test]
-async fn over_http_with_a_redirect() {
+async fn an_http_304_is_an_error_on_the_client_only() {
     let traces = Traces::default();
     let app = Router::new()
         .route("/", get(async || StatusCode::NOT_MODIFIED))
@@ -365,9 +357,9 @@ async fn over_http_with_a_redirect() {
 }
 
 #[tokio::test]
-async fn over_http_to_nobody() {
+async fn a_refused_http_connection_is_500() {
     let traces = Traces::default();
-    let address = nobody().await;
+    let address = closed_port().await;
     let client = net::connect(traces.client().kratos(), Version::HTTP_11);
     soon(client.oneshot(hello(address, "world")))
         .await
@@ -382,7 +374,7 @@ async fn over_http_to_nobody() {
 }
 
 #[tokio::test]
-async fn over_http_given_up() {
+async fn a_dropped_http_call_is_499() {
     let traces = Traces::default();
     let app = Router::new()
         .route("/", get(async || response(None, scripted([Step::Hang]))))
@@ -398,9 +390,9 @@ async fn over_http_given_up() {
     }
 }
 
-/// Without an operation the template stands for it, and without a template the path.
+/// On the client, without a template.
 #[tokio::test]
-async fn over_http_without_an_operation() {
+async fn without_an_operation_the_template_or_the_path_is_the_name() {
     let traces = Traces::default();
     let address = http(&traces).await;
     let client = net::connect(traces.client().kratos(), Version::HTTP_11);
@@ -418,7 +410,7 @@ async fn over_http_without_an_operation() {
             ("rpc.method", "{id}"),
         ],
     );
-    // As in Kratos with the query, but not with what signs it.
+    // With the query, as in Kratos, but redacted.
     assert_eq!(client.name, "/plain/7?token=1&sig=REDACTED");
     assert_texts(
         &client,
@@ -430,7 +422,7 @@ async fn over_http_without_an_operation() {
 }
 
 #[tokio::test]
-async fn an_operation_of_one_part() {
+async fn an_operation_without_a_service_is_rpc_operation() {
     let traces = Traces::default();
     let address = net::serve(Router::new()).await;
     let client = net::connect(traces.client().kratos(), Version::HTTP_11);
@@ -445,7 +437,7 @@ async fn an_operation_of_one_part() {
 }
 
 #[tokio::test]
-async fn with_a_tracer_name_of_its_own() {
+async fn with_tracer_name_replaces_kratos() {
     let traces = Traces::default();
     let layer = traces.server().kratos().with_tracer_name("shop");
     let address = echo::serve(layer, Echo::new(&traces)).await;

@@ -1,7 +1,6 @@
-//! A handler that ends the layer's span itself ends it: one span is exported, and nothing after that counts.
+//! A handler can end the layer's span: it is exported once, and later changes are ignored.
 //!
-//! Over lianlu's provider it leaves with its call's end, when the rest of it is known that came before; over others
-//! at once.
+//! With lianlu's provider it is exported at the end of its call; with others at once.
 
 use std::convert::Infallible;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,19 +17,19 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::provider::{Provider, Whose};
+use crate::common::provider::{Provider, ProviderKind};
 use crate::common::traces::{Traces, attr, keys, text};
 
 fn both() -> impl Iterator<Item = Traces> {
-    let of = |whose| Traces::of(whose, Sampler::AlwaysOn);
-    Whose::BOTH.into_iter().map(of)
+    let of = |kind| Traces::of(kind, Sampler::AlwaysOn);
+    ProviderKind::BOTH.into_iter().map(of)
 }
 
-/// Says all that there is to say to the current span.
-fn say(word: &'static str) {
+/// Makes every possible change to the current span.
+fn change(word: &'static str) {
     let context = Context::current();
     let span = context.span();
-    span.set_attribute(KeyValue::new("said", word));
+    span.set_attribute(KeyValue::new("last", word));
     span.set_attribute(KeyValue::new(word, true));
     span.add_event(word, Vec::new());
     span.add_link(span.span_context().clone(), Vec::new());
@@ -39,14 +38,14 @@ fn say(word: &'static str) {
 }
 
 fn at(seconds: u64) -> std::time::SystemTime {
-    // Behind every start, and within what OTLP can tell.
+    // After any start, and within OTLP's range.
     UNIX_EPOCH + Duration::from_secs(10_000_000_000 + seconds)
 }
 
-/// The span of a call whose handler does `what`, and whose answer is an error.
-async fn call(traces: &Traces, layer: ServerLayer, what: fn()) -> SpanData {
+/// The span of a call whose handler runs `handler` and answers 500.
+async fn call(traces: &Traces, layer: ServerLayer, handler: fn()) -> SpanData {
     let service = service_fn(move |_: Request<()>| async move {
-        what();
+        handler();
         let mut response = Response::new(String::new());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         Ok::<_, Infallible>(response)
@@ -58,25 +57,25 @@ async fn call(traces: &Traces, layer: ServerLayer, what: fn()) -> SpanData {
 }
 
 #[tokio::test]
-async fn nothing_after_the_end_counts() {
+async fn changes_after_the_end_are_ignored() {
     for traces in both() {
         let span = call(&traces, traces.server(), || {
-            say("before");
+            change("before");
             let context = Context::current();
             context.span().end_with_timestamp(at(0));
             assert!(!context.span().is_recording());
-            say("after");
-            // The first end is the end.
+            change("after");
+            // The first end counts.
             context.span().end_with_timestamp(at(5));
         })
         .await;
         assert_eq!(span.name, "before");
         assert_eq!(span.end_time, at(0));
         assert_eq!(span.status, Status::error("before"));
-        assert_eq!(text(&span, "said"), Some("before"));
+        assert_eq!(text(&span, "last"), Some("before"));
         assert_eq!(attr(&span, "after"), None);
         assert_eq!((span.events.len(), span.links.len()), (1, 1));
-        // Nor what the layer has to say of an end that it did not make.
+        // The layer's attributes of the end are left out too.
         assert_eq!(attr(&span, "http.response.status_code"), None);
         assert_eq!(attr(&span, "error.type"), None);
         assert_eq!(text(&span, "url.path"), Some("/orders/7"));
@@ -84,7 +83,7 @@ async fn nothing_after_the_end_counts() {
 }
 
 #[tokio::test]
-async fn a_span_that_is_ended_and_no_more() {
+async fn both_providers_export_the_same_span() {
     let mut seen = Vec::new();
     for traces in both() {
         let span = call(&traces, traces.server(), || {
@@ -100,9 +99,8 @@ async fn a_span_that_is_ended_and_no_more() {
     assert_eq!(seen[0].0, "GET");
 }
 
-/// The layer's hooks of the end are called, and change nothing.
 #[tokio::test]
-async fn hooks_of_the_end() {
+async fn end_hooks_are_called_but_change_nothing() {
     for traces in both() {
         let layer = traces
             .server()
@@ -117,9 +115,8 @@ async fn hooks_of_the_end() {
     }
 }
 
-/// A hook of the end that ends the span, which the layer is about to do.
 #[tokio::test]
-async fn by_a_hook_of_the_end() {
+async fn on_end_can_end_the_span() {
     for traces in both() {
         let layer = traces.server().on_end(|_, span| {
             span.end_with_timestamp(at(0));
@@ -128,14 +125,13 @@ async fn by_a_hook_of_the_end() {
         let span = call(&traces, layer, || ()).await;
         assert_eq!(span.end_time, at(0));
         assert_eq!(attr(&span, "late"), None);
-        // What the layer had said before the hook was called.
+        // The layer's attributes were set before the hook.
         assert!(attr(&span, "http.response.status_code").is_some());
     }
 }
 
-/// The route is known after the span's end, and names it no more.
 #[tokio::test]
-async fn before_the_route_is_known() {
+async fn a_late_route_does_not_rename_an_ended_span() {
     for traces in both() {
         let app = Router::new()
             .route(
@@ -153,9 +149,8 @@ async fn before_the_route_is_known() {
     }
 }
 
-/// Over gRPC, with a child that begins after the end.
 #[tokio::test]
-async fn and_children_made_after_it() {
+async fn an_ended_span_is_still_the_parent_in_its_handler() {
     for traces in both() {
         let layer = traces.server().on_request(|_, span| span.end());
         let address = echo::serve(layer, Echo::new(&traces)).await;
@@ -172,12 +167,11 @@ async fn and_children_made_after_it() {
     }
 }
 
-/// Until the call is over, lianlu's provider says that the span is open.
 #[tokio::test]
-async fn it_is_open_until_its_call_is_over() {
-    let traces = Traces::of(Whose::Ours, Sampler::AlwaysOn);
+async fn lianlus_provider_counts_it_as_open_until_the_call_ends() {
+    let traces = Traces::of(ProviderKind::Ours, Sampler::AlwaysOn);
     let Provider::Ours(provider) = &traces.provider else {
-        unreachable!("it is ours")
+        unreachable!("made of this kind")
     };
     let handle = provider.handle();
     let seen = handle.clone();

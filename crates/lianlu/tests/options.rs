@@ -1,4 +1,4 @@
-//! Logs that carry the trace.
+//! What users set up around their calls: layers and their options, propagation, metrics and logs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,9 +8,8 @@
     unreachable_pub
 )]
 
-#[path = "../common/mod.rs"]
 mod common;
-
-mod carry_the_trace;
-mod ids_for_logs;
-mod tracing_spans_agree;
+mod layers;
+mod logs;
+mod metrics;
+mod propagation;

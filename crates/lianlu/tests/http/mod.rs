@@ -1,15 +1,4 @@
 //! HTTP calls.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    missing_docs,
-    unreachable_pub
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
 
 mod attributes;
 mod body_ends;

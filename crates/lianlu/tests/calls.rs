@@ -1,4 +1,4 @@
-//! What is measured of calls.
+//! Calls and their spans, over real sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,10 +8,8 @@
     unreachable_pub
 )]
 
-#[path = "../common/mod.rs"]
+mod client;
 mod common;
-
-mod active_requests;
-mod body_sizes;
-mod durations;
-mod exemplars_bridge;
+mod grpc;
+mod http;
+mod spans;
