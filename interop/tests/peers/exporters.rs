@@ -1,22 +1,17 @@
 //! Each exporter delivers the same spans to the real Jaeger.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing
-)]
 
 use std::time::Duration;
 
 use lianlu::otlp::{Compression, Protocol};
-use lianlu::{KeyValue, Resource};
+use lianlu::{Guard, KeyValue, Resource};
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::peers::peers;
 use lianlu_interop::pipeline::Pipeline;
+use lianlu_sdk::Export;
 use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Array, Context, Value};
 
-/// Only a hang gets there.
+/// Makes a hang a failure.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn resource(service: &'static str) -> Resource {
@@ -27,7 +22,7 @@ fn resource(service: &'static str) -> Resource {
         .build()
 }
 
-/// A client's span with all kinds of attributes, and a failed child with an event.
+/// Records a client span with attributes of all types, and a failed child with an event.
 fn record(pipeline: &Pipeline) {
     let tracer = pipeline.tracer("interop");
     let span = tracer
@@ -55,8 +50,8 @@ fn record(pipeline: &Pipeline) {
     );
 }
 
-/// `typed` is whether the format has numbers and booleans; Zipkin's has text alone.
-fn check(jaeger: &Jaeger, service: &str, typed: bool) {
+/// `is_typed`: the format has numbers and booleans, unlike Zipkin's.
+fn check(jaeger: &Jaeger, service: &str, is_typed: bool) {
     let trace = jaeger.trace_of(service, 2);
     let parent = trace
         .spans
@@ -72,7 +67,7 @@ fn check(jaeger: &Jaeger, service: &str, typed: bool) {
     assert_eq!(parent.text("span.kind"), "client");
     assert_eq!(parent.text("text"), "链路");
     assert_eq!(parent.text("list"), "[1,2]");
-    if typed {
+    if is_typed {
         assert_eq!(parent.tags["int"], ("int64".to_owned(), (-7).into()));
         assert_eq!(parent.tags["double"], ("float64".to_owned(), 0.5.into()));
         assert_eq!(parent.tags["bool"], ("bool".to_owned(), true.into()));
@@ -94,124 +89,106 @@ fn check(jaeger: &Jaeger, service: &str, typed: bool) {
     assert_eq!(scope, "interop");
 }
 
-#[test]
-fn thrift_over_http() {
-    let Some(peers) = peers("thrift_over_http") else {
-        return;
-    };
-    let jaeger = Jaeger::start(&peers);
-    let pipeline = Pipeline::new(
-        resource("thrift-http"),
-        |resource| {
-            lianlu::jaeger::pipeline()
-                .with_collector_endpoint(jaeger.collector())
-                .with_resource(resource)
-                .build()
-                .unwrap()
-        },
-        || {
-            lianlu_sdk::jaeger::Exporter::collector(
-                "a collector",
-                &jaeger.collector(),
-                None,
-                TIMEOUT,
-            )
-            .unwrap()
-        },
-    );
+/// Records and checks one service.
+fn round_trip<E: Export>(
+    jaeger: &Jaeger,
+    service: &'static str,
+    is_typed: bool,
+    ours: impl FnOnce(Resource) -> Guard,
+    exporter: impl FnOnce() -> E,
+) {
+    let pipeline = Pipeline::new(resource(service), ours, exporter);
     record(&pipeline);
-    check(&jaeger, "thrift-http", true);
+    check(jaeger, service, is_typed);
 }
 
 #[test]
-fn thrift_over_udp() {
-    let Some(peers) = peers("thrift_over_udp") else {
+fn thrift_over_http_and_udp_arrives() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    let pipeline = Pipeline::new(
-        resource("thrift-udp"),
+    let pipeline = || lianlu::jaeger::pipeline();
+    round_trip(
+        &jaeger,
+        "thrift-http",
+        true,
         |resource| {
-            lianlu::jaeger::pipeline()
-                .with_agent_endpoint(jaeger.agent())
-                .with_resource(resource)
-                .build()
-                .unwrap()
+            let pipeline = pipeline().with_collector_endpoint(jaeger.collector());
+            pipeline.with_resource(resource).build().unwrap()
+        },
+        || {
+            let url = jaeger.collector();
+            lianlu_sdk::jaeger::Exporter::collector("a collector", &url, None, TIMEOUT).unwrap()
+        },
+    );
+    round_trip(
+        &jaeger,
+        "thrift-udp",
+        true,
+        |resource| {
+            let pipeline = pipeline().with_agent_endpoint(jaeger.agent());
+            pipeline.with_resource(resource).build().unwrap()
         },
         || lianlu_sdk::jaeger::Exporter::agent("an agent", &jaeger.agent()).unwrap(),
     );
-    record(&pipeline);
-    check(&jaeger, "thrift-udp", true);
 }
 
-/// Over each protocol, with each compression.
-fn otlp(jaeger: &Jaeger, protocol: Protocol, endpoint: &str) {
-    for (compression, name) in [
-        (Compression::None, "none"),
-        (Compression::Gzip, "gzip"),
-        (Compression::Zstd, "zstd"),
+#[test]
+fn otlp_arrives_with_each_protocol_and_compression() {
+    let Some(peers) = peers() else {
+        return;
+    };
+    let jaeger = Jaeger::start(&peers);
+    for (protocol, endpoint) in [
+        (Protocol::Grpc, jaeger.otlp_grpc()),
+        (Protocol::HttpProtobuf, jaeger.otlp_http()),
+        (Protocol::HttpJson, jaeger.otlp_http()),
     ] {
-        let service: &'static str = format!("{protocol}-{name}").leak();
-        let pipeline = Pipeline::new(
-            resource(service),
-            |resource| {
-                lianlu::otlp::pipeline()
-                    .with_protocol(protocol)
-                    .with_compression(compression)
-                    .with_endpoint(endpoint)
-                    .with_resource(resource)
-                    .build()
-                    .unwrap()
-            },
-            || {
-                lianlu_sdk::otlp::Exporter::builder(protocol)
-                    .with_compression(compression)
-                    .with_endpoint(endpoint)
-                    .build()
-                    .unwrap()
-            },
-        );
-        record(&pipeline);
-        check(jaeger, service, true);
+        for (compression, name) in [
+            (Compression::None, "none"),
+            (Compression::Gzip, "gzip"),
+            (Compression::Zstd, "zstd"),
+        ] {
+            round_trip(
+                &jaeger,
+                format!("{protocol}-{name}").leak(),
+                true,
+                |resource| {
+                    lianlu::otlp::pipeline()
+                        .with_protocol(protocol)
+                        .with_compression(compression)
+                        .with_endpoint(&endpoint)
+                        .with_resource(resource)
+                        .build()
+                        .unwrap()
+                },
+                || {
+                    lianlu_sdk::otlp::Exporter::builder(protocol)
+                        .with_compression(compression)
+                        .with_endpoint(&endpoint)
+                        .build()
+                        .unwrap()
+                },
+            );
+        }
     }
 }
 
 #[test]
-fn otlp_over_grpc() {
-    let Some(peers) = peers("otlp_over_grpc") else {
+fn zipkin_json_arrives() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
-    otlp(&jaeger, Protocol::Grpc, &jaeger.otlp_grpc());
-}
-
-#[test]
-fn otlp_over_http() {
-    let Some(peers) = peers("otlp_over_http") else {
-        return;
-    };
-    let jaeger = Jaeger::start(&peers);
-    otlp(&jaeger, Protocol::HttpProtobuf, &jaeger.otlp_http());
-    otlp(&jaeger, Protocol::HttpJson, &jaeger.otlp_http());
-}
-
-#[test]
-fn zipkin_json() {
-    let Some(peers) = peers("zipkin_json") else {
-        return;
-    };
-    let jaeger = Jaeger::start(&peers);
-    let pipeline = Pipeline::new(
-        resource("zipkin"),
+    round_trip(
+        &jaeger,
+        "zipkin",
+        false,
         |resource| {
-            lianlu::zipkin::pipeline()
-                .with_collector_endpoint(jaeger.zipkin())
-                .with_resource(resource)
-                .build()
-                .unwrap()
+            let pipeline = lianlu::zipkin::pipeline().with_collector_endpoint(jaeger.zipkin());
+            pipeline.with_resource(resource).build().unwrap()
         },
         || lianlu_sdk::zipkin::Exporter::new("a collector", &jaeger.zipkin(), TIMEOUT).unwrap(),
     );
-    record(&pipeline);
-    check(&jaeger, "zipkin", false);
 }

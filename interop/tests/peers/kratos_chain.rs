@@ -1,5 +1,4 @@
-//! One trace through Kratos and lianlu in turn, over gRPC and over HTTP, with its metadata.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! One trace with metadata through services of Kratos and lianlu, over gRPC and over HTTP.
 
 use lianlu_interop::greeter::Lianlu;
 use lianlu_interop::jaeger::Jaeger;
@@ -30,8 +29,8 @@ const REPLY: &str = "Hello world from lianlu-a [x-md-global-tenant=acme x-md-loc
                      Hello world from lianlu-c [x-md-global-tenant=acme]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_grpc() {
-    let Some(peers) = peers("kratos_chain over_grpc") else {
+async fn a_grpc_trace_and_its_metadata_cross_all_services() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
@@ -83,8 +82,8 @@ async fn over_grpc() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_http() {
-    let Some(peers) = peers("kratos_chain over_http") else {
+async fn an_http_trace_and_its_metadata_cross_all_services() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);

@@ -1,5 +1,4 @@
-//! The spans of the compatibility mode equal Kratos's own for the same call, attribute by attribute.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! Spans in Kratos mode equal Kratos's own for the same call, in each attribute.
 
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -14,11 +13,11 @@ use lianlu_interop::trace::{Span, Tags};
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-/// The server of both worlds has one name, so that replies have one length.
+/// Both servers have the same name, so that replies have the same length.
 const SERVER: &str = "greeter";
 
-/// Asserts that two spans are alike but for `varying` keys, which both must have.
-fn assert_alike(ours: &Span, theirs: &Span, varying: &[&str]) {
+/// Asserts that two spans are equal except for the values of `varying` keys.
+fn assert_equal(ours: &Span, theirs: &Span, varying: &[&str]) {
     assert_eq!(ours.name, theirs.name);
     let settle = |tags: &Tags| {
         let mut tags = tags.clone();
@@ -41,8 +40,8 @@ fn assert_alike(ours: &Span, theirs: &Span, varying: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_grpc() {
-    let Some(peers) = peers("kratos_mode over_grpc") else {
+async fn grpc_spans_equal_those_of_kratos() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
@@ -82,8 +81,8 @@ async fn over_grpc() {
         let ours = jaeger.trace(&trace_id, 3);
 
         for (service, kind) in [("caller", "client"), (SERVER, "server")] {
-            // Only the port varies from run to run.
-            assert_alike(
+            // The port differs in each run.
+            assert_equal(
                 ours.span(service, kind),
                 theirs.span(service, kind),
                 &["net.peer.port"],
@@ -92,11 +91,11 @@ async fn over_grpc() {
     }
 }
 
-/// Over HTTP the sizes of protobuf messages are not on the wire, and an error's reason, message and
-/// Go type are in a body that the layer does not read.
+/// Without message sizes, which are unknown over HTTP, and the reason, message and Go type of an
+/// error, which are in a body that the layer does not read.
 #[tokio::test(flavor = "multi_thread")]
-async fn over_http() {
-    let Some(peers) = peers("kratos_mode over_http") else {
+async fn http_spans_equal_those_of_kratos() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
@@ -131,13 +130,12 @@ async fn over_http() {
                 "exception.message",
                 "exception.type",
             ];
-            assert_alike(ours.span(service, kind), &theirs, &varying);
+            assert_equal(ours.span(service, kind), &theirs, &varying);
         }
     }
 }
 
-/// Calls as Kratos's generated client does: with the operation and the path's template. Returns the
-/// trace's id.
+/// Calls with an operation and a path template, as Kratos's generated client. Returns the trace id.
 async fn call_with_operation(caller: &Lianlu, target: &str, name: &str) -> String {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let mut client = ServiceBuilder::new()

@@ -1,12 +1,6 @@
-//! The real Jaeger's sampling strategies change what lianlu samples.
+//! lianlu follows the sampling strategies of the real Jaeger.
 //!
-//! Over lianlu's provider alone: the sampler is an option of its pipelines.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing
-)]
+//! With lianlu's provider only: the sampler is an option of its pipelines.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,7 +12,7 @@ use lianlu_interop::peers::peers;
 use lianlu_interop::process::PATIENCE;
 use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
 
-/// A strategies file of its own, gone with the test.
+/// A strategies file, removed at the end.
 struct Strategies(PathBuf);
 
 impl Strategies {
@@ -29,7 +23,7 @@ impl Strategies {
         Self(path)
     }
 
-    /// Jaeger never sees half a file.
+    /// Replaces the file at once.
     fn set(&self, text: &str) {
         let new = self.0.with_extension("new");
         std::fs::write(&new, text).unwrap();
@@ -60,7 +54,7 @@ fn pipeline(jaeger: &Jaeger, service: &'static str, initial: Sampler) -> Guard {
         .unwrap()
 }
 
-/// How many of a hundred spans of this name are sampled.
+/// The number of sampled spans, of a hundred with this name.
 fn sampled(guard: &Guard, name: &'static str) -> usize {
     let tracer = guard.tracer_provider().tracer("interop");
     (0..100)
@@ -85,8 +79,8 @@ fn wait(what: &str, guard: &Guard, name: &'static str, wanted: impl Fn(usize) ->
 }
 
 #[test]
-fn a_strategy_of_each_kind() {
-    let Some(peers) = peers("a_strategy_of_each_kind") else {
+fn services_follow_each_kind_of_strategy_and_its_changes() {
+    let Some(peers) = peers() else {
         return;
     };
     let strategies = Strategies::new(
@@ -118,12 +112,12 @@ fn a_strategy_of_each_kind() {
         (20..=80).contains(&found)
     });
 
-    // What it sampled by Jaeger's strategy has arrived at Jaeger.
+    // A span that was sampled by the strategy arrives.
     always.flush().unwrap();
     let trace = jaeger.trace_of("always", 1);
     assert_eq!(trace.spans[0].name, "x");
 
-    // Jaeger changes its mind, and running services with it.
+    // Running services follow a change.
     strategies.set(
         r#"{"service_strategies": [
             {"service": "never", "type": "probabilistic", "param": 1},
@@ -132,11 +126,11 @@ fn a_strategy_of_each_kind() {
     wait("never, now always", &never, "x", |found| found == 100);
     wait("always, now never", &always, "x", |found| found == 0);
 
-    // Without Jaeger the last strategy stays.
+    // Without Jaeger the last strategy is kept.
     drop(jaeger);
     assert_eq!(sampled(&never, "x"), 100);
     assert_eq!(sampled(&always, "x"), 0);
-    // Their last spans have nowhere to go.
+    // There is no collector for their last spans.
     for guard in [never, always, limited, by_operation, other] {
         let _ = guard.shutdown_timeout(Duration::ZERO);
     }

@@ -1,18 +1,12 @@
-//! The seed page's server and client, as a user runs them, seen by the real Jaeger.
+//! The examples `jaeger-grpc-server` and `jaeger-grpc-client`, with the real Jaeger.
 //!
-//! Over lianlu's provider alone, which is the one that their pipeline has.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing
-)]
+//! With lianlu's provider only, which the examples use.
 
 use std::process::{Command, Stdio};
 
 use lianlu_interop::jaeger::Jaeger;
 use lianlu_interop::kratos::call;
-use lianlu_interop::peers::{Peers, peers};
+use lianlu_interop::peers::peers;
 use lianlu_interop::process::{Process, workspace_binary};
 use lianlu_interop::trace::Trace;
 
@@ -46,8 +40,8 @@ fn greet(jaeger: &Jaeger, address: &str, name: &str) -> std::process::Output {
 }
 
 #[test]
-fn one_trace_of_two_spans() {
-    let Some(peers) = peers("seed_example one_trace_of_two_spans") else {
+fn client_and_server_make_one_trace() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
@@ -58,7 +52,7 @@ fn one_trace_of_two_spans() {
         String::from_utf8_lossy(&client.stdout).contains("Hello ann"),
         "{client:?}"
     );
-    // Stopped before its batch is due: what Jaeger has then was flushed at the end.
+    // Stopped before its batch is due, so that the spans were flushed at the end.
     assert!(server.terminate().success());
 
     let trace = jaeger.trace_of("kratos-trace", 2);
@@ -72,7 +66,7 @@ fn one_trace_of_two_spans() {
 
 #[test]
 fn boom_is_an_error_on_both_sides() {
-    let Some(peers) = peers("seed_example boom_is_an_error_on_both_sides") else {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);
@@ -89,10 +83,9 @@ fn boom_is_an_error_on_both_sides() {
     }
 }
 
-/// Any Greeter can call, here Kratos's.
 #[test]
-fn a_go_client_calls_the_server() {
-    let Some(peers): Option<Peers> = peers("seed_example a_go_client_calls_the_server") else {
+fn a_kratos_client_can_call_the_server() {
+    let Some(peers) = peers() else {
         return;
     };
     let jaeger = Jaeger::start(&peers);

@@ -1,19 +1,9 @@
-//! What can't be done is said.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    missing_docs,
-    unreachable_pub
-)]
-
-mod common;
+//! Errors of the service, on the command line and in requests.
 
 use std::net::TcpListener;
 use std::process::Command;
 
-use common::Suite;
+use crate::suite::Suite;
 
 fn error_of(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_w3c-harness"))
@@ -25,7 +15,7 @@ fn error_of(args: &[&str]) -> String {
 }
 
 #[test]
-fn a_port_that_is_taken() {
+fn a_taken_port_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let error = error_of(&["--port", &port]);
@@ -36,7 +26,7 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
-fn arguments_that_are_none() {
+fn bad_arguments_are_errors() {
     for args in [
         &["--port", "x"][..],
         &["--port", "65536"],
@@ -53,7 +43,7 @@ fn arguments_that_are_none() {
 }
 
 #[test]
-fn a_request_that_asks_for_nothing_known() {
+fn a_malformed_request_is_400() {
     let suite = Suite::start();
     for (body, reason) in [
         ("", "the body is not JSON"),
@@ -73,15 +63,15 @@ fn a_request_that_asks_for_nothing_known() {
 }
 
 #[test]
-fn a_call_that_nobody_takes() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
+fn a_refused_call_is_502() {
+    let closed_port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let answer = Suite::start().post(&[], &format!("[{{\"url\":\"http://{nobody}/\"}}]"));
+    let answer = Suite::start().post(&[], &format!("[{{\"url\":\"http://{closed_port}/\"}}]"));
     assert!(answer.first_line.contains(" 502 "), "{answer:?}");
     assert!(
-        answer.body.starts_with(&format!("http://{nobody}/: ")),
+        answer.body.starts_with(&format!("http://{closed_port}/: ")),
         "{answer:?}"
     );
 }

@@ -1,5 +1,4 @@
-//! The suite's side: sends a request to the service and takes the calls that it makes in turn.
-#![allow(dead_code, unreachable_pub, reason = "each file uses a part")]
+//! The suite's side: sends requests to the service, and receives its calls.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-/// The ids of the caller's trace in all scenarios.
+/// The ids of the caller's trace.
 pub const TRACE: &str = "12345678901234567890123456789012";
 pub const PARENT: &str = "1234567890123456";
 
-/// Long enough for any machine; only a service that hangs waits for it.
-const HANGS: Duration = Duration::from_secs(30);
+/// Makes a hang a failure.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A service under test, and a server that it can call.
 pub struct Suite {
@@ -22,7 +21,7 @@ pub struct Suite {
     seen: Receiver<Message>,
 }
 
-/// A request or an answer off a socket.
+/// A request or a response.
 #[derive(Debug, Default)]
 pub struct Message {
     pub first_line: String,
@@ -32,11 +31,11 @@ pub struct Message {
 
 impl Suite {
     pub fn start() -> Self {
-        // As the layers' own scenarios: over lianlu's provider, if nothing else is asked for.
+        // As in the layers' own tests.
         let provider = std::env::var("LIANLU_TEST_PROVIDER").unwrap_or("lianlu".to_owned());
         let mut service = Command::new(env!("CARGO_BIN_EXE_w3c-harness"))
             .args(["--port", "0", "--provider", &provider])
-            // Not of this environment: the traces are the suite's.
+            // Must have no effect.
             .env("OTEL_PROPAGATORS", "none")
             .env("OTEL_TRACES_SAMPLER", "always_off")
             .stdout(Stdio::piped())
@@ -51,8 +50,8 @@ impl Suite {
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let callback = listener.local_addr().unwrap();
-        let (tell, seen) = mpsc::channel();
-        std::thread::spawn(move || take_calls(&listener, &tell));
+        let (calls, seen) = mpsc::channel();
+        std::thread::spawn(move || take_calls(&listener, &calls));
         Self {
             service,
             address,
@@ -61,10 +60,10 @@ impl Suite {
         }
     }
 
-    /// Sends `body` with these header lines, as they are. The answer.
+    /// Sends `body` with these header lines, unchanged. Returns the response.
     pub fn post(&self, headers: &[(&str, &str)], body: &str) -> Message {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(HANGS)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut request = format!(
             "POST /test HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
             self.address,
@@ -79,7 +78,7 @@ impl Suite {
         read(&mut BufReader::new(stream))
     }
 
-    /// Has the service make `count` calls within a request with these header lines.
+    /// Sends a request with these header lines, in which the service makes `count` calls.
     pub fn calls(&self, headers: &[(&str, &str)], count: usize) -> Vec<Sent> {
         let entry = |number| {
             format!(
@@ -99,13 +98,13 @@ impl Suite {
         calls.iter().map(Sent::of).collect()
     }
 
-    /// Has the service make one call.
+    /// Sends a request in which the service makes one call.
     pub fn call(&self, headers: &[(&str, &str)]) -> Sent {
         self.calls(headers, 1).remove(0)
     }
 
-    /// Has the service make one call in the caller's trace, with these lines of `tracestate`. That of
-    /// the call.
+    /// Sends a request in the caller's trace, with these lines of `tracestate`. Returns the
+    /// `tracestate` of the service's call.
     pub fn state(&self, lines: &[&str]) -> String {
         let traceparent = format!("00-{TRACE}-{PARENT}-00");
         let mut headers = vec![("traceparent", traceparent.as_str())];
@@ -113,7 +112,7 @@ impl Suite {
         let sent = self.call(&headers);
         assert_eq!(
             sent.trace_id, TRACE,
-            "a bad tracestate never spoils the trace"
+            "a bad tracestate must not affect the trace"
         );
         sent.tracestate
     }
@@ -126,13 +125,13 @@ impl Drop for Suite {
     }
 }
 
-/// The trace that a call of the service carried.
+/// The trace context of a call.
 #[derive(Debug)]
 pub struct Sent {
     pub trace_id: String,
     pub parent_id: String,
     pub flags: u8,
-    /// Empty if there was no such header; the header itself is never empty.
+    /// Empty without the header; the header must not be empty.
     pub tracestate: String,
 }
 
@@ -177,13 +176,13 @@ impl Sent {
     }
 }
 
-/// Answers each call, and tells of it first.
-fn take_calls(listener: &TcpListener, tell: &Sender<Message>) {
+/// Answers each call, after sending it to `calls`.
+fn take_calls(listener: &TcpListener, calls: &Sender<Message>) {
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
-        stream.set_read_timeout(Some(HANGS)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let call = read(&mut BufReader::new(&mut stream));
-        if tell.send(call).is_err() {
+        if calls.send(call).is_err() {
             return;
         }
         let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nnull";

@@ -1,18 +1,8 @@
-//! What of a received `tracestate` is in the calls made under it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    missing_docs,
-    unreachable_pub
-)]
+//! How a received `tracestate` is propagated to the service's calls.
 
-mod common;
+use crate::suite::{PARENT, Suite, TRACE};
 
-use common::{PARENT, Suite, TRACE};
-
-/// So many, ten a line.
+/// `count` members, ten on a line.
 fn members(count: usize) -> Vec<String> {
     let members: Vec<_> = (1..=count)
         .map(|number| format!("bar{number:02}={number:02}"))
@@ -21,7 +11,7 @@ fn members(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn without_a_traceparent_it_is_dropped() {
+fn it_is_dropped_without_a_traceparent() {
     let suite = Suite::start();
     for state in ["foo=1", "foo=1,bar=2"] {
         assert_eq!(suite.call(&[("tracestate", state)]).tracestate, "");
@@ -29,12 +19,12 @@ fn without_a_traceparent_it_is_dropped() {
 }
 
 #[test]
-fn beside_a_traceparent_it_goes_on() {
+fn it_is_propagated_with_a_traceparent() {
     assert_eq!(Suite::start().state(&["foo=1,bar=2"]), "foo=1,bar=2");
 }
 
 #[test]
-fn similar_header_names_are_not_the_name() {
+fn similar_header_names_are_ignored() {
     let suite = Suite::start();
     let traceparent = format!("00-{TRACE}-{PARENT}-00");
     for name in ["trace-state", "trace.state"] {
@@ -44,7 +34,7 @@ fn similar_header_names_are_not_the_name() {
 }
 
 #[test]
-fn the_headers_name_has_no_case() {
+fn the_header_name_is_case_insensitive() {
     let suite = Suite::start();
     let traceparent = format!("00-{TRACE}-{PARENT}-00");
     for name in ["TraceState", "TrAcEsTaTe", "TRACESTATE"] {
@@ -54,7 +44,7 @@ fn the_headers_name_has_no_case() {
 }
 
 #[test]
-fn an_empty_line_is_skipped_and_never_sent() {
+fn empty_lines_are_skipped_and_not_sent() {
     let suite = Suite::start();
     assert_eq!(suite.state(&[""]), "");
     assert_eq!(suite.state(&["foo=1", ""]), "foo=1");
@@ -62,14 +52,14 @@ fn an_empty_line_is_skipped_and_never_sent() {
 }
 
 #[test]
-fn several_lines_are_one_list_in_their_order() {
+fn several_lines_are_joined_in_order() {
     let state = Suite::start().state(&["foo=1,bar=2", "rojo=1,congo=2", "baz=3"]);
     assert_eq!(state, "foo=1,bar=2,rojo=1,congo=2,baz=3");
 }
 
-/// Level 2 leaves it open whether both go on or one of them; Level 1's suite had the list discarded.
+/// Level 2 allows one or both to be propagated; Level 1's suite required the list to be discarded.
 #[test]
-fn of_two_members_with_one_key_the_first_goes_on() {
+fn the_first_of_two_members_with_one_key_is_propagated() {
     let suite = Suite::start();
     assert_eq!(suite.state(&["foo=1,foo=1"]), "foo=1");
     assert_eq!(suite.state(&["foo=1,foo=2"]), "foo=1");
@@ -78,7 +68,7 @@ fn of_two_members_with_one_key_the_first_goes_on() {
 }
 
 #[test]
-fn every_character_that_is_allowed() {
+fn every_allowed_character_is_propagated() {
     let suite = Suite::start();
     let key = "abcdefghijklmnopqrstuvwxyz0123456789_-*/";
     let value: String = (' '..='~').filter(|c| !",=".contains(*c)).collect();
@@ -89,7 +79,7 @@ fn every_character_that_is_allowed() {
 }
 
 #[test]
-fn white_space_around_members_is_not_of_them() {
+fn white_space_around_members_is_removed() {
     let suite = Suite::start();
     for state in [
         "foo=1 \t , \t bar=2, \t baz=3",
@@ -103,17 +93,16 @@ fn white_space_around_members_is_not_of_them() {
 }
 
 #[test]
-fn a_key_of_other_characters_discards_the_list() {
+fn a_bad_character_in_a_key_discards_the_list() {
     let suite = Suite::start();
     for state in ["foo =1", "FOO=1", "foo.bar=1", "bar=2,foo =1"] {
         assert_eq!(suite.state(&[state]), "", "{state}");
     }
 }
 
-/// In Level 2 the at sign is a character like others, only not the first; in Level 1 there was one at
-/// most, between a tenant and a system.
+/// Level 1 allowed one at sign, between a tenant and a system.
 #[test]
-fn an_at_sign_may_be_anywhere_but_in_front() {
+fn an_at_sign_is_allowed_except_at_the_start() {
     let suite = Suite::start();
     assert_eq!(suite.state(&["@foo=1,bar=2"]), "");
     for state in [
@@ -156,7 +145,7 @@ fn a_key_of_257_characters_discards_the_list() {
 }
 
 #[test]
-fn a_value_of_other_characters_or_none_discards_the_list() {
+fn a_bad_or_empty_value_discards_the_list() {
     let suite = Suite::start();
     for state in ["foo=bar=baz", "foo=,bar=3", "bar=3,foo="] {
         assert_eq!(suite.state(&[state]), "", "{state}");
