@@ -1,20 +1,20 @@
-//! What a scenario knows of a call, and so what its span and its metrics must say.
+//! What a scenario knows of a call, and therefore expects of its span and its metrics.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// The spans that the model has.
+/// The kinds of spans in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Group {
     /// [HTTP client spans](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
     HttpClient,
-    /// HTTP server spans, same place.
+    /// HTTP server spans, on the same page.
     HttpServer,
     /// [gRPC client spans](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/).
     RpcClient,
-    /// gRPC server spans, same place.
+    /// gRPC server spans, on the same page.
     RpcServer,
 }
 
@@ -37,7 +37,7 @@ impl Group {
         matches!(self, Self::HttpServer | Self::RpcServer)
     }
 
-    /// The metrics that the user has to ask for.
+    /// The opt-in metrics.
     pub fn optional_metrics(self) -> &'static [&'static str] {
         match self {
             Self::HttpClient => &[
@@ -54,7 +54,7 @@ impl Group {
         }
     }
 
-    /// The metric that measured the group's calls in the old conventions.
+    /// The duration metric of the old conventions.
     pub fn old_duration(self) -> &'static str {
         match self {
             Self::HttpClient => "http.client.duration",
@@ -64,7 +64,7 @@ impl Group {
         }
     }
 
-    /// The metric that measures the group's calls.
+    /// The duration metric.
     pub fn duration(self) -> &'static str {
         match self {
             Self::HttpClient => "http.client.request.duration",
@@ -75,7 +75,7 @@ impl Group {
     }
 }
 
-/// What a condition of the model hangs on.
+/// A condition in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -84,33 +84,33 @@ pub enum Fact {
     Always,
     /// The call ended with an error.
     Failed,
-    /// The method is none that the instrumentation knows.
+    /// The instrumentation does not know the method.
     MethodUnknown,
-    /// The request was sent before.
+    /// The request is a retry or redirect of an earlier one.
     Resent,
     /// A status was sent or received.
     HasResponse,
     /// The server matched a route.
     HasRoute,
-    /// The client was told its URL's template.
+    /// The client has a URL template.
     HasTemplate,
-    /// The socket's other end can be known.
+    /// The peer's address is available.
     PeerKnown,
-    /// The protocol is no HTTP.
+    /// The protocol is not HTTP.
     NotHttp,
-    /// The connection's version can be known.
+    /// The protocol version is available.
     VersionKnown,
     /// The request, or the channel's target, names the server.
     AuthorityKnown,
-    /// The same with its port.
+    /// The port is available too.
     PortKnown,
     /// The URL has a query.
     HasQuery,
-    /// The client names itself.
+    /// There is a `user-agent` header.
     HasUserAgent,
-    /// A trusted proxy told whom it forwards for.
+    /// A trusted proxy has sent the client's address.
     Forwarded,
-    /// The method is one that the instrumentation knows.
+    /// The instrumentation knows the method.
     MethodKnown,
 }
 
@@ -118,16 +118,16 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// As its status says.
+    /// By its status.
     ByStatus,
-    /// With an error that is no status: a transport's, a body's, a panic. The value of `error.type`,
-    /// where the scenario knows it.
+    /// With an error of the transport or the body, or a panic. With the value of `error.type` if the
+    /// scenario knows it.
     Failed(Option<String>),
-    /// Given up on purpose, which is nobody's error.
+    /// Cancelled, which is not an error.
     Cancelled,
 }
 
-/// A value that the scenario knows.
+/// The expected value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Known {
@@ -163,7 +163,7 @@ impl From<i64> for Known {
     }
 }
 
-/// What is expected of one call: of its span, and of its part in the metrics.
+/// The expectations of one call, on its span and its metrics.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Expected {
@@ -174,11 +174,11 @@ pub struct Expected {
     pub(crate) outcome: Outcome,
     pub(crate) values: Vec<(String, Known)>,
     pub(crate) opted_in: Vec<String>,
-    pub(crate) asked: Vec<String>,
+    pub(crate) required: Vec<String>,
     pub(crate) classified: Option<bool>,
     pub(crate) own_methods: bool,
     pub(crate) is_sliced: bool,
-    pub(crate) goes_on: bool,
+    pub(crate) has_later_slice: bool,
 }
 
 impl Expected {
@@ -191,11 +191,11 @@ impl Expected {
             outcome: Outcome::ByStatus,
             values: Vec::new(),
             opted_in: Vec::new(),
-            asked: Vec::new(),
+            required: Vec::new(),
             classified: None,
             own_methods: false,
             is_sliced: false,
-            goes_on: false,
+            has_later_slice: false,
         }
     }
 
@@ -204,7 +204,7 @@ impl Expected {
         Self::new(group, method.to_owned()).value("http.request.method", method)
     }
 
-    /// An HTTP call with any other.
+    /// An HTTP call with an unknown method.
     pub fn http_unknown(group: Group, method: &str) -> Self {
         Self::new(group, "HTTP".to_owned())
             .fact(Fact::MethodUnknown)
@@ -220,8 +220,8 @@ impl Expected {
             .value("rpc.method", method)
     }
 
-    /// A gRPC call of what is no method, or none that is known; `original` is what
-    /// `rpc.method_original` must say.
+    /// A gRPC call of an unknown method or a malformed path; `original` is the value of
+    /// `rpc.method_original`.
     pub fn rpc_unknown(group: Group, original: &str) -> Self {
         Self::new(group, "grpc".to_owned())
             .fact(Fact::MethodUnknown)
@@ -230,19 +230,19 @@ impl Expected {
             .value("rpc.method_original", original)
     }
 
-    /// Whose span it is.
+    /// The kind of the span.
     #[must_use]
     pub fn group(&self) -> Group {
         self.group
     }
 
-    /// Something holds.
+    /// A fact holds.
     pub fn fact(mut self, fact: Fact) -> Self {
         self.facts.insert(fact);
         self
     }
 
-    /// Several things hold.
+    /// Several facts hold.
     pub fn facts(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
         self.facts.extend(facts);
         self
@@ -260,7 +260,7 @@ impl Expected {
         self.fact(Fact::HasRoute).value("http.route", route)
     }
 
-    /// The client was told this template.
+    /// The client has this URL template.
     pub fn template(mut self, template: &str) -> Self {
         self.name = format!("{} {template}", self.name);
         self.fact(Fact::HasTemplate)
@@ -281,54 +281,54 @@ impl Expected {
         self.fact(Fact::HasResponse)
     }
 
-    /// It ended with an error that is no status, and with this `error.type` if that is known.
+    /// The call ends with an error without a status, with this `error.type` if it is known.
     pub fn failed(mut self, error_type: Option<&str>) -> Self {
         self.outcome = Outcome::Failed(error_type.map(str::to_owned));
         self
     }
 
-    /// It was given up on purpose.
+    /// The call is cancelled.
     pub fn cancelled(mut self) -> Self {
         self.outcome = Outcome::Cancelled;
         self
     }
 
-    /// The user asked for this attribute, or for the metric of this name. With `@span` or `@metric` at
-    /// its end, for the attribute there alone.
+    /// The attribute or metric of this name may be present by opt-in. The suffixes `@span` and `@metric`
+    /// restrict an attribute to that signal.
     pub fn opt_in(mut self, key: &str) -> Self {
         self.opted_in.push(key.to_owned());
         self
     }
 
-    /// As [`opt_in`](Self::opt_in), of an attribute that can be known: it must be there.
-    pub fn asks(mut self, key: &str) -> Self {
-        self.asked.push(key.to_owned());
+    /// As [`opt_in`](Self::opt_in), for an attribute that must be present.
+    pub fn requires(mut self, key: &str) -> Self {
+        self.required.push(key.to_owned());
         self.opt_in(key)
     }
 
-    /// The user decides what is an error, and has decided so.
+    /// A user's classifier decides whether the call is an error.
     pub fn classified(mut self, is_error: bool) -> Self {
         self.classified = Some(is_error);
         self
     }
 
-    /// The user has a list of HTTP methods, which is not the conventions'.
+    /// The user has replaced the list of known HTTP methods.
     pub fn own_methods(mut self) -> Self {
         self.own_methods = true;
         self
     }
 
-    /// A stream whose span was cut into slices, two or more. No other call of its scenario is of its
-    /// side.
+    /// A stream that is exported in two or more slices. It must be the only call of its side in the
+    /// scenario.
     pub fn sliced(mut self) -> Self {
         self.is_sliced = true;
         self
     }
 
-    /// What is expected of a slice that is followed by another: its end is not known yet.
+    /// The expectations of a slice before the last one: the outcome is not known yet.
     pub(crate) fn slice(&self) -> Self {
         let mut slice = self.clone();
-        slice.goes_on = true;
+        slice.has_later_slice = true;
         slice.classified = Some(false);
         slice.outcome = Outcome::ByStatus;
         slice

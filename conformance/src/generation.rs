@@ -1,4 +1,4 @@
-//! The conventions before these, and both at once.
+//! The older conventions, and both at once.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::model::{AttributeModel, Level, MetricModel, Row, SpanModel};
 
 const TABLE: &str = include_str!("../model/old.json");
 
-/// Which conventions an instrumentation follows.
+/// The conventions that an instrumentation follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Generation {
-    /// The model's version.
+    /// The version of the model.
     #[default]
     Current,
-    /// HTTP's v1.20.0 and RPC's v1.37.0, before they were stable.
+    /// HTTP v1.20.0 and RPC v1.37.0, before they were stable.
     Old,
     /// Both at once: `http/dup`, `rpc/dup`.
     Both,
@@ -32,7 +32,7 @@ impl Generation {
     }
 }
 
-/// The old table.
+/// The table of the old conventions.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Old {
     pub(crate) spans: BTreeMap<String, Vec<Row>>,
@@ -49,16 +49,16 @@ impl Old {
     }
 }
 
-/// Gives a span's rules the old attributes, or has them alone.
+/// Adds the old attributes to a span's rules, or replaces the rules by them.
 pub(crate) fn apply(generation: Generation, rules: &mut SpanModel, old: &[Row]) {
     match generation {
         Generation::Current => {}
         Generation::Old => rules.attributes = old.to_vec(),
         Generation::Both => {
             for row in old {
-                let there = rules.attributes.iter_mut().find(|now| now.key == row.key);
-                match there {
-                    // What one of them asks for may be there.
+                let current = rules.attributes.iter_mut().find(|now| now.key == row.key);
+                match current {
+                    // An opt-in key of one may be required by the other.
                     Some(now) if now.level == Level::OptIn => *now = row.clone(),
                     Some(_) => {}
                     None => rules.attributes.push(row.clone()),
@@ -68,25 +68,25 @@ pub(crate) fn apply(generation: Generation, rules: &mut SpanModel, old: &[Row]) 
     }
 }
 
-/// What of a call's attributes is expected where.
+/// The signal that expectations are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Signal {
     Span,
     Metric,
 }
 
-/// The expectations of `call`, told in the keys of `generation`. `rows` are the old ones of its place.
+/// The expectations of `call` with the keys of `generation`. `rows` are the old ones of the signal.
 pub(crate) fn translate(
     call: &Expected,
     generation: Generation,
     rows: &[Row],
-    place: Place,
+    signal: Signal,
 ) -> Expected {
-    let call = &at_place(call, place);
+    let call = &of_signal(call, signal);
     if !generation.has_old() {
         return call.clone();
     }
-    let mut values = by_hand(call, place);
+    let mut values = computed(call, signal);
     for row in rows {
         for (key, known) in &call.values {
             if row.from.as_ref() == Some(key) {
@@ -120,24 +120,24 @@ pub(crate) fn translate(
             .filter_map(|key| header(key))
             .collect::<Vec<_>>()
     };
-    let (mut opted_in, mut asked) = (headers(&call.opted_in), headers(&call.asked));
+    let (mut opted_in, mut required) = (headers(&call.opted_in), headers(&call.required));
     if generation.has_current() {
-        // Where both have a key, its value is the current one.
+        // A key of both has the current value.
         values.retain(|(key, _)| call.values.iter().all(|(current, _)| current != key));
         values.extend(call.values.iter().cloned());
         opted_in.extend(call.opted_in.iter().cloned());
-        asked.extend(call.asked.iter().cloned());
+        required.extend(call.required.iter().cloned());
     }
     let mut call = call.clone();
-    (call.values, call.opted_in, call.asked) = (values, opted_in, asked);
+    (call.values, call.opted_in, call.required) = (values, opted_in, required);
     call
 }
 
-/// What is asked for here, without what is asked for elsewhere.
-fn at_place(call: &Expected, place: Place) -> Expected {
-    let (here, elsewhere) = match place {
-        Place::Span => ("@span", "@metric"),
-        Place::Metric => ("@metric", "@span"),
+/// The expectations without the opt-ins of the other signal.
+fn of_signal(call: &Expected, signal: Signal) -> Expected {
+    let (here, elsewhere) = match signal {
+        Signal::Span => ("@span", "@metric"),
+        Signal::Metric => ("@metric", "@span"),
     };
     let only = |keys: &[String]| {
         let keys = keys.iter().filter(|key| !key.ends_with(elsewhere));
@@ -145,18 +145,18 @@ fn at_place(call: &Expected, place: Place) -> Expected {
             .collect()
     };
     let mut call = call.clone();
-    (call.opted_in, call.asked) = (only(&call.opted_in), only(&call.asked));
+    (call.opted_in, call.required) = (only(&call.opted_in), only(&call.required));
     call
 }
 
-/// Values that are no current attribute's.
-fn by_hand(call: &Expected, place: Place) -> Vec<(String, Known)> {
+/// Old values that are not the value of one current attribute.
+fn computed(call: &Expected, signal: Signal) -> Vec<(String, Known)> {
     let mut values = Vec::new();
     let mut push = |key: &str, known: Known| values.push((key.to_owned(), known));
-    let method = match place {
-        // Whatever it was; of series there must not be one for each.
-        Place::Span => call.text("http.request.method_original"),
-        Place::Metric => None,
+    let method = match signal {
+        // As sent. Metrics must not have a series for each.
+        Signal::Span => call.text("http.request.method_original"),
+        Signal::Metric => None,
     };
     if let Some(method) = method.or(call.text("http.request.method")) {
         push("http.method", method.into());
@@ -184,13 +184,13 @@ fn by_hand(call: &Expected, place: Place) -> Vec<(String, Known)> {
         None => {}
     }
     let code = call.status.as_deref().and_then(grpc_code);
-    if let Some(code) = code.filter(|_| !call.group.is_http() && !call.goes_on) {
+    if let Some(code) = code.filter(|_| !call.group.is_http() && !call.has_later_slice) {
         push("rpc.grpc.status_code", code.into());
     }
     values
 }
 
-/// The status codes of gRPC, each at the place of its number.
+/// The gRPC status codes, by number.
 pub const GRPC_CODES: [&str; 17] = [
     "OK",
     "CANCELLED",

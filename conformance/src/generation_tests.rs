@@ -1,4 +1,4 @@
-//! Spans of the old conventions and of both, and streams in slices: right ones, and ways to be wrong.
+//! Old and both conventions, sliced streams and opt-ins: valid spans, and each violation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use opentelemetry_proto::tonic::trace::v1::span::Link;
@@ -6,15 +6,16 @@ use opentelemetry_proto::tonic::trace::v1::span::Link;
 use crate::spans_tests::{call, int, server, text};
 use crate::{Expected, Generation, Model, SpanRecord, check_spans};
 
-fn said(generation: Generation, records: &[SpanRecord], call: Expected) -> Vec<String> {
+fn violations(generation: Generation, records: &[SpanRecord], call: Expected) -> Vec<String> {
     let model = Model::of(generation).unwrap();
     let found = check_spans(&model, records, &[call]);
-    let said = found.into_iter();
-    said.map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
+    let found = found.into_iter();
+    found
+        .map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
         .collect()
 }
 
-/// The span of [`server`] as it was told before.
+/// The span of [`server`] in the old conventions.
 fn old() -> SpanRecord {
     let mut record = server();
     record.span.attributes = vec![
@@ -40,30 +41,30 @@ fn both() -> SpanRecord {
     record
 }
 
-fn told() -> Expected {
+fn expected() -> Expected {
     call()
         .value("url.path", "/orders/7")
         .value("url.query", "x=1")
 }
 
 #[test]
-fn each_generation_has_its_own() {
+fn each_generation_accepts_its_own_span_only() {
     let records = [server(), old(), both()];
     let generations = [Generation::Current, Generation::Old, Generation::Both];
     for (at, generation) in generations.into_iter().enumerate() {
         for (which, record) in records.iter().enumerate() {
-            let found = said(generation, std::slice::from_ref(record), told());
+            let found = violations(generation, std::slice::from_ref(record), expected());
             assert_eq!(found.is_empty(), at == which, "{generation:?}: {found:?}");
         }
     }
 }
 
 #[test]
-fn values_are_made_of_the_current_ones() {
+fn old_values_are_computed_from_the_current_ones() {
     let mut record = old();
     record.span.attributes[1] = text("http.target", "/orders/7");
     assert_eq!(
-        said(Generation::Old, &[record], told()),
+        violations(Generation::Old, &[record], expected()),
         ["Value http.target"]
     );
     let mut record = old();
@@ -72,14 +73,14 @@ fn values_are_made_of_the_current_ones() {
         .attributes
         .push(text("http.client_ip", "127.0.0.1"));
     assert_eq!(
-        said(Generation::Old, &[record], told()),
+        violations(Generation::Old, &[record], expected()),
         ["Unconditional http.client_ip"]
     );
 }
 
-/// Of a port the scenario knows nothing, but both conventions must say the same.
+/// Also a value that the scenario does not know.
 #[test]
-fn both_say_the_same() {
+fn old_and_current_values_must_agree() {
     let mut record = both();
     for attribute in &mut record.span.attributes {
         if attribute.key == "net.sock.peer.port" {
@@ -87,7 +88,7 @@ fn both_say_the_same() {
         }
     }
     assert_eq!(
-        said(Generation::Both, &[record], told()),
+        violations(Generation::Both, &[record], expected()),
         ["Value net.sock.peer.port"]
     );
 }
@@ -113,48 +114,56 @@ fn slices() -> [SpanRecord; 2] {
 }
 
 #[test]
-fn a_stream_in_slices() {
-    let said = |records: &[SpanRecord]| said(Generation::Current, records, told().sliced());
-    assert_eq!(said(&slices()), [""; 0]);
+fn slices_must_be_linked_numbered_and_adjacent() {
+    let violations =
+        |records: &[SpanRecord]| violations(Generation::Current, records, expected().sliced());
+    assert_eq!(violations(&slices()), [""; 0]);
     assert_eq!(
-        said(&slices()[1..]),
+        violations(&slices()[1..]),
         ["NoSpan ", "Value lianlu.stream.slice"]
     );
 
     let [mut first, mut last] = slices();
     first.span.attributes.push(text("error.type", "500"));
-    let found = said(&[first.clone(), last.clone()]);
+    let found = violations(&[first.clone(), last.clone()]);
     assert_eq!(found, ["Unconditional error.type"]);
     [first, _] = slices();
     last.span.links.clear();
-    let found = said(&[first.clone(), last.clone()]);
+    let found = violations(&[first.clone(), last.clone()]);
     assert_eq!(found, ["Missing lianlu.stream.slice"]);
     [_, last] = slices();
     last.span.start_time_unix_nano -= 1;
-    assert_eq!(said(&[first, last]), ["Time "]);
+    assert_eq!(violations(&[first, last]), ["Time "]);
 }
 
 #[test]
-fn what_was_asked_for_is_there() {
+fn required_opt_ins_must_be_present_on_their_signal() {
     let mut record = server();
-    let asks = |place| told().asks(&format!("client.port{place}"));
-    let said =
-        |record: &SpanRecord, call| said(Generation::Current, std::slice::from_ref(record), call);
-    for place in ["", "@span"] {
-        assert_eq!(said(&record, asks(place)), ["Missing client.port"]);
+    let requires = |signal| expected().requires(&format!("client.port{signal}"));
+    let violations = |record: &SpanRecord, call| {
+        violations(Generation::Current, std::slice::from_ref(record), call)
+    };
+    for signal in ["", "@span"] {
+        assert_eq!(
+            violations(&record, requires(signal)),
+            ["Missing client.port"]
+        );
     }
-    assert_eq!(said(&record, asks("@metric")), [""; 0]);
+    assert_eq!(violations(&record, requires("@metric")), [""; 0]);
     record.span.attributes.push(int("client.port", 40000));
-    assert_eq!(said(&record, asks("@span")), [""; 0]);
-    assert_eq!(said(&record, asks("@metric")), ["NotOptedIn client.port"]);
+    assert_eq!(violations(&record, requires("@span")), [""; 0]);
+    assert_eq!(
+        violations(&record, requires("@metric")),
+        ["NotOptedIn client.port"]
+    );
 }
 
 #[test]
-fn the_user_says_what_is_an_error() {
-    let said = |call| said(Generation::Current, &[server()], call);
-    assert_eq!(said(told().classified(true)), [""; 0]);
+fn a_classifier_decides_what_is_an_error() {
+    let violations = |call| violations(Generation::Current, &[server()], call);
+    assert_eq!(violations(expected().classified(true)), [""; 0]);
     assert_eq!(
-        said(told().classified(false)),
+        violations(expected().classified(false)),
         ["Status ", "Unconditional error.type"]
     );
 }

@@ -1,4 +1,4 @@
-//! Metrics against the model, and against the spans of the same calls.
+//! Checks metrics against the model, and against the spans of the same calls.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,11 @@ use crate::spans::SLICE;
 use crate::values;
 use crate::violation::{Report, Rule, Violation};
 
-/// How far the sum of a duration's series may be from that of its spans, for each call, in seconds.
+/// The allowed difference between a series and its spans, for each call, in seconds.
 const TOLERANCE: f64 = 1e-6;
 
-/// Checks the metrics of the calls that were made, exported once after all of them; `records` are
-/// their spans. Metrics of other names than the conventions' are strays if their scope is one of the
-/// spans'.
+/// Checks the metrics of the calls that were made, exported once after all of them. `records` are
+/// their spans. Only metrics with a scope of the spans are checked; those must be of the conventions.
 pub fn check_metrics(
     model: &Model,
     requests: &[ExportMetricsServiceRequest],
@@ -35,10 +34,10 @@ pub fn check_metrics(
         .iter()
         .flat_map(|request| &request.resource_metrics);
     for scope in resources.flat_map(|resource| &resource.scope_metrics) {
-        let made_by = Scope::new(scope.scope.as_ref(), &scope.schema_url);
+        let metric_scope = Scope::new(scope.scope.as_ref(), &scope.schema_url);
         if !records
             .iter()
-            .any(|record| record.scope.name == made_by.name)
+            .any(|record| record.scope.name == metric_scope.name)
         {
             continue;
         }
@@ -48,7 +47,7 @@ pub fn check_metrics(
                 span: "",
                 found: &mut found,
             };
-            made_by.check(&mut report);
+            metric_scope.check(&mut report);
             metrics.insert(metric.name.as_str(), metric);
             let of_calls: Vec<_> = calls
                 .iter()
@@ -59,16 +58,16 @@ pub fn check_metrics(
         }
     }
     for call in calls {
-        // A body may have no size that can be known; what is active always has a number.
+        // Body sizes may be unknown; active requests are always recorded.
         for name in call.group.optional_metrics() {
-            let asked = call.opted_in.iter().any(|asked| asked == name);
-            if asked && name.ends_with(".active_requests") && !metrics.contains_key(name) {
+            let is_opted_in = call.opted_in.iter().any(|opted_in| opted_in == name);
+            if is_opted_in && name.ends_with(".active_requests") && !metrics.contains_key(name) {
                 let mut report = Report {
                     place: name,
                     span: &call.name,
                     found: &mut found,
                 };
-                report.say(Rule::NoMetric, "", "no metric");
+                report.add(Rule::NoMetric, "", "no metric");
             }
         }
         for name in model.durations(call.group) {
@@ -78,7 +77,7 @@ pub fn check_metrics(
                     span: &call.name,
                     found: &mut found,
                 }
-                .say(Rule::NoMetric, "", "no metric"),
+                .add(Rule::NoMetric, "", "no metric"),
                 Some(metric) => match_duration(metric, records, call, calls, &mut found),
             }
         }
@@ -86,25 +85,25 @@ pub fn check_metrics(
     found
 }
 
-/// Whether a metric is one that `call` must or may be in.
+/// True if `call` must or may be in the metric.
 fn is_measured(model: &Model, metric: &str, call: &Expected) -> bool {
     model.durations(call.group).contains(&metric)
         || (metric.starts_with(&format!("{}.", call.group.name()))
-            && call.opted_in.iter().any(|asked| asked == metric))
+            && call.opted_in.iter().any(|opted_in| opted_in == metric))
 }
 
 fn check(model: &Model, metric: &Metric, calls: &[Expected], report: &mut Report<'_>) {
     let (Some(rules), false) = (model.metric(&metric.name), calls.is_empty()) else {
-        report.say(
+        report.add(
             Rule::StrayMetric,
             "",
-            "none of the conventions', or not asked for",
+            "not of the conventions, or without opt-in",
         );
         return;
     };
     if metric.unit != rules.unit {
         let detail = format!("`{}`, not `{}`", metric.unit, rules.unit);
-        report.say(Rule::Unit, "", detail);
+        report.add(Rule::Unit, "", detail);
     }
     let attributes: Vec<&[KeyValue]> = match (&metric.data, rules.instrument.as_str()) {
         (Some(Data::Histogram(histogram)), "histogram") => {
@@ -117,25 +116,33 @@ fn check(model: &Model, metric: &Metric, calls: &[Expected], report: &mut Report
         (Some(Data::Sum(sum)), "updowncounter") => {
             let cumulative = AggregationTemporality::Cumulative;
             if sum.is_monotonic || sum.aggregation_temporality() != cumulative {
-                report.say(Rule::Instrument, "", "no updowncounter");
+                report.add(Rule::Instrument, "", "not an updowncounter");
             }
             for point in &sum.data_points {
-                // All calls are over, so none is active.
+                // All calls have ended.
                 if point.value != Some(number_data_point::Value::AsInt(0)) {
-                    report.say(Rule::Count, "", format!("{:?} are left", point.value));
+                    report.add(
+                        Rule::Count,
+                        "",
+                        format!("{:?} active requests at the end", point.value),
+                    );
                 }
             }
             let points = sum.data_points.iter();
             points.map(|point| point.attributes.as_slice()).collect()
         }
         (data, instrument) => {
-            report.say(Rule::Instrument, "", format!("no {instrument}: {data:?}"));
+            report.add(
+                Rule::Instrument,
+                "",
+                format!("not a {instrument}: {data:?}"),
+            );
             return;
         }
     };
     for series in attributes {
-        // The call that fits best tells what is wrong with a series that fits none.
-        let complaints = calls.iter().map(|call| {
+        // Reported are the violations by the call that fits best.
+        let violations = calls.iter().map(|call| {
             let mut found = Vec::new();
             let mut report = Report {
                 place: report.place,
@@ -145,21 +152,21 @@ fn check(model: &Model, metric: &Metric, calls: &[Expected], report: &mut Report
             values::check(model, &rules.attributes, series, call, &mut report);
             found
         });
-        if let Some(least) = complaints.min_by_key(Vec::len) {
+        if let Some(least) = violations.min_by_key(Vec::len) {
             report.found.extend(least);
         }
     }
 }
 
 fn buckets(model: &Model, name: &str, point: &HistogramDataPoint, report: &mut Report<'_>) {
-    if let Some(wanted) = model.buckets(name)
-        && point.explicit_bounds != wanted
+    if let Some(expected) = model.buckets(name)
+        && point.explicit_bounds != expected
     {
-        report.say(Rule::Buckets, "", format!("{:?}", point.explicit_bounds));
+        report.add(Rule::Buckets, "", format!("{:?}", point.explicit_bounds));
     }
 }
 
-/// The series of `call` must count the calls like it, and sum up their spans' durations.
+/// Checks that series count the calls with their attributes, and sum up the durations of their spans.
 fn match_duration(
     metric: &Metric,
     records: &[SpanRecord],
@@ -189,7 +196,7 @@ fn match_duration(
         .count();
     let counted: u64 = histogram.data_points.iter().map(|point| point.count).sum();
     if usize::try_from(counted).ok() != Some(of_group) {
-        report.say(Rule::Count, "", format!("{counted}, not {of_group}"));
+        report.add(Rule::Count, "", format!("{counted}, not {of_group}"));
     }
     for point in &histogram.data_points {
         let spans: Vec<_> = records
@@ -208,7 +215,7 @@ fn match_duration(
                 spans.len(),
                 point.count
             );
-            report.say(Rule::Count, "", detail);
+            report.add(Rule::Count, "", detail);
             continue;
         }
         let spent: f64 = spans.iter().map(|record| seconds(record)).sum();
@@ -218,7 +225,7 @@ fn match_duration(
         #[allow(clippy::cast_precision_loss)]
         let near = (sum - spent).abs() <= TOLERANCE * point.count as f64;
         if !near {
-            report.say(
+            report.add(
                 Rule::Duration,
                 "",
                 format!("{sum} s, and {spent} s by the spans"),
@@ -227,7 +234,7 @@ fn match_duration(
     }
 }
 
-/// Whether a span has what its series has. What only the metric has may differ.
+/// True if a span has a series' attribute, or if the attribute is of metrics only.
 fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
     let of_span = crate::otlp::value(&record.span.attributes, &attribute.key);
     let of_series = attribute
@@ -238,7 +245,7 @@ fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
         (Some(Value::StringValue(one)), Some(Value::StringValue(other))) => {
             one == other
                 || match attribute.key.as_str() {
-                    // The old metric's method is the last part of the current one, and bounded.
+                    // The old metric has the last part of the current method.
                     "rpc.method" => one.ends_with(&format!("/{other}")),
                     "http.method" => other == "_OTHER" && record.span.name.starts_with("HTTP"),
                     _ => false,
@@ -249,7 +256,7 @@ fn agrees(record: &SpanRecord, attribute: &KeyValue) -> bool {
     }
 }
 
-/// The spans with the slices of a stream put together: the last one's, from the first one's start.
+/// The spans with the slices of a stream merged: the last slice, with the start of the first one.
 fn whole_calls(records: &[SpanRecord]) -> Vec<SpanRecord> {
     let number = |record: &SpanRecord| crate::otlp::value(&record.span.attributes, SLICE).cloned();
     let mut whole: Vec<SpanRecord> = Vec::new();

@@ -1,4 +1,4 @@
-//! A metric that is right, and each way to be wrong.
+//! Valid metrics, and each violation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -16,7 +16,7 @@ const BUCKETS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// The quarter of a second that [`server`]'s span took.
+/// The duration of [`server`], a quarter of a second.
 fn duration() -> Metric {
     Metric {
         name: "http.server.request.duration".to_owned(),
@@ -46,7 +46,7 @@ fn point() -> HistogramDataPoint {
     }
 }
 
-fn active(left: i64) -> Metric {
+fn active(count: i64) -> Metric {
     Metric {
         name: "http.server.active_requests".to_owned(),
         unit: "{request}".to_owned(),
@@ -56,7 +56,7 @@ fn active(left: i64) -> Metric {
                     text("http.request.method", "GET"),
                     text("url.scheme", "http"),
                 ],
-                value: Some(number_data_point::Value::AsInt(left)),
+                value: Some(number_data_point::Value::AsInt(count)),
                 ..NumberDataPoint::default()
             }],
             aggregation_temporality: AggregationTemporality::Cumulative as i32,
@@ -83,26 +83,27 @@ fn request(metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
     }
 }
 
-fn said(metrics: Vec<Metric>, call: Expected) -> Vec<String> {
-    said_of(&request(metrics), call)
+fn violations(metrics: Vec<Metric>, call: Expected) -> Vec<String> {
+    violations_of(&request(metrics), call)
 }
 
-fn said_of(request: &ExportMetricsServiceRequest, call: Expected) -> Vec<String> {
+fn violations_of(request: &ExportMetricsServiceRequest, call: Expected) -> Vec<String> {
     let model = Model::bundled().unwrap();
     let found = check_metrics(&model, std::slice::from_ref(request), &[server()], &[call]);
-    let said = found.into_iter();
-    said.map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
+    let found = found.into_iter();
+    found
+        .map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
         .collect()
 }
 
-fn wrong(change: impl FnOnce(&mut Metric)) -> Vec<String> {
+fn violations_after(change: impl FnOnce(&mut Metric)) -> Vec<String> {
     let mut metric = duration();
     change(&mut metric);
-    said(vec![metric], call())
+    violations(vec![metric], call())
 }
 
-fn wrong_point(change: impl FnOnce(&mut HistogramDataPoint)) -> Vec<String> {
-    wrong(|metric| {
+fn violations_after_point(change: impl FnOnce(&mut HistogramDataPoint)) -> Vec<String> {
+    violations_after(|metric| {
         let Some(Data::Histogram(histogram)) = &mut metric.data else {
             unreachable!()
         };
@@ -111,47 +112,65 @@ fn wrong_point(change: impl FnOnce(&mut HistogramDataPoint)) -> Vec<String> {
 }
 
 #[test]
-fn what_is_right_is_right() {
-    assert_eq!(said(vec![duration()], call()), [""; 0]);
+fn valid_metrics_have_no_violations() {
+    assert_eq!(violations(vec![duration()], call()), [""; 0]);
     let call = call().opt_in("http.server.active_requests");
-    assert_eq!(said(vec![duration(), active(0)], call), [""; 0]);
+    assert_eq!(violations(vec![duration(), active(0)], call), [""; 0]);
 }
 
 #[test]
-fn metrics_that_are_not_there_or_too_many() {
-    assert_eq!(said(vec![], call()), ["NoMetric "]);
-    assert_eq!(said(vec![duration(), active(0)], call()), ["StrayMetric "]);
-    let asked = call().opt_in("http.server.active_requests");
-    assert_eq!(said(vec![duration()], asked), ["NoMetric "]);
-    let named = wrong(|metric| metric.name = "http.server.duration".to_owned());
+fn missing_and_stray_metrics_are_violations() {
+    assert_eq!(violations(vec![], call()), ["NoMetric "]);
+    assert_eq!(
+        violations(vec![duration(), active(0)], call()),
+        ["StrayMetric "]
+    );
+    let opted_in = call().opt_in("http.server.active_requests");
+    assert_eq!(violations(vec![duration()], opted_in), ["NoMetric "]);
+    let named = violations_after(|metric| metric.name = "http.server.duration".to_owned());
     assert_eq!(named, ["StrayMetric ", "NoMetric "]);
 }
 
 #[test]
-fn unit_instrument_and_scope() {
-    assert_eq!(wrong(|metric| metric.unit = "ms".to_owned()), ["Unit "]);
+fn unit_instrument_and_scope_are_checked() {
+    assert_eq!(
+        violations_after(|metric| metric.unit = "ms".to_owned()),
+        ["Unit "]
+    );
     let gauge = Some(Data::Gauge(Gauge::default()));
-    assert_eq!(wrong(|metric| metric.data = gauge), ["Instrument "]);
+    assert_eq!(
+        violations_after(|metric| metric.data = gauge),
+        ["Instrument "]
+    );
     let mut request = request(vec![duration()]);
     request.resource_metrics[0].scope_metrics[0]
         .schema_url
         .clear();
-    assert_eq!(said_of(&request, call()), ["Scope "]);
+    assert_eq!(violations_of(&request, call()), ["Scope "]);
 }
 
 #[test]
-fn buckets_counts_and_sums() {
+fn buckets_counts_and_sums_are_checked() {
     assert_eq!(
-        wrong_point(|point| point.explicit_bounds = vec![0.0, 5.0]),
+        violations_after_point(|point| point.explicit_bounds = vec![0.0, 5.0]),
         ["Buckets "]
     );
-    assert_eq!(wrong_point(|point| point.count = 2), ["Count ", "Count "]);
-    assert_eq!(wrong_point(|point| point.sum = Some(0.2501)), ["Duration "]);
-    assert_eq!(wrong_point(|point| point.sum = None), ["Duration "]);
+    assert_eq!(
+        violations_after_point(|point| point.count = 2),
+        ["Count ", "Count "]
+    );
+    assert_eq!(
+        violations_after_point(|point| point.sum = Some(0.2501)),
+        ["Duration "]
+    );
+    assert_eq!(
+        violations_after_point(|point| point.sum = None),
+        ["Duration "]
+    );
 }
 
 #[test]
-fn attributes_of_a_series() {
+fn attributes_of_a_series_are_checked() {
     for (attribute, expected) in [
         (text("url.path", "/orders/7"), "Unlisted url.path"),
         (
@@ -159,34 +178,40 @@ fn attributes_of_a_series() {
             "NotOptedIn server.address",
         ),
     ] {
-        let said = wrong_point(|point| point.attributes.push(attribute));
-        assert_eq!(said, [expected]);
+        let found = violations_after_point(|point| point.attributes.push(attribute));
+        assert_eq!(found, [expected]);
     }
     for attribute in point().attributes {
         let key = attribute.key;
-        let said = wrong_point(|point| point.attributes.retain(|known| known.key != key));
-        assert_eq!(said, [format!("Missing {key}")]);
+        let found =
+            violations_after_point(|point| point.attributes.retain(|known| known.key != key));
+        assert_eq!(found, [format!("Missing {key}")]);
     }
 }
 
-/// The metric's error is the span's.
 #[test]
-fn one_error_for_both() {
-    let said = wrong_point(|point| {
+fn the_error_type_must_be_that_of_the_span() {
+    let found = violations_after_point(|point| {
         point.attributes.retain(|known| known.key != "error.type");
         point.attributes.push(text("error.type", "_OTHER"));
     });
-    assert_eq!(said, ["Value error.type", "Count "]);
+    assert_eq!(found, ["Value error.type", "Count "]);
 }
 
 #[test]
-fn what_is_still_active() {
+fn active_requests_at_the_end_are_violations() {
     let call = call().opt_in("http.server.active_requests");
-    assert_eq!(said(vec![duration(), active(1)], call.clone()), ["Count "]);
+    assert_eq!(
+        violations(vec![duration(), active(1)], call.clone()),
+        ["Count "]
+    );
     let mut monotonic = active(0);
     let Some(Data::Sum(sum)) = &mut monotonic.data else {
         unreachable!()
     };
     sum.is_monotonic = true;
-    assert_eq!(said(vec![duration(), monotonic], call), ["Instrument "]);
+    assert_eq!(
+        violations(vec![duration(), monotonic], call),
+        ["Instrument "]
+    );
 }

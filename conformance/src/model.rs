@@ -1,21 +1,21 @@
-//! The table: what the conventions say of each span, metric and attribute.
+//! The rules of the conventions for spans, metrics and attributes.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::facts::{Expected, Fact, Group};
-use crate::generation::{self, Generation, Old, Place};
+use crate::generation::{self, Generation, Old, Signal};
 
 const TABLE: &str = include_str!("../model/semconv-1.44.0.json");
 const OVERLAY: &str = include_str!("../model/overlay.json");
 
-/// Why a table can't be read.
+/// A table cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the model can't be read: {0}")]
+#[error("cannot read the model: {0}")]
 pub struct ModelError(#[from] serde_json::Error);
 
-/// Which name a gRPC call's status goes by: renamed on the main branch after v1.44.0.
+/// The key of a gRPC status, which was renamed on the main branch after v1.44.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StatusKey {
@@ -26,32 +26,32 @@ pub enum StatusKey {
     Main,
 }
 
-/// How strongly an attribute is asked for, see
-/// [requirement levels](https://opentelemetry.io/docs/specs/semconv/general/attribute-requirement-level/).
+/// The [requirement level](https://opentelemetry.io/docs/specs/semconv/general/attribute-requirement-level/)
+/// of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Level {
-    /// Always there.
+    /// Always present.
     Required,
-    /// There if and only if a condition holds.
+    /// Present if and only if a condition holds.
     ConditionallyRequired,
-    /// There where it can be known.
+    /// Present if its value is available.
     Recommended,
-    /// There only if the user said so.
+    /// Present only by opt-in.
     OptIn,
 }
 
 /// An attribute of a span or of a metric.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Row {
-    /// The attribute's name, without the last part if it is a template's.
+    /// The attribute's key; of a template the key without its last part.
     pub key: String,
-    /// How strongly it is asked for.
+    /// The requirement level.
     pub level: Level,
-    /// What a condition or a recommendation hangs on.
+    /// The condition of the level.
     pub when: Option<Fact>,
-    /// Whether a sampler must see it: it has to be there when the span starts.
+    /// Whether it must be set when the span starts, for samplers.
     #[serde(default)]
     pub sampling_relevant: bool,
     /// In the old conventions: the current attribute that has the same value.
@@ -64,7 +64,7 @@ pub struct Row {
 pub struct SpanModel {
     /// `client` or `server`.
     pub kind: String,
-    /// What the span may have.
+    /// The allowed attributes.
     pub attributes: Vec<Row>,
 }
 
@@ -73,27 +73,27 @@ pub struct SpanModel {
 pub struct MetricModel {
     /// `histogram` or `updowncounter`.
     pub instrument: String,
-    /// As UCUM writes it.
+    /// In UCUM notation.
     pub unit: String,
-    /// What each of its series may have.
+    /// The allowed attributes of a series.
     pub attributes: Vec<Row>,
 }
 
-/// What an attribute's value may be.
+/// The allowed values of an attribute.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AttributeModel {
     /// `string`, `int`, `string[]`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether the key is the beginning of many.
+    /// Whether the key is a prefix, as of headers.
     #[serde(default)]
     pub template: bool,
-    /// The values that the conventions know.
+    /// The values that the conventions list.
     #[serde(default)]
     pub values: Vec<serde_json::Value>,
 }
 
-/// Which statuses are errors.
+/// The statuses that are errors.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Errors {
     pub(crate) from_status: Option<u16>,
@@ -122,7 +122,7 @@ struct Overlay {
     seconds: Vec<f64>,
 }
 
-/// The conventions, ready to check against.
+/// The conventions to check against.
 #[derive(Debug, Clone)]
 pub struct Model {
     version: String,
@@ -140,16 +140,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// The table that is checked in, with the released name of a gRPC call's status.
+    /// The bundled tables, with the released key of a gRPC status.
     ///
     /// # Errors
     ///
-    /// When the table or its overlay are not what they should be.
+    /// If the table or its overlay is malformed.
     pub fn bundled() -> Result<Self, ModelError> {
         Self::with_status_key(StatusKey::Released)
     }
 
-    /// The same, with the name of a gRPC call's status that `key` says.
+    /// The bundled tables, with this key of a gRPC status.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Model {
         })
     }
 
-    /// The checked-in table of `generation`.
+    /// The bundled tables of `generation`.
     ///
     /// # Errors
     ///
@@ -227,21 +227,21 @@ impl Model {
         Ok(model)
     }
 
-    /// Which conventions it is of.
+    /// The generation of the conventions.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// What a span of `call` must say.
+    /// The expectations of `call` on its span.
     pub(crate) fn of_span(&self, call: &Expected) -> Expected {
         let rows = self
             .old
             .get(call.group.name())
             .map_or(&[][..], Vec::as_slice);
-        generation::translate(call, self.generation, rows, Place::Span)
+        generation::translate(call, self.generation, rows, Signal::Span)
     }
 
-    /// What the series of `call` in the metric `name` must say.
+    /// The expectations of `call` on its series in the metric `name`.
     pub(crate) fn of_metric(&self, call: &Expected, name: &str) -> Expected {
         let generation = match name == call.group.old_duration() {
             true => Generation::Old,
@@ -249,17 +249,17 @@ impl Model {
         };
         let rules = self.metrics.get(name);
         let rows = rules.map_or(&[][..], |rules| rules.attributes.as_slice());
-        generation::translate(call, generation, rows, Place::Metric)
+        generation::translate(call, generation, rows, Signal::Metric)
     }
 
-    /// The metrics that a call of `group` is measured by in any case.
+    /// The metrics that are always recorded for a call of `group`.
     pub(crate) fn durations(&self, group: Group) -> Vec<&'static str> {
         let current = self.generation.has_current().then(|| group.duration());
         let old = self.generation.has_old().then(|| group.old_duration());
         current.into_iter().chain(old).collect()
     }
 
-    /// The old attributes of a span that have the value of a current one, with its key.
+    /// Pairs of a current key and an old one with the same value.
     pub(crate) fn pairs(&self, group: Group) -> impl Iterator<Item = (&str, &str)> {
         let rows = self.old.get(group.name()).map_or(&[][..], Vec::as_slice);
         let rows = rows.iter().filter(|_| self.generation == Generation::Both);
@@ -271,7 +271,7 @@ impl Model {
         &self.version
     }
 
-    /// The key of a gRPC call's status.
+    /// The key of a gRPC status.
     pub fn status_key(&self) -> &str {
         &self.status_key
     }
@@ -286,34 +286,34 @@ impl Model {
         self.metrics.get(name)
     }
 
-    /// What a key's value may be, also of a template's key.
+    /// The allowed values of a key, also of a key with a template's prefix.
     pub fn attribute(&self, key: &str) -> Option<&AttributeModel> {
         self.attributes.get(key).or_else(|| {
             let mut models = self.attributes.iter();
-            let found = models.find(|(name, model)| model.template && begins(key, name))?;
+            let found = models.find(|(name, model)| model.template && is_below(key, name))?;
             Some(found.1)
         })
     }
 
-    /// The row of `key` in a span's or a metric's table.
+    /// The row of `key` in the table of a span or a metric.
     pub(crate) fn row<'a>(&self, rows: &'a [Row], key: &str) -> Option<&'a Row> {
         rows.iter().find(|row| {
             let model = self.attributes.get(&row.key);
-            row.key == key || model.is_some_and(|model| model.template && begins(key, &row.key))
+            row.key == key || model.is_some_and(|model| model.template && is_below(key, &row.key))
         })
     }
 
-    /// The only values that `key` may have, if they are few.
+    /// All allowed values of `key`, if they are enumerated.
     pub(crate) fn values(&self, key: &str) -> Option<&[String]> {
         self.values.get(key).map(Vec::as_slice)
     }
 
-    /// Whether a recommended attribute is wrong where its condition does not hold.
+    /// True if a recommended attribute must be absent unless its condition holds.
     pub(crate) fn is_only_if(&self, key: &str) -> bool {
         self.only_if.iter().any(|known| known == key)
     }
 
-    /// Whether an HTTP status or the name of a gRPC status is an error on this side.
+    /// True if an HTTP status or the name of a gRPC status is an error on this side.
     pub(crate) fn is_error(&self, group: Group, status: &str) -> bool {
         let Some(errors) = self.errors.get(group.name()) else {
             return false;
@@ -325,13 +325,13 @@ impl Model {
         }
     }
 
-    /// The bucket boundaries that a metric must have.
+    /// The required bucket boundaries of a metric.
     pub(crate) fn buckets(&self, metric: &str) -> Option<&[f64]> {
         self.buckets.get(metric).map(Vec::as_slice)
     }
 }
 
-fn begins(key: &str, name: &str) -> bool {
+fn is_below(key: &str, name: &str) -> bool {
     key.strip_prefix(name)
         .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
 }
@@ -342,8 +342,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_goes_by_either_name() {
-        for (key, there, gone) in [
+    fn the_status_key_can_be_chosen() {
+        for (key, present, absent) in [
             (
                 StatusKey::Released,
                 "rpc.response.status_code",
@@ -356,17 +356,17 @@ mod tests {
             ),
         ] {
             let model = Model::with_status_key(key).unwrap();
-            assert_eq!(model.status_key(), there);
+            assert_eq!(model.status_key(), present);
             let rows = &model.span(Group::RpcServer).unwrap().attributes;
-            assert_eq!(model.row(rows, there).unwrap().level, Level::Required);
-            assert!(model.row(rows, gone).is_none());
-            assert_eq!(model.values(there).unwrap().len(), 17);
-            assert!(model.attribute(there).is_some() && model.attribute(gone).is_none());
+            assert_eq!(model.row(rows, present).unwrap().level, Level::Required);
+            assert!(model.row(rows, absent).is_none());
+            assert_eq!(model.values(present).unwrap().len(), 17);
+            assert!(model.attribute(present).is_some() && model.attribute(absent).is_none());
         }
     }
 
     #[test]
-    fn headers_are_templates() {
+    fn header_keys_match_their_template() {
         let model = Model::bundled().unwrap();
         assert_eq!(
             model.attribute("http.request.header.x-a").unwrap().kind,
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_that_are_errors() {
+    fn statuses_are_errors_by_side() {
         let model = Model::bundled().unwrap();
         let errors = |group| {
             let codes = model.values(model.status_key()).unwrap().iter();

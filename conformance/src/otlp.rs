@@ -1,4 +1,4 @@
-//! OTLP without its envelopes.
+//! Spans and scopes of OTLP requests.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -7,14 +7,14 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::violation::{Report, Rule};
 
-/// Who made a span or a metric.
+/// The instrumentation scope of a span or a metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The instrumentation's name.
+    /// The name.
     pub name: String,
-    /// Its version.
+    /// The version.
     pub version: String,
-    /// The conventions it follows.
+    /// The schema URL.
     pub schema_url: String,
 }
 
@@ -29,39 +29,39 @@ impl Scope {
 
     pub(crate) fn check(&self, report: &mut Report<'_>) {
         if self.name.is_empty() {
-            report.say(Rule::Scope, "", "no name");
+            report.add(Rule::Scope, "", "no name");
         }
         if self.version.is_empty() {
-            report.say(Rule::Scope, "", "no version");
+            report.add(Rule::Scope, "", "no version");
         }
         let schema = self
             .schema_url
             .strip_prefix("https://opentelemetry.io/schemas/");
         if schema.is_none_or(str::is_empty) {
             let detail = format!("schema URL `{}`", self.schema_url);
-            report.say(Rule::Scope, "", detail);
+            report.add(Rule::Scope, "", detail);
         }
     }
 }
 
-/// A span and who made it.
+/// A span with its scope.
 #[derive(Debug, Clone)]
 pub struct SpanRecord {
-    /// Who made it.
+    /// The scope.
     pub scope: Scope,
     /// The span.
     pub span: Span,
 }
 
-/// All spans of all requests, in the order of their starts.
+/// All spans of all requests, by time of their start.
 pub fn spans(requests: &[ExportTraceServiceRequest]) -> Vec<SpanRecord> {
     let resources = requests.iter().flat_map(|request| &request.resource_spans);
     let scopes = resources.flat_map(|resource| &resource.scope_spans);
     let mut spans: Vec<_> = scopes
         .flat_map(|scope| {
-            let made_by = Scope::new(scope.scope.as_ref(), &scope.schema_url);
+            let scope_of_spans = Scope::new(scope.scope.as_ref(), &scope.schema_url);
             scope.spans.iter().map(move |span| SpanRecord {
-                scope: made_by.clone(),
+                scope: scope_of_spans.clone(),
                 span: span.clone(),
             })
         })

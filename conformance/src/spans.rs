@@ -1,4 +1,4 @@
-//! Spans against the model.
+//! Checks spans against the model.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -11,13 +11,13 @@ use crate::otlp::{self, SpanRecord};
 use crate::values;
 use crate::violation::{Report, Rule, Violation};
 
-/// On the spans of a stream that is cut into slices.
+/// The key on the slices of a stream.
 pub(crate) const SLICE: &str = "lianlu.stream.slice";
 
 /// Checks `records` against the calls that were made.
 ///
-/// Those of a side are taken in the order of their starts, as `calls` has them; spans of other kinds
-/// than client and server are none of ours.
+/// The spans of each side must be in the order of `calls`, by their start. Spans of other kinds than
+/// client and server are ignored.
 pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) -> Vec<Violation> {
     let mut found = Vec::new();
     for is_server in [false, true] {
@@ -39,7 +39,7 @@ pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) ->
             }
             match of_this_side.next() {
                 Some(record) => check(model, record, expected, &mut found),
-                None => report(expected.group.name(), &expected.name, &mut found).say(
+                None => report(expected.group.name(), &expected.name, &mut found).add(
                     Rule::NoSpan,
                     "",
                     "no span",
@@ -47,18 +47,18 @@ pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) ->
             }
         }
         for record in of_this_side {
-            report(kind.as_str_name(), &record.span.name, &mut found).say(
+            report(kind.as_str_name(), &record.span.name, &mut found).add(
                 Rule::StraySpan,
                 "",
-                "a span that no call has",
+                "a span without a call",
             );
         }
     }
     found
 }
 
-/// Checks all slices of a stream: each conforms, the last one tells the end, and each goes on where the
-/// one before has ended.
+/// Checks the slices of a stream: each conforms, only the last one has the outcome, and each starts where
+/// the one before ends.
 fn slices<'a>(
     model: &Model,
     records: impl Iterator<Item = &'a SpanRecord>,
@@ -67,8 +67,8 @@ fn slices<'a>(
 ) {
     let records: Vec<_> = records.collect();
     if records.len() < 2 {
-        let said = format!("{} slices", records.len());
-        report(expected.group.name(), &expected.name, found).say(Rule::NoSpan, "", said);
+        let detail = format!("{} slices", records.len());
+        report(expected.group.name(), &expected.name, found).add(Rule::NoSpan, "", detail);
     }
     let mut before: Option<&SpanRecord> = None;
     for (number, record) in (0_i64..).zip(&records) {
@@ -81,21 +81,25 @@ fn slices<'a>(
         let span = &record.span;
         let mut report = report(expected.group.name(), &span.name, found);
         if otlp::value(&span.attributes, SLICE) != Some(&Value::IntValue(number)) {
-            report.say(Rule::Value, SLICE, format!("not {number}"));
+            report.add(Rule::Value, SLICE, format!("not {number}"));
         }
         if let Some(before) = before.map(|record| &record.span) {
             if before.end_time_unix_nano != span.start_time_unix_nano {
-                report.say(Rule::Time, "", "begins when the slice before has not ended");
+                report.add(
+                    Rule::Time,
+                    "",
+                    "does not start at the end of the slice before",
+                );
             }
             if !span.links.iter().any(|link| link.span_id == before.span_id) {
-                report.say(Rule::Missing, SLICE, "no link to the slice before");
+                report.add(Rule::Missing, SLICE, "no link to the slice before");
             }
         }
         before = Some(record);
     }
 }
 
-/// A scenario of one side alone has no doubt whose a span is, whatever kind it has.
+/// The side of a span: by its kind, or, if all calls are of one side, that side whatever the kind.
 fn side(record: &SpanRecord, calls: &[Expected]) -> Option<SpanKind> {
     let servers = calls.iter().filter(|call| call.group.is_server()).count();
     match record.span.kind() {
@@ -121,13 +125,13 @@ fn check(model: &Model, record: &SpanRecord, expected: &Expected, found: &mut Ve
     };
     let kind = span.kind().as_str_name().trim_start_matches("SPAN_KIND_");
     if !kind.eq_ignore_ascii_case(&rules.kind) {
-        report.say(Rule::Kind, "", kind);
+        report.add(Rule::Kind, "", kind);
     }
     if span.name != expected.name {
-        report.say(Rule::Name, "", format!("not `{}`", expected.name));
+        report.add(Rule::Name, "", format!("not `{}`", expected.name));
     }
     if span.end_time_unix_nano < span.start_time_unix_nano || span.start_time_unix_nano == 0 {
-        report.say(Rule::Time, "", "ends before it starts");
+        report.add(Rule::Time, "", "ends before it starts");
     }
     record.scope.check(&mut report);
     status(model, record, expected, &mut report);
@@ -146,18 +150,18 @@ fn check(model: &Model, record: &SpanRecord, expected: &Expected, found: &mut Ve
 fn status(model: &Model, record: &SpanRecord, expected: &Expected, report: &mut Report<'_>) {
     let status = record.span.status.clone().unwrap_or_default();
     let failed = values::has_failed(model, expected);
-    let wanted = if failed {
+    let expected_code = if failed {
         StatusCode::Error
     } else {
         StatusCode::Unset
     };
-    if status.code() != wanted {
-        let detail = format!("{:?}, not {wanted:?}", status.code());
-        report.say(Rule::Status, "", detail);
+    if status.code() != expected_code {
+        let detail = format!("{:?}, not {expected_code:?}", status.code());
+        report.add(Rule::Status, "", detail);
     }
-    let told_by_code = expected.group.is_http() && expected.outcome == Outcome::ByStatus;
-    if !status.message.is_empty() && (told_by_code || !failed) {
-        report.say(Rule::Description, "", format!("`{}`", status.message));
+    let is_by_code = expected.group.is_http() && expected.outcome == Outcome::ByStatus;
+    if !status.message.is_empty() && (is_by_code || !failed) {
+        report.add(Rule::Description, "", format!("`{}`", status.message));
     }
 }
 

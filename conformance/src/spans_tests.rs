@@ -1,4 +1,4 @@
-//! A span that is right, and each way to be wrong.
+//! Valid spans, and each violation.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -29,7 +29,7 @@ pub(crate) fn int(key: &str, value: i64) -> KeyValue {
     }
 }
 
-/// Of a server that answered `GET /orders/7?x=1` with 500.
+/// A server that answers `GET /orders/7?x=1` with 500.
 pub(crate) fn server() -> SpanRecord {
     SpanRecord {
         scope: Scope {
@@ -80,7 +80,7 @@ pub(crate) fn call() -> Expected {
         ])
 }
 
-/// Of a client whose call got `NOT_FOUND`.
+/// A client whose call gets `NOT_FOUND`.
 fn client(status_key: &str) -> SpanRecord {
     let mut record = server();
     record.span.name = "shop.Orders/Get".to_owned();
@@ -111,27 +111,28 @@ fn remove(record: &mut SpanRecord, key: &str) {
         .retain(|attribute| attribute.key != key);
 }
 
-/// All that is said of `record`, as `rule attribute`.
-fn said(record: SpanRecord, call: Expected) -> Vec<String> {
+/// The violations of `record`, as `rule attribute`.
+fn violations(record: SpanRecord, call: Expected) -> Vec<String> {
     let model = Model::bundled().unwrap();
     let found = check_spans(&model, &[record], &[call]);
-    let said = found.into_iter();
-    said.map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
+    let found = found.into_iter();
+    found
+        .map(|violation| format!("{:?} {}", violation.rule, violation.attribute))
         .collect()
 }
 
-/// What is said of the right span once `change` has made it wrong.
-fn wrong(change: impl FnOnce(&mut SpanRecord)) -> Vec<String> {
+/// The violations of the valid span after `change`.
+fn violations_after(change: impl FnOnce(&mut SpanRecord)) -> Vec<String> {
     let mut record = server();
     change(&mut record);
-    said(record, call())
+    violations(record, call())
 }
 
 #[test]
-fn what_is_right_is_right() {
-    assert_eq!(said(server(), call()), [""; 0]);
+fn valid_spans_have_no_violations() {
+    assert_eq!(violations(server(), call()), [""; 0]);
     assert_eq!(
-        said(client("rpc.response.status_code"), rpc_call()),
+        violations(client("rpc.response.status_code"), rpc_call()),
         [""; 0]
     );
 }
@@ -144,12 +145,12 @@ fn the_status_key_is_a_parameter() {
         []
     );
     let found = check_spans(&model, &[client("rpc.response.status_code")], &[rpc_call()]);
-    let said: Vec<_> = found
+    let violations: Vec<_> = found
         .iter()
         .map(|found| (found.rule, found.attribute.as_str()))
         .collect();
     assert_eq!(
-        said,
+        violations,
         [
             (Rule::Unlisted, "rpc.response.status_code"),
             (Rule::Missing, "rpc.status_code")
@@ -158,7 +159,7 @@ fn the_status_key_is_a_parameter() {
 }
 
 #[test]
-fn spans_and_calls_that_have_no_other() {
+fn calls_without_spans_and_stray_spans_are_violations() {
     let model = Model::bundled().unwrap();
     let found = check_spans(&model, &[], &[call()]);
     assert_eq!(found[0].rule, Rule::NoSpan);
@@ -168,19 +169,19 @@ fn spans_and_calls_that_have_no_other() {
 }
 
 #[test]
-fn kind_name_status_time_and_scope() {
-    let kind = wrong(|record| record.span.kind = SpanKind::Client as i32);
+fn kind_name_status_time_and_scope_are_checked() {
+    let kind = violations_after(|record| record.span.kind = SpanKind::Client as i32);
     assert_eq!(kind, ["Kind "]);
-    let name = wrong(|record| record.span.name = "GET /orders/7".to_owned());
+    let name = violations_after(|record| record.span.name = "GET /orders/7".to_owned());
     assert_eq!(name, ["Name "]);
-    let status = wrong(|record| record.span.status = None);
+    let status = violations_after(|record| record.span.status = None);
     assert_eq!(status, ["Status "]);
-    let description = wrong(|record| {
+    let description = violations_after(|record| {
         record.span.status.as_mut().unwrap().message = "HTTP 500".to_owned();
     });
     assert_eq!(description, ["Description "]);
     assert_eq!(
-        wrong(|record| record.span.end_time_unix_nano = 1),
+        violations_after(|record| record.span.end_time_unix_nano = 1),
         ["Time "]
     );
     for change in [
@@ -189,33 +190,35 @@ fn kind_name_status_time_and_scope() {
         |scope: &mut Scope| scope.schema_url.clear(),
         |scope: &mut Scope| scope.schema_url = "https://opentelemetry.io/schemas/".to_owned(),
     ] {
-        assert_eq!(wrong(|record| change(&mut record.scope)), ["Scope "]);
+        assert_eq!(
+            violations_after(|record| change(&mut record.scope)),
+            ["Scope "]
+        );
     }
 }
 
-/// Every attribute that the right span has is one that it must have.
 #[test]
-fn whatever_is_missing_is_missed() {
+fn each_missing_attribute_is_a_violation() {
     for attribute in server().span.attributes {
         let key = attribute.key;
         let expected = match key.as_str() {
             "lianlu.anything" => vec![],
             _ => vec![format!("Missing {key}")],
         };
-        assert_eq!(wrong(|record| remove(record, &key)), expected);
+        assert_eq!(violations_after(|record| remove(record, &key)), expected);
     }
     for attribute in client("rpc.response.status_code").span.attributes {
         let mut record = client("rpc.response.status_code");
         remove(&mut record, &attribute.key);
         assert_eq!(
-            said(record, rpc_call()),
+            violations(record, rpc_call()),
             [format!("Missing {}", attribute.key)]
         );
     }
 }
 
 #[test]
-fn what_should_not_be_there() {
+fn unexpected_attributes_are_violations() {
     for (attribute, expected) in [
         (text("http.method", "GET"), "Unlisted http.method"),
         (text("url.full", "http://a/"), "Unlisted url.full"),
@@ -236,14 +239,17 @@ fn what_should_not_be_there() {
             "NotOptedIn network.transport",
         ),
     ] {
-        assert_eq!(wrong(|record| set(record, attribute)), [expected]);
+        assert_eq!(
+            violations_after(|record| set(record, attribute)),
+            [expected]
+        );
     }
-    let twice = wrong(|record| record.span.attributes.push(text("url.scheme", "http")));
+    let twice = violations_after(|record| record.span.attributes.push(text("url.scheme", "http")));
     assert_eq!(twice, ["Twice url.scheme"]);
 }
 
 #[test]
-fn an_error_without_an_error() {
+fn an_error_type_without_an_error_is_a_violation() {
     let mut record = server();
     set(&mut record, int("http.response.status_code", 499));
     let call = Expected::http(Group::HttpServer, "GET")
@@ -251,38 +257,47 @@ fn an_error_without_an_error() {
         .http_status(499)
         .fact(Fact::HasQuery)
         .fact(Fact::PortKnown);
-    assert_eq!(said(record, call), ["Status ", "Unconditional error.type"]);
+    assert_eq!(
+        violations(record, call),
+        ["Status ", "Unconditional error.type"]
+    );
 }
 
 #[test]
-fn a_call_that_was_given_up_is_no_error() {
+fn a_cancelled_call_is_not_an_error() {
     let mut record = server();
     assert_eq!(
-        said(record.clone(), call().cancelled()),
+        violations(record.clone(), call().cancelled()),
         ["Status ", "Unconditional error.type"]
     );
     record.span.status = None;
     remove(&mut record, "error.type");
-    assert_eq!(said(record, call().cancelled()), [""; 0]);
+    assert_eq!(violations(record, call().cancelled()), [""; 0]);
 }
 
 #[test]
-fn an_error_that_is_no_status() {
+fn an_error_without_a_status_has_its_error_type() {
     let mut record = server();
     set(&mut record, text("error.type", "panic"));
-    record.span.status.as_mut().unwrap().message = "told to".to_owned();
-    assert_eq!(said(record.clone(), call().failed(Some("panic"))), [""; 0]);
-    assert_eq!(said(record.clone(), call().failed(None)), [""; 0]);
+    record.span.status.as_mut().unwrap().message = "on request".to_owned();
     assert_eq!(
-        said(record.clone(), call().failed(Some("reset"))),
+        violations(record.clone(), call().failed(Some("panic"))),
+        [""; 0]
+    );
+    assert_eq!(violations(record.clone(), call().failed(None)), [""; 0]);
+    assert_eq!(
+        violations(record.clone(), call().failed(Some("reset"))),
         ["Value error.type"]
     );
     set(&mut record, text("error.type", "the disk is gone"));
-    assert_eq!(said(record, call().failed(None)), ["Value error.type"]);
+    assert_eq!(
+        violations(record, call().failed(None)),
+        ["Value error.type"]
+    );
 }
 
 #[test]
-fn types_and_values() {
+fn types_and_values_are_checked() {
     for (attribute, expected) in [
         (
             text("http.response.status_code", "500"),
@@ -310,13 +325,17 @@ fn types_and_values() {
             .iter()
             .map(|rule| format!("{rule} {key}"))
             .collect();
-        assert_eq!(wrong(|record| set(record, attribute)), expected, "{key}");
+        assert_eq!(
+            violations_after(|record| set(record, attribute)),
+            expected,
+            "{key}"
+        );
     }
     let mut record = client("rpc.response.status_code");
     set(&mut record, text("rpc.response.status_code", "5"));
     set(&mut record, text("rpc.system.name", "GRPC"));
     assert_eq!(
-        said(record, rpc_call()),
+        violations(record, rpc_call()),
         [
             "Enum rpc.response.status_code",
             "Enum rpc.system.name",
@@ -327,7 +346,7 @@ fn types_and_values() {
 }
 
 #[test]
-fn urls_of_clients() {
+fn client_urls_are_absolute_and_redacted() {
     for (url, is_right) in [
         ("http://127.0.0.1:8000/orders/7?x=1", true),
         ("https://REDACTED:REDACTED@shop.example/", true),
@@ -353,12 +372,12 @@ fn urls_of_clients() {
         } else {
             vec!["Value url.full"]
         };
-        assert_eq!(said(record, call), expected, "{url}");
+        assert_eq!(violations(record, call), expected, "{url}");
     }
 }
 
 #[test]
-fn headers_only_where_asked_for() {
+fn captured_headers_need_an_opt_in() {
     let header = |key: &str, value| KeyValue {
         key: key.to_owned(),
         value: any(value),
@@ -371,21 +390,21 @@ fn headers_only_where_asked_for() {
     };
     let one = values(Value::StringValue("1".to_owned()));
     let key = "http.request.header.x-a";
-    let not_asked = wrong(|record| set(record, header(key, one.clone())));
-    assert_eq!(not_asked, ["NotOptedIn http.request.header.x-a"]);
+    let without_opt_in = violations_after(|record| set(record, header(key, one.clone())));
+    assert_eq!(without_opt_in, ["NotOptedIn http.request.header.x-a"]);
 
-    let asked = |attribute: KeyValue| {
+    let with_opt_in = |attribute: KeyValue| {
         let mut record = server();
         let call = call().opt_in(&attribute.key);
         set(&mut record, attribute);
-        said(record, call)
+        violations(record, call)
     };
-    assert_eq!(asked(header(key, one.clone())), [""; 0]);
-    assert_eq!(asked(text(key, "1")), [format!("Type {key}")]);
+    assert_eq!(with_opt_in(header(key, one.clone())), [""; 0]);
+    assert_eq!(with_opt_in(text(key, "1")), [format!("Type {key}")]);
     assert_eq!(
-        asked(header(key, values(Value::IntValue(1)))),
+        with_opt_in(header(key, values(Value::IntValue(1)))),
         [format!("Type {key}")]
     );
     let upper = "http.request.header.X-A";
-    assert_eq!(asked(header(upper, one)), [format!("Value {upper}")]);
+    assert_eq!(with_opt_in(header(upper, one)), [format!("Value {upper}")]);
 }

@@ -1,4 +1,4 @@
-//! What a sampler sees: the attributes that a span has when it starts.
+//! Checks the attributes that samplers get at the start of a span.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::otlp::SpanRecord;
 use crate::spans::kind_of;
 use crate::violation::{Report, Rule, Violation};
 
-/// The keys that a sampler has seen, by the trace's id.
+/// The keys that a sampler got, by trace id.
 pub type Starts = BTreeMap<Vec<u8>, BTreeSet<String>>;
 
-/// Checks that what is relevant to samplers was there when the roots of `starts` began. Spans with a
-/// parent, and traces that `starts` does not have, are passed over.
+/// Checks that roots had all sampling-relevant attributes at their start. Spans with a parent, and
+/// traces that are not in `starts`, are ignored.
 pub fn check_starts(
     model: &Model,
     starts: &Starts,
@@ -41,7 +41,7 @@ pub fn check_starts(
             let key = &attribute.key;
             let row = model.row(&rules.attributes, key);
             if row.is_some_and(|row| row.sampling_relevant) && !keys.contains(key) {
-                report.say(Rule::Late, key, "not there when the span started");
+                report.add(Rule::Late, key, "missing at the start of the span");
             }
         }
     }
@@ -55,20 +55,20 @@ mod tests {
     use crate::spans_tests::{call, server};
 
     #[test]
-    fn what_comes_late_is_told() {
+    fn late_attributes_are_violations() {
         let mut record = server();
         record.span.trace_id = vec![7; 16];
         let model = Model::bundled().unwrap();
         let keys = record.span.attributes.iter();
         let keys: BTreeSet<_> = keys.map(|attribute| attribute.key.clone()).collect();
-        let late = |gone: &str, record: &SpanRecord| {
+        let late = |missing: &str, record: &SpanRecord| {
             let mut keys = keys.clone();
-            keys.remove(gone);
+            keys.remove(missing);
             let starts = [(vec![7; 16], keys)].into();
             check_starts(&model, &starts, std::slice::from_ref(record), &[call()])
         };
         assert_eq!(late("", &record), []);
-        // No sampler asks for it.
+        // It is not relevant to sampling.
         assert_eq!(late("http.route", &record), []);
         let found = late("url.path", &record);
         assert_eq!((found.len(), found[0].rule), (1, Rule::Late));

@@ -1,4 +1,4 @@
-//! Rules for attributes, the same on spans and on metrics.
+//! Checks attributes, on spans and on metrics.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::model::{Level, Model, Row};
 use crate::otlp;
 use crate::violation::{Report, Rule};
 
-/// The status of the old conventions.
+/// The gRPC status of the old conventions.
 const GRPC_CODE: &str = "rpc.grpc.status_code";
 
-/// What an instrumentation may say besides the conventions.
+/// Keys of the instrumentation's own.
 const OWN: [&str; 2] = ["lianlu.", "service.peer.name"];
 
-/// Whether the call has failed, by the model's table.
+/// True if the call is an error by the model, or by the user's classifier.
 pub(crate) fn has_failed(model: &Model, expected: &Expected) -> bool {
     if let Some(is_error) = expected.classified {
         return is_error;
@@ -31,7 +31,7 @@ pub(crate) fn has_failed(model: &Model, expected: &Expected) -> bool {
     }
 }
 
-/// Presence, types and values of one table's attributes.
+/// Checks presence, types and values by the rows of one table.
 pub(crate) fn check(
     model: &Model,
     rows: &[Row],
@@ -44,44 +44,45 @@ pub(crate) fn check(
     for attribute in attributes {
         let key = attribute.key.as_str();
         if !seen.insert(key) {
-            report.say(Rule::Twice, key, "there twice");
+            report.add(Rule::Twice, key, "present twice");
         }
         let Some(value) = otlp::value(std::slice::from_ref(attribute), key) else {
-            report.say(Rule::Type, key, "no value");
+            report.add(Rule::Type, key, "no value");
             continue;
         };
         match model.row(rows, key) {
             Some(row) => {
-                allowed(model, row, key, expected, failed, report);
-                typed(model, key, value, expected, report);
-                shaped(key, value, report);
+                check_presence(model, row, key, expected, failed, report);
+                check_type(model, key, value, expected, report);
+                check_form(key, value, report);
             }
             None if OWN.iter().any(|own| key.starts_with(own)) => {}
-            None => report.say(Rule::Unlisted, key, format!("{value:?}")),
+            None => report.add(Rule::Unlisted, key, format!("{value:?}")),
         }
     }
     for row in rows {
-        let wanted = match row.level {
+        let is_required = match row.level {
             Level::Required => true,
             Level::OptIn => false,
             Level::ConditionallyRequired | Level::Recommended => {
                 row.when.is_some_and(|fact| expected.holds(fact, failed))
             }
         };
-        // The last slice tells it.
-        let later = expected.goes_on && [model.status_key(), GRPC_CODE].contains(&&*row.key);
-        if wanted && !later && !seen.contains(row.key.as_str()) {
-            report.say(Rule::Missing, &row.key, format!("{:?}", row.level));
+        // Only the last slice has the status.
+        let is_later =
+            expected.has_later_slice && [model.status_key(), GRPC_CODE].contains(&&*row.key);
+        if is_required && !is_later && !seen.contains(row.key.as_str()) {
+            report.add(Rule::Missing, &row.key, format!("{:?}", row.level));
         }
     }
-    for key in &expected.asked {
+    for key in &expected.required {
         if !seen.contains(key.as_str()) && model.row(rows, key).is_some() {
-            report.say(Rule::Missing, key, "was asked for");
+            report.add(Rule::Missing, key, "required by opt-in");
         }
     }
     for (key, known) in &expected.values {
         let found = otlp::value(attributes, key);
-        // What is missing has been said, if it is to be there at all.
+        // Missing attributes have been reported above.
         let (Some(found), Some(_)) = (found, model.row(rows, key)) else {
             continue;
         };
@@ -98,7 +99,7 @@ pub(crate) fn check(
             _ => false,
         };
         if !same {
-            report.say(Rule::Value, key, format!("{found:?}, not {known:?}"));
+            report.add(Rule::Value, key, format!("{found:?}, not {known:?}"));
         }
     }
     status(model, attributes, expected, report);
@@ -107,7 +108,7 @@ pub(crate) fn check(
     }
 }
 
-fn allowed(
+fn check_presence(
     model: &Model,
     row: &Row,
     key: &str,
@@ -116,20 +117,26 @@ fn allowed(
     report: &mut Report<'_>,
 ) {
     let holds = row.when.is_some_and(|fact| expected.holds(fact, failed));
-    let opted = || expected.opted_in.iter().any(|asked| asked == key);
+    let is_opted_in = || expected.opted_in.iter().any(|opted_in| opted_in == key);
     match row.level {
         Level::ConditionallyRequired if !holds => {
-            report.say(Rule::Unconditional, key, format!("without {:?}", row.when));
+            report.add(Rule::Unconditional, key, format!("without {:?}", row.when));
         }
         Level::Recommended if !holds && model.is_only_if(key) => {
-            report.say(Rule::Unconditional, key, format!("without {:?}", row.when));
+            report.add(Rule::Unconditional, key, format!("without {:?}", row.when));
         }
-        Level::OptIn if !opted() => report.say(Rule::NotOptedIn, key, "nobody asked for it"),
+        Level::OptIn if !is_opted_in() => report.add(Rule::NotOptedIn, key, "without opt-in"),
         _ => {}
     }
 }
 
-fn typed(model: &Model, key: &str, value: &Value, expected: &Expected, report: &mut Report<'_>) {
+fn check_type(
+    model: &Model,
+    key: &str,
+    value: &Value,
+    expected: &Expected,
+    report: &mut Report<'_>,
+) {
     let Some(attribute) = model.attribute(key) else {
         return;
     };
@@ -145,22 +152,26 @@ fn typed(model: &Model, key: &str, value: &Value, expected: &Expected, report: &
         _ => false,
     };
     if !fits {
-        report.say(
+        report.add(
             Rule::Type,
             key,
-            format!("{value:?} is no {}", attribute.kind),
+            format!("{value:?} is not of type {}", attribute.kind),
         );
     }
     if let (Value::StringValue(text), Some(values)) = (value, model.values(key))
         && !values.contains(text)
         && !(expected.own_methods && key == "http.request.method")
     {
-        report.say(Rule::Enum, key, format!("`{text}` is none of {values:?}"));
+        report.add(
+            Rule::Enum,
+            key,
+            format!("`{text}` is not one of {values:?}"),
+        );
     }
 }
 
-/// What values have to look like, whatever the call was.
-fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
+/// Checks the form of a value.
+fn check_form(key: &str, value: &Value, report: &mut Report<'_>) {
     match value {
         Value::StringValue(text) => {
             let wrong = match key {
@@ -168,7 +179,7 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
                 "url.path" => !is_path(text) || text.contains('?'),
                 "http.target" => !is_path(text),
                 "url.query" => text.starts_with('?'),
-                // An IP address goes without brackets, and a host without its port.
+                // An IP address without brackets, a host without its port.
                 "server.address"
                 | "client.address"
                 | "network.peer.address"
@@ -186,7 +197,7 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
                 _ => false,
             };
             if wrong {
-                report.say(Rule::Value, key, format!("`{text}`"));
+                report.add(Rule::Value, key, format!("`{text}`"));
             }
         }
         Value::IntValue(number) => {
@@ -197,7 +208,7 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
                 _ => 0..=i64::MAX,
             };
             if !allowed.contains(number) {
-                report.say(Rule::Value, key, number.to_string());
+                report.add(Rule::Value, key, number.to_string());
             }
         }
         _ => {}
@@ -205,11 +216,11 @@ fn shaped(key: &str, value: &Value, report: &mut Report<'_>) {
     if (key.starts_with("http.request.header.") || key.starts_with("http.response.header."))
         && key.bytes().any(|byte| byte.is_ascii_uppercase())
     {
-        report.say(Rule::Value, key, "upper case");
+        report.add(Rule::Value, key, "upper case");
     }
 }
 
-/// A request of all that the server is has a star for its path, and a tunnel's has none.
+/// `OPTIONS *` has a star, and `CONNECT` has no path.
 fn is_path(text: &str) -> bool {
     text.starts_with('/') || text == "*" || text.is_empty()
 }
@@ -231,7 +242,7 @@ fn has_credentials(url: &str) -> bool {
     credentials.is_some_and(|known| known.split(':').any(|part| part != "REDACTED"))
 }
 
-/// `host:port`, but no target that stands for itself nor an IPv6 address.
+/// True for `host:port`; false for IPv6 addresses and gRPC targets that are not split.
 fn has_port(address: &str) -> bool {
     address.split_once(':').is_some_and(|(host, port)| {
         !host.contains(['/', ',']) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
@@ -246,11 +257,11 @@ fn status(model: &Model, attributes: &[KeyValue], expected: &Expected, report: &
     if let Some(found) = otlp::text(attributes, key)
         && found != status
     {
-        report.say(Rule::Value, key, format!("`{found}`, not `{status}`"));
+        report.add(Rule::Value, key, format!("`{found}`, not `{status}`"));
     }
 }
 
-/// Where both conventions are followed, an old attribute says what the current one does.
+/// With both conventions, checks that old attributes have the values of the current ones.
 pub(crate) fn agree(model: &Model, group: Group, attributes: &[KeyValue], report: &mut Report<'_>) {
     for (current, old) in model.pairs(group) {
         let Some(found) = otlp::value(attributes, current) else {
@@ -258,7 +269,7 @@ pub(crate) fn agree(model: &Model, group: Group, attributes: &[KeyValue], report
         };
         match otlp::value(attributes, old) {
             Some(other) if other == found => {}
-            other => report.say(
+            other => report.add(
                 Rule::Value,
                 old,
                 format!("{other:?}, and {current} {found:?}"),
@@ -280,10 +291,14 @@ fn error_type(attributes: &[KeyValue], expected: &Expected, report: &mut Report<
     if let Some(known) = known
         && found != known
     {
-        report.say(Rule::Value, key, format!("`{found}`, not `{known}`"));
+        report.add(Rule::Value, key, format!("`{found}`, not `{known}`"));
     }
-    // A message in it would make a series of each error.
+    // A message would make a series for each error.
     if found.len() > 100 || found.contains(char::is_whitespace) {
-        report.say(Rule::Value, key, format!("`{found}` is no class of errors"));
+        report.add(
+            Rule::Value,
+            key,
+            format!("`{found}` is not a class of errors"),
+        );
     }
 }

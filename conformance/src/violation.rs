@@ -1,73 +1,73 @@
-//! What the checker says.
+//! The results of the checker.
 
 use std::fmt;
 
-/// Which rule was broken.
+/// The kind of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// A call has no span.
+    /// There is no span for a call.
     NoSpan,
-    /// A span has no call.
+    /// There is no call for a span.
     StraySpan,
-    /// Client or server.
+    /// The span's kind, client or server.
     Kind,
-    /// The name is not what the rule makes of the call.
+    /// The span's name.
     Name,
-    /// Error or not.
+    /// The span's status: error or unset.
     Status,
-    /// A description that says no more than the status code.
+    /// A status description that only repeats the code.
     Description,
-    /// An attribute is not there.
+    /// An attribute is missing.
     Missing,
-    /// An attribute is there without its condition.
+    /// An attribute is present although its condition does not hold.
     Unconditional,
-    /// An attribute is there that the user did not ask for.
+    /// An opt-in attribute is present without opt-in.
     NotOptedIn,
-    /// An attribute is there that the conventions don't list.
+    /// An attribute is not listed by the conventions.
     Unlisted,
-    /// An attribute is there twice.
+    /// An attribute is present twice.
     Twice,
-    /// A value of another type.
+    /// A value has the wrong type.
     Type,
-    /// A value that is none of the allowed ones.
+    /// A value is not one of the allowed ones.
     Enum,
-    /// A value that is not what the call was.
+    /// A value does not match the call.
     Value,
-    /// An attribute that samplers ask for came after the span's start.
+    /// A sampling-relevant attribute was set after the start of the span.
     Late,
-    /// Name, version or schema of the instrumentation scope.
+    /// Name, version or schema URL of the instrumentation scope.
     Scope,
     /// The end is before the start.
     Time,
-    /// A call has no series of its metric.
+    /// There is no series for a call.
     NoMetric,
-    /// A metric that is none of the conventions', or was not asked for.
+    /// A metric is not of the conventions, or without opt-in.
     StrayMetric,
     /// A metric's unit.
     Unit,
-    /// A metric's instrument, or its temporality.
+    /// A metric's instrument or temporality.
     Instrument,
-    /// A histogram's boundaries.
+    /// A histogram's bucket boundaries.
     Buckets,
-    /// A series counts other calls than there were.
+    /// The count of a series.
     Count,
-    /// A series' sum is not that of its spans' durations.
+    /// The sum of a series, which is not the sum of the spans' durations.
     Duration,
 }
 
-/// A rule that was broken, and where.
+/// A broken rule and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The group of the span, or the metric's name.
+    /// The span's group, or the metric's name.
     pub place: String,
     /// The span's name.
     pub span: String,
-    /// The attribute's key, if it is about one.
+    /// The attribute's key, or empty.
     pub attribute: String,
-    /// What it breaks.
+    /// The rule.
     pub rule: Rule,
-    /// What was there, and what should have been.
+    /// What was found and what was expected.
     pub detail: String,
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Where violations are collected, for one span or one metric.
+/// Collects the violations of one span or one metric.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) place: &'a str,
@@ -93,7 +93,7 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    pub(crate) fn say(&mut self, rule: Rule, attribute: &str, detail: impl Into<String>) {
+    pub(crate) fn add(&mut self, rule: Rule, attribute: &str, detail: impl Into<String>) {
         self.found.push(Violation {
             place: self.place.to_owned(),
             span: self.span.to_owned(),

@@ -10,14 +10,14 @@ use lianlu_wire::xray::XRay;
 use crate::memory::{none, within};
 use crate::oracle;
 
-/// All header values at once: the lines of `data` are the lines of a header, each also a header by itself, and the
-/// first five those of B3.
+/// All kinds of header values: each line of `data` is a header of its own, all of them are the lines of
+/// one header, and the first five are the headers of B3.
 ///
-/// - What is read is written and read again the same, and has no zero id.
-/// - `baggage` and `tracestate` are read as a slow reader reads them that follows the grammar to the letter, and many
-///   lines as one line of them all.
-/// - The fixed formats take no memory, the lists a bounded amount however long the header is, one value of Jaeger's
-///   baggage a multiple of itself.
+/// - What is read round-trips, and has no zero id.
+/// - `baggage` and `tracestate` are read as by a slow reader that follows the grammar, and several lines
+///   as their join.
+/// - Memory: none for the fixed formats, bounded for the lists, and a multiple of its length for a value
+///   of Jaeger's baggage.
 pub fn headers(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     for line in &lines {
@@ -39,7 +39,7 @@ fn traceparent(line: &[u8]) {
     assert!(parent.is_valid() && parent.flags & !3 == 0);
     let written = none(|| parent.encode());
     assert_eq!(TraceParent::parse(&written), Ok(parent));
-    // All but version and flags stand in the line as they are written.
+    // Everything except version and flags is in the line as written.
     let line = oracle::trim(line);
     assert_eq!(line[2..53], written[2..53]);
 }
@@ -55,7 +55,7 @@ fn b3(line: &[u8]) {
     };
     assert!(has_ids(&b3));
     let expected = match b3 {
-        // There is no place for the parent then.
+        // The single header has no place for the parent then.
         B3 {
             sampling: Sampling::Defer,
             ids: Some(ids),
@@ -72,7 +72,7 @@ fn b3(line: &[u8]) {
 }
 
 fn b3_lines(lines: &[&[u8]]) {
-    // An empty line is an absent one.
+    // An empty line stands for a missing header.
     let line = |at| lines.get(at).copied();
     let lines = B3Lines {
         trace_id: line(0),
@@ -101,7 +101,7 @@ fn uber_trace_id(line: &[u8]) {
 }
 
 fn uber_context(line: &[u8]) {
-    // Decoded once, and once more with three bytes for each that is not UTF-8, in a text that grows by doubling.
+    // The decoded value, and its copy with three bytes for each invalid one, in a string that grows by doubling.
     let Some(value) = within(line.len() * 8 + 64, || parse_baggage_value(line)) else {
         return;
     };
@@ -119,7 +119,7 @@ fn xray(line: &[u8]) {
 }
 
 fn tracestate(lines: &[&[u8]]) {
-    // The list of 32 members, and its last half beside it while it grows.
+    // A list of 32 members, with the half that it grows from.
     let most = 48 * size_of::<(&str, &str)>();
     let read = within(most, || parse_tracestate(lines.iter().copied()));
     let joined = lines.join(&b',');
@@ -130,7 +130,7 @@ fn tracestate(lines: &[&[u8]]) {
 }
 
 fn baggage(lines: &[&[u8]]) {
-    // One value of all the bytes that count, decoded as above.
+    // One value of all bytes that are read, decoded as above.
     let read = within(8 * 8192, || parse_baggage(lines.iter().copied()).count());
     let members: Vec<_> = parse_baggage(lines.iter().copied()).collect();
     assert_eq!(members.len(), read);
@@ -145,7 +145,7 @@ fn baggage(lines: &[&[u8]]) {
             .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
     );
     let again: Vec<_> = parse_baggage([written.as_bytes()]).collect();
-    // A `%` that stood for itself has become longer, so not all need fit.
+    // A literal `%` becomes longer, so that members may no longer fit.
     let kept = |member: &BaggageMember<'_>| members.contains(member);
     assert!(again.iter().all(kept));
     assert_eq!(encode_baggage(again), written);

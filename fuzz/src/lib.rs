@@ -1,8 +1,8 @@
-//! Bytes of a stranger for every parser, and what must hold whatever they are.
+//! Fuzz targets: untrusted bytes for every parser, and the properties that must hold.
 //!
-//! A target is a function here: it takes bytes and panics where a property does not hold. `targets/` hands these
-//! functions to libFuzzer, `tests/corpus.rs` gives them the checked-in corpus. What each of them checks is said at the
-//! function; all of them hold memory against what is documented, by counting it.
+//! A target is a function that takes bytes, and panics if a property does not hold. `targets/` passes
+//! these functions to libFuzzer, `tests/corpus.rs` runs them on the checked-in corpus. Each function
+//! documents what it checks. All of them compare the memory that is allocated with the documented limits.
 
 mod headers;
 mod memory;
@@ -24,7 +24,7 @@ pub use zipkin::zipkin;
 /// A target's function.
 pub type Body = fn(&[u8]);
 
-/// All targets by their names, which their files in `targets/` and their folders in `corpus/` have too.
+/// All targets by name. Their files in `targets/` and folders in `corpus/` have the same names.
 pub const TARGETS: &[(&str, Body)] = &[
     ("headers", headers),
     ("otlp_json", otlp_json),

@@ -1,8 +1,8 @@
-//! How much memory a parser takes.
+//! Limits on the memory of a parser.
 
-/// Runs `read`, which may hold at most `most` bytes at any time.
+/// Runs `read`, which may allocate at most `most` bytes at any time.
 ///
-/// What an oracle does is not counted where it stands outside.
+/// Run oracles outside of it.
 #[track_caller]
 pub(crate) fn within<T>(most: usize, read: impl FnOnce() -> T) -> T {
     let mut answer = None;
@@ -15,7 +15,7 @@ pub(crate) fn within<T>(most: usize, read: impl FnOnce() -> T) -> T {
     answer.expect("`measure` runs what it is given")
 }
 
-/// Runs `read`, which may take no memory at all.
+/// Runs `read`, which must not allocate.
 #[track_caller]
 pub(crate) fn none<T>(read: impl FnOnce() -> T) -> T {
     within(0, read)

@@ -1,10 +1,10 @@
-//! Slow readers of what has no other implementation to compare with, written from the grammars.
+//! Slow readers by the grammars, for formats without another implementation to compare with.
 
 use std::borrow::Cow;
 
 use lianlu_wire::w3c::{BAGGAGE_MAX_BYTES, BAGGAGE_MAX_MEMBERS, BaggageMember, TraceStateError};
 
-/// Without the spaces and tabs around it.
+/// Removes spaces and tabs at both ends.
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let Some(start) = bytes.iter().position(is_text) else {
@@ -14,7 +14,7 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     &bytes[start..=end]
 }
 
-/// `%XX` decoded, what is not UTF-8 then as U+FFFD.
+/// Decodes `%XX`, with U+FFFD for invalid UTF-8.
 pub(crate) fn percent_decoded(text: &[u8]) -> Cow<'_, str> {
     percent_encoding::percent_decode(text).decode_utf8_lossy()
 }
@@ -59,7 +59,7 @@ pub(crate) fn baggage(joined: &[u8]) -> Vec<BaggageMember<'_>> {
     let mut members = Vec::new();
     for raw in joined.split(|byte| *byte == b',') {
         end += raw.len();
-        // The limit counts what is read, so commas alone reach it too.
+        // The limit counts bytes, including those of empty members.
         if end > BAGGAGE_MAX_BYTES || counted == BAGGAGE_MAX_MEMBERS {
             break;
         }

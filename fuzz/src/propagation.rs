@@ -21,15 +21,15 @@ use crate::memory::within;
 
 type Propagator = Box<dyn TextMapPropagator + Send + Sync>;
 
-/// What the limits of the lists let through, in the forms that it has on its way into a context.
+/// The longest lists, in each form on their way into a context.
 const MOST: usize = 256 * 1024;
 
-/// Every propagator over a map of headers, whose lines are `data`'s, `name: value`.
+/// Every propagator with a map of headers, the lines of `data` as `name: value`.
 ///
-/// - What a propagator reads and writes on is read by the next service the same, and written by it to the letter.
-///   Baggage may lose members on the way, because a `%` that stood for itself has become longer.
-/// - The server's layer, which reads the three defaults in one pass of its own, reads what they read.
-/// - Memory is bounded, but for a reference to each line.
+/// - What a propagator extracts and injects is extracted the same by the next service, and injected
+///   byte for byte. Baggage may lose members, because a literal `%` becomes longer.
+/// - The server layer, which reads the three default formats in one pass, extracts the same.
+/// - Memory is bounded, apart from a reference to each line.
 pub fn propagation(data: &[u8]) {
     static ONE_BY_ONE: LazyLock<[Propagator; 7]> = LazyLock::new(|| {
         [
@@ -56,7 +56,7 @@ pub fn propagation(data: &[u8]) {
                 .all(|(key, value)| received.baggage().get_with_metadata(key) == Some(value))
         );
         assert_eq!(inject(propagator, &again), sent);
-        // Each beside what the others found.
+        // Each with the results of the ones before.
         all = extract(propagator, &all, &headers);
     }
     if let Some(caller) = all.get::<CallerService>() {
@@ -83,16 +83,16 @@ fn is_the_same_in_the_layer(headers: HeaderMap) {
             .all(|(key, value)| expected.baggage().get_with_metadata(key) == Some(value))
     );
     assert_eq!(seen.get::<CallerService>(), expected.get::<CallerService>());
-    // What has no room in a span's context comes out as a header.
+    // Baggage is compared as a header.
     for propagator in &three {
         assert_eq!(inject(propagator, &seen), inject(propagator, &expected));
     }
 }
 
-/// The context in which a service is called.
+/// The context of a service behind the layer.
 fn in_the_layer(headers: HeaderMap) -> Context {
     let mut seen = Seen::default();
-    // Without a span, the context is what was received.
+    // A filter leaves the received context unchanged.
     let mut service = lianlu::server().with_filter(|_| false).layer(&mut seen);
     let mut request = Request::new(String::new());
     *request.headers_mut() = headers;
@@ -100,7 +100,7 @@ fn in_the_layer(headers: HeaderMap) -> Context {
     seen.0.expect("the service was called")
 }
 
-/// Keeps the context that it was called in.
+/// Keeps the current context of a call.
 #[derive(Default)]
 struct Seen(Option<Context>);
 
@@ -138,7 +138,7 @@ fn header_map(data: &[u8]) -> HeaderMap {
 }
 
 fn extract(propagator: &Propagator, cx: &Context, headers: &HeaderMap) -> Context {
-    // A list of all lines of a header, which has its last half beside it while it grows.
+    // A list of all lines of a header, with the half that it grows from.
     let most = MOST + 3 * size_of::<&str>() * headers.len();
     within(most, || {
         propagator.extract_with_context(cx, &HeaderExtractor(headers))

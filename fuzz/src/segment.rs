@@ -1,4 +1,4 @@
-//! The flight recorder's files.
+//! Segments of the flight recorder.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,18 +11,18 @@ use crate::memory::within;
 
 const KINDS: [FileKind; 3] = [FileKind::Meta, FileKind::Spans, FileKind::Calls];
 
-/// `data` as a file, and as damage to one.
+/// `data` as a file, and as damage to a valid one.
 ///
-/// - Records are whole, in order, and none overlaps another. Reading them takes no memory.
-/// - There is no more damage than there are words.
-/// - Of a good file to which something happens, every record that is not hit is read, and nothing that was not there.
-/// - Calls that are open are in slots, and memory is a few words for each.
+/// - Records are complete, in order and do not overlap. Reading them does not allocate.
+/// - At most each word is reported as damage.
+/// - In a damaged file every record that is not hit is read, and no other.
+/// - Open calls are in slots, with a few words of memory for each.
 pub fn segment(data: &[u8]) {
-    strange(data);
+    untrusted(data);
     damaged(data);
 }
 
-fn strange(file: &[u8]) {
+fn untrusted(file: &[u8]) {
     let mut generations = vec![1];
     for kind in KINDS {
         if let Ok(header) = Header::read(file, kind) {
@@ -48,8 +48,8 @@ fn strange(file: &[u8]) {
     assert!(calls.len() as u64 + damaged <= slots as u64);
 }
 
-/// The first byte says how many records there are, the next ones how long they are; what follows are edits of three
-/// bytes: two for a place, and one that is put there.
+/// The first byte is the number of records, the next ones are their lengths. The rest are edits of three
+/// bytes: two for the place, and the new byte.
 fn damaged(data: &[u8]) {
     let Some((&count, rest)) = data.split_first() else {
         return;
@@ -97,10 +97,10 @@ fn damaged(data: &[u8]) {
     };
     for (number, (from, to)) in places.iter().enumerate() {
         let is_hit = hits.iter().any(|hit| (from..to).contains(&hit));
-        assert!(is_there(number) || is_hit, "record {number} is gone");
+        assert!(is_there(number) || is_hit, "record {number} is missing");
     }
     for record in &found {
         let known = places.iter().position(|(from, _)| *from == record.at);
-        assert!(known.is_some_and(is_there), "a record that nobody wrote");
+        assert!(known.is_some_and(is_there), "a record that was not written");
     }
 }

@@ -1,4 +1,4 @@
-//! Jaeger's thrift.
+//! Jaeger's thrift protocols.
 
 use lianlu_wire::jaeger::{
     Batch, DecodeError, UDP_MAX_PACKET, decode_batch_binary, decode_emit_batch_binary,
@@ -12,9 +12,9 @@ type Decode = for<'a> fn(&'a [u8]) -> Result<Batch<'a>, DecodeError>;
 
 /// The binary protocol: `data` as a body for Jaeger's collector and as a datagram for its agent.
 ///
-/// - A batch that is read is written in each form, read again from it and written again to the letter.
-/// - Memory is within what [`decode_batch_binary`] promises.
-/// - An error names a byte of the input.
+/// - A batch that is read round-trips through each form, byte for byte.
+/// - Memory is within the limit that [`decode_batch_binary`] documents.
+/// - An error has a position in the input.
 pub fn thrift_binary(data: &[u8]) {
     for decode in [decode_batch_binary as Decode, decode_emit_batch_binary] {
         if let Some(batch) = read(data, decode) {
@@ -25,7 +25,8 @@ pub fn thrift_binary(data: &[u8]) {
 
 /// The compact protocol: `data` as a datagram for Jaeger's agent.
 ///
-/// As [`thrift_binary`], and cut into datagrams the batch is complete: each span in one of them, or named as too large.
+/// As [`thrift_binary`]. A batch that is split into datagrams is complete: each span is in one of them, or
+/// reported as too large.
 pub fn thrift_compact(data: &[u8]) {
     if let Some(batch) = read(data, decode_emit_batch_compact) {
         comes_back(&batch);
@@ -37,7 +38,7 @@ pub fn thrift_compact(data: &[u8]) {
 }
 
 fn read(data: &[u8], decode: Decode) -> Option<Batch<'_>> {
-    // About 12 times.
+    // About 12 times the input.
     match within(data.len() * 13 + 256, || decode(data)) {
         Ok(batch) => Some(batch),
         Err(error) => {

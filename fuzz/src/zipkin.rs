@@ -6,11 +6,10 @@ use crate::memory::within;
 
 /// `data` as the body of `POST /api/v2/spans`.
 ///
-/// - Spans that are read are written, read again the same and written again to the letter.
-/// - None has a zero id.
+/// - Spans that are read round-trip, byte for byte, and have no zero id.
 /// - Memory is a multiple of the input.
 pub fn zipkin(data: &[u8]) {
-    // A span of the fewest characters, in a list that has its last half beside it while it grows.
+    // The shortest spans, in a list with the half that it grows from.
     let Ok(spans) = within(data.len() * 64 + 4096, || decode_spans(data)) else {
         return;
     };

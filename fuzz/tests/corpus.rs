@@ -1,4 +1,4 @@
-//! The corpus without a fuzzer: every file holds what its target asks.
+//! Runs the targets on the corpus, without a fuzzer.
 
 use std::path::{Path, PathBuf};
 use std::{fs, thread};
@@ -67,7 +67,7 @@ fn every_target_has_a_file_and_a_small_corpus() {
             "{target}: {} files, make them fewer",
             files.len()
         );
-        assert!(bytes <= 150_000, "{target}: {bytes} bytes, make them fewer");
+        assert!(bytes <= 150_000, "{target}: {bytes} bytes, above the limit");
     }
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // outcome is the line that call prints. A failed call has an error and no message; the command
-// succeeds all the same, since the call itself was made.
+// still succeeds, since the call itself was made.
 type outcome struct {
 	Message string `json:"message"`
 	Error   string `json:"error"`

@@ -1,4 +1,4 @@
-//! lianlu's own greeter, over gRPC and HTTP, with the same behaviour as the Kratos one.
+//! A greeter with lianlu's layers, over gRPC and HTTP, which behaves as the Kratos one.
 
 use std::net::SocketAddr;
 
@@ -21,13 +21,13 @@ use crate::pipeline::Pipeline;
 /// A service of this name with its layers.
 #[derive(Debug, Clone)]
 pub struct Lianlu {
-    /// The `service.name`, said in each reply.
+    /// The `service.name`, which is in each reply.
     pub name: &'static str,
-    /// Traces what comes in.
+    /// The server layer.
     pub server: ServerLayer,
-    /// Traces what goes out.
+    /// The client layer.
     pub client: ClientLayer,
-    /// `host:port` of the service that is asked before a reply.
+    /// `host:port` of the service that is called before a reply.
     pub next: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Lianlu {
         }
     }
 
-    /// Both layers in Kratos's compatibility mode.
+    /// Both layers in Kratos mode.
     #[must_use]
     pub fn kratos(mut self) -> Self {
         self.server = self.server.kratos();
@@ -81,7 +81,7 @@ impl Lianlu {
             .route("/helloworld/{name}", axum::routing::get(greet))
             .layer(lianlu::metadata::server())
             .layer(self.server.clone())
-            // What Kratos's generated code does with SetOperation; other modes don't look.
+            // As `SetOperation` in Kratos's generated code; used in Kratos mode only.
             .layer(axum::Extension(lianlu::kratos::Operation(
                 "/helloworld.Greeter/SayHello".into(),
             )))
@@ -177,7 +177,7 @@ impl Greeter for Lianlu {
 
 async fn greet(State(service): State<Lianlu>, Path(name): Path<String>) -> impl IntoResponse {
     let answer = answer(&service, &name).await;
-    // For a client that has no other way to find its trace.
+    // For clients without another way to find their trace.
     ([("x-trace-id", lianlu::trace_id())], answer)
 }
 

@@ -35,28 +35,28 @@ impl Jaeger {
     ///
     /// # Panics
     ///
-    /// If it isn't within half a minute.
+    /// If it is not ready within half a minute.
     #[must_use]
     pub fn start(peers: &Peers) -> Self {
         Self::start_with_strategies(peers, None)
     }
 
-    /// As [`start`](Self::start), with sampling strategies out of this file, which Jaeger reads again
-    /// every second.
+    /// As [`start`](Self::start), with sampling strategies from this file, which Jaeger reads every
+    /// second.
     ///
     /// # Panics
     ///
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with_strategies(peers: &Peers, strategies: Option<&Path>) -> Self {
-        // Between the choice of its ports and Jaeger's start somebody else may take one: then it ends at once.
+        // Another process may take a port before Jaeger does; Jaeger then ends at once.
         (0..5)
             .find_map(|_| Self::try_start(peers, strategies))
             .expect("free ports for Jaeger")
     }
 
     fn try_start(peers: &Peers, strategies: Option<&Path>) -> Option<Self> {
-        // All are bound at once, so that none is given twice.
+        // All are bound at the same time, so that they differ.
         let listeners: Vec<_> = (0..13)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
             .collect();
@@ -166,18 +166,18 @@ impl Jaeger {
     ///
     /// # Panics
     ///
-    /// If it doesn't within half a minute.
+    /// If it does not within half a minute.
     #[must_use]
     pub fn trace(&self, id: &str, spans: usize) -> Trace {
         let url = format!("http://127.0.0.1:{}/api/traces/{id}", self.ports.query);
         self.wait(&url, spans)
     }
 
-    /// Waits for the one trace of `service` to have `spans` spans.
+    /// Waits for the only trace of `service` to have `spans` spans.
     ///
     /// # Panics
     ///
-    /// If it doesn't within half a minute.
+    /// If it does not within half a minute.
     #[must_use]
     pub fn trace_of(&self, service: &str, spans: usize) -> Trace {
         let url = format!(

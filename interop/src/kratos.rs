@@ -19,8 +19,7 @@ pub struct Kratos {
 }
 
 impl Kratos {
-    /// Starts a service of this name, which calls the `next` one (a flag and its value) if there is
-    /// one.
+    /// Starts a service of this name, which calls the `next` one, given as a flag and its value.
     #[must_use]
     pub fn serve(peers: &Peers, jaeger: &Jaeger, name: &str, next: Option<[&str; 2]>) -> Self {
         let mut command = Command::new(&peers.kratos);
@@ -52,12 +51,12 @@ impl Kratos {
     }
 }
 
-/// What a Kratos client said of its call.
+/// The outcome of a Kratos client's call.
 #[derive(Debug)]
 pub struct Called {
-    /// The greeter's reply; empty if there was an error.
+    /// The greeter's reply, or empty.
     pub message: String,
-    /// The error's text; empty if there was none.
+    /// The error's text, or empty.
     pub error: String,
     /// The trace that the client started.
     pub trace_id: String,
@@ -67,7 +66,7 @@ pub struct Called {
 ///
 /// # Panics
 ///
-/// If the client can't be run.
+/// If the client cannot be run.
 #[must_use]
 pub fn call(
     peers: &Peers,

@@ -1,7 +1,8 @@
-//! What the interop tests share: the real Jaeger, the real Kratos, and lianlu's own greeter.
+//! Shared by the interop tests: the real Jaeger, the real Kratos, and a greeter with lianlu's
+//! layers.
 //!
-//! The peers are Go programs; `interop/build` makes them. A test asks [`peers`] for them first, and
-//! is skipped, with a line that says why, where they are not there.
+//! The peers are Go programs, built by `interop/build`. A test gets them from [`peers`]; without
+//! them it is skipped, with a line on standard error.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -15,7 +16,7 @@ pub mod kratos;
 pub mod peers;
 pub mod pipeline;
 pub mod process;
-/// Which provider a run is over, as the layers' own scenarios have it.
+/// The tracer provider of a run, as in the layers' own tests.
 #[path = "../../crates/lianlu/tests/common/provider.rs"]
 #[allow(missing_docs, unreachable_pub, unused_imports)]
 pub mod provider;

@@ -1,6 +1,7 @@
-//! Finds the peers' binaries, or says why a test is skipped.
+//! Finds the peers' binaries.
 
 use std::io::Write;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,27 +9,28 @@ use std::sync::OnceLock;
 /// The folder of this crate.
 pub(crate) const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Where the peers' binaries are.
+/// The paths of the peers' binaries.
 #[derive(Debug, Clone)]
 pub struct Peers {
     pub(crate) jaeger: PathBuf,
     pub(crate) kratos: PathBuf,
 }
 
-/// The peers, or `None` if this machine has none: then a line on standard error says so.
+/// The peers, or `None` with a line on standard error if they are not built: the test is skipped.
 ///
-/// With `LIANLU_REQUIRE=go` missing peers are built, and a test without them fails.
+/// With `LIANLU_REQUIRE=go` missing peers are built, and a failure to build them fails the test.
 ///
 /// # Panics
 ///
-/// If they are required and can't be built.
+/// If they are required and cannot be built.
 #[must_use]
-pub fn peers(test: &str) -> Option<Peers> {
+#[track_caller]
+pub fn peers() -> Option<Peers> {
     static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
     let peers = PEERS.get_or_init(find).clone();
     if peers.is_none() {
-        // Past the test harness, which keeps what a passing test prints; at once, as tests run side by
-        // side.
+        // In one write, as tests run in parallel, and past the test harness, which captures output.
+        let test = Location::caller();
         let line = format!(
             "\n{test}: skipped, the real Jaeger and Kratos are not built. With Go installed, \
              `interop/build` builds them (about 7 minutes the first time); LIANLU_REQUIRE=go makes \

@@ -1,4 +1,4 @@
-//! A service's pipeline, over either provider.
+//! A service's pipeline, with either provider.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 
 use crate::jaeger::Jaeger;
 use crate::process::PATIENCE;
-use crate::provider::{Provider, Whose};
+use crate::provider::{Provider, ProviderKind};
 
-/// lianlu's own, or the same exporter behind `opentelemetry_sdk`'s provider, where `LIANLU_TEST_PROVIDER` says
-/// that.
+/// lianlu's pipeline, or, with `LIANLU_TEST_PROVIDER=opentelemetry_sdk`, that crate's provider with
+/// the same exporter.
 #[derive(Debug)]
 pub struct Pipeline(Inner);
 
@@ -24,17 +24,18 @@ enum Inner {
 }
 
 impl Pipeline {
-    /// The one of this run: `ours` starts a pipeline as users do, and `exporter` is what stands behind it.
+    /// The pipeline of this run: `ours` builds one as users do; `exporter` is for the other
+    /// provider.
     ///
     /// # Panics
     ///
-    /// If the pipeline's thread can't be started.
+    /// If the thread cannot be started.
     pub fn new<E: Export>(
         resource: Resource,
         ours: impl FnOnce(Resource) -> Guard,
         exporter: impl FnOnce() -> E,
     ) -> Self {
-        if Whose::of_this_run() == Whose::Ours {
+        if ProviderKind::from_env() == ProviderKind::Ours {
             return Self(Inner::Ours(ours(resource)));
         }
         let processor = Processor::start(exporter(), Limits::default()).expect("a thread");
@@ -51,7 +52,7 @@ impl Pipeline {
     ///
     /// # Panics
     ///
-    /// If it can't be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn of_service(jaeger: &Jaeger, service: &'static str) -> Self {
         Self::new(
@@ -73,7 +74,7 @@ impl Pipeline {
         )
     }
 
-    /// For layers.
+    /// The provider, for layers.
     #[must_use]
     pub fn provider(&self) -> Provider {
         match &self.0 {
@@ -82,23 +83,23 @@ impl Pipeline {
         }
     }
 
-    /// For spans of the test's own.
+    /// A tracer, for spans of the test.
     #[must_use]
     pub fn tracer(&self, name: &'static str) -> BoxedTracer {
         let scope = InstrumentationScope::builder(name).build();
         self.provider().tracer(scope)
     }
 
-    /// Exports all that has ended.
+    /// Exports all ended spans.
     ///
     /// # Panics
     ///
-    /// If something is lost.
+    /// If a span is lost.
     pub fn flush(&self) {
         self.handle().flush(PATIENCE).expect("a flush");
     }
 
-    /// Where every span is.
+    /// The counts of spans.
     #[must_use]
     pub fn counts(&self) -> SpanCounts {
         self.handle().counts()
@@ -112,7 +113,7 @@ impl Pipeline {
     }
 }
 
-/// A guard's own patience is longer than a test without a collector should take.
+/// With a shorter time-out than the provider's own, for tests without a collector.
 impl Drop for Pipeline {
     fn drop(&mut self) {
         if let Inner::Sdk(provider, _) = &self.0 {

@@ -1,11 +1,11 @@
-//! Child processes that end with the test.
+//! Child processes, killed at the end of a test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take that should take a moment. Only a hang gets there.
+/// Makes a hang a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A child process, killed when dropped.
@@ -15,11 +15,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, whose output goes nowhere but for what `stdout` of the caller's takes.
+    /// Starts `command`, without standard input.
     ///
     /// # Panics
     ///
-    /// If it can't be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
         let child = command
@@ -29,13 +29,13 @@ impl Process {
         Self { child }
     }
 
-    /// Whether it has ended by itself.
+    /// True if it has ended.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
-    /// Reads standard output up to a line that begins with `prefix`, and returns the line's rest.
-    /// Output beyond that line is read and thrown away.
+    /// Reads standard output up to a line with `prefix`, and returns the rest of the line. Later
+    /// output is discarded.
     ///
     /// # Panics
     ///
@@ -47,7 +47,7 @@ impl Process {
         loop {
             line.clear();
             let read = out.read_line(&mut line).expect("readable output");
-            assert!(read > 0, "the process ended before it said {prefix:?}");
+            assert!(read > 0, "the process ended without a line {prefix:?}");
             if let Some(rest) = line.trim_end().strip_prefix(prefix) {
                 let rest = rest.trim().to_owned();
                 std::thread::spawn(move || {
@@ -58,11 +58,11 @@ impl Process {
         }
     }
 
-    /// Asks the process to stop, as a supervisor does, and waits for it.
+    /// Sends SIGTERM, and waits for the end.
     ///
     /// # Panics
     ///
-    /// If it doesn't.
+    /// If it does not end.
     pub fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status();
@@ -85,11 +85,11 @@ impl Drop for Process {
     }
 }
 
-/// Builds a binary of this workspace, as `cargo test` does not, and returns its path.
+/// Builds a binary of this workspace, which `cargo test` does not, and returns its path.
 ///
 /// # Panics
 ///
-/// If it doesn't build.
+/// If it does not build.
 #[must_use]
 pub fn workspace_binary(package: &str) -> std::path::PathBuf {
     let this = std::env::current_exe().expect("a path of this test");

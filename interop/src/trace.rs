@@ -1,16 +1,16 @@
-//! A trace as Jaeger's query API tells it.
+//! Traces from Jaeger's query API.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A key's type, as Jaeger names it, and its value.
+/// The type, by Jaeger's name, and the value of each key.
 pub type Tags = BTreeMap<String, (String, Value)>;
 
 /// A trace.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// The spans, by their start.
+    /// The spans, by time of their start.
     pub spans: Vec<Span>,
 }
 
@@ -19,13 +19,13 @@ pub struct Trace {
 pub struct Span {
     /// 16 hex digits.
     pub id: String,
-    /// The span that this one is a `CHILD_OF`.
+    /// The id in the `CHILD_OF` reference.
     pub parent: Option<String>,
     /// The span's name.
     pub name: String,
     /// The resource's `service.name`.
     pub service: String,
-    /// Attributes, and what Jaeger makes of kind, status and scope.
+    /// Attributes, with Jaeger's tags for kind, status and scope.
     pub tags: Tags,
     /// Events, each with its fields.
     pub logs: Vec<Tags>,
@@ -62,7 +62,7 @@ impl Trace {
         Self { spans }
     }
 
-    /// The one span of this service and kind (`client`, `server`, `internal`).
+    /// The only span of this service and kind (`client`, `server`, `internal`).
     ///
     /// # Panics
     ///
@@ -80,12 +80,11 @@ impl Trace {
         }
     }
 
-    /// Asserts that each span, given as service and kind, is the parent of the next, and that these
-    /// are all.
+    /// Asserts that the trace is a chain of these spans, given as service and kind.
     ///
     /// # Panics
     ///
-    /// If they are not.
+    /// If it is not.
     pub fn assert_chain(&self, chain: &[(&str, &str)]) {
         assert_eq!(self.spans.len(), chain.len(), "{self:#?}");
         let mut parent = None;
@@ -98,7 +97,7 @@ impl Trace {
 }
 
 impl Span {
-    /// A tag's value as text; empty if it isn't there.
+    /// A tag's value as text, or empty.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
         self.tags.get(key).map_or("", |(_, value)| text(value))
@@ -108,7 +107,7 @@ impl Span {
     ///
     /// # Panics
     ///
-    /// If it isn't there.
+    /// If it is missing.
     #[must_use]
     pub fn tag(&self, key: &str) -> &Value {
         match self.tags.get(key) {

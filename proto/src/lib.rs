@@ -1,10 +1,10 @@
-//! The gRPC services that the demo, the examples and the tests speak, generated from `proto/`.
+//! The gRPC services of the demo, the examples and the tests, generated from `proto/`.
 //!
-//! The generated code is checked in, so that a plain build needs no `protoc`; CI writes it anew and
+//! The generated code is checked in, so that a build needs no `protoc`. CI generates it again and
 //! compares.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
-/// `helloworld.Greeter`, the greeter of every gRPC implementation's first example.
+/// `helloworld.Greeter`, the first example of every gRPC implementation.
 pub mod helloworld {
     include!("generated/helloworld.rs");
 

@@ -1,16 +1,16 @@
-//! `OTEL_SEMCONV_STABILITY_OPT_IN` chooses the conventions of layers that are not told.
+//! `OTEL_SEMCONV_STABILITY_OPT_IN` chooses the conventions of layers without an option.
 //!
-//! A process can't change its environment safely, so the test starts itself again with another one.
+//! A process cannot change its environment safely, so the test starts itself again.
 
 use std::process::{Command, Output};
 
 use lianlu_conformance::{Generation, Model};
 
-use crate::harness::Told;
+use crate::harness::Options;
 use crate::{Scenario, check_all, scenarios};
 
 const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
-/// What the started process expects of HTTP and of RPC: `old both`.
+/// Set in a child: the conventions to expect for HTTP and for RPC, such as `old both`.
 const EXPECTED: &str = "LIANLU_TEST_EXPECTED";
 
 fn generation(name: &str) -> Generation {
@@ -21,7 +21,7 @@ fn generation(name: &str) -> Generation {
     }
 }
 
-/// A few scenarios of a protocol, with both sides.
+/// Some scenarios of a protocol, of both sides.
 fn some(protocol: &str) -> Vec<Scenario> {
     let names: &[&str] = match protocol {
         "http" => &[
@@ -42,11 +42,11 @@ fn some(protocol: &str) -> Vec<Scenario> {
     some
 }
 
-fn start(list: &str, expected: &str) -> Output {
+fn run_child(list: &str, expected: &str) -> Output {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "environment::the_variable_chooses",
+            "environment::the_variable_chooses_the_conventions",
             "--nocapture",
         ])
         .env(EXPECTED, expected)
@@ -59,12 +59,12 @@ fn start(list: &str, expected: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_variable_chooses() {
+async fn the_variable_chooses_the_conventions() {
     if let Ok(expected) = std::env::var(EXPECTED) {
         let (http, rpc) = expected.split_once(' ').unwrap();
         for (protocol, name) in [("http", http), ("rpc", rpc)] {
             let model = Model::of(generation(name)).unwrap();
-            check_all(&model, some(protocol), Told::default()).await;
+            check_all(&model, some(protocol), Options::default()).await;
         }
         return;
     }
@@ -75,17 +75,16 @@ async fn the_variable_chooses() {
         ("rpc/dup", "current both"),
         ("http,http/dup, rpc/old ,rpc", "both current"),
     ] {
-        let output = start(list, expected);
+        let output = run_child(list, expected);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!errors.contains(VARIABLE), "{list}: {errors}");
     }
 }
 
-/// An entry that says nothing is told once, with the variable's name, and changes nothing. Those of other
-/// areas are other libraries'.
+/// Entries of other areas are for other libraries.
 #[test]
-fn what_is_unknown_is_told() {
-    let output = start("http/dpu,database/dup,rpc/old", "current old");
+fn an_unknown_entry_is_warned_of_once_and_ignored() {
+    let output = run_child("http/dpu,database/dup,rpc/old", "current old");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(errors.matches(VARIABLE).count(), 1, "{errors}");
     assert!(errors.contains("http/dpu"), "{errors}");

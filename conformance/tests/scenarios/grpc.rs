@@ -1,4 +1,4 @@
-//! Scenarios of gRPC, tonic on both sides.
+//! gRPC scenarios with tonic on both sides.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tower::ServiceBuilder;
 use crate::Scenario;
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::{nobody, soon};
+use crate::common::{closed_port, soon};
 use crate::harness::Harness;
 use crate::http_server::answer;
 
@@ -26,7 +26,7 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// A server, and a client whose layer was told where it goes.
+/// A server, and a client with a target.
 async fn pair(harness: &Harness) -> (echo::EchoClient, Echo, SocketAddr) {
     let echo = Echo::default();
     let address = echo::serve(harness.server(), echo.clone()).await;
@@ -34,7 +34,7 @@ async fn pair(harness: &Harness) -> (echo::EchoClient, Echo, SocketAddr) {
     (echo::connect(layer, address).await, echo, address)
 }
 
-/// A server's layer that is none.
+/// A server layer that makes no spans.
 pub fn without_spans() -> lianlu::ServerLayer {
     lianlu::server().with_filter(|_| false)
 }
@@ -68,11 +68,11 @@ fn both(address: SocketAddr, method: &str, status: &str) -> Vec<Expected> {
     ]
 }
 
-/// What makes `Echo` answer with the code of this number.
-fn order(number: usize) -> String {
+/// The text for which `Echo` answers with this code.
+fn text_for(number: usize) -> String {
     match number {
         0 => "hello".to_owned(),
-        _ => format!("fail {number} told to"),
+        _ => format!("fail {number} on request"),
     }
 }
 
@@ -82,7 +82,7 @@ fn codes() -> Vec<Scenario> {
         .map(|(number, code)| {
             Scenario::new(format!("grpc: code {code}"), async move |harness| {
                 let (mut client, _, address) = pair(&harness).await;
-                let _ = soon(client.unary(message(&order(number), 0))).await;
+                let _ = soon(client.unary(message(&text_for(number), 0))).await;
                 both(address, "Unary", code)
             })
         })
@@ -93,7 +93,7 @@ fn kinds() -> Vec<Scenario> {
     let mut all = Vec::new();
     for number in [0, 5, 13] {
         let code = GRPC_CODES[number];
-        let text = order(number);
+        let text = text_for(number);
         all.push(Scenario::new(
             format!("grpc: a client stream, {code}"),
             async move |harness| {
@@ -103,7 +103,7 @@ fn kinds() -> Vec<Scenario> {
                 both(address, "ClientStream", code)
             },
         ));
-        let text = order(number);
+        let text = text_for(number);
         all.push(Scenario::new(
             format!("grpc: a server stream, {code}"),
             async move |harness| {
@@ -114,7 +114,7 @@ fn kinds() -> Vec<Scenario> {
                 both(address, "ServerStream", code)
             },
         ));
-        let text = order(number);
+        let text = text_for(number);
         all.push(Scenario::new(
             format!("grpc: both stream, {code}"),
             async move |harness| {
@@ -130,7 +130,7 @@ fn kinds() -> Vec<Scenario> {
     all
 }
 
-/// A call without a client's layer, and with whatever path.
+/// A call without a client layer, to any path.
 async fn call_raw(address: SocketAddr, path: &str, headers: &[(&'static str, &str)], text: &str) {
     let mut body = vec![0, 0, 0, 0, u8::try_from(text.len() + 2).unwrap(), 0x0a];
     body.push(u8::try_from(text.len()).unwrap());
@@ -155,7 +155,7 @@ async fn call_raw(address: SocketAddr, path: &str, headers: &[(&'static str, &st
 fn methods() -> Vec<Scenario> {
     let mut all = Vec::new();
     for path in ["/", "/just-one", "/a/b/c"] {
-        let name = format!("grpc: a path that is no method, {path}");
+        let name = format!("grpc: a malformed path, {path}");
         all.push(Scenario::new(name, async move |harness| {
             let app = axum::Router::new()
                 .fallback(async || "")
@@ -163,7 +163,7 @@ fn methods() -> Vec<Scenario> {
             let address = net::serve(app).await;
             call_raw(address, path, &[], "hello").await;
             let call = Expected::rpc_unknown(Group::RpcServer, path);
-            // What answers is no gRPC.
+            // The answer is not gRPC.
             vec![server_of(call, address).rpc_status("UNKNOWN")]
         }));
     }
@@ -171,7 +171,7 @@ fn methods() -> Vec<Scenario> {
         ("method", "/lianlu.testing.Echo/Nope"),
         ("service", "/no.such.Service/Unary"),
     ] {
-        let name = format!("grpc: a {name} that the server does not have");
+        let name = format!("grpc: an unknown {name}");
         all.push(Scenario::new(name, async move |harness| {
             let address = echo::serve(harness.server(), Echo::default()).await;
             call_raw(address, path, &[], "hello").await;
@@ -185,7 +185,7 @@ fn methods() -> Vec<Scenario> {
 fn ends() -> Vec<Scenario> {
     vec![
         Scenario::new("grpc: the client's deadline passes", async |harness| {
-            // A server that keeps no deadline: tonic's own may hear of it first, and says CANCELLED.
+            // A server without deadlines: tonic's may notice first, with CANCELLED.
             let app = axum::Router::new().fallback(std::future::pending::<()>);
             let address = net::serve(app).await;
             let layer = harness.client().with_target(address.to_string());
@@ -201,9 +201,9 @@ fn ends() -> Vec<Scenario> {
             call_raw(address, path, &[("grpc-timeout", "20m")], "hang").await;
             vec![server(address, "Unary").rpc_status("DEADLINE_EXCEEDED")]
         }),
-        // The conventions make CANCELLED an error of a client; a call that its own caller gave up is
-        // none here, as HTTP has it since v1.44.
-        Scenario::new("grpc: the caller gives up", async |harness| {
+        // CANCELLED is an error of a client by the conventions. A call that is dropped by its own caller
+        // is not an error here, as for HTTP since v1.44.
+        Scenario::new("grpc: the caller drops a call", async |harness| {
             let (mut channel, echo, address) = pair(&harness).await;
             let call = tokio::spawn(async move {
                 let _ = channel.unary(message("hang", 0)).await;
@@ -248,22 +248,18 @@ fn ends() -> Vec<Scenario> {
 
 fn transports() -> Vec<Scenario> {
     vec![
-        Scenario::new("grpc client: nobody listens", async |harness| {
-            let address = nobody().await;
+        Scenario::new("grpc client: a refused connection", async |harness| {
+            let address = closed_port().await;
             let layer = harness.client().with_target(address.to_string());
-            let channel = echo::channel(address).connect_lazy();
-            let channel = ServiceBuilder::new().layer(layer).service(channel);
-            let call = EchoClient::new(channel);
-            soon({ call }.unary(message("hello", 0))).await.unwrap_err();
+            let mut channel = echo::connect_lazily(layer, address);
+            soon(channel.unary(message("hello", 0))).await.unwrap_err();
             vec![client(address, "Unary").rpc_status("UNAVAILABLE")]
         }),
-        Scenario::new("grpc client: what answers is no HTTP/2", async |harness| {
+        Scenario::new("grpc client: an answer without HTTP/2", async |harness| {
             let address = answer("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
             let layer = harness.client().with_target(address.to_string());
-            let channel = echo::channel(address).connect_lazy();
-            let channel = ServiceBuilder::new().layer(layer).service(channel);
-            let call = EchoClient::new(channel);
-            soon({ call }.unary(message("hello", 0))).await.unwrap_err();
+            let mut channel = echo::connect_lazily(layer, address);
+            soon(channel.unary(message("hello", 0))).await.unwrap_err();
             vec![client(address, "Unary").failed(None)]
         }),
         Scenario::new("grpc client: a proxy answers 503", async |harness| {
@@ -275,29 +271,23 @@ fn transports() -> Vec<Scenario> {
             soon(channel.unary(message("hello", 0))).await.unwrap_err();
             vec![client(address, "Unary").rpc_status("UNAVAILABLE")]
         }),
-        Scenario::new(
-            "grpc client: a channel that nobody named",
-            async |harness| {
-                let address = echo::serve(without_spans(), Echo::default()).await;
-                let mut channel = echo::connect(harness.client(), address).await;
-                soon(channel.unary(message("hello", 0))).await.unwrap();
-                vec![client(address, "Unary").rpc_status("OK")]
-            },
-        ),
-        Scenario::new(
-            "grpc client: a client that was told its origin",
-            async |harness| {
-                let address = echo::serve(without_spans(), Echo::default()).await;
-                let channel = echo::channel(address).connect().await.unwrap();
-                let channel = ServiceBuilder::new()
-                    .layer(harness.client())
-                    .service(channel);
-                let origin = format!("http://{address}").parse().unwrap();
-                let mut channel = EchoClient::with_origin(channel, origin);
-                soon(channel.unary(message("hello", 0))).await.unwrap();
-                vec![client(address, "Unary").rpc_status("OK")]
-            },
-        ),
+        Scenario::new("grpc client: a channel without a target", async |harness| {
+            let address = echo::serve(without_spans(), Echo::default()).await;
+            let mut channel = echo::connect(harness.client(), address).await;
+            soon(channel.unary(message("hello", 0))).await.unwrap();
+            vec![client(address, "Unary").rpc_status("OK")]
+        }),
+        Scenario::new("grpc client: a client with an origin", async |harness| {
+            let address = echo::serve(without_spans(), Echo::default()).await;
+            let channel = echo::channel(address).connect().await.unwrap();
+            let channel = ServiceBuilder::new()
+                .layer(harness.client())
+                .service(channel);
+            let origin = format!("http://{address}").parse().unwrap();
+            let mut channel = EchoClient::with_origin(channel, origin);
+            soon(channel.unary(message("hello", 0))).await.unwrap();
+            vec![client(address, "Unary").rpc_status("OK")]
+        }),
         Scenario::new("grpc server: over axum", async |harness| {
             let service = lianlu_protos::testing::echo_server::EchoServer::new(Echo::default());
             let app = axum::Router::new()

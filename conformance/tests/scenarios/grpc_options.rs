@@ -1,4 +1,4 @@
-//! Scenarios of what layers can be told about gRPC, and of gRPC-Web.
+//! Scenarios of options for gRPC, and of gRPC-Web.
 
 use std::net::SocketAddr;
 
@@ -60,9 +60,9 @@ fn metadata() -> Scenario {
         soon(channel.unary(request)).await.unwrap();
         let with_metadata = |call: Expected| {
             call.rpc_status("OK")
-                .asks("rpc.request.metadata.x-tenant-name")
+                .requires("rpc.request.metadata.x-tenant-name")
                 .value("rpc.request.metadata.x-tenant-name", texts(&["ann", "bob"]))
-                .asks("rpc.response.metadata.content-type")
+                .requires("rpc.response.metadata.content-type")
                 .value(
                     "rpc.response.metadata.content-type",
                     texts(&["application/grpc"]),
@@ -75,7 +75,7 @@ fn metadata() -> Scenario {
     })
 }
 
-/// A list that has the method, and one that has another. A client's generated code knows its own.
+/// Lists with and without the method. A generated client knows its methods anyway.
 fn known_methods() -> Vec<Scenario> {
     let mut all = Vec::new();
     for is_listed in [true, false] {
@@ -109,34 +109,31 @@ fn known_methods() -> Vec<Scenario> {
 }
 
 fn classified() -> Scenario {
-    Scenario::new(
-        "grpc: what is an error is the user's word",
-        async |harness| {
-            let address = echo::serve(
-                harness.server().with_error_classifier(|outcome| {
-                    outcome.grpc_code() == Some(GrpcCode::NotFound)
-                }),
-                Echo::default(),
-            )
-            .await;
-            let layer = harness.client().with_target(address.to_string());
-            let layer = layer.with_error_classifier(|outcome| {
-                outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
-            });
-            let mut channel = echo::connect(layer, address).await;
-            soon(channel.unary(message("fail 5 told to", 0)))
-                .await
-                .unwrap_err();
-            vec![
-                client(address, "Unary")
-                    .rpc_status("NOT_FOUND")
-                    .classified(false),
-                server(address, "Unary")
-                    .rpc_status("NOT_FOUND")
-                    .classified(true),
-            ]
-        },
-    )
+    Scenario::new("grpc: a user's error classifier", async |harness| {
+        let address = echo::serve(
+            harness
+                .server()
+                .with_error_classifier(|outcome| outcome.grpc_code() == Some(GrpcCode::NotFound)),
+            Echo::default(),
+        )
+        .await;
+        let layer = harness.client().with_target(address.to_string());
+        let layer = layer.with_error_classifier(|outcome| {
+            outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
+        });
+        let mut channel = echo::connect(layer, address).await;
+        soon(channel.unary(message("fail 5 on request", 0)))
+            .await
+            .unwrap_err();
+        vec![
+            client(address, "Unary")
+                .rpc_status("NOT_FOUND")
+                .classified(false),
+            server(address, "Unary")
+                .rpc_status("NOT_FOUND")
+                .classified(true),
+        ]
+    })
 }
 
 fn public_endpoint() -> Scenario {
@@ -153,10 +150,10 @@ fn public_endpoint() -> Scenario {
     })
 }
 
-/// A message, and the trailers as a frame.
+/// A message, and trailers as a frame.
 fn answer(status: u8) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0, 4, 0x0a, 2, b'h', b'i'];
-    let trailers = format!("grpc-status: {status}\r\ngrpc-message: told to\r\n");
+    let trailers = format!("grpc-status: {status}\r\ngrpc-message: on request\r\n");
     body.extend([0x80, 0, 0, 0, u8::try_from(trailers.len()).unwrap()]);
     body.extend(trailers.as_bytes());
     body
@@ -177,7 +174,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// gRPC-Web between a browser's kind of client and a server that speaks it.
+/// gRPC-Web over HTTP, as by a browser.
 fn web(version: Version, is_text: bool, status: u8) -> Scenario {
     let (mode, content_type) = match is_text {
         true => ("text", "application/grpc-web-text+proto"),

@@ -1,7 +1,7 @@
 //! A collector of OTLP, and a pipeline and a meter provider that send to it.
 //!
-//! The spans are those of lianlu's pipeline, or, with `LIANLU_TEST_PROVIDER=opentelemetry_sdk`, of that crate's
-//! provider with [`lianlu_sdk::Processor`] in front of the same exporter.
+//! Spans are sent by lianlu's pipeline, or, with `LIANLU_TEST_PROVIDER=opentelemetry_sdk`, by that
+//! crate's provider with [`lianlu_sdk::Processor`] and the same exporter.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,9 +14,8 @@ use lianlu_conformance::{
     Expected, Generation, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,
 };
 use lianlu_sdk::{Handle, Limits, Processor, SpanCounts};
+use opentelemetry::InstrumentationScope;
 use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::{SpanKind, TraceId, TraceState};
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server as metrics;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -27,14 +26,15 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SdkTracerProvider, ShouldSample};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::common::provider::{Provider, Whose};
+use crate::common::provider::{Provider, ProviderKind};
+use crate::common::sampler::RecordingSampler;
 use crate::common::{PATIENCE, listen};
 
-/// What has come in.
+/// The requests so far.
 #[derive(Debug, Clone, Default)]
 struct Collector {
     traces: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
@@ -74,75 +74,51 @@ impl Collector {
     }
 }
 
-/// Who decides about roots. All of them are taken.
+/// The sampler of roots. Both sample all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Asked {
-    /// [`Noting`], which looks at their attributes. The layers start them through the API.
+pub enum RootSampler {
+    /// Keeps the attributes of roots. The layers start roots through the API.
     #[default]
-    Noting,
-    /// A sampler that is known not to look, so that the layers start roots the short way too.
-    Nobody,
+    Recording,
+    /// A sampler that needs no attributes, so that the layers can start roots directly.
+    AlwaysOn,
 }
 
-/// Takes every span, and notes what it was told of the roots.
-#[derive(Debug, Clone, Default)]
-struct Noting(Arc<Mutex<Starts>>);
-
-impl ShouldSample for Noting {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        trace_id: TraceId,
-        _: &str,
-        _: &SpanKind,
-        attributes: &[KeyValue],
-        _: &[opentelemetry::trace::Link],
-    ) -> SamplingResult {
-        let keys = attributes.iter();
-        let keys = keys.map(|attribute| attribute.key.to_string()).collect();
-        let trace_id = trace_id.to_bytes().to_vec();
-        self.0.lock().unwrap().insert(trace_id, keys);
-        SamplingResult {
-            decision: SamplingDecision::RecordAndSample,
-            attributes: Vec::new(),
-            trace_state: TraceState::NONE,
-        }
-    }
-}
-
-/// What all layers of a run are told.
+/// The options of all layers of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Told {
-    /// Otherwise they ask the environment.
+pub struct Options {
+    /// `None`: by the environment.
     pub conventions: Option<Conventions>,
     pub status_key: RpcStatusKey,
-    pub sampler: Asked,
+    pub sampler: RootSampler,
 }
 
-impl Told {
-    fn tell<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
+impl Options {
+    fn apply<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
         let layer = layer
             .with_active_requests()
             .with_body_sizes()
             .with_rpc_status_key(self.status_key);
         match self.conventions {
-            Some(told) => layer.with_http_conventions(told).with_rpc_conventions(told),
+            Some(conventions) => layer
+                .with_http_conventions(conventions)
+                .with_rpc_conventions(conventions),
             None => layer,
         }
     }
 }
 
-/// One for each scenario, so that none sees another's spans.
+/// One for each scenario, with spans and metrics of its own.
 #[derive(Debug)]
 pub struct Harness {
     collector: Collector,
-    sampler: Noting,
+    sampler: RecordingSampler,
     spans: Spans,
-    told: Told,
+    options: Options,
     pub meters: SdkMeterProvider,
 }
 
-/// What sends the spans.
+/// The sender of spans.
 #[derive(Debug)]
 enum Spans {
     Ours(Guard),
@@ -152,7 +128,7 @@ enum Spans {
 impl Spans {
     fn sending_to(endpoint: &str, roots: Box<dyn ShouldSample>) -> Self {
         let sampler = Sampler::ParentBased(roots);
-        if Whose::of_this_run() == Whose::Ours {
+        if ProviderKind::from_env() == ProviderKind::Ours {
             let pipeline = lianlu::otlp::pipeline()
                 .with_endpoint(endpoint)
                 .with_protocol(lianlu::otlp::Protocol::Grpc)
@@ -196,16 +172,16 @@ impl Spans {
 
 impl Harness {
     pub async fn new() -> Self {
-        Self::with(Told::default()).await
+        Self::with(Options::default()).await
     }
 
-    pub async fn with(told: Told) -> Self {
+    pub async fn with(options: Options) -> Self {
         let collector = Collector::default();
         let endpoint = format!("http://{}", collector.serve().await);
-        let sampler = Noting::default();
-        let roots = match told.sampler {
-            Asked::Noting => Box::new(sampler.clone()) as Box<dyn ShouldSample>,
-            Asked::Nobody => Box::new(Sampler::AlwaysOn),
+        let sampler = RecordingSampler::new(SamplingDecision::RecordAndSample);
+        let roots = match options.sampler {
+            RootSampler::Recording => Box::new(sampler.clone()) as Box<dyn ShouldSample>,
+            RootSampler::AlwaysOn => Box::new(Sampler::AlwaysOn),
         };
         let spans = Spans::sending_to(&endpoint, roots);
         let exporter = MetricExporter::builder()
@@ -213,7 +189,7 @@ impl Harness {
             .with_endpoint(endpoint)
             .build()
             .unwrap();
-        // Exports when told to, not by itself.
+        // Exports at shutdown only.
         let reader = PeriodicReader::builder(exporter).with_interval(Duration::from_secs(3600));
         let meters = SdkMeterProvider::builder()
             .with_reader(reader.build())
@@ -222,30 +198,29 @@ impl Harness {
             collector,
             sampler,
             spans,
-            told,
+            options,
             meters,
         }
     }
 
-    /// The layer of a scenario's servers. The one place, with [`client`](Self::client), that turns
-    /// their metrics on.
+    /// The layer of a scenario's servers, with the options of the run.
     pub fn server(&self) -> ServerLayer {
         let layer = self
             .spans
             .provider()
             .server()
             .with_meter_provider(self.meters.clone());
-        self.told.tell(layer)
+        self.options.apply(layer)
     }
 
-    /// The layer of a scenario's clients.
+    /// The layer of a scenario's clients, with the options of the run.
     pub fn client(&self) -> ClientLayer {
         let layer = self
             .spans
             .provider()
             .client()
             .with_meter_provider(self.meters.clone());
-        self.told.tell(layer)
+        self.options.apply(layer)
     }
 
     /// A tracer for a scenario's own spans.
@@ -253,14 +228,14 @@ impl Harness {
         self.spans.provider().tracer(scope)
     }
 
-    /// Waits until so many spans have begun.
-    pub async fn begun(&self, spans: u64) {
+    /// Waits until so many spans have started.
+    pub async fn started(&self, spans: u64) {
         while self.spans.counts().started < spans {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// Waits until all calls are over and exported, and checks what came.
+    /// Waits until all calls have ended and are exported, and checks them.
     pub async fn check(self, model: &Model, calls: &[Expected]) -> Vec<Violation> {
         let waited = std::time::Instant::now();
         loop {
@@ -280,8 +255,14 @@ impl Harness {
         stopped.await.unwrap();
         let records = spans(&self.collector.traces.lock().unwrap());
         let mut found = check_spans(model, &records, calls);
-        if self.told.sampler == Asked::Noting {
-            let starts = self.sampler.0.lock().unwrap();
+        if self.options.sampler == RootSampler::Recording {
+            let questions = self.sampler.take().into_iter();
+            let starts = questions.map(|question| {
+                let keys = question.attributes.iter();
+                let keys = keys.map(|attribute| attribute.key.to_string());
+                (question.trace_id.to_bytes().to_vec(), keys.collect())
+            });
+            let starts: Starts = starts.collect();
             found.extend(check_starts(model, &starts, &records, calls));
         }
         let metrics = self.collector.metrics.lock().unwrap();
@@ -292,7 +273,7 @@ impl Harness {
     }
 }
 
-/// The layers of a harness measure all that they can. The old conventions have durations alone.
+/// Adds the opt-in metrics, which the layers of a harness record. The old conventions have none.
 fn with_all_metrics(model: &Model, call: Expected) -> Expected {
     if model.generation() == Generation::Old {
         return call;

@@ -1,11 +1,11 @@
-//! What is expected of HTTP calls over loopback.
+//! Expectations of HTTP calls over loopback.
 
 use std::net::SocketAddr;
 
 use http::Version;
 use lianlu_conformance::{Expected, Fact, Group};
 
-/// A server's side of a call to `path`, from a client that tells its host.
+/// The server side of a call to `path`, with a host.
 pub fn server(address: SocketAddr, method: &str, path: &str, version: Version) -> Expected {
     server_of(
         Expected::http(Group::HttpServer, method),
@@ -40,7 +40,7 @@ pub fn server_of(call: Expected, address: SocketAddr, path: &str, version: Versi
     }
 }
 
-/// A client's side of a call to `path`.
+/// The client side of a call to `path`.
 pub fn client(address: SocketAddr, method: &str, path: &str) -> Expected {
     client_of(Expected::http(Group::HttpClient, method), address, path)
 }
@@ -51,7 +51,7 @@ pub fn client_of(call: Expected, address: SocketAddr, path: &str) -> Expected {
         .value("url.full", format!("http://{address}{path}"))
 }
 
-/// What a client knows once it has a response.
+/// A client call with a response.
 pub fn answered(call: Expected, address: SocketAddr, status: u16, version: Version) -> Expected {
     call.http_status(status)
         .facts([Fact::VersionKnown, Fact::PeerKnown])
@@ -65,6 +65,6 @@ pub fn number(version: Version) -> &'static str {
         Version::HTTP_10 => "1.0",
         Version::HTTP_11 => "1.1",
         Version::HTTP_2 => "2",
-        _ => panic!("no version of a scenario"),
+        _ => panic!("not a version of the scenarios"),
     }
 }

@@ -1,4 +1,4 @@
-//! Scenarios of HTTP clients, hyper-util's and reqwest's; where the server has a layer too, both sides.
+//! Scenarios of HTTP clients, of hyper-util and reqwest. If the server has a layer too, of both sides.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use crate::Scenario;
 use crate::common::http::{self as net, VERSIONS};
-use crate::common::{Gate, listen, nobody, soon};
+use crate::common::{Gate, closed_port, listen, soon};
 use crate::harness::Harness;
 use crate::http_calls::{answered, client, client_of, number, server};
 use crate::http_server::{answer, app};
@@ -25,7 +25,7 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// Sends a request with hyper-util's client, and reads the answer to its end.
+/// Sends a request with hyper-util's client, and reads the response.
 async fn ask(harness: &Harness, address: SocketAddr, method: &str, path: &str, version: Version) {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let request = net::request(method, address, path);
@@ -35,7 +35,7 @@ async fn ask(harness: &Harness, address: SocketAddr, method: &str, path: &str, v
     }
 }
 
-/// The same with reqwest's.
+/// Sends a request with reqwest, and reads the response.
 async fn ask_reqwest(harness: &Harness, url: &str, client: reqwest::Client) {
     let request = reqwest::Request::new(Method::GET, url.parse().unwrap());
     let client = tower::Layer::layer(&harness.client(), client);
@@ -72,7 +72,7 @@ fn both_sides() -> Vec<Scenario> {
             }));
         }
         let name = format!(
-            "http: both sides, given up before the head over {}",
+            "http: both sides, dropped before the head over {}",
             number(version)
         );
         all.push(Scenario::new(name, async move |harness| {
@@ -93,7 +93,7 @@ fn both_sides() -> Vec<Scenario> {
             ]
         }));
         let name = format!(
-            "http: both sides, given up in the body over {}",
+            "http: both sides, dropped in the body over {}",
             number(version)
         );
         all.push(Scenario::new(name, async move |harness| {
@@ -227,9 +227,9 @@ fn methods() -> Vec<Scenario> {
 fn failures() -> Vec<Scenario> {
     let mut all = Vec::new();
     for version in VERSIONS {
-        let name = format!("http client: nobody listens over {}", number(version));
+        let name = format!("http client: a refused connection over {}", number(version));
         all.push(Scenario::new(name, async move |harness| {
-            let address = nobody().await;
+            let address = closed_port().await;
             ask(&harness, address, "GET", "/", version).await;
             vec![client(address, "GET", "/").failed(Some("ConnectionRefused"))]
         }));
@@ -261,7 +261,7 @@ fn failures() -> Vec<Scenario> {
         },
     ));
     all.push(Scenario::new(
-        "http client: what answers is no HTTP",
+        "http client: an answer without HTTP",
         async |harness| {
             let address = answer("220 smtp.example ESMTP\r\n").await;
             ask(&harness, address, "GET", "/", Version::HTTP_11).await;
@@ -303,14 +303,14 @@ fn reqwests() -> Vec<Scenario> {
                 .value("url.full", url);
             vec![answered(call, address, 200, Version::HTTP_11)]
         }),
-        Scenario::new("reqwest: nobody listens", async |harness| {
-            let address = nobody().await;
+        Scenario::new("reqwest: a refused connection", async |harness| {
+            let address = closed_port().await;
             let client_service = builder().build().unwrap();
             ask_reqwest(&harness, &format!("http://{address}/"), client_service).await;
             vec![client(address, "GET", "/").failed(Some("ConnectionRefused"))]
         }),
         Scenario::new("reqwest: a time-out before the head", async |harness| {
-            // Whether a layer of the server's hears of the end in time is not known.
+            // Without a server layer, which might not notice the end in time.
             let app = axum::Router::new().fallback(std::future::pending::<()>);
             let address = net::serve(app).await;
             let client_service = builder()
@@ -323,10 +323,9 @@ fn reqwests() -> Vec<Scenario> {
         Scenario::new("reqwest: a time-out in the body", async |harness| {
             let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello";
             let address = stall(head).await;
-            let client_service = builder()
-                .timeout(Duration::from_millis(50))
-                .build()
-                .unwrap();
+            // Long enough for the head on a busy machine.
+            let timeout = Duration::from_secs(2);
+            let client_service = builder().timeout(timeout).build().unwrap();
             ask_reqwest(&harness, &format!("http://{address}/"), client_service).await;
             let call = answered(client(address, "GET", "/"), address, 200, Version::HTTP_11);
             vec![call.failed(Some("timeout"))]
@@ -358,7 +357,7 @@ fn reqwests() -> Vec<Scenario> {
     ]
 }
 
-/// A server that answers with `bytes` and no more, and keeps the connection.
+/// A server that sends `bytes`, and keeps the connection open.
 async fn stall(bytes: &'static str) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {

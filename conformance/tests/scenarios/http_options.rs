@@ -1,4 +1,4 @@
-//! Scenarios of what layers can be told about HTTP spans and metrics, on both sides.
+//! Scenarios of options for HTTP, on both sides.
 
 use std::net::SocketAddr;
 
@@ -35,13 +35,13 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// Answers `ANSWER` with the header `x-answer`, or with the status that `x-status` asks for.
+/// Answers with the header `x-answer`, and with the status of the request's `x-status`.
 async fn serve(layer: ServerLayer) -> SocketAddr {
     let app = Router::new()
         .route(
             ROUTE,
             any(async |headers: HeaderMap, body: Body| {
-                // Read, so that its size is known.
+                // Read, so that its size is counted.
                 body.collect().await.unwrap();
                 let status = headers.get("x-status").map(|code| code.as_bytes());
                 let status = status.map(|code| StatusCode::from_bytes(code).unwrap());
@@ -57,7 +57,7 @@ async fn serve(layer: ServerLayer) -> SocketAddr {
     net::serve(app).await
 }
 
-/// Without a layer.
+/// A server without spans.
 async fn serve_plain() -> SocketAddr {
     serve(lianlu::server().with_filter(|_| false)).await
 }
@@ -90,7 +90,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A header of two values, one of a pattern, and one that nobody asked for.
+/// A header with two values, one that matches a pattern, and one that is not captured.
 fn headers() -> Vec<Scenario> {
     let with_version = |version| {
         let name = format!("http: captured headers over {}", number(version));
@@ -118,11 +118,11 @@ fn headers() -> Vec<Scenario> {
             ];
             send(layer, version, request("GET", address, &headers)).await;
             let with_headers = |call: Expected| {
-                call.asks("http.request.header.x-request-id")
+                call.requires("http.request.header.x-request-id")
                     .value("http.request.header.x-request-id", texts(&["7", "8"]))
-                    .asks("http.request.header.x-tenant-name")
+                    .requires("http.request.header.x-tenant-name")
                     .value("http.request.header.x-tenant-name", texts(&["ann"]))
-                    .asks("http.response.header.x-answer")
+                    .requires("http.response.header.x-answer")
                     .value("http.response.header.x-answer", texts(&["yes"]))
             };
             let of_client = client(address, "GET", PATH);
@@ -156,7 +156,7 @@ fn templates() -> Vec<Scenario> {
             let call = client(address, "GET", PATH).template(ROUTE);
             let call = answered(call, address, 200, Version::HTTP_11);
             vec![match on_metrics {
-                true => call.asks("url.template@metric"),
+                true => call.requires("url.template@metric"),
                 false => call,
             }]
         }));
@@ -185,17 +185,17 @@ fn opt_ins_of_a_server() -> Scenario {
             server(address, "POST", PATH, version)
                 .fact(Fact::HasUserAgent)
                 .value("user_agent.original", AGENT)
-                .asks("user_agent.synthetic.type")
+                .requires("user_agent.synthetic.type")
                 .value("user_agent.synthetic.type", "bot")
-                .asks("client.port@span")
-                .asks("network.transport@span")
+                .requires("client.port@span")
+                .requires("network.transport@span")
                 .value("network.transport", "tcp")
-                .asks("http.request.body.size@span")
+                .requires("http.request.body.size@span")
                 .value("http.request.body.size", 5)
-                .asks("http.response.body.size@span")
+                .requires("http.response.body.size@span")
                 .value("http.response.body.size", 8)
-                .asks("server.address@metric")
-                .asks("server.port@metric")
+                .requires("server.address@metric")
+                .requires("server.port@metric")
                 .route(ROUTE)
                 .http_status(200),
         ]
@@ -219,15 +219,15 @@ fn opt_ins_of_a_client() -> Scenario {
         send(layer, version, request).await;
         let call = client(address, "POST", PATH)
             .fact(Fact::HasUserAgent)
-            .asks("url.scheme")
+            .requires("url.scheme")
             .value("url.scheme", "http")
-            .asks("user_agent.original@span")
+            .requires("user_agent.original@span")
             .value("user_agent.original", AGENT)
-            .asks("user_agent.synthetic.type@span")
+            .requires("user_agent.synthetic.type@span")
             .value("user_agent.synthetic.type", "bot")
-            .asks("http.request.body.size@span")
+            .requires("http.request.body.size@span")
             .value("http.request.body.size", 5)
-            .asks("http.response.body.size@span")
+            .requires("http.response.body.size@span")
             .value("http.response.body.size", 8);
         vec![answered(call, address, 200, version)]
     })
@@ -255,9 +255,9 @@ fn known_methods() -> Scenario {
     })
 }
 
-/// The layer is around the router, which tells the route with its response.
+/// The layer is outside of the router, and gets the route with the response.
 fn late_route() -> Scenario {
-    Scenario::new("http server: a route that is told late", async |harness| {
+    Scenario::new("http server: a late route", async |harness| {
         let routes = Router::<()>::new()
             .route(ROUTE, any(async || "an order"))
             .route_layer(lianlu::route_layer());
@@ -273,7 +273,7 @@ fn late_route() -> Scenario {
     })
 }
 
-/// A stranger's trace is no parent: what samplers ask for is there at the start of the new one.
+/// The caller's trace is not the parent; the new root has the sampling-relevant attributes.
 fn public_endpoint() -> Scenario {
     Scenario::new("http server: a public endpoint", async |harness| {
         let address = serve(harness.server().with_public_endpoint()).await;
@@ -288,10 +288,10 @@ fn public_endpoint() -> Scenario {
 }
 
 fn redacted_keys() -> Scenario {
-    Scenario::new("http: keys of queries that are secret", async |harness| {
+    Scenario::new("http: redacted query keys", async |harness| {
         let keys = ["token"];
         let address = serve(harness.server().with_redacted_query_keys(keys)).await;
-        let path = "/orders/7?token=secret&sig=told";
+        let path = "/orders/7?token=secret&sig=shown";
         let request = net::request(http::Method::GET, address, path);
         let version = Version::HTTP_11;
         send(
@@ -300,7 +300,7 @@ fn redacted_keys() -> Scenario {
             request,
         )
         .await;
-        let path = "/orders/7?token=REDACTED&sig=told";
+        let path = "/orders/7?token=REDACTED&sig=shown";
         let call = server(address, "GET", path, version);
         vec![
             answered(client(address, "GET", path), address, 200, version),
@@ -322,9 +322,9 @@ fn contents() -> Scenario {
         send(no_client(), version, request).await;
         vec![
             server(address, "POST", PATH, version)
-                .asks("http.request.body.content@span")
+                .requires("http.request.body.content@span")
                 .value("http.request.body.content", "hell")
-                .asks("http.response.body.content@span")
+                .requires("http.response.body.content@span")
                 .value("http.response.body.content", "an order")
                 .route(ROUTE)
                 .http_status(200),
@@ -332,31 +332,28 @@ fn contents() -> Scenario {
     })
 }
 
-/// Users who see errors otherwise, and name them.
+/// A user's error classifier and error types.
 fn errors() -> Vec<Scenario> {
-    let classified = Scenario::new(
-        "http: what is an error is the user's word",
-        async |harness| {
-            let of_server = harness.server().with_error_classifier(|outcome| {
-                outcome.http_status() == Some(StatusCode::NOT_FOUND)
-            });
-            let of_client = harness.client().with_error_classifier(|_| false);
-            let address = serve(of_server).await;
-            let version = Version::HTTP_11;
-            let mut calls = Vec::new();
-            for (status, is_error) in [(404, true), (503, false)] {
-                let asked = if is_error { "404" } else { "503" };
-                let request = request("GET", address, &[("x-status", asked)]);
-                send(of_client.clone(), version, request).await;
-                let call = client(address, "GET", PATH);
-                calls.push(answered(call, address, status, version).classified(false));
-                let call = server(address, "GET", PATH, version).route(ROUTE);
-                calls.push(call.http_status(status).classified(is_error));
-            }
-            calls
-        },
-    );
-    let named = Scenario::new("http server: errors that the user names", async |harness| {
+    let classified = Scenario::new("http: a user's error classifier", async |harness| {
+        let of_server = harness
+            .server()
+            .with_error_classifier(|outcome| outcome.http_status() == Some(StatusCode::NOT_FOUND));
+        let of_client = harness.client().with_error_classifier(|_| false);
+        let address = serve(of_server).await;
+        let version = Version::HTTP_11;
+        let mut calls = Vec::new();
+        for (status, is_error) in [(404, true), (503, false)] {
+            let code = if is_error { "404" } else { "503" };
+            let request = request("GET", address, &[("x-status", code)]);
+            send(of_client.clone(), version, request).await;
+            let call = client(address, "GET", PATH);
+            calls.push(answered(call, address, status, version).classified(false));
+            let call = server(address, "GET", PATH, version).route(ROUTE);
+            calls.push(call.http_status(status).classified(is_error));
+        }
+        calls
+    });
+    let named = Scenario::new("http server: a user's error type", async |harness| {
         let layer = harness
             .server()
             .with_error_type(|_| Some("maintenance".into()));

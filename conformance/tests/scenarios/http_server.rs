@@ -1,4 +1,4 @@
-//! Scenarios of HTTP servers; the clients have no layer.
+//! Scenarios of HTTP servers, with clients without a layer.
 
 use std::net::SocketAddr;
 
@@ -27,7 +27,7 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// `/never` opens `entered` and has no head; the body of `/breaks-later` waits for it.
+/// `/never` opens `entered` and does not answer; the body of `/breaks-later` waits for `entered`.
 pub fn app(harness: &Harness, entered: Gate) -> Router {
     let items = Router::new().route("/items/{item}", any(async || "an item"));
     let later = entered.clone();
@@ -36,7 +36,7 @@ pub fn app(harness: &Harness, entered: Gate) -> Router {
         .route("/status/{code}", any(status))
         .route(
             "/panics",
-            any(async || -> Response<Body> { panic!("told to") }),
+            any(async || -> Response<Body> { panic!("on request") }),
         )
         .route(
             "/breaks",
@@ -79,7 +79,7 @@ async fn status(Path(code): Path<u16>) -> Response<Body> {
     response
 }
 
-/// Sends a request and reads the answer to its end, whatever that is.
+/// Sends a request, and reads the response if there is one.
 async fn ask(address: SocketAddr, method: &str, path: &str, version: Version) {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let request = net::request(method, address, path);
@@ -88,7 +88,7 @@ async fn ask(address: SocketAddr, method: &str, path: &str, version: Version) {
     }
 }
 
-/// Sends `head` as it is, and reads until the server closes.
+/// Sends `head` unchanged, and reads until the server closes the connection.
 async fn send(address: SocketAddr, head: &str) {
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     socket.write_all(head.as_bytes()).await.unwrap();
@@ -186,7 +186,7 @@ fn statuses() -> Vec<Scenario> {
     codes.into()
 }
 
-/// Heads that only a hand writes.
+/// Request heads that clients do not send.
 fn heads() -> Vec<Scenario> {
     let with_host = |name: &str, head: &'static str, host: &'static str, port: Option<i64>| {
         Scenario::new(format!("http server: {name}"), async move |harness| {
@@ -261,7 +261,7 @@ fn heads() -> Vec<Scenario> {
     ]
 }
 
-/// Calls that don't end as they should.
+/// Calls that fail, are dropped, or end after a stream.
 fn ends() -> Vec<Scenario> {
     let mut all = Vec::new();
     for version in VERSIONS {
@@ -314,7 +314,7 @@ fn ends() -> Vec<Scenario> {
     all
 }
 
-/// Time-outs of a middleware, outside of the layer and inside.
+/// Time-outs of a middleware, inside and outside of the layer.
 fn timeouts() -> Vec<Scenario> {
     async fn limit(request: Request<Body>, next: axum::middleware::Next) -> Response<Body> {
         let limit = std::time::Duration::from_millis(20);

@@ -1,13 +1,13 @@
-//! What is known not to follow the conventions.
+//! Known violations of the conventions.
 
 use std::collections::BTreeSet;
 
 use lianlu_conformance::{Model, Rule, Violation};
 
-/// A violation that is no failure. One that no longer happens is: the list must shrink with the gaps.
+/// A known violation. The tests fail for other violations, and for a gap that is closed but still listed.
 #[derive(Debug)]
 pub struct Gap {
-    /// The beginning of the names of the scenarios that have it; empty for all.
+    /// A prefix of the scenarios' names; empty for all.
     pub scenarios: &'static str,
     /// The span's group, or the metric's name.
     pub place: &'static str,
@@ -16,8 +16,8 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// Whether the scenarios and the model have what the gap is about.
-    pub fn is_of(&self, model: &Model, scenarios: &BTreeSet<String>) -> bool {
+    /// True if the gap must occur with these scenarios and this model.
+    pub fn applies(&self, model: &Model, scenarios: &BTreeSet<String>) -> bool {
         let mut names = scenarios.iter();
         if !names.any(|name| name.starts_with(self.scenarios)) {
             return false;
@@ -25,7 +25,8 @@ impl Gap {
         !self.place.ends_with(".duration") || model.metric(self.place).is_some()
     }
 
-    pub fn is(&self, scenario: &str, violation: &Violation) -> bool {
+    /// True if the violation is this gap.
+    pub fn matches(&self, scenario: &str, violation: &Violation) -> bool {
         scenario.starts_with(self.scenarios)
             && violation.place == self.place
             && violation.rule == self.rule
@@ -47,12 +48,12 @@ const fn gap(
     }
 }
 
-const UNNAMED: &str = "grpc client: a channel that nobody named";
+const UNNAMED: &str = "grpc client: a channel without a target";
 
 pub const KNOWN_GAPS: &[Gap] = &[
-    // To stay: a tonic `Channel` hides where it goes, and the request that a generated client hands to
-    // it has a path alone. Only the user can name the server, with the layer's `with_target` or the
-    // client's `with_origin`; the two scenarios beside show both.
+    // Will stay: a tonic `Channel` does not expose its endpoint, and the requests of a generated client
+    // have a path only. The user has to name the server, by the layer's `with_target` or the client's
+    // `with_origin`; two other scenarios cover these.
     gap(UNNAMED, "rpc.client", Rule::Missing, "server.address"),
     gap(UNNAMED, "rpc.client", Rule::Missing, "server.port"),
     gap(
@@ -67,7 +68,7 @@ pub const KNOWN_GAPS: &[Gap] = &[
         Rule::Missing,
         "server.port",
     ),
-    // The same in the metric of the old conventions.
+    // In the metric of the old conventions.
     gap(
         UNNAMED,
         "rpc.client.duration",

@@ -1,4 +1,4 @@
-//! Every scenario: what the layers export of it is what the conventions say.
+//! Scenarios of all kinds of calls. What the layers export must follow the conventions.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,7 +9,7 @@
     unreachable_pub
 )]
 
-// The servers and clients that the layers' own tests use.
+// The servers and clients of the layers' own tests.
 #[path = "../../../crates/lianlu/tests/common/mod.rs"]
 mod common;
 mod environment;
@@ -32,16 +32,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use common::provider::Whose;
+use common::provider::ProviderKind;
 use futures_util::{StreamExt, stream};
-use harness::{Asked, Harness, Told};
+use harness::{Harness, Options, RootSampler};
 use known_gaps::KNOWN_GAPS;
 use lianlu::{Conventions, RpcStatusKey};
 use lianlu_conformance::{Expected, Generation, Model, StatusKey};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
 
-/// Something that happens, and what is to be seen of it.
+/// Some calls, and the expectations of them.
 #[allow(missing_debug_implementations)]
 pub struct Scenario {
     name: String,
@@ -79,21 +79,20 @@ fn scenarios() -> Vec<Scenario> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_conventions() {
     let model = Model::of(Generation::Current).unwrap();
-    check_everything(&model, Told::default()).await;
+    check_everything(&model, Options::default()).await;
 }
 
-/// The name that a gRPC call's status has after v1.44.0.
+/// The key of a gRPC status after v1.44.0.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_scenario_has_the_other_status_key() {
+async fn every_scenario_can_have_the_other_status_key() {
     let model = Model::with_status_key(StatusKey::Main).unwrap();
-    let told = Told {
+    let options = Options {
         status_key: RpcStatusKey::StatusCode,
-        ..Told::default()
+        ..Options::default()
     };
-    check_everything(&model, told).await;
+    check_everything(&model, options).await;
 }
 
-/// Layers that are told to follow the old conventions, or both, do so in every scenario.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_old_conventions() {
     check_generation(Generation::Old, Conventions::Old).await;
@@ -105,52 +104,52 @@ async fn every_scenario_follows_both_conventions_at_once() {
 }
 
 async fn check_generation(generation: Generation, conventions: Conventions) {
-    let told = Told {
+    let options = Options {
         conventions: Some(conventions),
-        ..Told::default()
+        ..Options::default()
     };
-    check_everything(&Model::of(generation).unwrap(), told).await;
+    check_everything(&Model::of(generation).unwrap(), options).await;
 }
 
-/// Runs all scenarios with layers that are `told` so: once with a sampler that looks at roots, and once without.
-async fn check_everything(model: &Model, told: Told) {
-    check_all(model, scenarios(), told).await;
-    // To other providers than ours there is but one way.
-    if Whose::of_this_run() == Whose::Ours {
-        let told = Told {
-            sampler: Asked::Nobody,
-            ..told
+/// Runs all scenarios with these options: with a sampler that gets the roots' attributes, and without.
+async fn check_everything(model: &Model, options: Options) {
+    check_all(model, scenarios(), options).await;
+    // With other providers the layers do the same for both samplers.
+    if ProviderKind::from_env() == ProviderKind::Ours {
+        let options = Options {
+            sampler: RootSampler::AlwaysOn,
+            ..options
         };
-        check_all(model, scenarios(), told).await;
+        check_all(model, scenarios(), options).await;
     }
 }
 
-/// Runs `scenarios` with layers that are `told` so, and fails with all that is wrong but known gaps.
-async fn check_all(model: &Model, scenarios: Vec<Scenario>, told: Told) {
+/// Runs `scenarios` with these options, and fails with all violations but the known gaps.
+async fn check_all(model: &Model, scenarios: Vec<Scenario>, options: Options) {
     let names: BTreeSet<_> = scenarios
         .iter()
         .map(|scenario| scenario.name.clone())
         .collect();
-    assert_eq!(names.len(), scenarios.len(), "a name is there twice");
+    assert_eq!(names.len(), scenarios.len(), "duplicate names");
 
     let results = stream::iter(scenarios).map(async |scenario| {
-        let harness = Arc::new(Harness::with(told).await);
+        let harness = Arc::new(Harness::with(options).await);
         let calls = common::soon((scenario.run)(Arc::clone(&harness))).await;
-        let harness = Arc::into_inner(harness).expect("a scenario has kept its harness");
+        let harness = Arc::into_inner(harness).expect("the scenario has dropped its harness");
         let found = harness.check(model, &calls).await;
         (scenario.name, found)
     });
     let results: Vec<_> = results.buffer_unordered(4).collect().await;
 
     let mut unknown = Vec::new();
-    let mut still_there = BTreeSet::new();
+    let mut open = BTreeSet::new();
     for (scenario, found) in &results {
         for violation in found {
             let gap = KNOWN_GAPS
                 .iter()
-                .position(|gap| gap.is(scenario, violation));
+                .position(|gap| gap.matches(scenario, violation));
             match gap {
-                Some(gap) => drop(still_there.insert(gap)),
+                Some(gap) => drop(open.insert(gap)),
                 None => unknown.push(format!("{scenario}: {violation}")),
             }
         }
@@ -158,7 +157,7 @@ async fn check_all(model: &Model, scenarios: Vec<Scenario>, told: Told) {
     let closed: Vec<_> = KNOWN_GAPS
         .iter()
         .enumerate()
-        .filter(|(position, gap)| gap.is_of(model, &names) && !still_there.contains(position))
+        .filter(|(position, gap)| gap.applies(model, &names) && !open.contains(position))
         .map(|(_, gap)| gap)
         .collect();
     unknown.sort();
@@ -170,6 +169,6 @@ async fn check_all(model: &Model, scenarios: Vec<Scenario>, told: Told) {
     );
     assert!(
         closed.is_empty(),
-        "closed, take them out of the list: {closed:#?}"
+        "closed gaps, remove them from the list: {closed:#?}"
     );
 }

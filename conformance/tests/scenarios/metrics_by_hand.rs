@@ -1,4 +1,4 @@
-//! Metrics go through the same collector and the same checker, whoever makes them.
+//! Proves that the harness finds wrong metrics: metrics made by hand, through the same collector and checker.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ const BUCKETS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// A span of a quarter of a second, and a metric that says `seconds`; the rules that they break.
+/// The violations of a span of 0.25 s with a metric of `seconds`.
 async fn rules(unit: &'static str, seconds: f64) -> Vec<Rule> {
     let harness = Harness::new().await;
     let scope = InstrumentationScope::builder("lianlu")
@@ -48,11 +48,11 @@ async fn rules(unit: &'static str, seconds: f64) -> Vec<Rule> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_metric_that_is_right() {
+async fn a_correct_metric_has_no_violations() {
     assert_eq!(rules("s", 0.25).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_metric_that_is_wrong() {
+async fn a_wrong_unit_and_duration_are_found() {
     assert_eq!(rules("ms", 250.0).await, [Rule::Unit, Rule::Duration]);
 }

@@ -1,4 +1,4 @@
-//! Scenarios of an HTTP server behind proxies, trusted ones and others.
+//! Scenarios of an HTTP server behind trusted and untrusted proxies.
 
 use axum::Router;
 use axum::routing::any;
@@ -26,12 +26,12 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![
         behind("X-Forwarded-*", &X_FORWARDED, Some("203.0.113.7")),
         behind("Forwarded", &FORWARDED, Some("2001:db8::7")),
-        behind("X-Forwarded-* of a stranger", &X_FORWARDED, None),
-        behind("Forwarded of a stranger", &FORWARDED, None),
+        behind("X-Forwarded-* of an untrusted peer", &X_FORWARDED, None),
+        behind("Forwarded of an untrusted peer", &FORWARDED, None),
     ]
 }
 
-/// `client`: whom the proxy speaks for, if it is trusted.
+/// `client`: the forwarded address, if the proxy is trusted.
 fn behind(name: &str, headers: &'static [(&str, &str)], client: Option<&'static str>) -> Scenario {
     Scenario::new(format!("http server: {name}"), async move |harness| {
         let network = if client.is_some() {

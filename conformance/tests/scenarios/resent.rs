@@ -26,7 +26,7 @@ pub fn scenarios() -> Vec<Scenario> {
             let address = flaky().await;
             let client = ServiceBuilder::new()
                 .layer(lianlu::attempts())
-                .layer(RetryLayer::new(UntilItWorks))
+                .layer(RetryLayer::new(RetryFailures))
                 .layer(harness.client())
                 .service(net::plain(Version::HTTP_11));
             let request = net::request(Method::GET, address, "/");
@@ -65,7 +65,7 @@ fn attempt(address: SocketAddr, before: i64, status: u16) -> Expected {
     }
 }
 
-/// Works from the third time on.
+/// Answers 503 twice, then 200.
 async fn flaky() -> SocketAddr {
     let calls = Arc::<AtomicUsize>::default();
     let app = Router::new().fallback(any(async move || {
@@ -78,9 +78,9 @@ async fn flaky() -> SocketAddr {
 }
 
 #[derive(Debug, Clone)]
-struct UntilItWorks;
+struct RetryFailures;
 
-impl<B, E> Policy<Request<Body>, Response<B>, E> for UntilItWorks {
+impl<B, E> Policy<Request<Body>, Response<B>, E> for RetryFailures {
     type Future = Ready<()>;
 
     fn retry(

@@ -1,4 +1,4 @@
-//! Scenarios of streams whose span is cut into slices, or ends early.
+//! Scenarios of sliced streams, and of spans that end with the head.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::grpc;
 use crate::harness::Harness;
 use crate::http_calls::{answered, client, number, server};
 
-/// As short as a slice can be.
+/// The shortest possible slices.
 const SLICED: StreamEnd = StreamEnd::Sliced(Duration::from_millis(10));
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -29,14 +29,18 @@ pub fn scenarios() -> Vec<Scenario> {
         all.push(headers(version));
     }
     all.push(late_route());
-    for text in ["wait hello", "wait fail 13 told to", "wait fail 5 told to"] {
+    for text in [
+        "wait hello",
+        "wait fail 13 on request",
+        "wait fail 5 on request",
+    ] {
         all.push(grpc_server(text));
         all.push(grpc_client(text));
     }
     all
 }
 
-/// Sends a piece, and the rest when the gate opens.
+/// Sends a part of the body, and the rest when the gate opens.
 fn app(gate: Gate) -> Router {
     Router::new().route(
         "/events/{topic}",
@@ -52,7 +56,7 @@ fn app(gate: Gate) -> Router {
 
 const PATH: &str = "/events/7";
 
-/// Reads a stream of `app`, whose gate opens when two slices have begun and been cut.
+/// Reads a stream of `app`, whose gate opens when two slices have ended and a third has started.
 async fn read(
     layer: lianlu::ClientLayer,
     harness: &Harness,
@@ -64,13 +68,13 @@ async fn read(
     let request = net::request(http::Method::GET, address, PATH);
     let response = soon(net::connect(layer, version).oneshot(request));
     let body = tokio::spawn(response.await.unwrap().into_body().collect());
-    soon(harness.begun(3)).await;
+    soon(harness.started(3)).await;
     gate.open();
     soon(body).await.unwrap().unwrap();
     address
 }
 
-fn nobody() -> lianlu::ClientLayer {
+fn client_without_spans() -> lianlu::ClientLayer {
     lianlu::client().with_filter(|_| false)
 }
 
@@ -79,7 +83,7 @@ fn http_server(version: Version) -> Scenario {
     Scenario::new(name, async move |harness| {
         let gate = Gate::default();
         let app = app(gate.clone()).layer(harness.server().with_stream_end(SLICED));
-        let address = read(nobody(), &harness, gate, app, version).await;
+        let address = read(client_without_spans(), &harness, gate, app, version).await;
         let call = server(address, "GET", PATH, version).route("/events/{topic}");
         vec![call.http_status(200).sliced()]
     })
@@ -96,10 +100,10 @@ fn http_client(version: Version) -> Scenario {
     })
 }
 
-/// The first slice gets its route at its end, the others start with its name.
+/// The first slice gets its route at its end; later ones start with it.
 fn late_route() -> Scenario {
     Scenario::new(
-        "http server: a sliced stream, its route told late",
+        "http server: a sliced stream with a late route",
         async |harness| {
             let gate = Gate::default();
             let routes = app(gate.clone()).route_layer(lianlu::route_layer());
@@ -111,14 +115,14 @@ fn late_route() -> Scenario {
                 .service(routes);
             let app = Router::new().fallback_service(service);
             let version = Version::HTTP_11;
-            let address = read(nobody(), &harness, gate, app, version).await;
+            let address = read(client_without_spans(), &harness, gate, app, version).await;
             let call = server(address, "GET", PATH, version).route("/events/{topic}");
             vec![call.http_status(200).sliced()]
         },
     )
 }
 
-/// The spans end with the head; what the body does is not theirs.
+/// The spans end with the head, so that a failing body does not matter.
 fn headers(version: Version) -> Scenario {
     let name = format!(
         "http: spans that end with the head over {}",
@@ -155,13 +159,13 @@ fn headers(version: Version) -> Scenario {
 
 fn code(text: &str) -> &'static str {
     match text {
-        "wait fail 13 told to" => "INTERNAL",
-        "wait fail 5 told to" => "NOT_FOUND",
+        "wait fail 13 on request" => "INTERNAL",
+        "wait fail 5 on request" => "NOT_FOUND",
         _ => "OK",
     }
 }
 
-/// Reads a stream of one message and the end that `text` says.
+/// Reads a stream of one message with the end that `text` asks for.
 async fn call(
     harness: &Harness,
     layers: (lianlu::ServerLayer, lianlu::ClientLayer),
@@ -176,7 +180,7 @@ async fn call(
     let mut replies = reply.into_inner();
     soon(replies.message()).await.unwrap().unwrap();
     let rest = tokio::spawn(async move { while let Ok(Some(_)) = replies.message().await {} });
-    soon(harness.begun(3)).await;
+    soon(harness.started(3)).await;
     gate.open();
     soon(rest).await.unwrap();
     address
@@ -187,7 +191,7 @@ fn grpc_server(text: &'static str) -> Scenario {
     let name = format!("grpc server: a sliced stream, {code}");
     Scenario::new(name, async move |harness| {
         let layer = harness.server().with_stream_end(SLICED);
-        let address = call(&harness, (layer, nobody()), text).await;
+        let address = call(&harness, (layer, client_without_spans()), text).await;
         vec![
             grpc::server(address, "ServerStream")
                 .rpc_status(code)

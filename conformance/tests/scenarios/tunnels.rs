@@ -1,4 +1,4 @@
-//! Scenarios of HTTP calls that become something else: `CONNECT`, upgrades.
+//! Scenarios of HTTP calls that become tunnels: `CONNECT` and upgrades.
 
 use axum::Router;
 use axum::body::Body;

@@ -1,8 +1,8 @@
-//! What a layer allocates on the thread that serves a call, in numbers that must not grow.
+//! Allocations of a layer on the thread that serves a call. The numbers must not grow.
 //!
-//! A call in this process, once all that is kept from call to call is there: thread-locals, lanes, rooms, encoded
-//! scopes. The service itself allocates nothing, and spans go to an exporter that drops them, on another thread, which
-//! is not counted.
+//! Calls are counted after a warm-up that fills thread-locals, lanes, pools and encoded scopes. The
+//! service does not allocate. Spans go to an exporter that drops them on another thread, which is not
+//! counted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,14 +31,14 @@ use tower::{Layer, Service};
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// Calls before the first one that counts.
+/// Calls before the first one that is counted.
 const WARM_UP: usize = 300;
 const CALLS: usize = 50;
 
-/// Takes spans, and keeps none.
-struct Nowhere;
+/// Drops all spans.
+struct Discard;
 
-impl Export for Nowhere {
+impl Export for Discard {
     fn export(&mut self, _: &Batch) -> Result<(), Failure> {
         Ok(())
     }
@@ -46,14 +46,14 @@ impl Export for Nowhere {
 
 fn layer() -> ServerLayer {
     let provider = TracerProvider::builder()
-        .with_exporter(Nowhere)
+        .with_exporter(Discard)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
         .build()
         .unwrap();
     lianlu::server().with_tracer_provider(provider)
 }
 
-/// Gives each call a response that was made before.
+/// Answers with a prepared response.
 #[derive(Clone)]
 struct Prepared(Option<Response<Reply>>);
 
@@ -71,7 +71,7 @@ impl<B> Service<Request<B>> for Prepared {
     }
 }
 
-/// A message and the trailers of success, which were made before.
+/// A prepared message and trailers.
 #[derive(Debug, Clone)]
 struct Reply {
     message: Option<Bytes>,
@@ -105,7 +105,7 @@ fn response() -> Response<Reply> {
     response
 }
 
-/// As tonic hands a call of grpc-go to its layers.
+/// A call of grpc-go, as tonic's server has it.
 fn request<B>(traceparent: &'static str, body: B) -> Request<B> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
@@ -129,7 +129,7 @@ fn request<B>(traceparent: &'static str, body: B) -> Request<B> {
     request
 }
 
-/// One call, to the end of its body. Nothing in it waits.
+/// Makes a call, and reads its body. Nothing is pending.
 fn call<S, B, R>(service: &mut S, request: Request<B>)
 where
     S: Service<Request<B>, Response = Response<R>>,
@@ -137,12 +137,12 @@ where
 {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
-    // As in a server, the future is gone before the body is read.
+    // As in a server, the future is dropped before the body is read.
     let response = {
         let future = pin!(service.call(request));
         match future.poll(&mut context) {
             Poll::Ready(Ok(response)) => response,
-            _ => panic!("it answers at once"),
+            _ => panic!("the service is always ready"),
         }
     };
     let mut body = pin!(response.into_body());
@@ -150,13 +150,13 @@ where
         match body.as_mut().poll_frame(&mut context) {
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(None) => return,
-            _ => panic!("it is all there"),
+            _ => panic!("the body is always ready"),
         }
     }
 }
 
-/// Allocations of each of some calls, in the order of how many.
-fn of_calls<L, B, R>(layer: &L, traceparent: &'static str, body: impl Fn() -> B) -> Vec<u64>
+/// The sorted numbers of allocations of some calls.
+fn allocations<L, B, R>(layer: &L, traceparent: &'static str, body: impl Fn() -> B) -> Vec<u64>
 where
     L: Layer<Prepared>,
     L::Service: Service<Request<B>, Response = Response<R>>,
@@ -175,7 +175,7 @@ where
     counts
 }
 
-/// Of a call like most others. Now and then one fills a buffer that has to grow, or is the one that wakes the worker.
+/// Asserts the number of most calls. A few make a buffer grow or wake the worker.
 #[track_caller]
 fn assert_allocations(counts: &[u64], expected: u64) {
     let most = counts[counts.len() * 9 / 10];
@@ -187,42 +187,41 @@ fn empty() -> Empty<Bytes> {
     Empty::new()
 }
 
-/// A request's body as tonic's server has it.
+/// A request body, as tonic's server has it.
 fn content() -> tonic::body::Body {
     tonic::body::Body::new(Full::new(Bytes::from_static(b"\0\0\0\0\x07\n\x05hello")))
 }
 
 #[test]
-fn none_without_a_layer() {
+fn a_call_without_a_layer_allocates_nothing() {
     let none = tower::layer::util::Identity::new();
-    assert_allocations(&of_calls(&none, SAMPLED, empty), 0);
-    assert_allocations(&of_calls(&none, SAMPLED, content), 0);
+    assert_allocations(&allocations(&none, SAMPLED, empty), 0);
+    assert_allocations(&allocations(&none, SAMPLED, content), 0);
 }
 
-/// The context with the span in it: the API's `Arc` and `Box`.
+/// For the context with the span: the API's `Arc` and `Box`.
 #[test]
-fn two_of_a_call_that_is_sampled() {
+fn a_sampled_call_makes_two_allocations() {
     let layer = layer().with_meter_provider(NoopMeterProvider::new());
-    assert_allocations(&of_calls(&layer, SAMPLED, empty), 2);
+    assert_allocations(&allocations(&layer, SAMPLED, empty), 2);
 }
 
-/// A third for the box of tonic's body around the one whose messages are counted: it keeps its type, so the counting
-/// one has to go inside of it.
+/// The third is a box inside of tonic's body, whose type is kept, for the body that counts messages.
 #[test]
-fn three_where_the_requests_messages_are_counted() {
+fn counting_the_requests_messages_makes_a_third_allocation() {
     let layer = layer().with_meter_provider(NoopMeterProvider::new());
-    assert_allocations(&of_calls(&layer, SAMPLED, content), 3);
+    assert_allocations(&allocations(&layer, SAMPLED, content), 3);
 }
 
-/// The context that says whose trace it is.
+/// For the context with the trace's ids.
 #[test]
-fn one_of_a_call_that_is_not_sampled() {
-    assert_allocations(&of_calls(&layer(), UNSAMPLED, empty), 1);
+fn an_unsampled_call_makes_one_allocation() {
+    assert_allocations(&allocations(&layer(), UNSAMPLED, empty), 1);
 }
 
 #[test]
-fn none_of_a_layer_that_is_switched_off() {
+fn a_disabled_layer_allocates_nothing() {
     let layer = layer().with_enabled(false);
-    assert_allocations(&of_calls(&layer, SAMPLED, empty), 0);
-    assert_allocations(&of_calls(&layer, SAMPLED, content), 0);
+    assert_allocations(&allocations(&layer, SAMPLED, empty), 0);
+    assert_allocations(&allocations(&layer, SAMPLED, content), 0);
 }

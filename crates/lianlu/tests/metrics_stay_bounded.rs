@@ -1,4 +1,6 @@
-//! Whatever strangers make up, the number of series stays small.
+//! The number of series is bounded, whatever methods, paths and hosts callers send.
+//!
+//! A program of its own: the tests fill tables of the process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,7 +30,7 @@ use opentelemetry_sdk::trace::Sampler;
 use tower::{Layer, Service, service_fn};
 
 const CALLS: usize = 100_000;
-/// Of what is less expected to grow; a debug build is slow.
+/// For cases that are less likely to grow, as a debug build is slow.
 const FEWER: usize = 10_000;
 const HTTP_SERVER: &str = "http.server.request.duration";
 const HTTP_CLIENT: &str = "http.client.request.duration";
@@ -36,7 +38,7 @@ const RPC_SERVER: &str = "rpc.server.call.duration";
 const RPC_CLIENT: &str = "rpc.client.call.duration";
 const KNOWN: &str = "lianlu.testing.Echo/Unary";
 
-/// The same numbers each time.
+/// A generator with a fixed seed.
 struct Random(u64);
 
 impl Random {
@@ -47,7 +49,7 @@ impl Random {
         self.0
     }
 
-    /// Letters, 4 to 16 of them.
+    /// 4 to 16 letters.
     fn word(&mut self) -> String {
         let length = 4 + self.next() % 13;
         let letter = |_| char::from(b'A' + (self.next() % 26) as u8);
@@ -71,7 +73,7 @@ fn client(metrics: &Metrics) -> ClientLayer {
         .with_meter_provider(metrics.provider.clone())
 }
 
-/// Calls a service that answers without waiting, and drops the answer.
+/// Calls a service that is always ready, and drops the answer.
 fn call<S, B>(service: &mut S, request: Request<Body>)
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
@@ -89,7 +91,7 @@ fn grpc(path: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// A path that looks like a method's, or doesn't.
+/// A path, which may look like a method.
 fn grpc_path(random: &mut Random) -> String {
     match random.next() % 8 {
         0 => format!("/{}", random.word()),
@@ -99,7 +101,7 @@ fn grpc_path(random: &mut Random) -> String {
     }
 }
 
-/// Answers with trailers only.
+/// A handler that answers with trailers only.
 fn answer(
     code: u8,
 ) -> impl Clone + Fn(Request<Body>) -> std::future::Ready<Result<Response<Body>, Infallible>> {
@@ -113,7 +115,7 @@ fn answer(
 }
 
 #[test]
-fn methods_paths_and_hosts_of_http() {
+fn http_methods_paths_and_hosts_make_four_series() {
     let metrics = Metrics::default();
     let app = Router::new()
         .route("/orders/{id}", get(async || "an order"))
@@ -142,7 +144,7 @@ fn methods_paths_and_hosts_of_http() {
             .body(Body::empty());
         call(&mut service, request.unwrap());
     }
-    // Known or not, and found or not.
+    // Methods that are known or not, and paths that are found or not.
     let series = metrics.of(HTTP_SERVER);
     let lines: Vec<_> = series.iter().map(|series| series.line()).collect();
     let line = |method: &str, status: u16| {
@@ -174,9 +176,8 @@ fn methods_paths_and_hosts_of_http() {
     }
 }
 
-/// Inside of axum's router the templates are labels, and nothing else.
 #[test]
-fn paths_of_http_inside_of_the_router() {
+fn inside_of_axums_router_only_route_templates_are_labels() {
     let metrics = Metrics::default();
     let mut service = Router::<()>::new()
         .route("/orders/{id}", get(async || "an order"))
@@ -196,9 +197,9 @@ fn paths_of_http_inside_of_the_router() {
     assert_eq!(routes, [Some("/orders/{id}"), None]);
 }
 
-/// tonic's router answers `UNIMPLEMENTED`: one series beside those of the methods that there are.
+/// tonic's router answers `UNIMPLEMENTED`.
 #[test]
-fn methods_of_grpc_that_a_router_refuses() {
+fn grpc_methods_that_the_router_refuses_are_one_series() {
     let metrics = Metrics::default();
     let router = tonic::service::Routes::new(EchoServer::new(Echo::default()));
     let router = router.into_axum_router();
@@ -210,16 +211,15 @@ fn methods_of_grpc_that_a_router_refuses() {
     let series = metrics.only(RPC_SERVER);
     assert_eq!(series.label("rpc.method"), Some("_OTHER"));
     assert_eq!(series.count, CALLS as u64);
-    // And one that there is.
+    // A method that exists.
     call(&mut service, grpc(&format!("/{KNOWN}")));
     let series = metrics.of(RPC_SERVER);
     let methods: Vec<_> = series.iter().map(|it| it.label("rpc.method")).collect();
     assert_eq!(methods, [Some(KNOWN), Some("_OTHER")]);
 }
 
-/// With a list, whatever answers: everything that is not in it is one series.
 #[test]
-fn methods_of_grpc_with_a_list() {
+fn grpc_methods_outside_of_the_list_are_one_series() {
     for code in [0, 16] {
         let metrics = Metrics::default();
         let layer = server(&metrics).with_known_methods(KnownMethods::new([KNOWN]));
@@ -238,13 +238,13 @@ fn methods_of_grpc_with_a_list() {
     }
 }
 
-/// Without a list, something in front answers to every name: 256 are learned, the rest is one series.
+/// All methods are answered, so 256 of them are learned.
 #[test]
-fn methods_of_grpc_that_all_have_an_answer() {
+fn grpc_methods_without_a_list_are_at_most_257_series() {
     for code in [0, 16] {
         let metrics = Metrics::default();
         let mut service = server(&metrics).layer(service_fn(answer(code)));
-        // What there was before goes on by its name.
+        // A method that was learned before keeps its name.
         call(&mut service, grpc(&format!("/{KNOWN}")));
         let mut random = random();
         for _ in 0..FEWER {
@@ -262,9 +262,8 @@ fn methods_of_grpc_that_all_have_an_answer() {
     }
 }
 
-/// A client that calls whatever its users name.
 #[test]
-fn hosts_of_http_clients() {
+fn hosts_of_http_clients_are_at_most_101_series() {
     let metrics = Metrics::default();
     let layer = client(&metrics).with_active_requests().with_body_sizes();
     let mut service = layer.layer(service_fn(answer(0)));
@@ -298,9 +297,9 @@ fn hosts_of_http_clients() {
     }
 }
 
-/// A server that wants the host on its metrics, whatever its callers make up.
+/// With `ServerAddressOnMetrics`.
 #[test]
-fn hosts_of_servers_that_ask_for_them() {
+fn hosts_of_servers_are_at_most_101_series() {
     let metrics = Metrics::default();
     let layer = server(&metrics).with_opt_in(lianlu::OptIn::ServerAddressOnMetrics);
     let mut service = layer.with_active_requests().layer(service_fn(answer(0)));
@@ -317,7 +316,7 @@ fn hosts_of_servers_that_ask_for_them() {
 }
 
 #[test]
-fn hosts_and_methods_of_grpc_clients() {
+fn hosts_and_methods_of_grpc_clients_are_bounded() {
     let metrics = Metrics::default();
     let mut service = client(&metrics).layer(service_fn(answer(0)));
     let mut random = random();
@@ -339,9 +338,9 @@ fn hosts_and_methods_of_grpc_clients() {
     assert_eq!(metrics.of(RPC_CLIENT).len(), 257);
 }
 
-/// Labels of the user's own are on everything that is measured at a call's end.
+/// On all metrics that are recorded at the end of a call.
 #[test]
-fn labels_of_ones_own() {
+fn with_metric_attributes_adds_labels() {
     let metrics = Metrics::default();
     let layer = server(&metrics)
         .with_body_sizes()

@@ -1,4 +1,4 @@
-//! Writes the seeds into `corpus/`, over those that are there.
+//! Writes the seeds to `corpus/`, and replaces existing ones.
 
 use std::path::Path;
 use std::{fs, io};

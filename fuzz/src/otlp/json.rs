@@ -1,4 +1,4 @@
-//! The writer of JSON.
+//! The JSON writer.
 
 use lianlu_wire::otlp::{JsonError, Request, write_json};
 use prost::Message;
@@ -8,13 +8,13 @@ use serde_json::{Deserializer, Value as Json};
 use super::{AnyValue, ExportTraceServiceRequest, KeyValue, Value, ours};
 use crate::memory::within;
 
-/// `data` as a request in protobuf, written as JSON.
+/// `data` as a protobuf request, written as JSON.
 ///
-/// - What is valid is written, and nothing else.
-/// - `opentelemetry-proto` reads it as what we read of the protobuf.
-/// - It is no longer than a multiple of that.
+/// - Exactly the valid requests are written.
+/// - `opentelemetry-proto` reads the JSON as we read the protobuf.
+/// - The length of the JSON is at most a multiple of that of the protobuf.
 pub fn otlp_json(data: &[u8]) {
-    // An empty entity, 2 bytes, has all its keys in JSON. The text grows by doubling.
+    // An empty entity has 2 bytes, and all of its keys in JSON. The text grows by doubling.
     let longest = data.len() * 32 + 64;
     let request = Request::new(data);
     let json = match within(longest * 3, || write_json(&request)) {
@@ -27,7 +27,7 @@ pub fn otlp_json(data: &[u8]) {
     };
     assert!(json.len() <= longest);
     let mut reader = Deserializer::from_slice(&json);
-    // Our deepest values have more than the 128 levels to which it would stop.
+    // Our deepest values have more than its default limit of 128 levels.
     reader.disable_recursion_limit();
     let mut json = Json::deserialize(&mut reader).expect("JSON");
     reader.end().expect("nothing behind it");
@@ -51,12 +51,12 @@ pub fn otlp_json(data: &[u8]) {
     finite_json(&mut json);
     let theirs: ExportTraceServiceRequest =
         serde_json::from_value(json).expect("JSON of a request");
-    // As bytes, since 0 and -0 are equal.
+    // Compared as bytes, since 0 and -0 are equal.
     assert_eq!(ours.encode_to_vec(), theirs.encode_to_vec());
 }
 
-/// Numbers that JSON has not, and which `opentelemetry-proto` therefore doesn't read, by their names in protobuf's
-/// mapping; and what stands for them here on both sides.
+/// Numbers that JSON does not have and `opentelemetry-proto` does not read, by their names in protobuf's
+/// JSON mapping, and their replacements on both sides.
 const NOT_IN_JSON: [(f64, &str, f64); 3] = [
     (f64::NAN, "NaN", 1e301),
     (f64::INFINITY, "Infinity", 1e302),

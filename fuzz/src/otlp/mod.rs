@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
-/// As the tests' generator of requests has it.
+/// As in the tests' generator of requests.
 mod generate {
     use super::{AnyValue, KeyValue};
 

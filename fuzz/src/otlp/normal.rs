@@ -1,14 +1,14 @@
-//! A request in the bytes in which prost reads it as we do.
+//! Rewrites a request so that prost reads it as we do.
 //!
-//! Of a message that stands twice where one is meant we take the last, and prost merges the two. A few fields that
-//! prost knows are nothing to us, because they belong to profiles. A value that is absent is an empty one to us.
+//! Of a singular message that is present twice we take the last, and prost merges both. We ignore the
+//! fields of profiles, and prost reads them. A missing value is an empty one to us.
 
 use prost::bytes::Buf;
 use prost::encoding::{
     DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
 };
 
-/// Which message.
+/// The kind of a message.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Request,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The message in a field.
+    /// The kind of the message in a field.
     fn inside(self, number: u32) -> Option<Self> {
         Some(match (self, number) {
             (Self::Request, 1) => Self::ResourceSpans,
@@ -49,10 +49,10 @@ impl Kind {
         })
     }
 
-    /// Whether of these two fields the last counts as a whole.
+    /// True if the later field replaces the earlier one.
     fn replaces(self, later: u32, earlier: u32) -> bool {
         match self {
-            // They are one `oneof`.
+            // Fields of one `oneof`.
             Self::AnyValue => (1..=7).contains(&later) && (1..=7).contains(&earlier),
             Self::ResourceSpans | Self::ScopeSpans => later == 1 && earlier == 1,
             Self::Span => later == 15 && earlier == 15,
@@ -61,22 +61,22 @@ impl Kind {
         }
     }
 
-    /// Whether a field is for profiles: `key_strindex` and `string_value_strindex`.
+    /// True for the fields of profiles: `key_strindex` and `string_value_strindex`.
     fn is_of_profiles(self, number: u32) -> bool {
         matches!((self, number), (Self::KeyValue, 3) | (Self::AnyValue, 8))
     }
 }
 
-/// A field as it stands.
+/// An encoded field.
 struct Field<'a> {
     number: u32,
-    /// With its tag.
+    /// Including the tag.
     framed: &'a [u8],
-    /// With its length, if it has one.
+    /// Including the length, if there is one.
     value: &'a [u8],
 }
 
-/// Rewrites a message that is sound as far as we have read it.
+/// Rewrites a message that we have validated.
 pub(super) fn normal(mut message: &[u8], kind: Kind) -> Vec<u8> {
     let mut fields: Vec<Field<'_>> = Vec::new();
     while !message.is_empty() {

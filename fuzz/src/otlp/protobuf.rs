@@ -1,4 +1,4 @@
-//! The reader of protobuf.
+//! The protobuf reader.
 
 use lianlu_wire::otlp::{self as our, Attributes, ReadError, Request, Spans, find_attribute};
 use prost::Message;
@@ -7,12 +7,12 @@ use super::normal::{Kind, normal};
 use super::{ExportTraceServiceRequest, ours};
 use crate::memory::none;
 
-/// `data` as a request, and as each part of one that can be read alone.
+/// `data` as a request, and as each part that can be read separately.
 ///
-/// - Reading takes no memory. Every iterator ends, after no more elements than the bytes can hold.
-/// - Where [`Request::validate`] finds no error no iterator does, and an error names a byte of the input.
-/// - What we take, prost reads the same; what prost reads we take, but for ids of a wrong length and values deeper than
-///   our limit.
+/// - Reading does not allocate. Every iterator ends, after at most as many elements as the bytes can hold.
+/// - If [`Request::validate`] finds no error, no iterator does. An error has a position in the input.
+/// - prost reads what we accept the same. We accept what prost reads, except for ids of a wrong length and
+///   values deeper than our limit.
 pub fn otlp_protobuf(data: &[u8]) {
     runs(data);
     let result = none(|| Request::new(data).validate());
@@ -51,7 +51,7 @@ fn walk(data: &[u8]) -> Result<usize, ReadError> {
             attributes(group.scope().attributes())?;
             let mut raw = group.raw_spans();
             for span in group.spans() {
-                // In the order in which they are validated.
+                // In the order of validation.
                 let span = span?;
                 span.validate()?;
                 let raw = raw.next().expect("as many as are read")?;
@@ -90,7 +90,7 @@ fn value(value: our::AnyValue<'_>) -> Result<(), ReadError> {
     }
 }
 
-/// Reads `data` as messages that can stand alone.
+/// Reads `data` as messages that can be read separately.
 fn parts(data: &[u8]) -> Result<(), ReadError> {
     our::Span::parse(data).and_then(|span| span.validate())?;
     attributes(our::Resource::parse(data)?.attributes())?;
@@ -120,7 +120,7 @@ fn runs(data: &[u8]) {
             .enumerate()
         {
             assert_eq!(raw.framed, &data[raw.at..raw.at + raw.framed.len()]);
-            // Each look-up reads from the front.
+            // Each look-up reads from the start.
             if read < 4
                 && let Some(range) = find_attribute(data, raw.attribute.key)
             {
@@ -131,14 +131,14 @@ fn runs(data: &[u8]) {
     });
 }
 
-/// What we read of a request is what prost reads of it.
+/// Asserts that we read a request as prost does.
 fn is_the_same(data: &[u8]) {
     let ours = ours::request(data).expect("what was validated");
     let mut theirs = match ExportTraceServiceRequest::decode(&*normal(data, Kind::Request)) {
         Ok(theirs) => theirs,
-        // 100 messages and groups in one another are its limit. Ours is on values, with groups in the last of them.
+        // Its limit is 100 nested messages and groups. Ours is on values, with groups in the innermost.
         Err(error) if error.to_string().contains("recursion limit") => return,
-        Err(error) => panic!("valid to us, and to prost: {error}"),
+        Err(error) => panic!("valid to us, but not to prost: {error}"),
     };
     for group in &mut theirs.resource_spans {
         for group in &mut group.scope_spans {
@@ -157,12 +157,12 @@ fn is_the_same(data: &[u8]) {
             }
         }
     }
-    // As bytes, since NaN is not equal to itself.
+    // Compared as bytes, since NaN is not equal to itself.
     let (ours, theirs) = (ours.encode_to_vec(), theirs.encode_to_vec());
     assert_eq!(ours, theirs);
 }
 
-/// An id of zeros is no id to us.
+/// We read an id of zeros as missing.
 fn without_zeros(id: &mut Vec<u8>) {
     if id.iter().all(|byte| *byte == 0) {
         id.clear();

@@ -2,7 +2,7 @@
 
 use super::Seed;
 
-/// The examples of the specifications and a few of their edges, a line each.
+/// Examples of the specifications and edge cases, one on each line.
 const TRACEPARENT: &str = "\
 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03

@@ -1,4 +1,4 @@
-//! What fuzzing begins with: the formats' own examples, and what strangers are known to try.
+//! The seeds: examples of the specifications, and known attacks.
 
 mod headers;
 mod otlp;
@@ -6,7 +6,7 @@ mod segment;
 mod thrift;
 mod zipkin;
 
-/// How the file of a seed begins in `corpus/`.
+/// The prefix of a seed's file in `corpus/`.
 pub const PREFIX: &str = "seed-";
 
 /// An input with a name.
@@ -25,14 +25,14 @@ impl Seed {
         }
     }
 
-    /// Its file in the target's folder.
+    /// The name of its file in the target's folder.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{PREFIX}{}", self.name)
     }
 }
 
-/// The seeds of a target; none for one that is not known.
+/// The seeds of a target; none for an unknown one.
 #[must_use]
 pub fn of(target: &str) -> Vec<Seed> {
     match target {

@@ -118,13 +118,13 @@ fn in_resource(fields: Vec<u8>) -> Vec<u8> {
     wrap(&[0x0a, 0x0a], fields)
 }
 
-/// An attribute whose value has `levels` values in one another; `tags` lead from one to the next.
+/// An attribute with `levels` nested values; `tags` are the fields from one to the next.
 fn nested(levels: usize, tags: &[u8]) -> Vec<u8> {
     let value = (1..levels).fold(Vec::new(), |value, _| wrap(tags, value));
     wrap(&[0x4a, 0x12], value)
 }
 
-/// The message in fields of these tags, the outermost first.
+/// Wraps the message in fields of these tags, the outermost first.
 fn wrap(tags: &[u8], mut message: Vec<u8>) -> Vec<u8> {
     for tag in tags.iter().rev() {
         let mut outer = vec![*tag];

@@ -1,4 +1,4 @@
-//! Files of the flight recorder, and damage to them.
+//! Segments of the flight recorder, and damage to them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,7 +61,7 @@ pub(super) fn files() -> Vec<Seed> {
     version[8] = 2;
     let mut header = spans.clone();
     header[28] ^= 1;
-    // Every word begins a record, and none is one.
+    // Every word looks like the start of a record, but none is one.
     let lures = [&spans[..HEADER], &[0, 1, 0, 0, 1, 0, 0, 0].repeat(500)].concat();
     vec![
         Seed::new("cut", &spans[..HEADER + 100]),

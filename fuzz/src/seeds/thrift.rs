@@ -59,7 +59,7 @@ fn full() -> Batch<'static> {
     }
 }
 
-/// More elements than the short form of a list's header counts.
+/// More elements than fit into the short form of a list header.
 fn twenty() -> Batch<'static> {
     Batch {
         spans: vec![Span::default(); 20],
@@ -76,7 +76,7 @@ fn encoded(
     out
 }
 
-/// Text that is cut in the middle of a character.
+/// Text that ends in the middle of a character.
 fn not_utf8(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(at) = bytes.windows(4).position(|window| window == b"shop") {
         bytes[at + 1] = 0;
@@ -88,7 +88,7 @@ fn not_utf8(mut bytes: Vec<u8>) -> Vec<u8> {
 pub(super) fn binary() -> Vec<Seed> {
     let emit = |batch: &Batch<'_>, out: &mut Vec<u8>| encode_emit_batch_binary(batch, 1, out);
     let full_emit = encoded(&full(), emit);
-    // Without a version, as older clients begin: method, kind, sequence number.
+    // Without a version, as from older clients: method, kind, sequence number.
     let old = [&[0, 0, 0, 9][..], b"emitBatch\x01", &full_emit[17..]].concat();
     let unknown = |field: &[u8]| [&PROCESS[..], field].concat();
     vec![
@@ -127,7 +127,7 @@ pub(super) fn binary() -> Vec<Seed> {
     ]
 }
 
-/// A field of each kind that no struct of Jaeger has, an empty list of spans and the end.
+/// A field of each kind with an unknown number, an empty list of spans and the end.
 fn every_kind() -> Vec<u8> {
     [
         &[0x02, 0, 99, 1][..],
@@ -175,7 +175,7 @@ pub(super) fn compact() -> Vec<Seed> {
             "negative-string",
             args(&[&[0x1c, 0x18][..], &NEGATIVE_VARINT].concat()),
         ),
-        // As many spans as the bytes can hold, none of them whole.
+        // As many spans as the bytes can hold, none of them complete.
         Seed::new(
             "thousand-spans",
             args(
@@ -200,7 +200,7 @@ pub(super) fn compact() -> Vec<Seed> {
     ]
 }
 
-/// 100 spans, in the first of them 330 logs, in the first of those 320 tags, and bytes enough for each list alone.
+/// 100 spans, 330 logs in the first span, 320 tags in the first log, and enough bytes for each list alone.
 fn same_bytes() -> Vec<u8> {
     let spans = [0x1c, 0x18, 0, 0, 0x19, 0xfc, 100];
     let logs = [0xb9, 0xfc, 0xca, 0x02];
@@ -212,7 +212,7 @@ fn every_kind_compact() -> Vec<u8> {
     [
         &[0x1c, 0x18, 0, 0][..],
         &[0x19, 0x0c],
-        // The fields behind, each one further.
+        // The later fields, with a difference of one each.
         &[0x11, 0x12],
         &[0x13, 7],
         &[0x14, 1],

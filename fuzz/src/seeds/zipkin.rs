@@ -10,7 +10,7 @@ const FULL: &str = r#"[{"traceId":"5af7183fb1d4cf5f","parentId":"6b221d5bc9e6496
 "annotations":[{"timestamp":1556604172355800,"value":"retry"}],
 "tags":{"http.method":"GET","http.path":"/api"},"debug":true,"shared":true}]"#;
 
-/// What servers take all the same.
+/// Unusual input that servers accept.
 const LENIENT: &str = r#"[{"traceId":"A","id":"00FF","parentId":"0000000000000000","name":null,"kind":null,"timestamp":null,
 "localEndpoint":null,"remoteEndpoint":{"serviceName":null,"ipv4":"localhost","ipv6":"","port":null},
 "annotations":null,"tags":{"n":-1,"big":18446744073709551615,"f":0.5,"e":1e400,"b":true,"null":null,"esc\"":"\u00e9\ud83e\udd80"},

@@ -1,4 +1,4 @@
-//! What the suite asks for, and doing it.
+//! Makes the calls that the suite asks for.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -34,7 +34,7 @@ impl Calls {
         let response = self.0.clone().oneshot(request).await;
         let response = response.map_err(|error| format!("{}: {error}", call.url))?;
         let status = response.status();
-        // The call lasts until its body is read.
+        // The span ends when the body has been read.
         response
             .bytes()
             .await
@@ -70,10 +70,10 @@ fn read(body: &[u8]) -> Result<Vec<Call>, String> {
     };
     let call = |(at, entry): (usize, &Value)| {
         let url = entry.get("url").and_then(Value::as_str);
-        let url = url.ok_or_else(|| format!("entry {at}: \"url\" is missing, or no string"))?;
+        let url = url.ok_or_else(|| format!("entry {at}: \"url\" is missing, or not a string"))?;
         let url = Url::parse(url).map_err(|error| format!("entry {at}: url {url:?}: {error}"))?;
         if url.scheme() != "http" {
-            return Err(format!("entry {at}: url {url}: only http is spoken here"));
+            return Err(format!("entry {at}: url {url}: only http is supported"));
         }
         let arguments = entry.get("arguments");
         Ok(Call {

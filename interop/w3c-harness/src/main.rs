@@ -1,11 +1,11 @@
-//! The service that the [W3C's trace-context test suite][suite] drives, traced by lianlu's layers.
+//! A service for the [W3C's trace-context test suite][suite], traced by lianlu's layers.
 //!
 //! ```text
 //! test.py ── POST [{url, arguments}, …] ──► this service ── POST arguments ──► each url, at test.py
 //!             traceparent, tracestate        server()   client()   traceparent, tracestate
 //! ```
 //!
-//! Start it, and let the suite at it (`pip install aiohttp`, once):
+//! Start it, and run the suite (after `pip install aiohttp`):
 //!
 //! ```text
 //! cargo run -p w3c-harness -- --port 5000
@@ -28,35 +28,35 @@ use lianlu::{ClientLayer, ServerLayer};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::net::TcpListener;
 
-/// A service for the W3C's trace-context test suite: it calls whom it is told to call, and the trace
-/// goes along.
+/// A service for the W3C's trace-context test suite: makes the requested calls, in the trace of the
+/// request.
 #[derive(Debug, Parser)]
 #[command(name = "w3c-harness", version, max_term_width = 100)]
 struct Args {
-    /// Where to listen on 127.0.0.1; 0 is any free port. The address is printed
+    /// The port on 127.0.0.1, 0 for a free one. The address is printed
     #[arg(long, value_name = "PORT", default_value_t = 5000)]
     port: u16,
 
-    /// Whose tracer provider is under the layers
+    /// The tracer provider of the layers
     #[arg(long, value_enum, default_value_t)]
-    provider: Whose,
+    provider: Provider,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Whose {
+enum Provider {
     #[default]
     Lianlu,
     #[value(name = "opentelemetry_sdk")]
     OpentelemetrySdk,
 }
 
-/// Layers whose spans nobody gets: the suite looks at headers alone. Not the pipeline's global provider, nor its
-/// environment: what is tested must not depend on it.
-fn layers(whose: Whose) -> Result<(ServerLayer, ClientLayer), String> {
+/// Layers whose spans are discarded, as the suite checks headers only. The provider is independent
+/// of the environment.
+fn layers(provider: Provider) -> Result<(ServerLayer, ClientLayer), String> {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     let (server, client) = (lianlu::server(), lianlu::client());
-    let (server, client) = match whose {
-        Whose::Lianlu => {
+    let (server, client) = match provider {
+        Provider::Lianlu => {
             let provider = lianlu_sdk::TracerProvider::builder()
                 .with_sampler(sampler)
                 .build()
@@ -66,7 +66,7 @@ fn layers(whose: Whose) -> Result<(ServerLayer, ClientLayer), String> {
                 client.with_tracer_provider(provider),
             )
         }
-        Whose::OpentelemetrySdk => {
+        Provider::OpentelemetrySdk => {
             let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
             (
                 server.with_tracer_provider(provider.clone()),
@@ -85,7 +85,7 @@ async fn main() -> ExitCode {
     match serve(&Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody left to tell if this fails.
+            // A failure to write is ignored.
             let _ =
                 std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
             ExitCode::FAILURE

@@ -19,7 +19,7 @@ pub mod echo_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// One method for each kind of gRPC call. What a call does is told by its message's text.
+    /// One method for each kind of gRPC call. The text of a message is a command.
     #[derive(Debug, Clone)]
     pub struct EchoClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -233,7 +233,7 @@ pub mod echo_server {
             request: tonic::Request<tonic::Streaming<super::EchoMessage>>,
         ) -> std::result::Result<tonic::Response<Self::BidiStream>, tonic::Status>;
     }
-    /// One method for each kind of gRPC call. What a call does is told by its message's text.
+    /// One method for each kind of gRPC call. The text of a message is a command.
     #[derive(Debug)]
     pub struct EchoServer<T> {
         inner: Arc<T>,

@@ -1,4 +1,4 @@
-//! A client that follows redirects: a span for each hop, or one for all.
+//! Redirects: one span for each hop, or one for all, by the order of the layers.
 
 use std::net::SocketAddr;
 
@@ -7,15 +7,14 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use opentelemetry::trace::SpanKind;
-use opentelemetry_sdk::trace::SpanData;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{self, Traces, assert_child, int, text};
+use crate::common::traces::{self, Traces, assert_child, int, of_kind, text};
 
-/// `/a` leads to `/b`, and that to `/c` on the server at `last`.
+/// Redirects `/a` to `/b`, and `/b` to `/c` on the server at `last`.
 async fn serve(traces: &Traces, last: SocketAddr) -> SocketAddr {
     let last = format!("http://{last}/c");
     let app = Router::new()
@@ -32,20 +31,10 @@ async fn serve_last(traces: &Traces) -> SocketAddr {
     net::serve(app).await
 }
 
-fn of_kind(spans: &[SpanData], kind: SpanKind) -> Vec<SpanData> {
-    let mut spans: Vec<_> = spans
-        .iter()
-        .filter(|span| span.span_kind == kind)
-        .cloned()
-        .collect();
-    spans.sort_by_key(|span| span.start_time);
-    spans
-}
-
-/// Three hops, numbered, each with its own server span below it.
+/// Asserts three numbered hops, each the parent of a server span.
 async fn assert_hops(traces: &Traces, first: SocketAddr, last: SocketAddr, methods: [&str; 3]) {
     let spans = traces.all(6).await;
-    let clients = of_kind(&spans, SpanKind::Client);
+    let clients = of_kind(&spans, &SpanKind::Client);
     let expected = [
         (None, 307, format!("http://{first}/a")),
         (Some(1), 303, format!("http://{first}/b")),
@@ -57,13 +46,13 @@ async fn assert_hops(traces: &Traces, first: SocketAddr, last: SocketAddr, metho
         assert_eq!(text(span, "url.full"), Some(&*url));
         assert_eq!(span.name, method);
     }
-    for (client, server) in clients.iter().zip(of_kind(&spans, SpanKind::Server)) {
+    for (client, server) in clients.iter().zip(of_kind(&spans, &SpanKind::Server)) {
         assert_child(&server, client);
     }
 }
 
 #[tokio::test]
-async fn followed_by_tower_http() {
+async fn each_hop_of_tower_http_outside_the_layer_is_a_span() {
     for version in net::VERSIONS {
         let traces = Traces::default();
         let last = serve_last(&traces).await;
@@ -80,9 +69,9 @@ async fn followed_by_tower_http() {
     }
 }
 
-/// As the manual of `client()` has it.
+/// As in the documentation of `client()`.
 #[tokio::test]
-async fn followed_around_reqwest() {
+async fn each_hop_around_reqwest_is_a_span() {
     let traces = Traces::default();
     let last = serve_last(&traces).await;
     let first = serve(&traces, last).await;
@@ -111,28 +100,25 @@ async fn followed_around_reqwest() {
     assert_hops(&traces, first, last, ["GET"; 3]).await;
 }
 
-/// Inside reqwest nobody sees the hops: one span, and every server is its child.
 #[tokio::test]
-async fn followed_by_reqwest_itself() {
+async fn hops_inside_reqwest_are_one_span() {
     let traces = Traces::default();
     let last = serve_last(&traces).await;
     let first = serve(&traces, last).await;
-    let url = format!("http://{first}/a").parse().unwrap();
-    let request = reqwest::Request::new(Method::GET, url);
+    let request = net::reqwest_get(&format!("http://{first}/a"));
     let response = soon(net::reqwest(traces.client()).oneshot(request)).await;
     assert_eq!(soon(response.unwrap().text()).await.unwrap(), "here");
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
     assert_eq!(int(&client, "http.response.status_code"), Some(200));
     assert_eq!(int(&client, "http.request.resend_count"), None);
-    for server in of_kind(&spans, SpanKind::Server) {
+    for server in of_kind(&spans, &SpanKind::Server) {
         assert_child(&server, &client);
     }
 }
 
-/// Outside of what follows, the call is one span too.
 #[tokio::test]
-async fn outside_of_tower_http() {
+async fn hops_of_tower_http_inside_the_layer_are_one_span() {
     let traces = Traces::default();
     let last = serve_last(&traces).await;
     let first = serve(&traces, last).await;

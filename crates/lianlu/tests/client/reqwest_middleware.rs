@@ -1,26 +1,22 @@
-//! The client layer as a middleware of `reqwest_middleware`, with the retries of `reqwest_retry`.
+//! The client layer as a `reqwest_middleware` middleware, with retries by `reqwest_retry`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ::http::{Extensions, StatusCode};
+use ::http::Extensions;
 use axum::Router;
 use axum::routing::get;
 use lianlu::{ResendCount, UrlTemplate};
 use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt};
-use opentelemetry_sdk::trace::SpanData;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
+use super::flaky::{self, resend_counts};
 use crate::common::http as net;
 use crate::common::traces::{
-    self, Traces, assert_cancelled, assert_child, assert_error, int, text,
+    self, Traces, assert_cancelled, assert_child, assert_error, int, of_kind, text,
 };
-use crate::common::{nobody, soon};
-
-const COUNT: &str = "http.request.resend_count";
+use crate::common::{closed_port, soon};
 
 fn retry() -> RetryTransientMiddleware<ExponentialBackoff> {
     let policy = ExponentialBackoff::builder()
@@ -37,41 +33,15 @@ fn plain() -> ClientBuilder {
     ClientBuilder::new(client)
 }
 
-/// Answers 503 twice, 200 from then on.
-async fn flaky(traces: &Traces) -> SocketAddr {
-    let calls = AtomicUsize::default();
-    let calls = Arc::new(calls);
-    let app = Router::new()
-        .route(
-            "/orders/{id}",
-            get(async move || match calls.fetch_add(1, Ordering::SeqCst) {
-                0 | 1 => (StatusCode::SERVICE_UNAVAILABLE, "not yet"),
-                _ => (StatusCode::OK, "hello"),
-            }),
-        )
-        .layer(traces.server());
-    net::serve(app).await
-}
-
 async fn ask(client: &ClientWithMiddleware, address: SocketAddr) -> reqwest::Response {
     let request = client.get(format!("http://{address}/orders/7"));
     soon(request.send()).await.unwrap()
 }
 
-fn of_kind(spans: &[SpanData], kind: SpanKind) -> Vec<SpanData> {
-    let mut spans: Vec<_> = spans
-        .iter()
-        .filter(|span| span.span_kind == kind)
-        .cloned()
-        .collect();
-    spans.sort_by_key(|span| span.start_time);
-    spans
-}
-
 #[tokio::test]
 async fn each_attempt_is_a_span() {
     let traces = Traces::default();
-    let address = flaky(&traces).await;
+    let (address, _) = flaky::serve(&traces).await;
     let client = plain().with(retry()).with(traces.client()).build();
     let root = traces.root("caller");
     let caller = root.span().span_context().span_id();
@@ -85,16 +55,15 @@ async fn each_attempt_is_a_span() {
     };
     soon(call.with_context(root)).await;
     let spans = traces.all(7).await;
-    let clients = of_kind(&spans, SpanKind::Client);
-    let expected = [(None, 503), (Some(1), 503), (Some(2), 200)];
-    for (span, (count, status)) in clients.iter().zip(expected) {
+    let clients = of_kind(&spans, &SpanKind::Client);
+    assert_eq!(resend_counts(&clients), [None, Some(1), Some(2)]);
+    for (span, status) in clients.iter().zip([503, 503, 200]) {
         assert_eq!(span.name, "GET /orders/{id}");
         assert_eq!(text(span, "url.template"), Some("/orders/{id}"));
-        assert_eq!(int(span, COUNT), count);
         assert_eq!(int(span, "http.response.status_code"), Some(status));
         assert_eq!(span.parent_span_id, caller, "attempts are siblings");
     }
-    for (client, server) in clients.iter().zip(of_kind(&spans, SpanKind::Server)) {
+    for (client, server) in clients.iter().zip(of_kind(&spans, &SpanKind::Server)) {
         assert_child(&server, client);
         assert!(server.parent_span_is_remote);
     }
@@ -103,20 +72,20 @@ async fn each_attempt_is_a_span() {
 #[tokio::test]
 async fn outside_of_the_retry_the_call_is_one_span() {
     let traces = Traces::default();
-    let address = flaky(&traces).await;
+    let (address, _) = flaky::serve(&traces).await;
     let client = plain().with(traces.client()).with(retry()).build();
     let response = ask(&client, address).await;
     assert_eq!(response.text().await.unwrap(), "hello");
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
-    assert_eq!(int(&client, COUNT), None);
+    assert_eq!(resend_counts(&[client.clone()]), [None]);
     assert_eq!(int(&client, "http.response.status_code"), Some(200));
 }
 
 #[tokio::test]
-async fn outside_and_inside_make_a_tree() {
+async fn a_layer_outside_and_one_inside_of_the_retry_make_a_tree() {
     let traces = Traces::default();
-    let address = flaky(&traces).await;
+    let (address, _) = flaky::serve(&traces).await;
     let client = plain()
         .with(traces.client())
         .with(retry())
@@ -125,20 +94,20 @@ async fn outside_and_inside_make_a_tree() {
     let response = ask(&client, address).await;
     assert_eq!(response.text().await.unwrap(), "hello");
     let spans = traces.all(7).await;
-    let mut clients = of_kind(&spans, SpanKind::Client);
+    let mut clients = of_kind(&spans, &SpanKind::Client);
     let whole = clients.remove(0);
-    assert_eq!(int(&whole, COUNT), None);
-    for (attempt, count) in clients.iter().zip([None, Some(1), Some(2)]) {
+    assert_eq!(resend_counts(&[whole.clone()]), [None]);
+    assert_eq!(resend_counts(&clients), [None, Some(1), Some(2)]);
+    for attempt in &clients {
         assert_child(attempt, &whole);
-        assert_eq!(int(attempt, COUNT), count);
     }
 }
 
-/// The second call of one client, and a count that the caller began.
+/// The second call of a client, and one with a count by the caller.
 #[tokio::test]
-async fn each_call_counts_anew() {
+async fn each_call_starts_its_own_count() {
     let traces = Traces::default();
-    let address = flaky(&traces).await;
+    let (address, _) = flaky::serve(&traces).await;
     let client = plain().with(retry()).with(traces.client()).build();
     ask(&client, address).await.text().await.unwrap();
     ask(&client, address).await.text().await.unwrap();
@@ -147,13 +116,13 @@ async fn each_call_counts_anew() {
         .with_extension(ResendCount(4));
     let response = soon(request.send()).await.unwrap();
     response.text().await.unwrap();
-    let clients = of_kind(&traces.all(10).await, SpanKind::Client);
-    let counts = clients.iter().map(|span| int(span, COUNT));
-    assert!(counts.eq([None, Some(1), Some(2), None, Some(4)]));
+    let clients = of_kind(&traces.all(10).await, &SpanKind::Client);
+    let expected = [None, Some(1), Some(2), None, Some(4)];
+    assert_eq!(resend_counts(&clients), expected);
 }
 
 #[tokio::test]
-async fn the_body_ends_the_span() {
+async fn a_span_ends_with_the_body() {
     let traces = Traces::default();
     let app = Router::new().route("/orders/{id}", get(async || "hello"));
     let address = net::serve(app).await;
@@ -163,24 +132,27 @@ async fn the_body_ends_the_span() {
     assert_eq!(response.text().await.unwrap(), "hello");
     traces.all(1).await;
 
-    // Nobody wants it.
+    // The body is not read.
     drop(ask(&client, address).await);
     let spans = traces.all(2).await;
     assert_cancelled(&spans[1]);
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_refused_connection_is_an_error_without_secrets() {
     let traces = Traces::default();
     let client = plain().with(traces.client()).build();
-    let request = client.get(format!("http://user:secret@{}/?sig=secret", nobody().await));
+    let request = client.get(format!(
+        "http://user:secret@{}/?sig=secret",
+        closed_port().await
+    ));
     soon(request.send()).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
     assert_error(&span, "ConnectionRefused");
     assert!(!format!("{span:?}").contains("secret"), "{span:#?}");
 }
 
-/// Refuses every request.
+/// Fails every request.
 struct Refuse;
 
 impl Middleware for Refuse {
@@ -206,7 +178,7 @@ impl Middleware for Refuse {
 }
 
 #[tokio::test]
-async fn a_middleware_further_in_fails() {
+async fn an_error_of_an_inner_middleware_is_the_spans() {
     let traces = Traces::default();
     let client = plain().with(traces.client()).with(Refuse).build();
     let request = client.get("http://127.0.0.1:1/");

@@ -1,4 +1,4 @@
-//! What a client layer wraps panics, in the call or in the response's body: the call is an error.
+//! A panic of a client's transport or of its response body is an error of the call.
 
 use std::convert::Infallible;
 
@@ -19,7 +19,7 @@ fn request(content_type: &str) -> Request<Body> {
 
 async fn transport(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     tokio::task::yield_now().await;
-    assert!(request.uri().query().is_none(), "told to");
+    assert!(request.uri().query().is_none(), "on request");
     Ok(Response::new(scripted([
         Step::Data("\0\0\0\0\x02hi"),
         Step::Panic,
@@ -27,20 +27,20 @@ async fn transport(request: Request<Body>) -> Result<Response<Body>, Infallible>
 }
 
 #[tokio::test]
-async fn before_the_head() {
+async fn a_panic_before_the_head_is_an_error() {
     for content_type in ["application/grpc", "text/plain"] {
         let traces = Traces::default();
         let service = traces.client().layer(tower::service_fn(transport));
         let mut request = request(content_type);
         *request.uri_mut() = "http://shop.example/a.B/C?panic".parse().unwrap();
         let call = tokio::spawn(service.oneshot(request));
-        assert!(call.await.unwrap_err().is_panic(), "the panic goes on");
+        assert!(call.await.unwrap_err().is_panic(), "the panic is passed on");
         assert_error(&traces::client(&traces.all(1).await), "panic");
     }
 }
 
 #[tokio::test]
-async fn in_the_body() {
+async fn a_panic_in_the_body_is_an_error() {
     for content_type in ["application/grpc", "text/plain"] {
         let traces = Traces::default();
         let service = traces.client().layer(tower::service_fn(transport));

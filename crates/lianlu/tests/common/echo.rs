@@ -1,4 +1,4 @@
-//! The gRPC service `lianlu.testing.Echo`, and clients of it.
+//! The gRPC service `lianlu.testing.Echo` and its clients.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::traces::Traces;
-use super::{Gate, listen};
+use super::{Gate, listen, soon};
 
-/// Does what a message's text says:
+/// The text of a message is a command:
 ///
-/// - `fail 5 no such thing`: a status;
-/// - `panic`, `hang`;
-/// - `wait panic`: the same when `gate` opens, and so for all that may follow `wait`;
-/// - `child`: makes spans `before await` and `after await`;
-/// - `log`: logs `before await` and `after await`;
-/// - `ids`: answers with what `lianlu::trace_id()` and `lianlu::span_id()` say;
-/// - anything else comes back.
+/// - `fail 5 no such thing` returns a status;
+/// - `panic` panics, `hang` never answers;
+/// - `wait panic` runs the command after `wait` when `gate` opens;
+/// - `child` makes the spans `before await` and `after await`;
+/// - `log` logs `before await` and `after await`;
+/// - `ids` answers with `lianlu::trace_id()` and `lianlu::span_id()`;
+/// - any other text is sent back.
 ///
-/// A server stream first sends `count` messages. `entered` opens once for each call.
+/// A server stream sends `count` messages first. `entered` opens once for each call.
 #[derive(Debug, Clone, Default)]
 pub struct Echo {
     pub traces: Traces,
@@ -54,7 +54,7 @@ impl Echo {
                 let code: i32 = words.next().unwrap().parse().unwrap();
                 return Err(Status::new(Code::from_i32(code), words.next().unwrap()));
             }
-            "panic" => panic!("told to"),
+            "panic" => panic!("on request"),
             "hang" => std::future::pending().await,
             "child" => {
                 self.traces.child("before await");
@@ -144,9 +144,9 @@ pub fn message(text: &str, count: u32) -> EchoMessage {
     }
 }
 
-/// The length of a [`message`] on the wire, without its frame header.
+/// The size of an encoded [`message`], without the gRPC frame header.
 pub fn size(text: &str, count: u32) -> i64 {
-    assert!(text.len() < 128 && count < 128, "lengths of one byte");
+    assert!(text.len() < 128 && count < 128, "lengths are one byte each");
     let text = if text.is_empty() { 0 } else { 2 + text.len() };
     i64::try_from(text + if count == 0 { 0 } else { 2 }).unwrap()
 }
@@ -169,11 +169,27 @@ pub async fn connect(layer: lianlu::ClientLayer, address: SocketAddr) -> EchoCli
     echo_client::EchoClient::new(tower::ServiceBuilder::new().layer(layer).service(channel))
 }
 
+/// A client that connects with its first call.
+pub fn connect_lazily(layer: lianlu::ClientLayer, address: SocketAddr) -> EchoClient {
+    let channel = channel(address).connect_lazy();
+    echo_client::EchoClient::new(tower::ServiceBuilder::new().layer(layer).service(channel))
+}
+
+/// Reads a stream to its end. The number of messages.
+pub async fn drain(reply: Response<Streaming<EchoMessage>>) -> usize {
+    let mut replies = reply.into_inner();
+    let mut count = 0;
+    while soon(replies.message()).await.unwrap().is_some() {
+        count += 1;
+    }
+    count
+}
+
 pub fn channel(address: SocketAddr) -> tonic::transport::Endpoint {
     Channel::from_shared(format!("http://{address}")).unwrap()
 }
 
-/// Serves and connects, both traced into `traces`.
+/// A connected client and its server, both traced into `traces`.
 pub async fn pair(traces: &Traces) -> (EchoClient, Echo) {
     let echo = Echo::new(traces);
     let address = serve(traces.server(), echo.clone()).await;

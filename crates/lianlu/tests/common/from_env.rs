@@ -1,7 +1,5 @@
-//! `pipeline_from_env` in a process of its own, with the environment that a test wants, and a collector
-//! that keeps what it is sent.
-//!
-//! A process can't change its environment safely, so a test starts itself again.
+//! `pipeline_from_env` in a process of its own, with the environment that a test wants, and a
+//! collector that keeps its requests.
 #![allow(dead_code, unreachable_pub)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,45 +8,43 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use crate::own_process;
 use lianlu::{FlushError, KeyValue};
 use opentelemetry::trace::{
     Link, Span, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
 };
 use opentelemetry::{Array, Value};
 
-/// Only a hang gets there.
+/// Makes a hang a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Set in the started process.
-const CHILD: &str = "LIANLU_TEST_CHILD";
-
-/// How a started process went.
+/// What a child has printed.
 #[derive(Debug)]
 pub struct Outcome {
-    /// `started=1 exported=1 name=shop`.
+    /// Such as `started=1 exported=1 name=shop`.
     pub line: String,
-    /// What was said on standard error.
-    pub said: Vec<String>,
+    /// The lines on standard error.
+    pub errors: Vec<String>,
 }
 
 impl Outcome {
-    /// Asserts that exactly one thing was said, and that it begins like this.
+    /// Asserts that there is exactly one warning, which begins so.
     #[track_caller]
     pub fn warns(&self, beginning: &str) -> &Self {
-        assert_eq!(self.said.len(), 1, "{self:#?}");
+        assert_eq!(self.errors.len(), 1, "{self:#?}");
         let line = format!("lianlu: {beginning}");
-        assert!(self.said[0].starts_with(&line), "{self:#?}");
+        assert!(self.errors[0].starts_with(&line), "{self:#?}");
         self
     }
 
-    /// Asserts that nothing was said.
+    /// Asserts that there is no warning.
     #[track_caller]
     pub fn is_silent(&self) -> &Self {
-        assert!(self.said.is_empty(), "{self:#?}");
+        assert!(self.errors.is_empty(), "{self:#?}");
         self
     }
 
-    /// Asserts a part of the outcome's line.
+    /// Asserts that the outcome's line has this field.
     #[track_caller]
     pub fn has(&self, part: &str) -> &Self {
         let found = self.line.split(' ').any(|it| it == part);
@@ -57,14 +53,14 @@ impl Outcome {
     }
 }
 
-/// In the started process, records spans and ends it; elsewhere does nothing.
+/// In a child, records spans, prints the outcome and returns true. Otherwise does nothing.
 pub fn child() -> bool {
-    if std::env::var_os(CHILD).is_none() {
+    if own_process::role().is_none() {
         return false;
     }
     let guard = lianlu::pipeline_from_env().install().unwrap();
     let recording = record(&guard);
-    // Until the test has seen what it waits for.
+    // Until the parent has seen what it waits for.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     let flushed = flush(&guard);
     let counts = guard.counts();
@@ -79,14 +75,14 @@ pub fn child() -> bool {
         counts.exported,
         guard.service_name().unwrap_or_default(),
     );
-    // Its drop would wait for a collector that never comes.
+    // Its drop would wait for a collector that never answers.
     std::mem::forget(guard);
     true
 }
 
-/// How it goes, as soon as that is known.
+/// The outcome of a flush, as soon as it is known.
 fn flush(guard: &lianlu::Guard) -> &'static str {
-    // Shorter than any exporter's own default, so that one that isn't told its time-out is noticed.
+    // Shorter than any exporter's default, so that an ignored time-out is noticed.
     let end = Instant::now() + Duration::from_secs(8);
     loop {
         match guard.flush_timeout(Duration::from_millis(100)) {
@@ -106,7 +102,7 @@ fn part(debug: &str, key: &str) -> String {
     rest.split([',', ' ']).next().unwrap().to_owned()
 }
 
-/// One span with three of each; says whether it was recorded.
+/// Makes a span with three attributes, links and events. True if it was recorded.
 fn record(guard: &lianlu::Guard) -> bool {
     let attributes = |name: &str| {
         (0..3)
@@ -124,7 +120,7 @@ fn record(guard: &lianlu::Guard) -> bool {
         .with_attributes(attributes("span"))
         .with_links(links.collect())
         .start(&tracer);
-    // No hex digits: the program's own name, which is in the resource, ends in some.
+    // Without hex digits, as the program's name in the resource ends in some.
     let list = Value::Array(Array::String(vec!["stuvwxyz".into()]));
     span.set_attribute(KeyValue::new("span-list", list));
     for at in 0..3 {
@@ -135,12 +131,12 @@ fn record(guard: &lianlu::Guard) -> bool {
     recording
 }
 
-/// Starts the test of this name again, with these variables and no others.
+/// Runs this test in a child, with these environment variables and no others.
 pub fn run(test: &str, variables: &[(&str, &str)]) -> Outcome {
     run_until(test, variables, || ()).0
 }
 
-/// As [`run`], and the process lives until `seen` returns.
+/// As [`run`]; the child lives until `seen` returns.
 pub fn run_until<T>(
     test: &str,
     variables: &[(&str, &str)],
@@ -149,7 +145,7 @@ pub fn run_until<T>(
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env_clear()
-        .env(CHILD, "1")
+        .env(own_process::ROLE, "pipeline")
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -160,18 +156,18 @@ pub fn run_until<T>(
     drop(process.stdin.take());
     let output = process.wait_with_output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
     let Some((_, line)) = out.split_once("outcome: ") else {
-        panic!("{variables:?}: {out}{said}");
+        panic!("{variables:?}: {out}{errors}");
     };
     let outcome = Outcome {
         line: line.lines().next().unwrap().to_owned(),
-        said: said.lines().map(str::to_owned).collect(),
+        errors: errors.lines().map(str::to_owned).collect(),
     };
     (outcome, seen)
 }
 
-/// An HTTP request as it came.
+/// A received HTTP request.
 #[derive(Debug)]
 pub struct Request {
     pub head: String,
@@ -179,7 +175,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether the body holds this text; protobuf and JSON have texts as they are.
+    /// True if the body contains this text; protobuf and JSON do not encode texts.
     pub fn has(&self, text: &str) -> bool {
         self.body
             .windows(text.len())
@@ -187,7 +183,7 @@ impl Request {
     }
 }
 
-/// Takes what it is sent.
+/// Answers 200 to all requests, and keeps them.
 pub struct Collector {
     pub url: String,
     requests: Receiver<Request>,
@@ -216,13 +212,13 @@ impl Collector {
         Self { url, requests }
     }
 
-    /// The next request.
+    /// Waits for the next request.
     #[track_caller]
     pub fn request(&self) -> Request {
         self.requests.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// Whether none has come that wasn't taken.
+    /// True if there is no further request.
     pub fn is_idle(&self) -> bool {
         self.requests.try_recv().is_err()
     }

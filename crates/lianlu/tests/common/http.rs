@@ -1,5 +1,6 @@
 //! HTTP servers and clients.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 
@@ -10,6 +11,7 @@ use futures_util::stream;
 use http::{Method, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
@@ -18,7 +20,7 @@ use tower::ServiceExt;
 
 use super::{Gate, listen, soon};
 
-/// Serves `app` over HTTP/1.1 and HTTP/2, telling handlers who calls.
+/// Serves `app` over HTTP/1.1 and HTTP/2, with the peer's address as `ConnectInfo`.
 pub async fn serve(app: Router) -> SocketAddr {
     let (listener, address) = listen().await;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -29,14 +31,14 @@ pub async fn serve(app: Router) -> SocketAddr {
 pub type Legacy = Client<HttpConnector, Body>;
 pub type HttpClient = lianlu::ClientService<Legacy>;
 
-/// Both versions that a scenario over HTTP runs in.
+/// The versions that scenarios run over.
 pub const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 /// hyper's client without a layer.
 pub fn plain(version: Version) -> Legacy {
     Client::builder(TokioExecutor::new())
         .http2_only(version == Version::HTTP_2)
-        // hyper tries an idempotent request again by itself; a scenario wants one.
+        // A scenario wants one request; hyper would repeat an idempotent one.
         .retry_canceled_requests(false)
         .build_http()
 }
@@ -62,14 +64,53 @@ pub fn request(method: Method, address: SocketAddr, path: &str) -> Request<Body>
         .unwrap()
 }
 
-/// Sends `GET path`; the response's body is still to be read.
+/// `GET path` with these headers.
+pub fn request_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::get(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+/// A gRPC call without a message.
+pub fn grpc_request(address: SocketAddr, path: &str) -> Request<Body> {
+    Request::post(format!("http://{address}{path}"))
+        .header("content-type", "application/grpc")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// `GET url` for reqwest.
+pub fn reqwest_get(url: &str) -> reqwest::Request {
+    reqwest::Request::new(Method::GET, url.parse().unwrap())
+}
+
+/// Sends a request without a layer.
+pub async fn send(version: Version, request: Request<Body>) -> Response<Incoming> {
+    soon(plain(version).request(request)).await.unwrap()
+}
+
+/// For `service_fn`: answers any request with an empty 200.
+pub async fn answer<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
+    Ok(Response::new(Body::empty()))
+}
+
+/// Sends `GET path`, and returns the response without reading its body.
 pub async fn get(
     client: &HttpClient,
     address: SocketAddr,
     path: &str,
-) -> Result<Response<ResponseBody<hyper::body::Incoming>>, Error> {
+) -> Result<Response<ResponseBody<Incoming>>, Error> {
     let request = request(Method::GET, address, path);
     soon(client.clone().oneshot(request)).await
+}
+
+/// Sends `GET path`, and reads the response to its end.
+pub async fn fetch(client: &HttpClient, address: SocketAddr, path: &str) -> String {
+    read(get(client, address, path).await.unwrap())
+        .await
+        .unwrap()
 }
 
 /// Reads a body to its end.
@@ -81,19 +122,19 @@ where
     Ok(String::from_utf8(body.to_bytes().to_vec()).unwrap())
 }
 
-/// What a [`scripted`] body does next.
+/// A step of a [`scripted`] body.
 pub enum Step {
     Data(&'static str),
-    /// Waits until the gate opens.
+    /// Waits for the gate.
     Wait(Gate),
-    /// Runs something while the body is polled.
+    /// Runs while the body is polled.
     Run(Box<dyn FnOnce() + Send>),
     Fail,
     Panic,
     Hang,
 }
 
-/// A body that never says when it has ended nor how long it is.
+/// A body with neither a size hint nor an early `is_end_stream`.
 pub fn scripted<const N: usize>(steps: [Step; N]) -> Body {
     let steps = stream::unfold(steps.into_iter(), |mut steps| async move {
         loop {
@@ -105,7 +146,7 @@ pub fn scripted<const N: usize>(steps: [Step; N]) -> Body {
                 Step::Wait(gate) => gate.pass().await,
                 Step::Run(run) => run(),
                 Step::Fail => return Some((Err(io::Error::other("the disk is gone")), steps)),
-                Step::Panic => panic!("told to"),
+                Step::Panic => panic!("on request"),
                 Step::Hang => std::future::pending().await,
             }
         }
@@ -113,7 +154,7 @@ pub fn scripted<const N: usize>(steps: [Step; N]) -> Body {
     Body::new(StreamBody::new(steps))
 }
 
-/// A response of such a body, with a content length if there is one.
+/// A response with this body, and `content-length` if given.
 pub fn response(length: Option<u64>, body: Body) -> Response<Body> {
     let mut response = Response::builder();
     if let Some(length) = length {

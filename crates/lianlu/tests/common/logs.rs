@@ -1,4 +1,4 @@
-//! Where a scenario's log goes.
+//! The log of a scenario.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What has been logged, in memory.
+/// Log lines, in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -25,7 +25,7 @@ impl Lines {
             .filter(|line| line["fields"]["message"] == message);
         match (lines.next(), lines.next()) {
             (Some(line), None) => line,
-            _ => panic!("{message:?} is not there once in {text}"),
+            _ => panic!("not exactly one line {message:?} in {text}"),
         }
     }
 }
@@ -48,7 +48,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// The line has this span's ids.
+/// Asserts that the line has this span's ids.
 pub fn assert_in(line: &Value, span: &SpanData) {
     let context = &span.span_context;
     assert_eq!(line["trace_id"], context.trace_id().to_string(), "{line}");
@@ -57,7 +57,7 @@ pub fn assert_in(line: &Value, span: &SpanData) {
     assert_eq!(line["trace_flags"], flags, "{line}");
 }
 
-/// The line has no ids.
+/// Asserts that the line has no ids.
 pub fn assert_outside(line: &Value) {
     for key in ["trace_id", "span_id", "trace_flags"] {
         assert!(line.get(key).is_none(), "{line}");

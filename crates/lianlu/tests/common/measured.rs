@@ -1,4 +1,4 @@
-//! Where a scenario's metrics go.
+//! The metrics of `spans/unsampled_calls_are_not_described.rs`. All others use `metrics.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Where a scenario's metrics go: into the SDK, or one by one into a list.
+//! The metrics of a scenario: aggregated by the SDK, or each value in a list.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMete
 
 use super::PATIENCE;
 
-/// A meter provider of its own for each scenario.
+/// One meter provider for each scenario, so that they can run in parallel.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub provider: SdkMeterProvider,
@@ -28,9 +28,9 @@ pub struct Series {
     pub name: String,
     pub unit: String,
     pub description: String,
-    /// `key=1` or `key="text"`, sorted; doubled ones are there twice.
+    /// `key=1` or `key="text"`, sorted. A duplicate key is listed twice.
     pub labels: Vec<String>,
-    /// How many values; 0 of a counter.
+    /// The number of values; 0 for a counter.
     pub count: u64,
     pub sum: f64,
     pub bounds: Vec<f64>,
@@ -42,14 +42,14 @@ impl Series {
         self.labels.join(" ")
     }
 
-    /// A label's value, as it stands in the line.
+    /// A label's value, as in the line.
     pub fn label(&self, key: &str) -> Option<&str> {
         let mut values = self.labels.iter().filter_map(|label| {
             let (found, value) = label.split_once('=').unwrap();
             (found == key).then_some(value.trim_matches('"'))
         });
         let value = values.next();
-        assert_eq!(values.next(), None, "{key} is doubled in {self:?}");
+        assert_eq!(values.next(), None, "{key} is there twice in {self:?}");
         value
     }
 }
@@ -78,7 +78,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All series as they are now, in the order of their names and labels.
+    /// All series at this moment, sorted by name and labels.
     pub fn all(&self) -> Vec<Series> {
         self.exporter.reset();
         self.provider.force_flush().unwrap();
@@ -128,7 +128,7 @@ impl Metrics {
                                 );
                             }
                         }
-                        other => panic!("{} is a {other:?}", metric.name()),
+                        other => panic!("unexpected kind of {}: {other:?}", metric.name()),
                     }
                 }
             }
@@ -144,7 +144,7 @@ impl Metrics {
         series
     }
 
-    /// The names of the metrics that have series, each once.
+    /// The names of the metrics that have series.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.all().into_iter().map(|series| series.name).collect();
         names.dedup();
@@ -160,8 +160,8 @@ impl Metrics {
         one.clone()
     }
 
-    /// Waits until a histogram has `count` values: a call measures just after its span has ended. There
-    /// must be no more.
+    /// Waits until a histogram has `count` values, and no more: a call is measured just after its
+    /// span has ended.
     pub async fn counted(&self, name: &str, count: u64) -> Vec<Series> {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -173,13 +173,13 @@ impl Metrics {
             }
             assert!(
                 Instant::now() < give_up,
-                "{found} of {count} values of {name}"
+                "{name} has {found} of {count} values"
             );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
-    /// Waits until a counter stands at `value`, over all of its series.
+    /// Waits until a counter's series sum up to `value`.
     pub async fn stands_at(&self, name: &str, value: f64) {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -187,23 +187,23 @@ impl Metrics {
             if sum == value {
                 return;
             }
-            assert!(Instant::now() < give_up, "{name} stands at {sum}");
+            assert!(Instant::now() < give_up, "{name} is {sum}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 }
 
-/// A meter provider that keeps each value with the span that was current.
+/// A meter provider that keeps each value with the current span.
 #[derive(Debug, Clone, Default)]
 pub struct Values(Arc<Mutex<Vec<Measured>>>);
 
-/// A value that an instrument was told.
+/// A value that an instrument recorded.
 #[derive(Debug, Clone)]
 pub struct Measured {
     pub name: String,
     pub value: f64,
     pub labels: Vec<String>,
-    /// The current span, what an exemplar would be made of.
+    /// The current span, as an exemplar would have it.
     pub span: SpanContext,
 }
 

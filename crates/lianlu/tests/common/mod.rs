@@ -1,4 +1,4 @@
-//! What the scenarios share: a place that spans go to, servers and clients on loopback sockets.
+//! What the scenarios share: destinations of spans and metrics, servers and clients on loopback sockets.
 #![allow(dead_code)]
 
 #[path = "../../../lianlu-sdk/tests/common/decoded.rs"]
@@ -10,6 +10,7 @@ pub mod measured;
 pub mod metrics;
 pub mod plain;
 pub mod provider;
+pub mod sampler;
 pub mod seen;
 pub mod traces;
 
@@ -19,7 +20,13 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// Long enough for any machine; only there to make a hang a failure.
+/// The trace that a caller sends, sampled and not, and its ids.
+pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+pub const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+pub const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub const PARENT_ID: &str = "00f067aa0ba902b7";
+
+/// Makes a hang a failure. Long enough for a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fails the test if `future` hangs.
@@ -29,7 +36,7 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
         .expect("still waiting")
 }
 
-/// Closed at first; each `open` lets one `pass` through.
+/// A closed gate; each `open` lets one `pass` through.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Semaphore>);
 
@@ -49,14 +56,17 @@ impl Gate {
     }
 }
 
-/// A listener on a port of the system's choice, and its address.
+/// A listener on a free port, and its address.
 pub async fn listen() -> (tokio::net::TcpListener, std::net::SocketAddr) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-/// An address where nobody listens.
-pub async fn nobody() -> std::net::SocketAddr {
+/// An address without a listener: connections to it are refused.
+pub async fn closed_port() -> std::net::SocketAddr {
     listen().await.1
 }
+// For `spans/same_spans_over_both_providers.rs`.
+#[allow(unused_imports)]
+pub use closed_port as nobody;

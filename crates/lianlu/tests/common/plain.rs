@@ -1,4 +1,4 @@
-//! Spans without what differs from run to run, to be compared.
+//! Spans without ids, times and ports, so that two runs can be compared.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -7,7 +7,7 @@ use opentelemetry::trace::SpanContext;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-/// A list of attributes: the last value of each key, without what differs from run to run.
+/// The last value of each key, with ports masked.
 fn plain(attributes: &[KeyValue]) -> BTreeMap<String, String> {
     let plain = |KeyValue { key, value, .. }: &KeyValue| {
         let value = match value {
@@ -39,7 +39,7 @@ fn context(context: &SpanContext) -> String {
     )
 }
 
-/// All of a span but its ids and times.
+/// A span without ids and times.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Plain {
     pub name: String,

@@ -1,27 +1,27 @@
-//! The two providers that every scenario runs over.
+//! The two tracer providers that every scenario runs over.
 //!
-//! By default that is lianlu's own, which the layers reach by a shorter way; where the variable [`VARIABLE`] says
-//! `opentelemetry_sdk` it is that crate's, which they reach through the API as they would any other.
+//! The default is lianlu's own, to which the layers have direct access. With [`VARIABLE`] set to
+//! `opentelemetry_sdk` it is that crate's, which the layers use through the API, as any other.
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-/// Says which provider the scenarios run over: `lianlu`, which is the default, or `opentelemetry_sdk`.
+/// Chooses the provider: `lianlu` (the default) or `opentelemetry_sdk`.
 pub const VARIABLE: &str = "LIANLU_TEST_PROVIDER";
 
-/// Whose provider it is.
+/// The crate that a provider is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum ProviderKind {
     Ours,
     Sdk,
 }
 
-impl Whose {
+impl ProviderKind {
     pub const BOTH: [Self; 2] = [Self::Ours, Self::Sdk];
 
-    /// The one that this run is for.
-    pub fn of_this_run() -> Self {
+    /// The kind that the environment asks for.
+    pub fn from_env() -> Self {
         match std::env::var(VARIABLE).as_deref() {
             Err(_) | Ok("" | "lianlu") => Self::Ours,
             Ok("opentelemetry_sdk") => Self::Sdk,
@@ -30,14 +30,17 @@ impl Whose {
     }
 }
 
-/// One of them. Layers know ours by its type, so nothing is wrapped around it.
+/// For the files that compare the two providers.
+pub type Whose = ProviderKind;
+
+/// A provider of either kind, not wrapped: layers recognize ours by its type.
 #[derive(Debug, Clone)]
 pub enum Provider {
     Ours(lianlu_sdk::TracerProvider),
     Sdk(SdkTracerProvider),
 }
 
-/// Does something with the provider that there is, as it is. [`Provider`] has to be in scope.
+/// Evaluates an expression with the inner provider. [`Provider`] must be in scope.
 macro_rules! with_provider {
     ($provider:expr, $it:ident => $call:expr) => {
         match $provider {
@@ -61,7 +64,7 @@ impl Provider {
         BoxedTracer::new(with_provider!(self, it => it.boxed_tracer(scope)))
     }
 
-    /// Makes it the process's own.
+    /// Sets the global provider.
     pub fn make_global(&self) {
         with_provider!(self, it => lianlu::set_tracer_provider(it.clone()));
     }

@@ -1,4 +1,4 @@
-//! What a request arrives with.
+//! The headers that a server receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,24 +12,24 @@ use lianlu_protos::testing::echo_server::EchoServer;
 use super::echo::Echo;
 use super::http as net;
 
-/// The headers of the requests that a server without a layer got.
+/// A server without a layer that keeps the headers of its requests.
 #[derive(Clone, Default)]
 pub struct Seen(Arc<Mutex<Vec<HeaderMap>>>);
 
 impl Seen {
-    /// Those of the only request since the last time.
+    /// The headers of the only request since the last call of this.
     pub fn take(&self) -> HeaderMap {
         let mut seen = std::mem::take(&mut *self.0.lock().unwrap());
         assert_eq!(seen.len(), 1);
         seen.remove(0)
     }
 
-    /// The one value of a header of the only request.
+    /// The value of a header of the only request since then.
     pub fn header(&self, name: &str) -> Option<String> {
         value(&self.take(), name)
     }
 
-    /// A server that answers everything, gRPC too.
+    /// Serves HTTP at `/`, and gRPC.
     pub async fn serve(&self) -> std::net::SocketAddr {
         let seen = self.clone();
         let keep = move |request: Request, next: Next| {
@@ -44,17 +44,20 @@ impl Seen {
     }
 }
 
-/// The one value of a header.
+/// The value of a header, which must not be there twice.
 pub fn value(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     let value = values
         .next()
         .map(|value| value.to_str().unwrap().to_owned());
-    assert!(values.next().is_none(), "{name} is doubled in {headers:?}");
+    assert!(
+        values.next().is_none(),
+        "{name} is there twice in {headers:?}"
+    );
     value
 }
 
-/// `traceparent` in its parts: trace, parent, flags.
+/// The parts of a valid `traceparent`: trace id, parent id, flags.
 pub fn traceparent(text: &str) -> [String; 3] {
     let parts: Vec<_> = text.split('-').map(str::to_owned).collect();
     let [version, trace, parent, flags] = &parts[..] else {

@@ -1,6 +1,7 @@
-//! Where a scenario's spans go.
+//! The spans of a scenario.
 //!
-//! What is compared is `SpanData` over either provider; ours gives it back out of the bytes that an exporter gets.
+//! Assertions are on `SpanData` with either provider; ours is decoded from the bytes that an exporter
+//! gets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,16 +19,16 @@ use opentelemetry_sdk::trace::{
 
 use super::PATIENCE;
 use super::decoded::Kept;
-use super::provider::{Provider, Whose, with_provider};
+use super::provider::{Provider, ProviderKind, with_provider};
 
-/// A provider of its own for each scenario, so that all of them can run at once.
+/// One provider for each scenario, so that they can run in parallel.
 #[derive(Debug, Clone)]
 pub struct Traces {
     pub provider: Provider,
     spans: Spans,
 }
 
-/// What has ended.
+/// The spans that have ended.
 #[derive(Debug, Clone)]
 enum Spans {
     Ours(Kept),
@@ -67,7 +68,7 @@ impl Default for Traces {
     }
 }
 
-/// Only a flush exports.
+/// Limits with which only a flush exports.
 fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.schedule_delay = Duration::from_secs(24 * 3600);
@@ -76,14 +77,14 @@ fn limits() -> Limits {
 
 impl Traces {
     pub fn with_sampler(sampler: impl Into<Sampler>) -> Self {
-        Self::of(Whose::of_this_run(), sampler)
+        Self::of(ProviderKind::from_env(), sampler)
     }
 
-    /// Over a certain one, whichever run this is.
-    pub fn of(whose: Whose, sampler: impl Into<Sampler>) -> Self {
-        match whose {
-            Whose::Ours => Self::keeping(sampler, KeepIf::default()),
-            Whose::Sdk => Self::of_sdk(sampler),
+    /// With a provider of this kind, whatever the environment asks for.
+    pub fn of(kind: ProviderKind, sampler: impl Into<Sampler>) -> Self {
+        match kind {
+            ProviderKind::Ours => Self::keeping(sampler, KeepIf::default()),
+            ProviderKind::Sdk => Self::of_sdk(sampler),
         }
     }
 
@@ -93,7 +94,7 @@ impl Traces {
         let provider = SdkTracerProvider::builder()
             .with_sampler(sampler.into())
             .with_simple_exporter(exporter.clone())
-            // After the exporter: what is counted as ended has been exported.
+            // After the exporter, so that a span that is counted as ended has been exported.
             .with_span_processor(Counter(Arc::clone(&counts)))
             .build();
         Self {
@@ -102,7 +103,7 @@ impl Traces {
         }
     }
 
-    /// Over ours, which alone can keep what the sampler left out.
+    /// With our provider, the only one that can keep unsampled spans.
     pub fn keeping(sampler: impl Into<Sampler>, keep: KeepIf) -> Self {
         let kept = Kept::default();
         let provider = lianlu_sdk::TracerProvider::builder()
@@ -143,19 +144,19 @@ impl Traces {
             .tracer(InstrumentationScope::builder("test").build())
     }
 
-    /// Makes a span of no length under the current one.
+    /// Makes a child of the current span, and ends it.
     pub fn child(&self, name: &'static str) {
         use opentelemetry::trace::{Span as _, Tracer as _};
         self.tracer().start(name).end();
     }
 
-    /// A context with a fresh span in it, for callers.
+    /// A context with a new root span, for callers.
     pub fn root(&self, name: &'static str) -> Context {
         use opentelemetry::trace::Tracer as _;
         Context::new().with_span(self.tracer().start(name))
     }
 
-    /// Spans that have started and not ended.
+    /// The number of spans that have not ended.
     pub fn open(&self) -> usize {
         let (started, ended) = self.counts();
         started - ended
@@ -176,26 +177,26 @@ impl Traces {
                 let ended = counts.ended.load(Ordering::SeqCst);
                 (counts.started.load(Ordering::SeqCst), ended)
             }
-            _ => unreachable!("made together"),
+            _ => unreachable!("provider and spans are of one kind"),
         }
     }
 
-    /// The spans that have ended, in that order.
+    /// The spans that have ended, by time of their end.
     pub fn finished(&self) -> Vec<SpanData> {
         match (&self.provider, &self.spans) {
             (Provider::Ours(provider), Spans::Ours(kept)) => {
                 provider.flush(PATIENCE).unwrap();
                 let mut spans = kept.all();
-                // Each thread's come together; those of one are in order.
+                // The spans of one thread are in order, but come together.
                 spans.sort_by_key(|span| span.end_time);
                 spans
             }
             (_, Spans::Sdk(exporter, _)) => exporter.get_finished_spans().unwrap(),
-            _ => unreachable!("made together"),
+            _ => unreachable!("provider and spans are of one kind"),
         }
     }
 
-    /// Waits until `count` spans have ended. There must be no other, ended or open.
+    /// Waits until `count` spans have ended. There must be no other, open or ended.
     pub async fn all(&self, count: usize) -> Vec<SpanData> {
         let give_up = Instant::now() + PATIENCE;
         while self.counts().1 < count {
@@ -209,11 +210,11 @@ impl Traces {
         }
         let spans = self.finished();
         assert_eq!(spans.len(), count, "{spans:#?}");
-        assert_eq!(self.started(), count, "spans are left open: {spans:#?}");
+        assert_eq!(self.started(), count, "open spans beside {spans:#?}");
         spans
     }
 
-    /// Waits for a call's two spans, and checks that they belong together.
+    /// Waits for the client span and the server span of the only call, a parent and its child.
     pub async fn pair(&self) -> (SpanData, SpanData) {
         let spans = self.all(2).await;
         let (client, server) = (client(&spans), server(&spans));
@@ -221,6 +222,22 @@ impl Traces {
         assert!(server.parent_span_is_remote);
         (client, server)
     }
+
+    /// As [`pair`](Self::pair), with neither span an error or cancelled.
+    pub async fn fine_pair(&self) -> (SpanData, SpanData) {
+        let (client, server) = self.pair().await;
+        assert_fine(&client);
+        assert_fine(&server);
+        (client, server)
+    }
+}
+
+/// The spans of one kind, by time of their start.
+pub fn of_kind(spans: &[SpanData], kind: &SpanKind) -> Vec<SpanData> {
+    let mut spans = spans.to_vec();
+    spans.retain(|span| span.span_kind == *kind);
+    spans.sort_by_key(|span| span.start_time);
+    spans
 }
 
 /// The only client span.
@@ -267,7 +284,7 @@ pub fn assert_root(span: &SpanData) {
     assert_eq!(span.parent_span_id, SpanId::INVALID, "{}", span.name);
 }
 
-/// An attribute. Each key is there once.
+/// The value of an attribute, which must not be there twice.
 pub fn attr<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
     let mut values = span
         .attributes
@@ -275,32 +292,32 @@ pub fn attr<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
         .filter(|attribute| attribute.key.as_str() == key)
         .map(|attribute| &attribute.value);
     let value = values.next();
-    assert!(values.next().is_none(), "{key} is doubled in {span:#?}");
+    assert!(values.next().is_none(), "{key} is there twice in {span:#?}");
     value
 }
 
-/// A string attribute.
+/// The value of a string attribute.
 pub fn text<'a>(span: &'a SpanData, key: &str) -> Option<&'a str> {
     attr(span, key).map(|value| match value {
         Value::String(text) => text.as_str(),
-        other => panic!("{key} is no string: {other:?}"),
+        other => panic!("{key} is not a string: {other:?}"),
     })
 }
 
-/// A whole number.
+/// The value of an integer attribute.
 pub fn int(span: &SpanData, key: &str) -> Option<i64> {
     attr(span, key).map(|value| match value {
         Value::I64(number) => *number,
-        other => panic!("{key} is no whole number: {other:?}"),
+        other => panic!("{key} is not an integer: {other:?}"),
     })
 }
 
-/// `lianlu.cancelled`.
+/// True with `lianlu.cancelled`.
 pub fn cancelled(span: &SpanData) -> bool {
     attr(span, "lianlu.cancelled").is_some_and(|value| *value == Value::Bool(true))
 }
 
-/// The keys of a span's attributes, sorted.
+/// The sorted keys of a span's attributes.
 pub fn keys(span: &SpanData) -> Vec<&str> {
     let mut keys: Vec<_> = span
         .attributes
@@ -311,26 +328,26 @@ pub fn keys(span: &SpanData) -> Vec<&str> {
     keys
 }
 
-/// Neither error nor cancelled.
+/// Asserts that the span is neither an error nor cancelled.
 pub fn assert_fine(span: &SpanData) {
     assert_eq!(span.status, Status::Unset, "{span:#?}");
     assert_eq!(attr(span, "error.type"), None, "{span:#?}");
     assert_eq!(attr(span, "lianlu.cancelled"), None, "{span:#?}");
 }
 
-/// Cancelled, which is no error.
+/// Asserts that the span is cancelled, which is not an error.
 pub fn assert_cancelled(span: &SpanData) {
     assert!(cancelled(span), "{span:#?}");
     assert_eq!(span.status, Status::Unset, "{span:#?}");
     assert_eq!(attr(span, "error.type"), None, "{span:#?}");
 }
 
-/// An error of this class. Gives its description.
+/// Asserts that the span is an error of this class. Returns its description.
 pub fn assert_error<'a>(span: &'a SpanData, class: &str) -> &'a str {
     assert_eq!(text(span, "error.type"), Some(class), "{span:#?}");
     assert_eq!(attr(span, "lianlu.cancelled"), None, "{span:#?}");
     match &span.status {
         Status::Error { description } => description,
-        other => panic!("no error but {other:?}: {span:#?}"),
+        other => panic!("{other:?} is not an error: {span:#?}"),
     }
 }

@@ -1,8 +1,9 @@
-//! The names and attributes of gRPC spans, and the scope of all spans.
+//! Names and attributes of gRPC spans, and the instrumentation scope of all spans.
 
 use opentelemetry::trace::SpanKind;
 
 use crate::common::echo::{self, Echo, message};
+use crate::common::http as net;
 use crate::common::traces::{self, Traces, attr, int, keys, text};
 
 const SERVER: [&str; 11] = [
@@ -20,7 +21,7 @@ const SERVER: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn spans_have_these() {
+async fn both_spans_have_the_documented_attributes() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     let target = format!("http://{address}");
@@ -46,16 +47,16 @@ async fn spans_have_these() {
         int(&server, "network.peer.port"),
         int(&server, "server.port")
     );
-    let of_the_client: Vec<_> = SERVER
+    let client_keys: Vec<_> = SERVER
         .into_iter()
         .filter(|key| !key.starts_with("network"))
         .collect();
-    assert_eq!(keys(&client), of_the_client);
+    assert_eq!(keys(&client), client_keys);
 }
 
-/// The server is what the caller calls it, whatever the socket is.
+/// Not the socket's address.
 #[tokio::test]
-async fn the_servers_address_is_the_authority() {
+async fn the_server_address_is_the_authority_or_the_target() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     let channel = echo::channel(address)
@@ -75,7 +76,7 @@ async fn the_servers_address_is_the_authority() {
 }
 
 #[tokio::test]
-async fn a_channel_that_nobody_named_has_no_address() {
+async fn a_channel_without_a_target_has_no_server_address() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.unary(message("hello", 0)).await.unwrap();
@@ -85,40 +86,17 @@ async fn a_channel_that_nobody_named_has_no_address() {
 }
 
 #[tokio::test]
-async fn a_target_of_each_kind() {
-    for (target, host, port) in [
-        ("shop.example:81", "shop.example", Some(81)),
-        ("dns://1.2.3.4/shop.example:81", "shop.example", Some(81)),
-        ("unix:///run/shop.sock", "/run/shop.sock", None),
-        ("https://shop.example", "shop.example", Some(443)),
-        ("consul://shop", "consul://shop", None),
-    ] {
-        let traces = Traces::default();
-        let layer = traces.client().with_target(target);
-        let channel = echo::channel(crate::common::nobody().await).connect_lazy();
-        let channel = tower::ServiceBuilder::new().layer(layer).service(channel);
-        let mut client = lianlu_protos::testing::echo_client::EchoClient::new(channel);
-        client.unary(message("hello", 0)).await.unwrap_err();
-        let span = traces::client(&traces.all(1).await);
-        assert_eq!(text(&span, "server.address"), Some(host));
-        assert_eq!(int(&span, "server.port"), port);
-    }
-}
-
-/// What is no method of gRPC makes no name.
-#[tokio::test]
-async fn a_path_that_is_no_method() {
+async fn a_path_that_is_not_a_method_is_not_used_as_a_name() {
     for path in ["/", "/just-one", "/a/b/c", "//", "/a/", "//b"] {
         let traces = Traces::default();
         let app = axum::Router::new()
             .fallback(async || "")
             .layer(traces.server());
-        let address = crate::common::http::serve(app).await;
-        let client = crate::common::http::plain(::http::Version::HTTP_2);
-        let mut request = crate::common::http::request(::http::Method::POST, address, path);
+        let address = net::serve(app).await;
+        let mut request = net::grpc_request(address, path);
         let headers = request.headers_mut();
         headers.insert("content-type", "application/grpc+proto".parse().unwrap());
-        crate::common::soon(client.request(request)).await.unwrap();
+        net::send(::http::Version::HTTP_2, request).await;
         let span = traces::server(&traces.all(1).await);
         assert_eq!(span.name, "grpc", "{path}");
         assert_eq!(text(&span, "rpc.method"), Some("_OTHER"));
@@ -127,7 +105,7 @@ async fn a_path_that_is_no_method() {
 }
 
 #[tokio::test]
-async fn the_scope_is_this_crate() {
+async fn the_scope_names_this_crate_its_version_and_the_schema() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.unary(message("hello", 0)).await.unwrap();
@@ -145,7 +123,7 @@ async fn the_scope_is_this_crate() {
 }
 
 #[tokio::test]
-async fn the_scope_has_the_name_it_was_given() {
+async fn with_tracer_name_names_the_scope() {
     let traces = Traces::default();
     let layer = traces.server().with_tracer_name("shop");
     let address = echo::serve(layer, Echo::new(&traces)).await;

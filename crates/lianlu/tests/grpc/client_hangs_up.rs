@@ -1,11 +1,11 @@
-//! A gRPC client gives up: before the response's head, or in the middle of a stream.
+//! A gRPC client drops its call: before the response head, or in the middle of a stream.
 
 use crate::common::echo::{self, message};
 use crate::common::soon;
 use crate::common::traces::{self, Traces, assert_cancelled, int, text};
 
 #[tokio::test]
-async fn before_the_head() {
+async fn before_the_head_both_spans_are_cancelled() {
     let traces = Traces::default();
     let (mut client, echo) = echo::pair(&traces).await;
     let call = tokio::spawn(async move { client.unary(message("hang", 0)).await });
@@ -23,7 +23,7 @@ async fn before_the_head() {
 }
 
 #[tokio::test]
-async fn without_ever_polling_the_call() {
+async fn a_call_that_is_never_polled_is_cancelled() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), echo::Echo::new(&traces)).await;
     let channel = echo::channel(address).connect().await.unwrap();
@@ -42,7 +42,7 @@ async fn without_ever_polling_the_call() {
 }
 
 #[tokio::test]
-async fn in_the_middle_of_a_server_stream() {
+async fn in_a_server_stream_both_spans_are_cancelled() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("hang", 2)).await.unwrap();
@@ -62,7 +62,7 @@ async fn in_the_middle_of_a_server_stream() {
 }
 
 #[tokio::test]
-async fn in_the_middle_of_its_own_stream() {
+async fn in_a_client_stream_the_client_span_is_cancelled() {
     let traces = Traces::default();
     let (mut client, echo) = echo::pair(&traces).await;
     let (send, requests) = tokio::sync::mpsc::channel(1);
@@ -75,12 +75,12 @@ async fn in_the_middle_of_its_own_stream() {
     let (client, server) = traces.pair().await;
     assert_cancelled(&client);
     assert_eq!(text(&client, "rpc.response.status_code"), Some("CANCELLED"));
-    // The server may see the reset as the end of its future or as an error of the request.
+    // The server sees either its future dropped or an error of the request.
     assert_ne!(text(&server, "rpc.response.status_code"), Some("OK"));
 }
 
 #[tokio::test]
-async fn in_the_middle_of_a_bidi_call() {
+async fn in_a_bidi_call_the_client_span_is_cancelled_at_once() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let (send, requests) = tokio::sync::mpsc::channel(1);
@@ -94,14 +94,13 @@ async fn in_the_middle_of_a_bidi_call() {
     assert_cancelled(&client);
     assert_eq!(int(&client, "lianlu.rpc.request.messages"), Some(1));
     assert_eq!(int(&client, "lianlu.rpc.response.messages"), Some(1));
-    // HTTP/2 resets the stream once the request's half has ended too.
+    // HTTP/2 resets the stream when the request ends too.
     drop(send);
     traces.pair().await;
 }
 
-/// No call is forgotten, however many are given up.
 #[tokio::test]
-async fn a_thousand_times() {
+async fn a_thousand_dropped_calls_leave_no_open_span() {
     let traces = Traces::default();
     let (client, echo) = echo::pair(&traces).await;
     for _ in 0..20 {

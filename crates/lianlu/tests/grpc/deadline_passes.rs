@@ -1,40 +1,35 @@
-//! A gRPC call whose deadline passes is `DEADLINE_EXCEEDED`; one that is given up earlier is not.
+//! A gRPC call whose deadline has passed is `DEADLINE_EXCEEDED`; one that is dropped earlier is not.
 
 use std::time::Duration;
 
 use http::Request;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use tonic::Code;
 use tower::{Service, ServiceExt};
 
 use crate::common::echo::{self, Echo, message};
+use crate::common::http as net;
 use crate::common::soon;
 use crate::common::traces::{self, Traces, assert_cancelled, assert_error, text};
 
-/// Calls `Echo/Unary` of `address` through a client that keeps no deadline itself.
+/// Calls `Echo/Unary` with a client that does not enforce the deadline itself.
 async fn call_raw(
     address: std::net::SocketAddr,
     timeout: &str,
+    message: &'static [u8],
 ) -> http::Response<hyper::body::Incoming> {
-    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
-    let request = Request::post(format!("http://{address}/lianlu.testing.Echo/Unary"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("grpc-timeout", timeout)
-        .body(Full::new(bytes::Bytes::from_static(
-            b"\0\0\0\0\x06\x0a\x04hang",
-        )))
-        .unwrap();
-    soon(client.request(request)).await.unwrap()
+    let mut request = net::grpc_request(address, "/lianlu.testing.Echo/Unary");
+    let timeout = http::HeaderValue::from_str(timeout).unwrap();
+    request.headers_mut().insert("grpc-timeout", timeout);
+    *request.body_mut() = message.into();
+    net::send(http::Version::HTTP_2, request).await
 }
 
 #[tokio::test]
-async fn on_the_server() {
+async fn it_is_exceeded_on_the_server() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
-    call_raw(address, "20m").await;
+    call_raw(address, "20m", b"\0\0\0\0\x06\x0a\x04hang").await;
     let span = traces::server(&traces.all(1).await);
     assert_eq!(
         text(&span, "rpc.response.status_code"),
@@ -44,9 +39,9 @@ async fn on_the_server() {
 }
 
 #[tokio::test]
-async fn on_the_client() {
+async fn it_is_exceeded_on_the_client() {
     let traces = Traces::default();
-    // The server has no layer: whether it hears of its deadline first is a race.
+    // Without a server layer: which side notices first is a race.
     let (listener, address) = crate::common::listen().await;
     let echo = lianlu_protos::testing::echo_server::EchoServer::new(Echo::default());
     let server = tonic::transport::Server::builder().add_service(echo);
@@ -65,9 +60,9 @@ async fn on_the_client() {
     assert_error(&span, "DEADLINE_EXCEEDED");
 }
 
-/// A deadline that is kept by a layer outside, which only drops the future.
+/// An outer layer that enforces the deadline only drops the future.
 #[tokio::test]
-async fn when_the_future_is_dropped_after_it() {
+async fn a_future_dropped_after_its_deadline_has_exceeded_it() {
     let traces = Traces::default();
     for (timeout, code) in [("10m", "DEADLINE_EXCEEDED"), ("1H", "CANCELLED")] {
         let service = tower::service_fn(|_: Request<()>| {
@@ -93,7 +88,7 @@ async fn when_the_future_is_dropped_after_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_gives_up_earlier_is_cancelled() {
+async fn a_call_dropped_before_its_deadline_is_cancelled() {
     let traces = Traces::default();
     let (mut client, echo) = echo::pair(&traces).await;
     let mut request = tonic::Request::new(message("hang", 0));
@@ -109,23 +104,11 @@ async fn a_client_that_gives_up_earlier_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_malformed_deadline_is_no_deadline() {
+async fn a_malformed_deadline_is_ignored() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     for timeout in ["soon", "", "1", "S", "-1S", "999999999S", "1\u{e9}"] {
-        let client =
-            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-                .http2_only(true)
-                .build_http();
-        let request = Request::post(format!("http://{address}/lianlu.testing.Echo/Unary"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("grpc-timeout", timeout)
-            .body(Full::new(bytes::Bytes::from_static(
-                b"\0\0\0\0\x04\x0a\x02hi",
-            )))
-            .unwrap();
-        let response = soon(client.request(request)).await.unwrap();
+        let response = call_raw(address, timeout, b"\0\0\0\0\x04\x0a\x02hi").await;
         let body = soon(response.into_body().collect()).await.unwrap();
         let status = body.trailers().unwrap()["grpc-status"].clone();
         assert_eq!(status, (Code::Ok as i32).to_string(), "{timeout}");

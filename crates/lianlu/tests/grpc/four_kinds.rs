@@ -1,11 +1,11 @@
-//! One span on each side for each of the four kinds of gRPC calls, with its messages counted.
+//! Unary, client stream, server stream and bidi calls: one span on each side, with messages counted.
 
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::common::echo::{self, message, size};
 use crate::common::traces::{Traces, assert_fine, assert_root, int, text};
 
-/// Checks both spans of a call that went well.
+/// Asserts the two spans of a successful call: messages and bytes of the request and the response.
 async fn check(traces: &Traces, method: &str, request: (i64, i64), response: (i64, i64)) {
     let (client, server) = traces.pair().await;
     assert_root(&client);
@@ -58,7 +58,7 @@ async fn unary_with_an_empty_message() {
 async fn unary_with_a_message_of_many_frames() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
-    // HTTP/2 sends at most 16 kB in a frame here.
+    // HTTP/2 frames have at most 16 kB here.
     let long = "x".repeat(1_000_000);
     client.unary(message(&long, 0)).await.unwrap();
     let bytes = 1_000_000 + 1 + 3;
@@ -83,7 +83,7 @@ async fn client_stream() {
 }
 
 #[tokio::test]
-async fn client_stream_of_nothing() {
+async fn empty_client_stream() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.client_stream(tokio_stream::empty()).await.unwrap();
@@ -96,12 +96,11 @@ async fn server_stream() {
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("tick", 4)).await.unwrap();
     let mut replies = reply.into_inner();
-    let mut received = 0;
-    while let Some(reply) = replies.message().await.unwrap() {
+    for _ in 0..4 {
+        let reply = replies.message().await.unwrap().unwrap();
         assert_eq!(reply.text, "tick");
-        received += 1;
     }
-    assert_eq!(received, 4);
+    assert_eq!(replies.message().await.unwrap(), None);
     check(
         &traces,
         "ServerStream",
@@ -112,7 +111,7 @@ async fn server_stream() {
 }
 
 #[tokio::test]
-async fn server_stream_of_nothing() {
+async fn empty_server_stream() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("tick", 0)).await.unwrap();
@@ -131,7 +130,7 @@ async fn bidi() {
         send.send(message(text, 0)).await.unwrap();
         let reply = replies.message().await.unwrap().unwrap();
         assert_eq!(reply.text, text);
-        assert_eq!(traces.finished().len(), 0, "the call goes on");
+        assert_eq!(traces.finished().len(), 0, "the call is open");
     }
     drop(send);
     assert_eq!(replies.message().await.unwrap(), None);
@@ -140,7 +139,7 @@ async fn bidi() {
 }
 
 #[tokio::test]
-async fn calls_at_once_keep_their_traces_apart() {
+async fn concurrent_calls_have_separate_traces() {
     let traces = Traces::default();
     let (client, _) = echo::pair(&traces).await;
     let calls: Vec<_> = (0..50)

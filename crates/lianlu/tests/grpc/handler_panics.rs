@@ -1,4 +1,4 @@
-//! A gRPC handler panics: the call is an error, and the connection serves the next one.
+//! A panic of a gRPC handler is an error of the call, and the connection serves the next call.
 
 use opentelemetry::trace::{SpanKind, Status};
 
@@ -7,7 +7,7 @@ use crate::common::soon;
 use crate::common::traces::{Traces, assert_error, assert_fine, int, named, text};
 
 #[tokio::test]
-async fn before_the_head() {
+async fn a_panic_before_the_head_is_an_error() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     soon(client.unary(message("panic", 0))).await.unwrap_err();
@@ -16,7 +16,7 @@ async fn before_the_head() {
     assert_eq!(text(&server, "rpc.response.status_code"), Some("UNKNOWN"));
     assert!(matches!(failed.status, Status::Error { .. }));
 
-    // The same connection; only the call's task is gone.
+    // The connection is still open: only the task of the call has ended.
     client.unary(message("hello", 0)).await.unwrap();
     let spans = traces.all(4).await;
     let served = spans
@@ -26,7 +26,7 @@ async fn before_the_head() {
 }
 
 #[tokio::test]
-async fn in_the_middle_of_a_stream() {
+async fn a_panic_in_a_stream_is_an_error() {
     let traces = Traces::default();
     let (mut client, echo) = echo::pair(&traces).await;
     let reply = client
@@ -37,7 +37,7 @@ async fn in_the_middle_of_a_stream() {
     for _ in 0..2 {
         soon(replies.message()).await.unwrap().unwrap();
     }
-    // Not earlier: the reset would overtake the messages.
+    // An earlier reset would overtake the messages.
     echo.gate.open();
     soon(replies.message()).await.unwrap_err();
     let (failed, server) = traces.pair().await;
@@ -50,13 +50,12 @@ async fn in_the_middle_of_a_stream() {
     named(&spans[2..3], "lianlu.testing.Echo/Unary");
 }
 
-/// A panic of the call itself, not of the future that it would have given.
 #[tokio::test]
-async fn before_there_is_a_future() {
+async fn a_panic_in_service_call_is_an_error() {
     let traces = Traces::default();
     let service = tower::service_fn(|_: http::Request<()>| -> std::future::Pending<
         Result<http::Response<String>, std::convert::Infallible>,
-    > { panic!("told to") });
+    > { panic!("on request") });
     let mut service = tower::Layer::layer(&traces.server(), service);
     let call = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         drop(tower::Service::call(
@@ -67,6 +66,6 @@ async fn before_there_is_a_future() {
                 .unwrap(),
         ));
     }));
-    assert!(call.is_err(), "the panic goes on");
+    assert!(call.is_err(), "the panic is passed on");
     assert_error(&traces.all(1).await[0], "panic");
 }

@@ -1,5 +1,5 @@
-//! Which gRPC methods name spans and series: those of a list or a descriptor set, those that a generated
-//! client names, and on a server without a list those that its router knows.
+//! The gRPC methods that name spans and series: those of a list or a descriptor set, those of generated
+//! clients, and on a server without a list those that its router serves.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -25,17 +25,17 @@ const UNARY: &str = "lianlu.testing.Echo/Unary";
 const CLIENT_STREAM: &str = "lianlu.testing.Echo/ClientStream";
 const GET_ITEM: &str = "shop.v1.Catalog/GetItem";
 
-/// How a span, and the series of its call, name a method.
+/// A method's names on a span, and on the series of the call.
 #[derive(Debug, PartialEq)]
-struct Named {
+struct MethodNames {
     span: String,
     method: String,
     original: Option<String>,
     label: String,
 }
 
-fn known(method: &str) -> Named {
-    Named {
+fn known(method: &str) -> MethodNames {
+    MethodNames {
         span: method.to_owned(),
         method: method.to_owned(),
         original: None,
@@ -43,8 +43,8 @@ fn known(method: &str) -> Named {
     }
 }
 
-fn unknown(method: &str) -> Named {
-    Named {
+fn unknown(method: &str) -> MethodNames {
+    MethodNames {
         span: "grpc".to_owned(),
         method: "_OTHER".to_owned(),
         original: Some(method.to_owned()),
@@ -52,7 +52,7 @@ fn unknown(method: &str) -> Named {
     }
 }
 
-/// The last value of a key: the SDK keeps an attribute that was set twice.
+/// The last value of a key: the SDK keeps both values of an attribute that is set twice.
 fn last<'a>(span: &'a SpanData, key: &str) -> Option<&'a str> {
     let mut found = span.attributes.iter().rev();
     let found = found.find(|attribute| attribute.key.as_str() == key)?;
@@ -62,12 +62,13 @@ fn last<'a>(span: &'a SpanData, key: &str) -> Option<&'a str> {
     }
 }
 
-struct Told {
+/// Spans and metrics of one call.
+struct Telemetry {
     traces: Traces,
     metrics: Metrics,
 }
 
-impl Told {
+impl Telemetry {
     fn new() -> Self {
         Self {
             traces: Traces::default(),
@@ -85,19 +86,19 @@ impl Told {
         layer.with_meter_provider(self.metrics.provider.clone())
     }
 
-    /// Of the only call: on its client and on its server.
-    async fn pair(&self) -> (Named, Named) {
+    /// The names on the client and on the server of the only call.
+    async fn pair(&self) -> (MethodNames, MethodNames) {
         let (client, server) = self.traces.pair().await;
         (self.named(&client).await, self.named(&server).await)
     }
 
-    async fn named(&self, span: &SpanData) -> Named {
+    async fn named(&self, span: &SpanData) -> MethodNames {
         let duration = match span.span_kind {
             SpanKind::Client => "rpc.client.call.duration",
             _ => "rpc.server.call.duration",
         };
         let series = self.metrics.counted(duration, 1).await;
-        Named {
+        MethodNames {
             span: span.name.to_string(),
             method: last(span, "rpc.method").unwrap().to_owned(),
             original: text(span, "rpc.method_original").map(str::to_owned),
@@ -119,17 +120,17 @@ async fn call(client: &mut echo::EchoClient, method: &str) {
     }
 }
 
-/// The generated client knows what it calls; the server knows its list.
+/// The generated client knows its methods; the server knows its list.
 #[tokio::test]
-async fn by_a_list() {
+async fn a_server_knows_the_methods_of_its_list() {
     for method in [UNARY, CLIENT_STREAM] {
-        let told = Told::new();
+        let telemetry = Telemetry::new();
         let list = || KnownMethods::new(["/lianlu.testing.Echo/Unary"]);
-        let server = told.server().with_known_methods(list());
-        let address = echo::serve(server, Echo::new(&told.traces)).await;
-        let client = told.client().with_known_methods(list());
+        let server = telemetry.server().with_known_methods(list());
+        let address = echo::serve(server, Echo::new(&telemetry.traces)).await;
+        let client = telemetry.client().with_known_methods(list());
         call(&mut echo::connect(client, address).await, method).await;
-        let (client, server) = told.pair().await;
+        let (client, server) = telemetry.pair().await;
         assert_eq!(client, known(method));
         let expected = if method == UNARY { known } else { unknown };
         assert_eq!(server, expected(method));
@@ -141,8 +142,13 @@ fn grpc(path: &str) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-/// What answers to every name, and how it does.
-async fn in_process(told: &Told, layer: ServerLayer, path: &str, code: GrpcCode) -> Named {
+/// The names of a call to a service that answers any method with `code`.
+async fn in_process(
+    telemetry: &Telemetry,
+    layer: ServerLayer,
+    path: &str,
+    code: GrpcCode,
+) -> MethodNames {
     let service = layer.layer(service_fn(move |_: Request<Body>| async move {
         let response = Response::builder()
             .header("content-type", "application/grpc")
@@ -150,12 +156,12 @@ async fn in_process(told: &Told, layer: ServerLayer, path: &str, code: GrpcCode)
         Ok::<_, Infallible>(response.body(Body::empty()).unwrap())
     }));
     drop(service.oneshot(grpc(path)).await.unwrap());
-    told.named(&told.traces.finished()[0]).await
+    telemetry.named(&telemetry.traces.finished()[0]).await
 }
 
-/// The bytes that server reflection takes: of generated code, and tonic's own.
+/// As for server reflection: of generated code, and tonic's own.
 #[tokio::test]
-async fn by_descriptor_sets() {
+async fn a_server_knows_the_methods_of_its_descriptor_sets() {
     for (path, is_known) in [
         ("/helloworld.Greeter/SayHello", true),
         (
@@ -166,14 +172,14 @@ async fn by_descriptor_sets() {
         ("/helloworld.HelloRequest/name", false),
         ("/Greeter/SayHello", false),
     ] {
-        let told = Told::new();
+        let telemetry = Telemetry::new();
         let methods = KnownMethods::default()
             .with_descriptor_set(helloworld::FILE_DESCRIPTOR_SET)
             .unwrap()
             .with_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
             .unwrap();
-        let layer = told.server().with_known_methods(methods);
-        let named = in_process(&told, layer, path, GrpcCode::Ok).await;
+        let layer = telemetry.server().with_known_methods(methods);
+        let named = in_process(&telemetry, layer, path, GrpcCode::Ok).await;
         let method = path.trim_start_matches('/');
         let expected = if is_known { known } else { unknown };
         assert_eq!(named, expected(method));
@@ -187,14 +193,13 @@ async fn by_descriptor_sets() {
     );
 }
 
-/// A generated client's methods need no list, whatever the server makes of them.
 #[tokio::test]
-async fn by_the_generated_client() {
-    let told = Told::new();
-    // A list that lacks it changes nothing.
+async fn a_generated_client_knows_its_methods_without_a_list() {
+    let telemetry = Telemetry::new();
+    // A list without the method changes nothing.
     let list = KnownMethods::new([UNARY]);
-    let client = told.client().with_known_methods(list);
-    let address = echo::serve(told.server(), Echo::new(&told.traces)).await;
+    let client = telemetry.client().with_known_methods(list);
+    let address = echo::serve(telemetry.server(), Echo::new(&telemetry.traces)).await;
     let channel = echo::channel(address).connect().await.unwrap();
     let channel = ServiceBuilder::new().layer(client).service(channel);
     let request = GetItemRequest::default();
@@ -202,29 +207,29 @@ async fn by_the_generated_client() {
         .get_item(request)
         .await
         .unwrap_err();
-    let (client, server) = told.pair().await;
+    let (client, server) = telemetry.pair().await;
     assert_eq!(client, known(GET_ITEM));
-    // And the router of a server without a list refuses it.
+    // The router of a server without a list refuses the method.
     assert_eq!(server, unknown(GET_ITEM));
 }
 
-/// On a client the word of the generated code counts for its own path alone; without it, the list or,
-/// without one, the path.
+/// `GrpcMethod` of generated code is used if it matches the path. Otherwise the list decides; without one
+/// the path is the method.
 #[tokio::test]
-async fn by_the_path_of_a_raw_client() {
-    for (said, listed, expected) in [
+async fn a_raw_client_knows_the_methods_of_its_list() {
+    for (extension, listed, expected) in [
         (Some(("a.B", "C")), true, known("a.B/C")),
         (Some(("a.B", "D")), true, unknown("a.B/C")),
         (None, true, unknown("a.B/C")),
         (None, false, known("a.B/C")),
     ] {
-        let told = Told::new();
-        let mut layer = told.client();
+        let telemetry = Telemetry::new();
+        let mut layer = telemetry.client();
         if listed {
             layer = layer.with_known_methods(KnownMethods::new([UNARY]));
         }
         let mut request = grpc("http://shop.example/a.B/C");
-        if let Some((service, method)) = said {
+        if let Some((service, method)) = extension {
             request
                 .extensions_mut()
                 .insert(GrpcMethod::new(service, method));
@@ -234,34 +239,38 @@ async fn by_the_path_of_a_raw_client() {
             Ok::<_, Infallible>(response.body(Body::empty()).unwrap())
         }));
         drop(service.oneshot(request).await.unwrap());
-        let span = &told.traces.finished()[0];
-        assert_eq!(told.named(span).await, expected, "{said:?}, {listed}");
+        let span = &telemetry.traces.finished()[0];
+        assert_eq!(
+            telemetry.named(span).await,
+            expected,
+            "{extension:?}, {listed}"
+        );
     }
 }
 
-/// Without a list a server learns: all that is answered is known, but for a bare `UNIMPLEMENTED`.
+/// A bare `UNIMPLEMENTED` is the router's; all other answers are of methods that exist.
 #[tokio::test]
-async fn by_the_answers_of_a_server() {
+async fn a_server_without_a_list_learns_methods_from_its_answers() {
     for code in GrpcCode::ALL {
-        let told = Told::new();
-        let named = in_process(&told, told.server(), "/a.B/C", code).await;
+        let telemetry = Telemetry::new();
+        let named = in_process(&telemetry, telemetry.server(), "/a.B/C", code).await;
         let expected = match code {
             GrpcCode::Unimplemented => unknown("a.B/C"),
             _ => known("a.B/C"),
         };
         assert_eq!(named, expected, "{code:?}");
     }
-    // A method that there is says why.
-    let told = Told::new();
-    let address = echo::serve(told.server(), Echo::new(&told.traces)).await;
-    let mut client = echo::connect(told.client(), address).await;
+    // `UNIMPLEMENTED` with a message is the method's own.
+    let telemetry = Telemetry::new();
+    let address = echo::serve(telemetry.server(), Echo::new(&telemetry.traces)).await;
+    let mut client = echo::connect(telemetry.client(), address).await;
     let text = "fail 12 not yet";
     client.unary(message(text, 0)).await.unwrap_err();
-    let (client, server) = told.pair().await;
+    let (client, server) = telemetry.pair().await;
     assert_eq!((client, server), (known(UNARY), known(UNARY)));
 }
 
-/// A span's name, and its texts with their keys.
+/// A span's name, and its string attributes.
 type Texts = (String, Vec<(String, String)>);
 
 #[derive(Clone, Default)]
@@ -285,23 +294,19 @@ impl lianlu_sdk::Export for Exported {
     }
 }
 
-/// A name that turned out to be none is set a second time, and exported once.
+/// `rpc.method` is set again when the method turns out to be unknown.
 #[tokio::test]
-async fn once_behind_a_pipeline() {
+async fn a_renamed_method_is_exported_once() {
     let exported = Exported::default();
     let ours = lianlu_sdk::TracerProvider::builder()
         .with_exporter(exported.clone())
         .build()
         .unwrap();
     let handle = ours.handle();
-    behind(
-        lianlu::server().with_tracer_provider(ours),
-        &handle,
-        &exported,
-    )
-    .await;
+    let layer = lianlu::server().with_tracer_provider(ours);
+    assert_exported_once(layer, &handle, &exported).await;
 
-    // Behind the SDK's provider the attribute is there twice until it is encoded.
+    // With the SDK's provider the attribute is there twice until it is encoded.
     let exported = Exported::default();
     let limits = lianlu_sdk::Limits::from_env().unwrap();
     let processor = lianlu_sdk::Processor::start(exported.clone(), limits).unwrap();
@@ -309,15 +314,15 @@ async fn once_behind_a_pipeline() {
     let sdk = SdkTracerProvider::builder()
         .with_span_processor(processor)
         .build();
-    behind(
-        lianlu::server().with_tracer_provider(sdk),
-        &handle,
-        &exported,
-    )
-    .await;
+    let layer = lianlu::server().with_tracer_provider(sdk);
+    assert_exported_once(layer, &handle, &exported).await;
 }
 
-async fn behind(layer: lianlu::ServerLayer, handle: &lianlu_sdk::Handle, exported: &Exported) {
+async fn assert_exported_once(
+    layer: lianlu::ServerLayer,
+    handle: &lianlu_sdk::Handle,
+    exported: &Exported,
+) {
     let address = echo::serve(layer, Echo::default()).await;
     let channel = echo::channel(address).connect().await.unwrap();
     let mut client = CatalogClient::new(channel);

@@ -1,4 +1,4 @@
-//! What each gRPC status does to the two spans, wherever in the response it stands.
+//! Each gRPC status on the two spans, wherever in the response it is sent.
 
 use opentelemetry::trace::Status;
 use tonic::Code;
@@ -6,7 +6,7 @@ use tonic::Code;
 use crate::common::echo::{self, message};
 use crate::common::traces::{Traces, assert_error, assert_fine, attr, int, text};
 
-/// Number, name, and whether it is an error on the server.
+/// Number, name, and whether a server counts it as an error.
 const CODES: [(i32, &str, bool); 17] = [
     (0, "OK", false),
     (1, "CANCELLED", false),
@@ -45,9 +45,8 @@ async fn check(traces: &Traces, name: &str, server_error: bool, sent: i64) {
     }
 }
 
-/// The handler gives an error: a response of trailers only.
 #[tokio::test]
-async fn in_trailers_only() {
+async fn in_a_trailers_only_response() {
     for (code, name, server_error) in CODES.into_iter().skip(1) {
         let traces = Traces::default();
         let (mut client, _) = echo::pair(&traces).await;
@@ -60,9 +59,8 @@ async fn in_trailers_only() {
     }
 }
 
-/// The error comes after some messages.
 #[tokio::test]
-async fn in_the_trailers_of_a_stream() {
+async fn in_trailers_after_messages() {
     for (code, name, server_error) in CODES {
         let traces = Traces::default();
         let (mut client, _) = echo::pair(&traces).await;
@@ -83,9 +81,9 @@ async fn in_the_trailers_of_a_stream() {
     }
 }
 
-/// The error comes before the first message, but the response's head has gone out.
+/// The response head has been sent separately.
 #[tokio::test]
-async fn in_the_trailers_of_an_empty_stream() {
+async fn in_trailers_of_an_empty_stream() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("fail 13 it is 100% this: ä", 0));
@@ -105,7 +103,7 @@ async fn a_status_without_a_message_has_no_description() {
 }
 
 #[tokio::test]
-async fn an_unknown_method_is_unimplemented() {
+async fn an_unknown_method_is_unimplemented_on_both_sides() {
     use lianlu_protos::shop::GetItemRequest;
     use lianlu_protos::shop::catalog_client::CatalogClient;
     use tower::ServiceBuilder;

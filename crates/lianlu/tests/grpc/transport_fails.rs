@@ -1,4 +1,4 @@
-//! gRPC calls whose transport fails: nobody listens, the connection breaks, a body errs.
+//! gRPC calls whose transport fails: refused connections, broken connections, body errors.
 
 use std::convert::Infallible;
 
@@ -6,28 +6,24 @@ use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lianlu_protos::testing::echo_client::EchoClient;
-use tonic::Code;
+use lianlu_protos::testing::EchoMessage;
+use tonic::{Code, Streaming};
 use tower::ServiceBuilder;
 
 use crate::common::echo::{self, message};
 use crate::common::http::{Step, scripted};
 use crate::common::traces::{self, Traces, assert_error, int, text};
-use crate::common::{Gate, listen, nobody, soon};
+use crate::common::{Gate, closed_port, http as net, listen, soon};
 
-/// One message, `hello`, in its frame.
+/// A framed message, `hello`.
 const FRAME: &str = "\0\0\0\0\x07\x0a\x05hello";
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_refused_connection_is_unavailable() {
     let traces = Traces::default();
-    let channel = echo::channel(nobody().await).connect_lazy();
-    let channel = ServiceBuilder::new()
-        .layer(traces.client())
-        .service(channel);
-    let status = soon(EchoClient::new(channel).unary(message("hello", 0)))
-        .await
-        .unwrap_err();
+    let mut client = echo::connect_lazily(traces.client(), closed_port().await);
+    let call = soon(client.unary(message("hello", 0)));
+    let status = call.await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
 
     let span = traces::client(&traces.all(1).await);
@@ -36,7 +32,7 @@ async fn nobody_listens() {
     assert!(description.contains("refused"), "{description}");
 }
 
-/// Answers one gRPC call over HTTP/2 with `body`; cuts the connection when `cut` opens.
+/// Answers one gRPC call over HTTP/2 with `body`. Closes the connection when `cut` opens.
 async fn serve_once(traces: &Traces, body: Body, cut: Gate) -> std::net::SocketAddr {
     let (listener, address) = listen().await;
     let body = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
@@ -66,21 +62,23 @@ async fn serve_once(traces: &Traces, body: Body, cut: Gate) -> std::net::SocketA
     address
 }
 
+/// Calls, and reads the first message.
+async fn first_reply(traces: &Traces, address: std::net::SocketAddr) -> Streaming<EchoMessage> {
+    let mut client = echo::connect(traces.client(), address).await;
+    let call = soon(client.server_stream(message("hello", 0)));
+    let mut replies = call.await.unwrap().into_inner();
+    let first = soon(replies.message()).await.unwrap().unwrap();
+    assert_eq!(first.text, "hello");
+    replies
+}
+
 #[tokio::test]
-async fn the_servers_body_errs_after_a_message() {
+async fn an_error_of_the_servers_body_is_an_error_on_both_sides() {
     let traces = Traces::default();
     let received = Gate::default();
     let body = scripted([Step::Data(FRAME), Step::Wait(received.clone()), Step::Fail]);
     let address = serve_once(&traces, body, Gate::default()).await;
-    let mut client = echo::connect(traces.client(), address).await;
-    let reply = soon(client.server_stream(message("hello", 0)))
-        .await
-        .unwrap();
-    let mut replies = reply.into_inner();
-    assert_eq!(
-        soon(replies.message()).await.unwrap().unwrap().text,
-        "hello"
-    );
+    let mut replies = first_reply(&traces, address).await;
     received.open();
     soon(replies.message()).await.unwrap_err();
 
@@ -102,19 +100,11 @@ async fn the_servers_body_errs_after_a_message() {
 }
 
 #[tokio::test]
-async fn the_body_ends_without_a_status() {
+async fn a_body_without_a_status_is_unknown() {
     let traces = Traces::default();
     let body = scripted([Step::Data(FRAME)]);
     let address = serve_once(&traces, body, Gate::default()).await;
-    let mut client = echo::connect(traces.client(), address).await;
-    let reply = soon(client.server_stream(message("hello", 0)))
-        .await
-        .unwrap();
-    let mut replies = reply.into_inner();
-    assert_eq!(
-        soon(replies.message()).await.unwrap().unwrap().text,
-        "hello"
-    );
+    let mut replies = first_reply(&traces, address).await;
     assert_eq!(
         soon(replies.message()).await.unwrap_err().code(),
         Code::Unknown
@@ -128,26 +118,18 @@ async fn the_body_ends_without_a_status() {
 }
 
 #[tokio::test]
-async fn the_connection_breaks_in_the_middle_of_a_stream() {
+async fn a_broken_connection_is_an_error_on_the_client_only() {
     let traces = Traces::default();
     let cut = Gate::default();
     let body = scripted([Step::Data(FRAME), Step::Hang]);
     let address = serve_once(&traces, body, cut.clone()).await;
-    let mut client = echo::connect(traces.client(), address).await;
-    let reply = soon(client.server_stream(message("hello", 0)))
-        .await
-        .unwrap();
-    let mut replies = reply.into_inner();
-    assert_eq!(
-        soon(replies.message()).await.unwrap().unwrap().text,
-        "hello"
-    );
-    assert_eq!(traces.finished().len(), 0, "the call goes on");
+    let mut replies = first_reply(&traces, address).await;
+    assert_eq!(traces.finished().len(), 0, "the call is open");
     cut.open();
     soon(replies.message()).await.unwrap_err();
 
     let (client, server) = traces.pair().await;
-    // The server's body was dropped; the client was told of an error.
+    // The server's body was dropped; the client got an error.
     traces::assert_cancelled(&server);
     assert_eq!(text(&server, "rpc.response.status_code"), Some("CANCELLED"));
     assert!(matches!(
@@ -158,9 +140,9 @@ async fn the_connection_breaks_in_the_middle_of_a_stream() {
     assert_eq!(int(&client, "lianlu.rpc.response.messages"), Some(1));
 }
 
-/// What is no gRPC at all answers: a proxy, with a status of HTTP.
+/// The answer of a proxy, without gRPC.
 #[tokio::test]
-async fn an_http_status_stands_for_a_grpc_status() {
+async fn an_http_status_is_mapped_to_a_grpc_status() {
     for (http_status, name) in [
         (400, "INTERNAL"),
         (401, "UNAUTHENTICATED"),
@@ -174,7 +156,7 @@ async fn an_http_status_stands_for_a_grpc_status() {
         (200, "UNKNOWN"),
     ] {
         let traces = Traces::default();
-        // More than a client reads before it notices; it drops the rest.
+        // A client drops the rest of the body when it notices.
         let app = axum::Router::new().fallback(move || async move {
             Response::builder()
                 .status(http_status)
@@ -186,7 +168,7 @@ async fn an_http_status_stands_for_a_grpc_status() {
                 ]))
                 .unwrap()
         });
-        let address = crate::common::http::serve(app).await;
+        let address = net::serve(app).await;
         let mut client = echo::connect(traces.client(), address).await;
         soon(client.unary(message("hello", 0))).await.unwrap_err();
         let span = traces::client(&traces.all(1).await);
@@ -200,7 +182,7 @@ async fn an_http_status_stands_for_a_grpc_status() {
     }
 }
 
-/// The server's span of a call in gRPC-Web's text mode that is answered with `pieces`.
+/// The server span of a gRPC-Web call in text mode, answered with `pieces`.
 async fn answered_in_text<const N: usize>(
     pieces: [&'static str; N],
 ) -> opentelemetry_sdk::trace::SpanData {
@@ -213,20 +195,19 @@ async fn answered_in_text<const N: usize>(
                 .unwrap()
         })
         .layer(traces.server());
-    let address = crate::common::http::serve(app).await;
-    let mut request = crate::common::http::request(http::Method::POST, address, "/a.B/C");
+    let address = net::serve(app).await;
+    let mut request = net::grpc_request(address, "/a.B/C");
     let content_type = "application/grpc-web-text+proto".parse().unwrap();
     request.headers_mut().insert("content-type", content_type);
-    let client = crate::common::http::plain(http::Version::HTTP_11);
-    let response = soon(client.request(request)).await.unwrap();
-    crate::common::http::read(response).await.unwrap();
+    let response = net::send(http::Version::HTTP_11, request).await;
+    net::read(response).await.unwrap();
     traces::server(&traces.all(1).await)
 }
 
-/// gRPC-Web's text mode has frames and trailers in base64, each piece padded on its own.
+/// In gRPC-Web's text mode frames and trailers are base64, each piece with its own padding.
 #[tokio::test]
 async fn a_status_in_base64_is_read() {
-    // A message of 3 bytes; then trailers: `grpc-status:13`, cut within a group of four.
+    // A message of 3 bytes; then trailers `grpc-status:13`, split within a group of four.
     let span = answered_in_text(["AAAAAANhYmM=", "gAAAABB", "ncnBjLXN0YXR1czoxMw0K"]).await;
     assert_error(&span, "INTERNAL");
     assert_eq!(text(&span, "rpc.response.status_code"), Some("INTERNAL"));
@@ -234,18 +215,16 @@ async fn a_status_in_base64_is_read() {
     assert_eq!(int(&span, "lianlu.rpc.response.bytes"), Some(3));
 }
 
-/// What claims to be base64 and is none: what can't be known is left out, and is no error.
 #[tokio::test]
-async fn a_status_in_broken_base64_is_not_guessed() {
+async fn a_status_in_bad_base64_is_left_out() {
     let span = answered_in_text(["AAAA{}AAAA", "gAAAABBncnBjLXN0YXR1czoxMw0K"]).await;
     assert_eq!(span.status, opentelemetry::trace::Status::Unset);
     assert_eq!(text(&span, "rpc.response.status_code"), None);
     assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);
 }
 
-/// A status that came with the head counts, also when nobody reads on.
 #[tokio::test]
-async fn a_status_in_the_head_outlives_a_drop() {
+async fn a_status_in_the_head_counts_when_the_body_is_dropped() {
     let traces = Traces::default();
     let app = axum::Router::new().fallback(|| async {
         Response::builder()
@@ -255,7 +234,7 @@ async fn a_status_in_the_head_outlives_a_drop() {
             .body(scripted([Step::Hang]))
             .unwrap()
     });
-    let address = crate::common::http::serve(app).await;
+    let address = net::serve(app).await;
     let mut client = echo::connect(traces.client(), address).await;
     let call = client.server_stream(message("hello", 1));
     drop(soon(call).await);

@@ -1,4 +1,4 @@
-//! The names and attributes of HTTP spans.
+//! Names and attributes of HTTP spans.
 
 use ::http::{Method, Request, Version};
 use axum::Router;
@@ -11,6 +11,13 @@ use tower::ServiceExt;
 use crate::common::http::{self as net, VERSIONS};
 use crate::common::soon;
 use crate::common::traces::{self, Traces, attr, int, keys, text};
+
+fn version_number(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    }
+}
 
 fn app(traces: &Traces) -> Router {
     let orders = Router::new()
@@ -34,21 +41,19 @@ async fn ask(traces: &Traces, version: Version, method: &str, path: &str) -> Spa
     };
     let agent = ::http::HeaderValue::from_bytes(agent).unwrap();
     request.headers_mut().insert("user-agent", agent);
-    let response = soon(net::plain(version).request(request)).await.unwrap();
+    let response = net::send(version, request).await;
     net::read(response).await.unwrap();
     traces::server(&traces.all(1).await)
 }
 
 #[tokio::test]
-async fn a_server_span_has_these() {
+async fn server_spans_have_the_documented_attributes() {
     for version in VERSIONS {
         let traces = Traces::default();
         let address = net::serve(app(&traces)).await;
-        let mut request = net::request(Method::GET, address, "/api/orders/7/items/9?q=1");
-        request
-            .headers_mut()
-            .insert("user-agent", "test/1".parse().unwrap());
-        soon(net::plain(version).request(request)).await.unwrap();
+        let path = "/api/orders/7/items/9?q=1";
+        let request = net::request_with(address, path, &[("user-agent", "test/1")]);
+        net::send(version, request).await;
         let span = traces::server(&traces.all(1).await);
         assert_eq!(span.name, "GET /api/orders/{id}/items/{item}");
         assert_eq!(
@@ -74,14 +79,7 @@ async fn a_server_span_has_these() {
             ("http.request.method", "GET"),
             ("http.route", "/api/orders/{id}/items/{item}"),
             ("network.peer.address", "127.0.0.1"),
-            (
-                "network.protocol.version",
-                if version == Version::HTTP_2 {
-                    "2"
-                } else {
-                    "1.1"
-                },
-            ),
+            ("network.protocol.version", version_number(version)),
             ("server.address", "127.0.0.1"),
             ("url.path", "/api/orders/7/items/9"),
             ("url.query", "q=1"),
@@ -98,7 +96,7 @@ async fn a_server_span_has_these() {
 }
 
 #[tokio::test]
-async fn a_client_span_has_these() {
+async fn client_spans_have_the_documented_attributes() {
     for version in VERSIONS {
         let traces = Traces::default();
         let address = net::serve(Router::new()).await;
@@ -127,32 +125,26 @@ async fn a_client_span_has_these() {
             Some(format!("http://{address}/a/7?q=1&sig=REDACTED").as_str())
         );
         for side in ["server", "network.peer"] {
-            let there = text(&span, &format!("{side}.address"));
-            assert_eq!(there, Some("127.0.0.1"));
-            let there = int(&span, &format!("{side}.port"));
-            assert_eq!(there, Some(address.port().into()));
+            let host = text(&span, &format!("{side}.address"));
+            assert_eq!(host, Some("127.0.0.1"));
+            let port = int(&span, &format!("{side}.port"));
+            assert_eq!(port, Some(address.port().into()));
         }
         assert_eq!(
             text(&span, "network.protocol.version"),
-            Some(if version == Version::HTTP_2 {
-                "2"
-            } else {
-                "1.1"
-            })
+            Some(version_number(version))
         );
     }
 }
 
-/// What reqwest says beforehand of the version is no more than a wish; see the response.
+/// The version is the response's: that of a request is only reqwest's preference.
 #[tokio::test]
-async fn a_reqwest_span_has_these() {
+async fn reqwest_spans_have_the_documented_attributes() {
     let traces = Traces::default();
     let address = net::serve(Router::new().route("/a", get(async || "a"))).await;
     let url = format!("http://bob:secret@{address}/a?X-Amz-Signature=secret#part");
-    let request = reqwest::Request::new(Method::GET, url.parse().unwrap());
-    soon(net::reqwest(traces.client()).oneshot(request))
-        .await
-        .unwrap();
+    let call = net::reqwest(traces.client()).oneshot(net::reqwest_get(&url));
+    soon(call).await.unwrap();
     let span = traces::client(&traces.all(1).await);
     assert_eq!(span.name, "GET");
     assert_eq!(text(&span, "server.address"), Some("127.0.0.1"));
@@ -167,7 +159,7 @@ async fn a_reqwest_span_has_these() {
 }
 
 #[tokio::test]
-async fn a_name_is_a_route_or_a_method_and_never_a_path() {
+async fn a_span_is_named_by_method_and_route_but_never_by_path() {
     for (method, path, name, route) in [
         ("GET", "/", "GET /", Some("/")),
         ("HEAD", "/", "HEAD /", Some("/")),
@@ -199,7 +191,7 @@ async fn a_name_is_a_route_or_a_method_and_never_a_path() {
 }
 
 #[tokio::test]
-async fn a_method_that_nobody_knows() {
+async fn an_unknown_method_is_other() {
     for (method, path, name) in [
         (
             "BREW",
@@ -218,7 +210,7 @@ async fn a_method_that_nobody_knows() {
 }
 
 #[tokio::test]
-async fn a_query_loses_what_signs_it() {
+async fn signatures_in_a_query_are_redacted() {
     for (query, expected) in [
         (
             "X-Amz-Signature=1&X-Amz-Credential=1&X-Amz-Security-Token=1",
@@ -242,21 +234,19 @@ async fn a_query_loses_what_signs_it() {
     assert_eq!(attr(&span, "url.query"), None);
 }
 
-/// Header values may be any bytes; what is no text is left out, and nothing fails.
+/// Header values may be any bytes.
 #[tokio::test]
-async fn a_user_agent_that_is_no_ascii() {
+async fn a_user_agent_that_is_not_ascii_is_left_out() {
     let traces = Traces::default();
     let span = ask(&traces, Version::HTTP_11, "GET", "/nowhere/agent").await;
     assert_eq!(attr(&span, "user_agent.original"), None);
 }
 
-/// A server that does not tell who calls, and a client without a host.
+/// A server without peer addresses, and a client without a host.
 #[tokio::test]
-async fn what_is_not_known_is_not_there() {
+async fn unknown_values_are_left_out() {
     let traces = Traces::default();
-    let service = tower::service_fn(async |_: Request<Body>| {
-        Ok::<_, std::convert::Infallible>(::http::Response::new(Body::empty()))
-    });
+    let service = tower::service_fn(net::answer);
     let server = tower::Layer::layer(&traces.server(), service);
     server.oneshot(Request::new(Body::empty())).await.unwrap();
     let client = tower::Layer::layer(&traces.client(), service);
@@ -278,7 +268,7 @@ async fn what_is_not_known_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_host_of_each_kind() {
+async fn each_form_of_a_host_gives_address_and_port() {
     for (host, address, port) in [
         ("shop.example:8080", "shop.example", Some(8080)),
         ("shop.example", "shop.example", None),
@@ -286,9 +276,7 @@ async fn a_host_of_each_kind() {
         ("[::1]", "::1", None),
     ] {
         let traces = Traces::default();
-        let service = tower::service_fn(async |_: Request<Body>| {
-            Ok::<_, std::convert::Infallible>(::http::Response::new(Body::empty()))
-        });
+        let service = tower::service_fn(net::answer);
         let server = tower::Layer::layer(&traces.server(), service);
         let request = Request::get("/").header("host", host).body(Body::empty());
         server.oneshot(request.unwrap()).await.unwrap();
@@ -300,14 +288,14 @@ async fn a_host_of_each_kind() {
         assert_eq!(text(&server, "server.address"), Some(address));
         assert_eq!(int(&server, "server.port"), port);
         assert_eq!(text(&client, "server.address"), Some(address));
-        // A client's port is that of the scheme if none is said.
+        // Without a port a client uses the scheme's.
         assert_eq!(int(&client, "server.port"), port.or(Some(80)));
     }
 }
 
-/// A request in HTTP/1.1 does not tell the scheme; a server that speaks TLS itself does.
+/// An HTTP/1.1 request has no scheme.
 #[tokio::test]
-async fn a_server_may_say_that_it_speaks_tls() {
+async fn with_https_sets_the_scheme() {
     for (layer, scheme) in [
         (Traces::server as fn(&Traces) -> _, "http"),
         (|traces: &Traces| traces.server().with_https(), "https"),
@@ -316,9 +304,7 @@ async fn a_server_may_say_that_it_speaks_tls() {
         let app = Router::new().route("/", get(async || "home"));
         let address = net::serve(app.layer(layer(&traces))).await;
         let request = net::request(Method::GET, address, "/");
-        soon(net::plain(Version::HTTP_11).request(request))
-            .await
-            .unwrap();
+        net::send(Version::HTTP_11, request).await;
         let span = traces::server(&traces.all(1).await);
         assert_eq!(text(&span, "url.scheme"), Some(scheme));
     }

@@ -1,25 +1,26 @@
-//! Each regular end of an HTTP response's body, over HTTP/1.1 and HTTP/2, on both sides.
+//! The regular ends of an HTTP response body, over HTTP/1.1 and HTTP/2, on both sides.
 
 use ::http::{Method, StatusCode, Version};
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::soon;
-use crate::common::traces::{Traces, assert_fine, int};
+use crate::common::traces::{Traces, int};
 
-/// Serves `answer` at `/`, asks for it with both clients, and checks that each side of each call is
-/// one span that ended well.
-async fn check<F>(method: Method, answer: F, status: u16, expected: &str)
-where
-    F: Fn() -> Response + Clone + Send + Sync + 'static,
-{
+type Answer = fn() -> Response;
+
+fn two_pieces() -> Body {
+    scripted([Step::Data("hel"), Step::Data("lo")])
+}
+
+/// Calls a server that answers so, and asserts that both spans are fine.
+async fn check(method: Method, answer: Answer, status: u16, expected: &str) {
     for version in VERSIONS {
         let traces = Traces::default();
-        let answer = answer.clone();
         let app = Router::new()
             .route("/", any(async move || answer()))
             .layer(traces.server());
@@ -30,9 +31,8 @@ where
         assert_eq!(response.version(), version);
         assert_eq!(net::read(response).await.unwrap(), expected);
 
-        let (client, server) = traces.pair().await;
+        let (client, server) = traces.fine_pair().await;
         for span in [client, server] {
-            assert_fine(&span);
             assert_eq!(
                 int(&span, "http.response.status_code"),
                 Some(status.into()),
@@ -42,87 +42,65 @@ where
     }
 }
 
-/// The same for what reqwest makes of it.
+/// The same with reqwest.
 async fn check_reqwest(method: Method, app: Router<()>, traces: Traces, expected: &str) {
     let address = net::serve(app.layer(traces.server())).await;
     let request = reqwest::Request::new(method, format!("http://{address}/").parse().unwrap());
     let response = soon(net::reqwest(traces.client()).oneshot(request)).await;
     assert_eq!(soon(response.unwrap().text()).await.unwrap(), expected);
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    traces.fine_pair().await;
 }
 
 #[tokio::test]
-async fn with_a_content_length() {
-    check(
-        Method::GET,
-        || Response::new(Body::from("hello")),
-        200,
-        "hello",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn chunked() {
-    check(
-        Method::GET,
-        || Response::new(scripted([Step::Data("hel"), Step::Data("lo")])),
-        200,
-        "hello",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn chunked_without_a_chunk() {
-    check(Method::GET, || Response::new(scripted([])), 200, "").await;
-}
-
-/// hyper asks a body no further once it has the bytes that the header promised, and this body never
-/// says by itself that it has ended.
-#[tokio::test]
-async fn with_a_content_length_and_a_body_that_does_not_tell() {
-    check(
-        Method::GET,
-        || response(Some(5), scripted([Step::Data("hel"), Step::Data("lo")])),
-        200,
-        "hello",
-    )
-    .await;
-}
-
-/// The same with nothing promised: the body is not even asked.
-#[tokio::test]
-async fn with_a_content_length_of_zero_and_a_body_that_does_not_tell() {
-    check(Method::GET, || response(Some(0), scripted([])), 200, "").await;
-}
-
-#[tokio::test]
-async fn empty() {
-    check(Method::GET, || Response::new(Body::empty()), 200, "").await;
-}
-
-#[tokio::test]
-async fn without_content() {
-    for status in [204, 304] {
-        check(
+async fn every_regular_end_is_fine_on_both_sides() {
+    let cases: [(Method, Answer, u16, &str); 9] = [
+        // With a content length, chunked, chunked without a chunk.
+        (
             Method::GET,
-            move || {
-                let status = StatusCode::from_u16(status).unwrap();
-                axum::response::IntoResponse::into_response(status)
-            },
-            status,
+            || Body::from("hello").into_response(),
+            200,
+            "hello",
+        ),
+        (Method::GET, || two_pieces().into_response(), 200, "hello"),
+        (Method::GET, || scripted([]).into_response(), 200, ""),
+        // hyper does not poll a body beyond its content length, and these do not know their end.
+        (
+            Method::GET,
+            || response(Some(5), two_pieces()),
+            200,
+            "hello",
+        ),
+        (Method::GET, || response(Some(0), scripted([])), 200, ""),
+        // Without a body.
+        (Method::GET, || Body::empty().into_response(), 200, ""),
+        (
+            Method::GET,
+            || StatusCode::NO_CONTENT.into_response(),
+            204,
             "",
-        )
-        .await;
+        ),
+        (
+            Method::GET,
+            || StatusCode::NOT_MODIFIED.into_response(),
+            304,
+            "",
+        ),
+        // The length of a body that is not sent.
+        (
+            Method::HEAD,
+            || response(Some(5), Body::from("hello")),
+            200,
+            "",
+        ),
+    ];
+    for (method, answer, status, expected) in cases {
+        check(method, answer, status, expected).await;
     }
 }
 
-/// A body that should not be there is thrown away by hyper.
+/// hyper drops the body of a 204.
 #[tokio::test]
-async fn without_content_whatever_the_body_says() {
+async fn a_body_that_is_not_sent_is_not_waited_for() {
     let traces = Traces::default();
     let app = Router::new()
         .route(
@@ -136,28 +114,12 @@ async fn without_content_whatever_the_body_says() {
         .layer(traces.server());
     let address = net::serve(app).await;
     let client = net::connect(traces.client(), Version::HTTP_11);
-    let response = net::get(&client, address, "/").await.unwrap();
-    assert_eq!(net::read(response).await.unwrap(), "");
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    assert_eq!(net::fetch(&client, address, "/").await, "");
+    traces.fine_pair().await;
 }
 
-/// `HEAD` is told the length of a body that it doesn't get.
 #[tokio::test]
-async fn to_head() {
-    check(
-        Method::HEAD,
-        || response(Some(5), Body::from("hello")),
-        200,
-        "",
-    )
-    .await;
-}
-
-/// A tunnel: the connection is no longer HTTP's.
-#[tokio::test]
-async fn by_an_upgrade() {
+async fn an_upgrade_ends_both_spans() {
     let traces = Traces::default();
     let app = Router::new()
         .route(
@@ -185,13 +147,11 @@ async fn by_an_upgrade() {
     let response = soon(client.oneshot(request)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     soon(hyper::upgrade::on(response)).await.unwrap();
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    traces.fine_pair().await;
 }
 
 #[tokio::test]
-async fn with_trailers() {
+async fn trailers_are_passed_on() {
     for version in VERSIONS {
         let traces = Traces::default();
         let app = Router::new()
@@ -225,15 +185,12 @@ async fn with_trailers() {
         let body = soon(http_body_util::BodyExt::collect(response.into_body())).await;
         let body = body.unwrap();
         assert_eq!(body.trailers().unwrap()["checksum"], "1");
-        let (client, server) = traces.pair().await;
-        assert_fine(&client);
-        assert_fine(&server);
+        traces.fine_pair().await;
     }
 }
 
 #[tokio::test]
-async fn through_reqwest() {
-    type Answer = fn() -> Response;
+async fn every_regular_end_is_fine_with_reqwest() {
     let answers: [(Method, Answer, &str); 6] = [
         (Method::GET, || Response::new(Body::from("hello")), "hello"),
         (
@@ -249,7 +206,7 @@ async fn through_reqwest() {
         (Method::GET, || Response::new(Body::empty()), ""),
         (
             Method::DELETE,
-            || axum::response::IntoResponse::into_response(StatusCode::NO_CONTENT),
+            || StatusCode::NO_CONTENT.into_response(),
             "",
         ),
         (Method::HEAD, || response(Some(5), Body::from("hello")), ""),

@@ -1,4 +1,4 @@
-//! An HTTP client gives up: before the response's head, or in the middle of its body.
+//! An HTTP client drops its call: before the response head, or in the middle of the body.
 
 use axum::Router;
 use axum::routing::get;
@@ -10,7 +10,7 @@ use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::traces::{self, Traces, assert_cancelled, attr, int};
 use crate::common::{Gate, soon};
 
-/// `/never` has no head, `/endless` no end, `/long` is 100 bytes of which few come.
+/// `/never` does not answer, `/endless` does not end, `/long` sends 5 of 100 bytes.
 async fn serve(traces: &Traces) -> (std::net::SocketAddr, Gate) {
     let entered = Gate::default();
     let inside = entered.clone();
@@ -35,7 +35,7 @@ async fn serve(traces: &Traces) -> (std::net::SocketAddr, Gate) {
 }
 
 #[tokio::test]
-async fn before_the_head() {
+async fn before_the_head_both_spans_are_cancelled() {
     for version in VERSIONS {
         let traces = Traces::default();
         let (address, entered) = serve(&traces).await;
@@ -54,7 +54,7 @@ async fn before_the_head() {
 }
 
 #[tokio::test]
-async fn in_the_middle_of_the_body() {
+async fn in_the_body_both_spans_are_cancelled() {
     for version in VERSIONS {
         for path in ["/endless", "/long"] {
             let traces = Traces::default();
@@ -74,7 +74,7 @@ async fn in_the_middle_of_the_body() {
 }
 
 #[tokio::test]
-async fn with_the_head_alone() {
+async fn after_the_head_both_spans_are_cancelled() {
     let traces = Traces::default();
     let (address, _) = serve(&traces).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_11);
@@ -85,12 +85,11 @@ async fn with_the_head_alone() {
 }
 
 #[tokio::test]
-async fn through_reqwest() {
+async fn dropped_reqwest_calls_are_cancelled() {
     let traces = Traces::default();
     let (address, entered) = serve(&traces).await;
     let ask = async |path: &str| {
-        let url = format!("http://{address}{path}").parse().unwrap();
-        let request = reqwest::Request::new(::http::Method::GET, url);
+        let request = net::reqwest_get(&format!("http://{address}{path}"));
         net::reqwest(traces.client()).oneshot(request).await
     };
     let mut response = soon(ask("/endless")).await.unwrap();
@@ -99,7 +98,7 @@ async fn through_reqwest() {
     traces.all(2).await;
     tokio::select! {
         biased;
-        _ = ask("/never") => panic!("there is no answer"),
+        _ = ask("/never") => panic!("`/never` does not answer"),
         () = entered.pass() => {}
     }
     for span in traces.all(4).await {
@@ -107,9 +106,9 @@ async fn through_reqwest() {
     }
 }
 
-/// A socket that is closed, with no HTTP client behind it that could know better.
+/// By a plain socket, without an HTTP client.
 #[tokio::test]
-async fn by_closing_the_socket() {
+async fn a_closed_socket_cancels_the_server_span() {
     for (path, status) in [
         ("/never", None),
         ("/endless", Some(200)),
@@ -137,9 +136,8 @@ async fn by_closing_the_socket() {
     }
 }
 
-/// The server was wrong, and then the client lost its patience: still the server's error.
 #[tokio::test]
-async fn on_an_error_page() {
+async fn an_error_status_stays_an_error_when_its_body_is_dropped() {
     let traces = Traces::default();
     let app = Router::new()
         .fallback(async || {
@@ -158,9 +156,8 @@ async fn on_an_error_page() {
     }
 }
 
-/// No call is forgotten, however many are given up.
 #[tokio::test]
-async fn a_thousand_times() {
+async fn a_thousand_dropped_calls_leave_no_open_span() {
     let traces = Traces::default();
     let (address, entered) = serve(&traces).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);

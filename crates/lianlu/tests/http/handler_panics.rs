@@ -1,4 +1,4 @@
-//! An HTTP handler panics, before the head or in the body: the call is an error.
+//! A panic of an HTTP handler, before the head or in the body, is an error of the call.
 
 use std::convert::Infallible;
 
@@ -13,11 +13,11 @@ use crate::common::traces::{self, Traces, assert_error, assert_fine, attr, int};
 use crate::common::{Gate, soon};
 
 #[tokio::test]
-async fn before_the_head() {
+async fn a_panic_before_the_head_is_an_error() {
     for version in VERSIONS {
         let traces = Traces::default();
         let app = Router::new()
-            .route("/", get(async || -> () { panic!("told to") }))
+            .route("/", get(async || -> () { panic!("on request") }))
             .layer(traces.server());
         let address = net::serve(app).await;
         let client = net::connect(traces.client(), version);
@@ -30,7 +30,7 @@ async fn before_the_head() {
 }
 
 #[tokio::test]
-async fn in_the_body() {
+async fn a_panic_in_the_body_is_an_error() {
     for version in VERSIONS {
         for length in [None, Some(100)] {
             let traces = Traces::default();
@@ -59,13 +59,13 @@ async fn in_the_body() {
     }
 }
 
-/// A layer outside that makes an answer of the panic: the span is ended before.
+/// An outer layer may catch the panic.
 #[tokio::test]
-async fn and_another_layer_catches_it() {
+async fn the_span_ends_before_the_panic_is_passed_on() {
     let traces = Traces::default();
     async fn handler(_: ::http::Request<()>) -> Result<::http::Response<String>, Infallible> {
         tokio::task::yield_now().await;
-        panic!("told to")
+        panic!("on request")
     }
     let service = tower::service_fn(handler);
     let service = tower::Layer::layer(&traces.server(), service);
@@ -74,20 +74,18 @@ async fn and_another_layer_catches_it() {
     assert_error(&traces::server(&traces.finished()), "panic");
 }
 
-/// Other calls of the same connection don't notice.
 #[tokio::test]
-async fn beside_other_calls() {
+async fn other_calls_of_the_connection_are_not_affected() {
     let traces = Traces::default();
     let app = Router::new()
-        .route("/panic", get(async || -> () { panic!("told to") }))
+        .route("/panic", get(async || -> () { panic!("on request") }))
         .route("/fine", get(async || "fine"))
         .layer(traces.server());
     let address = net::serve(app).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);
     for _ in 0..3 {
         net::get(&client, address, "/panic").await.unwrap_err();
-        let response = net::get(&client, address, "/fine").await.unwrap();
-        assert_eq!(net::read(response).await.unwrap(), "fine");
+        assert_eq!(net::fetch(&client, address, "/fine").await, "fine");
     }
     let spans = traces.all(12).await;
     let (panicked, fine): (Vec<_>, Vec<_>) = spans
@@ -101,9 +99,9 @@ async fn beside_other_calls() {
     fine.into_iter().for_each(assert_fine);
 }
 
-/// A hook that panics over a panic would be a second one while the first unwinds, and end the process.
+/// A second panic while the first unwinds would abort the process.
 #[tokio::test]
-async fn a_hook_that_panics_too_ends_its_task_alone() {
+async fn a_hook_that_panics_after_a_panic_ends_its_task_only() {
     for hook in 0..4 {
         let traces = Traces::default();
         let layer = traces.server();
@@ -116,13 +114,13 @@ async fn a_hook_that_panics_too_ends_its_task_alone() {
                 .with_metric_attributes(|_| panic!("by the hook")),
         };
         let app = Router::new()
-            .route("/", get(async || -> () { panic!("told to") }))
+            .route("/", get(async || -> () { panic!("on request") }))
             .layer(layer);
         let address = net::serve(app).await;
         let client = net::plain(VERSIONS[0]);
         let request = net::request(http::Method::GET, address, "/");
         soon(client.request(request)).await.unwrap_err();
-        // The span is not lost either.
+        // The span is not lost.
         traces.all(1).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A layer outside of the router learns the route when the response comes.
+//! A layer outside of the router gets the route with the response.
 
 use std::net::SocketAddr;
 
@@ -12,11 +12,11 @@ use tower::ServiceBuilder;
 
 use crate::common::echo::{Echo, message};
 use crate::common::http::{self as net, Step, response, scripted};
-use crate::common::measured::Measured;
+use crate::common::metrics::Metrics;
 use crate::common::traces::{self, Traces, attr, text};
 use crate::common::{echo, listen, soon};
 
-/// Serves `app` with the layer around the whole of it.
+/// Serves `app` with the layer around the whole router.
 async fn serve(layer: lianlu::ServerLayer, app: Router) -> SocketAddr {
     let service = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
@@ -32,17 +32,17 @@ async fn serve(layer: lianlu::ServerLayer, app: Router) -> SocketAddr {
 
 async fn call(address: SocketAddr, method: Method, path: &str) {
     let request = net::request(method, address, path);
-    let response = soon(net::plain(Version::HTTP_11).request(request)).await;
-    net::read(response.unwrap()).await.unwrap();
+    let response = net::send(Version::HTTP_11, request).await;
+    net::read(response).await.unwrap();
 }
 
-/// Name and route of a call's span. The path is in neither.
-async fn seen(app: Router, method: Method, path: &str) -> (String, Option<String>) {
+/// The name and the route of a call's span. Neither contains the path.
+async fn name_and_route(app: Router, method: Method, path: &str) -> (String, Option<String>) {
     let traces = Traces::default();
-    let measured = Measured::default();
+    let metrics = Metrics::default();
     let layer = traces
         .server()
-        .with_meter_provider(measured.provider.clone());
+        .with_meter_provider(metrics.provider.clone());
     let address = serve(layer, app).await;
     call(address, method, path).await;
     let span = traces::server(&traces.all(1).await);
@@ -50,8 +50,8 @@ async fn seen(app: Router, method: Method, path: &str) -> (String, Option<String
     let route = text(&span, "http.route").map(str::to_owned);
     assert!(!span.name.contains("secret") && !format!("{route:?}").contains("secret"));
     assert!(!span.name.contains("private"), "axum's own parameters");
-    let series = measured.of("http.server.request.duration", 1).await;
-    assert_eq!(series[0].labels.get("http.route"), route.as_ref());
+    let series = metrics.counted("http.server.request.duration", 1).await;
+    assert_eq!(series[0].label("http.route"), route.as_deref());
     (span.name.to_string(), route)
 }
 
@@ -60,7 +60,7 @@ fn routed(name: &str, route: &str) -> (String, Option<String>) {
 }
 
 #[tokio::test]
-async fn with_the_layer_on_the_routes() {
+async fn route_layer_gives_the_route() {
     let app = Router::new()
         .route(
             "/orders/{id}",
@@ -92,21 +92,25 @@ async fn with_the_layer_on_the_routes() {
         ),
         (Method::GET, "/secret", ("GET".to_owned(), None)),
     ] {
-        assert_eq!(seen(app.clone(), method, path).await, expected, "{path}");
+        assert_eq!(
+            name_and_route(app.clone(), method, path).await,
+            expected,
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
-async fn without_it_the_method_alone() {
+async fn without_route_layer_there_is_no_route() {
     let app = Router::new().route("/orders/{id}", get(async || "an order"));
     for path in ["/orders/secret", "/secret"] {
-        let found = seen(app.clone(), Method::GET, path).await;
+        let found = name_and_route(app.clone(), Method::GET, path).await;
         assert_eq!(found, ("GET".to_owned(), None));
     }
 }
 
 #[tokio::test]
-async fn nested_routers_and_fallbacks() {
+async fn nested_routers_and_fallbacks_give_their_routes() {
     let inner = Router::new()
         .route("/{id}", get(async || "an order"))
         .fallback(async || "inner");
@@ -125,12 +129,12 @@ async fn nested_routers_and_fallbacks() {
             .layer(lianlu::route_layer()),
     ] {
         let route = "/api/{version}/orders/{id}";
-        let found = seen(app.clone(), Method::GET, "/api/v1/orders/secret").await;
+        let found = name_and_route(app.clone(), Method::GET, "/api/v1/orders/secret").await;
         assert_eq!(found, routed(&format!("GET {route}"), route));
-        let found = seen(app.clone(), Method::GET, "/own").await;
+        let found = name_and_route(app.clone(), Method::GET, "/own").await;
         assert_eq!(found, routed("GET /own", "/own"));
         for path in ["/api/v1/orders/secret/secret", "/service/secret", "/secret"] {
-            let (name, route) = seen(app.clone(), Method::GET, path).await;
+            let (name, route) = name_and_route(app.clone(), Method::GET, path).await;
             let expected = match &route {
                 Some(route) => format!("GET {route}"),
                 None => "GET".to_owned(),
@@ -140,9 +144,8 @@ async fn nested_routers_and_fallbacks() {
     }
 }
 
-/// What a handler says of its route is closer to the truth than what the router knows.
 #[tokio::test]
-async fn from_a_handler() {
+async fn a_handlers_route_takes_precedence() {
     let handler = async || {
         let mut response = Response::new(Body::from("a file"));
         let route = Route("/files/{bucket}/{name}".into());
@@ -153,14 +156,13 @@ async fn from_a_handler() {
     let app = Router::new().route("/files/{*path}", get(handler));
     let layered = app.clone().route_layer(lianlu::route_layer());
     for app in [app, layered, Router::new().fallback(handler)] {
-        let found = seen(app, Method::GET, "/files/secret/secret").await;
+        let found = name_and_route(app, Method::GET, "/files/secret/secret").await;
         assert_eq!(found, expected);
     }
 }
 
-/// An outer layer may know the route before the call.
 #[tokio::test]
-async fn from_an_outer_layer() {
+async fn an_outer_layer_can_give_the_route() {
     let traces = Traces::default();
     let app = Router::new()
         .fallback(async || "hello")
@@ -172,9 +174,8 @@ async fn from_an_outer_layer() {
     assert_eq!(text(&span, "http.route"), Some("/outer/{id}"));
 }
 
-/// The route is known with the head, whatever becomes of the body.
 #[tokio::test]
-async fn of_a_call_that_fails_in_its_body() {
+async fn a_call_that_fails_in_its_body_has_a_route() {
     let traces = Traces::default();
     let app = Router::new()
         .route(
@@ -185,7 +186,7 @@ async fn of_a_call_that_fails_in_its_body() {
     let address = serve(traces.server(), app).await;
     let request = net::request(Method::GET, address, "/stream/secret");
     let response = soon(net::plain(Version::HTTP_11).request(request)).await;
-    // The client may have seen the head or not.
+    // The error may overtake the head.
     if let Ok(response) = response {
         net::read(response).await.unwrap_err();
     }
@@ -194,9 +195,9 @@ async fn of_a_call_that_fails_in_its_body() {
     traces::assert_error(&span, "Other");
 }
 
-/// Methods stay methods on the port that serves both transports.
+/// On a router that serves HTTP and gRPC.
 #[tokio::test]
-async fn grpc_keeps_its_name() {
+async fn grpc_methods_are_not_routes() {
     let traces = Traces::default();
     let service = lianlu_protos::testing::echo_server::EchoServer::new(Echo::new(&traces));
     let app = tonic::service::Routes::new(service)

@@ -1,4 +1,4 @@
-//! An HTTP call's span is open while its body is under way, and no longer.
+//! An HTTP span is open until the end of the body, and not longer.
 
 use ::http::Version;
 use axum::Router;
@@ -8,10 +8,10 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
-use crate::common::traces::{Traces, assert_fine};
+use crate::common::traces::Traces;
 use crate::common::{Gate, soon};
 
-/// Serves a body of two pieces, `hel` and, when the gate opens, `lo`.
+/// Serves a body of two pieces: `hel`, and `lo` when the gate opens.
 async fn serve(traces: &Traces, length: Option<u64>) -> (std::net::SocketAddr, Gate) {
     let gate = Gate::default();
     let handler = {
@@ -28,7 +28,7 @@ async fn serve(traces: &Traces, length: Option<u64>) -> (std::net::SocketAddr, G
 }
 
 #[tokio::test]
-async fn of_both_sides() {
+async fn both_spans_are_open_until_the_body_ends() {
     for version in VERSIONS {
         for length in [None, Some(5)] {
             let traces = Traces::default();
@@ -44,35 +44,28 @@ async fn of_both_sides() {
             );
             gate.open();
             assert_eq!(net::read(response).await.unwrap(), "lo");
-            let (client, server) = traces.pair().await;
-            assert_fine(&client);
-            assert_fine(&server);
+            traces.fine_pair().await;
         }
     }
 }
 
 #[tokio::test]
-async fn through_reqwest() {
+async fn reqwest_spans_are_open_until_the_body_ends() {
     let traces = Traces::default();
     let (address, gate) = serve(&traces, None).await;
-    let request = reqwest::Request::new(
-        ::http::Method::GET,
-        format!("http://{address}/").parse().unwrap(),
-    );
+    let request = net::reqwest_get(&format!("http://{address}/"));
     let response = soon(net::reqwest(traces.client()).oneshot(request)).await;
     let mut response = response.unwrap();
     assert_eq!(soon(response.chunk()).await.unwrap().unwrap(), "hel");
     assert_eq!((traces.started(), traces.finished().len()), (2, 0));
     gate.open();
     assert_eq!(soon(response.text()).await.unwrap(), "lo");
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    traces.fine_pair().await;
 }
 
-/// Nothing more is owed after the last byte: the spans end though nobody has asked for the end.
+/// Also when the end of the body is never polled.
 #[tokio::test]
-async fn up_to_the_last_promised_byte() {
+async fn spans_end_with_the_last_byte_of_the_content_length() {
     let traces = Traces::default();
     let (address, gate) = serve(&traces, Some(5)).await;
     let client = net::connect(traces.client(), Version::HTTP_11);
@@ -83,9 +76,7 @@ async fn up_to_the_last_promised_byte() {
         let piece = soon(response.body_mut().frame()).await.unwrap().unwrap();
         received += piece.into_data().unwrap().len();
     }
-    // The response is still held.
-    let (client, server) = traces.pair().await;
-    assert_fine(&client);
-    assert_fine(&server);
+    // The response has not been dropped yet.
+    traces.fine_pair().await;
     drop(response);
 }

@@ -1,6 +1,6 @@
-//! HTTP calls whose transport fails: nobody listens, a body errs, the connection breaks.
+//! HTTP calls whose transport fails: refused connections, body errors, broken connections.
 
-use ::http::{Method, Version};
+use ::http::Version;
 use axum::Router;
 use axum::routing::get;
 use http_body_util::BodyExt;
@@ -10,14 +10,16 @@ use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::traces::{self, Traces, assert_error, attr, int, text};
-use crate::common::{Gate, listen, nobody, soon};
+use crate::common::{Gate, closed_port, listen, soon};
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_refused_connection_is_an_error() {
     for version in VERSIONS {
         let traces = Traces::default();
         let client = net::connect(traces.client(), version);
-        net::get(&client, nobody().await, "/").await.unwrap_err();
+        net::get(&client, closed_port().await, "/")
+            .await
+            .unwrap_err();
         let span = traces::client(&traces.all(1).await);
         assert_eq!(attr(&span, "http.response.status_code"), None);
         let description = assert_error(&span, "ConnectionRefused");
@@ -26,10 +28,10 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn nobody_listens_to_reqwest() {
+async fn a_refused_reqwest_connection_is_an_error_without_secrets() {
     let traces = Traces::default();
-    let url = format!("http://user:secret@{}/?sig=secret&q=1", nobody().await);
-    let request = reqwest::Request::new(Method::GET, url.parse().unwrap());
+    let url = format!("http://user:secret@{}/?sig=secret&q=1", closed_port().await);
+    let request = net::reqwest_get(&url);
     let client = net::reqwest(traces.client());
     soon(client.oneshot(request)).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
@@ -39,7 +41,7 @@ async fn nobody_listens_to_reqwest() {
 }
 
 #[tokio::test]
-async fn the_body_errs_midway() {
+async fn an_error_of_the_body_is_an_error_on_both_sides() {
     for version in VERSIONS {
         for length in [None, Some(100)] {
             let traces = Traces::default();
@@ -69,15 +71,15 @@ async fn the_body_errs_midway() {
                 assert_eq!(attr(span, "lianlu.cancelled"), None);
                 assert!(matches!(span.status, Status::Error { .. }), "{span:#?}");
             }
-            // The kind of the io::Error inside axum's.
+            // The kind of the io::Error inside axum's error.
             assert_eq!(assert_error(&server, "Other"), "the disk is gone");
         }
     }
 }
 
-/// A server that dies after half of what it promised.
+/// The server sends half of the content length.
 #[tokio::test]
-async fn the_connection_breaks_midway() {
+async fn a_connection_that_breaks_in_the_body_is_an_error() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
@@ -96,8 +98,7 @@ async fn the_connection_breaks_midway() {
     assert_eq!(int(&span, "http.response.status_code"), Some(200));
 
     let traces = Traces::default();
-    let url = format!("http://{address}/").parse().unwrap();
-    let request = reqwest::Request::new(Method::GET, url);
+    let request = net::reqwest_get(&format!("http://{address}/"));
     let client = net::reqwest(traces.client());
     let response = soon(client.oneshot(request)).await.unwrap();
     soon(response.text()).await.unwrap_err();
@@ -107,7 +108,7 @@ async fn the_connection_breaks_midway() {
 }
 
 #[tokio::test]
-async fn a_service_that_gives_an_error() {
+async fn an_error_of_the_service_gives_its_type_and_a_redacted_text() {
     #[derive(Debug)]
     struct Unreachable;
     impl std::fmt::Display for Unreachable {

@@ -1,4 +1,4 @@
-//! Calls that turn into a tunnel: the spans end with the head, the bytes go on flowing.
+//! Calls that become tunnels: the spans end with the head, the tunnel stays open.
 
 use std::net::SocketAddr;
 
@@ -12,9 +12,9 @@ use tower::ServiceExt;
 
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{Traces, assert_fine, int};
+use crate::common::traces::{Traces, int};
 
-/// Accepts `CONNECT` and upgrades to `echo`, and sends back what comes through the tunnel.
+/// Accepts `CONNECT` and upgrades to `echo`, and echoes the bytes in the tunnel.
 async fn serve(traces: &Traces) -> SocketAddr {
     let app = Router::new()
         .fallback(async |mut request: Request<Body>| {
@@ -31,7 +31,7 @@ async fn serve(traces: &Traces) -> SocketAddr {
                 tokio::io::copy(&mut from, &mut to).await.unwrap();
                 to.shutdown().await.unwrap();
             });
-            // A body that doesn't say that it is none, and that nobody will ask.
+            // A body without a size hint, which is never polled.
             response.body(net::scripted([])).unwrap()
         })
         .layer(traces.server());
@@ -45,11 +45,10 @@ fn upgrade() -> HeaderMap {
     ])
 }
 
-/// Both spans have ended although the tunnel is open, and the tunnel works in both directions.
+/// Asserts that both spans have ended while the tunnel works in both directions.
 async fn check(traces: &Traces, tunnel: impl AsyncRead + AsyncWrite + Unpin, status: i64) {
-    let (client, server) = traces.pair().await;
+    let (client, server) = traces.fine_pair().await;
     for span in [client, server] {
-        assert_fine(&span);
         assert_eq!(int(&span, "http.response.status_code"), Some(status));
     }
     let (mut from, mut to) = tokio::io::split(tunnel);
@@ -61,7 +60,7 @@ async fn check(traces: &Traces, tunnel: impl AsyncRead + AsyncWrite + Unpin, sta
     }
     to.shutdown().await.unwrap();
     assert_eq!(soon(from.read_to_end(&mut Vec::new())).await.unwrap(), 0);
-    // Nothing came after.
+    // There is no further span.
     traces.all(2).await;
 }
 
@@ -73,7 +72,7 @@ async fn tunnel(traces: &Traces, request: Request<Body>, version: Version) -> To
 }
 
 #[tokio::test]
-async fn an_upgrade() {
+async fn an_upgrade_ends_the_spans_and_keeps_the_tunnel() {
     let traces = Traces::default();
     let mut request = net::request(Method::GET, serve(&traces).await, "/");
     *request.headers_mut() = upgrade();
@@ -82,7 +81,7 @@ async fn an_upgrade() {
 }
 
 #[tokio::test]
-async fn a_connect() {
+async fn a_connect_ends_the_spans_and_keeps_the_tunnel() {
     for version in net::VERSIONS {
         let traces = Traces::default();
         let mut request = net::request(Method::CONNECT, serve(&traces).await, "/");
@@ -93,10 +92,9 @@ async fn a_connect() {
 }
 
 #[tokio::test]
-async fn an_upgrade_through_reqwest() {
+async fn a_reqwest_upgrade_ends_the_spans_and_keeps_the_tunnel() {
     let traces = Traces::default();
-    let url = format!("http://{}/", serve(&traces).await).parse().unwrap();
-    let mut request = reqwest::Request::new(Method::GET, url);
+    let mut request = net::reqwest_get(&format!("http://{}/", serve(&traces).await));
     *request.headers_mut() = upgrade();
     let response = soon(net::reqwest(traces.client()).oneshot(request)).await;
     let tunnel = soon(response.unwrap().upgrade()).await.unwrap();

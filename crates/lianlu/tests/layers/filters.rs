@@ -1,7 +1,6 @@
-//! Calls that are left out: of everything, or of the sampler's choice alone; and what a single request
-//! asks of its span.
+//! Filters leave calls out, or keep them from the sampler; `TraceOptions` change the span of one call.
 
-use ::http::{Request, Response, Version};
+use ::http::{Response, Version};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Extension;
@@ -14,22 +13,19 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::measured::Measured;
+use crate::common::metrics::Metrics;
 use crate::common::seen::{Seen, traceparent};
-use crate::common::soon;
 use crate::common::traces::{self, Traces, attr, named, text};
+use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, soon};
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const PARENT_ID: &str = "00f067aa0ba902b7";
 const HTTP_SERVER: &str = "http.server.request.duration";
 const HTTP_CLIENT: &str = "http.client.request.duration";
 
-fn respecting() -> Traces {
+fn parent_based() -> Traces {
     Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
 }
 
-/// A service in the middle: makes a span of its own, and calls the next one through `client`.
+/// A service that makes a span of its own and calls the next one.
 async fn middle(
     traces: &Traces,
     server: lianlu::ServerLayer,
@@ -43,8 +39,7 @@ async fn middle(
             "/",
             get(async move || {
                 traces.child("in process");
-                let response = net::get(&client, next, "/").await.unwrap();
-                net::read(response).await.unwrap()
+                net::fetch(&client, next, "/").await
             }),
         )
         .layer(server);
@@ -52,28 +47,25 @@ async fn middle(
 }
 
 async fn call(address: std::net::SocketAddr, traceparent: Option<&str>) {
-    let mut request = Request::get(format!("http://{address}/"));
-    if let Some(traceparent) = traceparent {
-        request = request.header("traceparent", traceparent);
-    }
-    let request = request.body(Body::empty()).unwrap();
-    let response = soon(net::plain(Version::HTTP_11).request(request)).await;
-    assert_eq!(net::read(response.unwrap()).await.unwrap(), "hello");
+    let headers = traceparent.map(|value| ("traceparent", value));
+    let request = net::request_with(address, "/", headers.as_slice());
+    let response = net::send(Version::HTTP_11, request).await;
+    assert_eq!(net::read(response).await.unwrap(), "hello");
 }
 
 #[tokio::test]
-async fn a_filtered_call_has_no_span_and_no_metrics_and_the_trace_goes_on() {
-    let traces = respecting();
-    let measured = Measured::default();
+async fn a_filtered_call_has_no_span_and_no_metrics_but_propagates_the_trace() {
+    let traces = parent_based();
+    let metrics = Metrics::default();
     let seen = Seen::default();
     let next = seen.serve().await;
     let server = traces
         .server()
-        .with_meter_provider(measured.provider.clone())
+        .with_meter_provider(metrics.provider.clone())
         .with_active_requests();
     let client = traces
         .client()
-        .with_meter_provider(measured.provider.clone());
+        .with_meter_provider(metrics.provider.clone());
     let address = middle(
         &traces,
         server.with_filter(|_| false),
@@ -91,46 +83,46 @@ async fn a_filtered_call_has_no_span_and_no_metrics_and_the_trace_goes_on() {
     call(address, None).await;
     assert_eq!(seen.header("traceparent"), None, "there is no trace");
     for metric in [HTTP_SERVER, HTTP_CLIENT, "http.server.active_requests"] {
-        assert!(measured.now(metric).is_empty(), "{metric}");
+        assert!(metrics.of(metric).is_empty(), "{metric}");
     }
 }
 
-/// What the sampler is not asked about is not sampled here, nor further on.
+/// Neither here nor by the next services.
 #[tokio::test]
-async fn a_call_kept_from_the_sampler_leads_to_nothing_sampled() {
-    let traces = respecting();
-    let measured = Measured::default();
+async fn a_server_call_kept_from_the_sampler_is_not_sampled() {
+    let traces = parent_based();
+    let metrics = Metrics::default();
     let seen = Seen::default();
     let next = seen.serve().await;
     let server = traces
         .server()
-        .with_meter_provider(measured.provider.clone())
+        .with_meter_provider(metrics.provider.clone())
         .with_sampling_filter(|_| false);
     let client = traces
         .client()
-        .with_meter_provider(measured.provider.clone());
+        .with_meter_provider(metrics.provider.clone());
     let address = middle(&traces, server, client, next).await;
 
     call(address, Some(TRACEPARENT)).await;
     let [trace, parent, flags] = traceparent(&seen.header("traceparent").unwrap());
     assert_eq!((trace.as_str(), flags.as_str()), (TRACE_ID, "00"));
-    assert_ne!(parent, PARENT_ID, "the next hop is not our caller's child");
+    assert_ne!(parent, PARENT_ID, "the next hop is a child of our span");
 
     call(address, None).await;
     let [first, _, flags] = traceparent(&seen.header("traceparent").unwrap());
     assert_eq!(flags, "00");
     call(address, None).await;
     let [second, _, _] = traceparent(&seen.header("traceparent").unwrap());
-    assert_ne!(first, second, "each is a trace of its own");
+    assert_ne!(first, second, "each call has its own trace");
 
     assert_eq!(traces.started(), 0);
-    measured.of(HTTP_SERVER, 3).await;
-    measured.of(HTTP_CLIENT, 3).await;
+    metrics.counted(HTTP_SERVER, 3).await;
+    metrics.counted(HTTP_CLIENT, 3).await;
 }
 
 #[tokio::test]
-async fn a_clients_call_kept_from_the_sampler() {
-    let traces = respecting();
+async fn a_client_call_kept_from_the_sampler_is_not_sampled() {
+    let traces = parent_based();
     let seen = Seen::default();
     let next = seen.serve().await;
     let layer = traces.client().with_sampling_filter(|head| !head.is_grpc());
@@ -154,13 +146,13 @@ async fn a_clients_call_kept_from_the_sampler() {
         .await
         .unwrap();
     let [_, _, flags] = traceparent(&seen.header("traceparent").unwrap());
-    assert_eq!(flags, "01", "the filter lets this one be sampled");
+    assert_eq!(flags, "01", "the filter does not apply to HTTP");
     drop(root);
     traces::client(&traces.all(2).await);
 }
 
 #[tokio::test]
-async fn health_checks_are_left_out() {
+async fn health_checks_can_be_filtered() {
     let traces = Traces::default();
     let layer = traces
         .server()
@@ -171,26 +163,18 @@ async fn health_checks_are_left_out() {
         .layer(layer.clone());
     let address = net::serve(app).await;
     let probe = |path: &str, agent: &str| {
-        let request = Request::get(format!("http://{address}{path}")).header("user-agent", agent);
-        let request = request.body(Body::empty()).unwrap();
-        let client = net::plain(Version::HTTP_11);
-        async move { soon(client.request(request)).await.unwrap() }
+        let request = net::request_with(address, path, &[("user-agent", agent)]);
+        net::send(Version::HTTP_11, request)
     };
     probe("/healthz", "curl").await;
     assert_eq!(traces.started(), 0);
-    // Anybody can call himself a probe.
+    // The user agent is not trusted.
     probe("/", "kube-probe/1.31").await;
     traces.all(1).await;
 
-    // gRPC's own health service, at a server that need not have it.
+    // gRPC's health service, even if the server does not implement it.
     let address = echo::serve(layer, Echo::new(&traces)).await;
-    let grpc = |path: &str| {
-        let request = Request::post(format!("http://{address}{path}"))
-            .header("content-type", "application/grpc")
-            .body(Body::empty());
-        let client = net::plain(Version::HTTP_2);
-        async move { soon(client.request(request.unwrap())).await.unwrap() }
-    };
+    let grpc = |path: &str| net::send(Version::HTTP_2, net::grpc_request(address, path));
     let response = grpc("/grpc.health.v1.Health/Check").await;
     assert_eq!(response.headers()["grpc-status"], "12");
     assert_eq!(traces.started(), 1);
@@ -198,58 +182,47 @@ async fn health_checks_are_left_out() {
     traces.all(2).await;
 }
 
-fn asked() -> TraceOptions {
+fn renamed() -> TraceOptions {
     TraceOptions::new()
-        .with_name("asked for")
-        .with_attribute(KeyValue::new("why", "asked"))
+        .with_name("renamed")
+        .with_attribute(KeyValue::new("reason", "test"))
 }
 
-fn assert_asked(span: &SpanData) {
-    assert_eq!(span.name, "asked for");
-    assert_eq!(text(span, "why"), Some("asked"));
-}
-
-fn assert_not_asked(span: &SpanData) {
-    assert_ne!(span.name, "asked for");
-    assert_eq!(attr(span, "why"), None);
+fn assert_renamed(span: &SpanData) {
+    assert_eq!(span.name, "renamed");
+    assert_eq!(text(span, "reason"), Some("test"));
 }
 
 #[tokio::test]
-async fn a_server_is_asked_by_an_outer_layer() {
+async fn an_outer_layer_sets_a_servers_options() {
     let traces = Traces::default();
-    let measured = Measured::default();
+    let metrics = Metrics::default();
     let layer = traces
         .server()
-        .with_meter_provider(measured.provider.clone());
+        .with_meter_provider(metrics.provider.clone());
     let seen = Seen::default();
     let next = seen.serve().await;
     let client = net::connect(lianlu::client().with_filter(|_| false), Version::HTTP_11);
-    let forward = async move || {
-        let response = net::get(&client, next, "/").await.unwrap();
-        net::read(response).await.unwrap()
-    };
+    let forward = async move || net::fetch(&client, next, "/").await;
     let app = |options: TraceOptions| {
         Router::new()
             .route("/", get(forward.clone()))
             .layer(layer.clone())
             .layer(Extension(options))
     };
-    call(
-        net::serve(app(TraceOptions::muted())).await,
-        Some(TRACEPARENT),
-    )
-    .await;
+    let muted = net::serve(app(TraceOptions::muted())).await;
+    call(muted, Some(TRACEPARENT)).await;
     assert_eq!(traces.started(), 0);
-    assert!(measured.now(HTTP_SERVER).is_empty());
+    assert!(metrics.of(HTTP_SERVER).is_empty());
     assert_eq!(seen.header("traceparent").as_deref(), Some(TRACEPARENT));
 
-    call(net::serve(app(asked())).await, None).await;
-    assert_asked(&traces::server(&traces.all(1).await));
-    measured.of(HTTP_SERVER, 1).await;
+    call(net::serve(app(renamed())).await, None).await;
+    assert_renamed(&traces::server(&traces.all(1).await));
+    metrics.counted(HTTP_SERVER, 1).await;
 }
 
 #[tokio::test]
-async fn a_hyper_client_is_asked_by_its_request() {
+async fn a_request_extension_sets_a_hyper_clients_options() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
@@ -263,66 +236,64 @@ async fn a_hyper_client_is_asked_by_its_request() {
     ask(TraceOptions::muted()).await;
     assert_eq!(traces.started(), 0);
     assert_eq!(seen.header("traceparent"), None);
-    ask(asked()).await;
-    assert_asked(&traces::client(&traces.all(1).await));
+    ask(renamed()).await;
+    assert_renamed(&traces::client(&traces.all(1).await));
 }
 
 #[tokio::test]
-async fn a_reqwest_client_is_asked_by_the_context_for_one_call() {
+async fn the_context_sets_a_reqwest_clients_options_for_one_call() {
     let traces = Traces::default();
     let address = Seen::default().serve().await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    // The inner layer's call is another one.
+    // The inner layer's call is a second one, without options.
     let client = ServiceBuilder::new()
         .layer(traces.client())
         .layer(traces.client())
         .service(http);
     let ask = async |options: TraceOptions| {
-        let url = format!("http://{address}/").parse().unwrap();
-        let request = reqwest::Request::new(::http::Method::GET, url);
+        let request = net::reqwest_get(&format!("http://{address}/"));
         let context = Context::new().with_value(options);
         let call = client.clone().oneshot(request).with_context(context);
         soon(call).await.unwrap().bytes().await.unwrap();
     };
-    ask(asked()).await;
+    ask(renamed()).await;
     let spans = traces.all(2).await;
-    assert_asked(&named(&spans, "asked for"));
-    assert_not_asked(&named(&spans, "GET"));
+    assert_renamed(&named(&spans, "renamed"));
+    assert_eq!(attr(&named(&spans, "GET"), "reason"), None);
 
     ask(TraceOptions::muted()).await;
     assert_eq!(traces.all(3).await[2].name, "GET");
 }
 
 #[tokio::test]
-async fn a_middlewares_call_is_asked_by_its_extension() {
+async fn an_extension_sets_a_reqwest_middlewares_options() {
     let traces = Traces::default();
     let address = Seen::default().serve().await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let client = reqwest_middleware::ClientBuilder::new(http)
         .with(traces.client())
         .build();
-    for options in [TraceOptions::muted(), asked()] {
+    for options in [TraceOptions::muted(), renamed()] {
         let request = client
             .get(format!("http://{address}/"))
             .with_extension(options);
         soon(request.send()).await.unwrap().bytes().await.unwrap();
     }
-    assert_asked(&traces::client(&traces.all(1).await));
+    assert_renamed(&traces::client(&traces.all(1).await));
 }
 
-/// A handler names its span after the fact, also where the layer around the router would name it by the
-/// route.
+/// Its name takes precedence over the late route of a layer around the router.
 #[tokio::test]
-async fn a_response_asks_after_the_fact() {
+async fn a_response_extension_sets_a_servers_options() {
     let answer = async || {
         let mut response = Response::new(Body::from("hello"));
-        response.extensions_mut().insert(asked());
+        response.extensions_mut().insert(renamed());
         response
     };
     let traces = Traces::default();
     let app = Router::new().route("/", get(answer)).layer(traces.server());
     call(net::serve(app).await, None).await;
-    assert_asked(&traces::server(&traces.all(1).await));
+    assert_renamed(&traces::server(&traces.all(1).await));
 
     let traces = Traces::default();
     let app = Router::new()
@@ -331,12 +302,12 @@ async fn a_response_asks_after_the_fact() {
     let app = Router::new().fallback_service(app).layer(traces.server());
     call(net::serve(app).await, None).await;
     let span = traces::server(&traces.all(1).await);
-    assert_asked(&span);
+    assert_renamed(&span);
     assert_eq!(text(&span, "http.route"), Some("/"));
 }
 
 #[tokio::test]
-async fn a_muted_response_comes_too_late() {
+async fn a_muted_response_has_no_effect() {
     let traces = Traces::default();
     let answer = async || {
         let mut response = Response::new(Body::from("hello"));

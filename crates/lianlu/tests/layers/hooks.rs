@@ -1,4 +1,4 @@
-//! Hooks see each call once, and samplers see at the start all that they may decide by.
+//! Hooks are called once for each call, and samplers get the attributes of the start.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,22 +7,22 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use lianlu::{HeaderCapture, KeyValue, Outcome, RequestHead, ResponseHead, ServerLayer};
-use opentelemetry::Context;
-use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt, TraceId, TraceState};
-use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http::{self as net, Step, response, scripted};
-use crate::common::measured::Measured;
+use crate::common::metrics::Metrics;
+use crate::common::sampler::{Question, RecordingSampler};
 use crate::common::traces::{self, Traces, assert_error, assert_fine, text};
 use crate::common::{Gate, soon};
 
-/// What the hooks were called with, in order.
+/// The calls of the hooks, in order.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<String>>>);
+struct HookLog(Arc<Mutex<Vec<String>>>);
 
-impl Said {
-    fn say(&self, line: String) {
+impl HookLog {
+    fn add(&self, line: String) {
         self.0.lock().unwrap().push(line);
     }
 
@@ -35,15 +35,15 @@ impl Said {
         let (requests, responses, ends) = (self.clone(), self.clone(), self.clone());
         layer
             .on_request(move |head: &RequestHead<'_>, span| {
-                requests.say(format!("request {} {}", head.method(), head.path()));
+                requests.add(format!("request {} {}", head.method(), head.path()));
                 span.set_attribute(KeyValue::new("hook.request", true));
             })
             .on_response(move |head: &ResponseHead<'_>, span| {
-                responses.say(format!("response {}", head.status().as_u16()));
+                responses.add(format!("response {}", head.status().as_u16()));
                 span.set_attribute(KeyValue::new("hook.response", true));
             })
             .on_end(move |outcome: &Outcome<'_>, span| {
-                ends.say(end(outcome));
+                ends.add(end(outcome));
                 span.set_attribute(KeyValue::new("hook.end", true));
             })
     }
@@ -85,7 +85,7 @@ async fn serve(layer: ServerLayer, gate: Gate) -> std::net::SocketAddr {
             "/body-fails",
             get(async || response(None, scripted([Step::Data("a"), Step::Fail]))),
         )
-        .route("/panics", get(async || -> String { panic!("told to") }))
+        .route("/panics", get(async || -> String { panic!("on request") }))
         .route(
             "/hangs",
             get(async move || {
@@ -98,11 +98,11 @@ async fn serve(layer: ServerLayer, gate: Gate) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn each_call_of_an_http_server_is_said_once() {
+async fn hooks_are_called_once_for_each_http_call() {
     let traces = Traces::default();
-    let said = Said::default();
+    let log = HookLog::default();
     let gate = Gate::default();
-    let address = serve(said.hook(traces.server()), gate.clone()).await;
+    let address = serve(log.hook(traces.server()), gate.clone()).await;
     let client = net::plain(Version::HTTP_11);
     for (at, (path, expected)) in [
         ("/", &["response 200", "end 200"][..]),
@@ -128,23 +128,23 @@ async fn each_call_of_an_http_server_is_said_once() {
         let request = format!("request GET {path}");
         let mut all = vec![request.as_str()];
         all.extend(expected);
-        assert_eq!(said.take(), all);
+        assert_eq!(log.take(), all);
         let has_response = expected.len() > 1;
         assert_eq!(has_hooks(&spans[at]), [true, has_response, true], "{path}");
     }
 
     let call = tokio::spawn(client.request(net::request(Method::GET, address, "/hangs")));
     soon(gate.pass()).await;
-    assert_eq!(said.take(), ["request GET /hangs"]);
+    assert_eq!(log.take(), ["request GET /hangs"]);
     call.abort();
     traces.all(6).await;
-    assert_eq!(said.take(), ["end cancelled"]);
+    assert_eq!(log.take(), ["end cancelled"]);
 }
 
 #[tokio::test]
-async fn each_call_of_grpc_is_said_once() {
+async fn hooks_are_called_once_for_each_grpc_call() {
     let traces = Traces::default();
-    let (server, client) = (Said::default(), Said::default());
+    let (server, client) = (HookLog::default(), HookLog::default());
     let echo = Echo::new(&traces);
     let address = echo::serve(server.hook(traces.server()), echo.clone()).await;
     let mut grpc = echo::connect(client.hook(traces.client()), address).await;
@@ -183,37 +183,37 @@ async fn each_call_of_grpc_is_said_once() {
 }
 
 #[tokio::test]
-async fn calls_that_are_not_sampled_are_not_said() {
+async fn hooks_are_not_called_for_unsampled_calls() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
-    let measured = Measured::default();
-    let said = Said::default();
+    let metrics = Metrics::default();
+    let log = HookLog::default();
     let layer = traces
         .server()
-        .with_meter_provider(measured.provider.clone());
-    let address = serve(said.hook(layer), Gate::default()).await;
+        .with_meter_provider(metrics.provider.clone());
+    let address = serve(log.hook(layer), Gate::default()).await;
     let client = net::plain(Version::HTTP_11);
     soon(client.request(net::request(Method::GET, address, "/")))
         .await
         .unwrap();
-    measured.of("http.server.request.duration", 1).await;
-    assert_eq!(said.take(), [""; 0]);
+    metrics.counted("http.server.request.duration", 1).await;
+    assert_eq!(log.take(), [""; 0]);
 }
 
-/// The classifier has the last word on spans and metrics, and what `on_end` sees.
+/// On spans and metrics, and for `on_end`.
 #[tokio::test]
-async fn what_is_an_error_can_be_decided() {
+async fn a_classifier_decides_what_is_an_error() {
     let traces = Traces::default();
-    let measured = Measured::default();
-    let said = Said::default();
+    let metrics = Metrics::default();
+    let log = HookLog::default();
     let layer = traces
         .server()
-        .with_meter_provider(measured.provider.clone())
+        .with_meter_provider(metrics.provider.clone())
         .with_error_classifier(|outcome| {
             assert_eq!(outcome.is_error(), outcome.http_status().unwrap() == 500);
             outcome.http_status().unwrap() == 404
         })
         .with_error_type(|outcome| Some(format!("mine-{}", outcome.error_type()?).into()));
-    let address = serve(said.hook(layer), Gate::default()).await;
+    let address = serve(log.hook(layer), Gate::default()).await;
     let client = net::plain(Version::HTTP_11);
     for path in ["/no", "/nowhere"] {
         let request = net::request(Method::GET, address, path);
@@ -222,20 +222,20 @@ async fn what_is_an_error_can_be_decided() {
     let spans = traces.all(2).await;
     assert_fine(&spans[0]);
     assert_error(&spans[1], "mine-404");
-    let lines = said.take();
+    let lines = log.take();
     assert_eq!(lines[2], "end 500");
     assert_eq!(lines[5], "end 404 error=mine-404 message=\"\"");
-    let series = measured.of("http.server.request.duration", 2).await;
+    let series = metrics.counted("http.server.request.duration", 2).await;
     let error_type = |status: &str| {
         let mut found = series.iter();
-        let found = found.find(|series| series.labels["http.response.status_code"] == status);
-        found.unwrap().labels.get("error.type").cloned()
+        let found = found.find(|it| it.label("http.response.status_code") == Some(status));
+        found.unwrap().label("error.type")
     };
     assert_eq!(error_type("500"), None);
-    assert_eq!(error_type("404").as_deref(), Some("mine-404"));
+    assert_eq!(error_type("404"), Some("mine-404"));
 }
 
-/// A span's status that `on_end` sets stays if the call is no error.
+/// If the call is not an error.
 #[tokio::test]
 async fn on_end_can_set_the_status() {
     let traces = Traces::default();
@@ -250,76 +250,22 @@ async fn on_end_can_set_the_status() {
     assert_eq!(traces::server(&traces.all(1).await).status, Status::Ok);
 }
 
-/// What a sampler was asked.
-#[derive(Debug, Clone)]
-struct Asked {
-    has_parent: bool,
-    name: String,
-    kind: SpanKind,
-    attributes: Vec<KeyValue>,
-}
-
-impl Asked {
-    #[track_caller]
-    fn has(&self, key: &str, value: &str) {
-        let mut found = self.attributes.iter();
-        let found = found.find(|attribute| attribute.key.as_str() == key);
-        let found = found.unwrap_or_else(|| panic!("no {key}: {self:#?}"));
-        assert_eq!(found.value.to_string(), value, "{key}");
-    }
-}
-
-/// Samples all, and keeps what it saw.
-#[derive(Debug, Clone, Default)]
-struct Nosy(Arc<Mutex<Vec<Asked>>>);
-
-impl ShouldSample for Nosy {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        self.0.lock().unwrap().push(Asked {
-            has_parent: parent.is_some_and(|parent| parent.span().span_context().is_valid()),
-            name: name.to_owned(),
-            kind: kind.clone(),
-            attributes: attributes.to_vec(),
-        });
-        SamplingResult {
-            decision: SamplingDecision::RecordAndSample,
-            attributes: Vec::new(),
-            trace_state: TraceState::default(),
-        }
-    }
-}
-
-impl Nosy {
-    fn traces(&self) -> Traces {
-        Traces::with_sampler(self.clone())
-    }
-
-    fn take(&self) -> [Asked; 2] {
-        let asked = std::mem::take(&mut *self.0.lock().unwrap());
-        asked.try_into().unwrap()
-    }
-}
-
-/// All that the conventions mark as relevant to sampling is there when the sampler is asked.
+/// Those that the conventions mark as relevant to sampling, and the user's.
 #[tokio::test]
-async fn a_sampler_sees_names_and_attributes() {
-    let nosy = Nosy::default();
+async fn samplers_get_names_and_attributes() {
+    let sampler = RecordingSampler::new(SamplingDecision::RecordAndSample);
+    let traces = || Traces::with_sampler(sampler.clone());
+    let questions = || -> [Question; 2] { sampler.take().try_into().unwrap() };
+    let has_parent = |question: &Question| {
+        let parent = question.parent.as_ref();
+        parent.is_some_and(|parent| parent.span().span_context().is_valid())
+    };
     let captured = HeaderCapture::new().allow("x-tenant");
-    let client = nosy
-        .traces()
+    let client = traces()
         .client()
         .with_captured_request_headers(captured.clone())
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())]);
-    let server = nosy
-        .traces()
+    let server = traces()
         .server()
         .with_captured_request_headers(captured)
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())])
@@ -341,47 +287,47 @@ async fn a_sampler_sees_names_and_attributes() {
     let http = net::connect(client.clone(), Version::HTTP_11);
     let call = tower::ServiceExt::oneshot(http, request.unwrap());
     net::read(soon(call).await.unwrap()).await.unwrap();
-    let [asked, served] = nosy.take();
+    let [client_start, server_start] = questions();
     assert_eq!(
-        (asked.kind.clone(), asked.name.as_str()),
+        (client_start.kind.clone(), client_start.name.as_str()),
         (SpanKind::Client, "GET")
     );
-    assert_eq!(served.kind, SpanKind::Server);
-    assert_eq!(served.name, "GET /orders/{id}");
-    assert!(!asked.has_parent && served.has_parent);
-    asked.has("url.full", &format!("http://{address}/orders/7?q=1"));
-    served.has("url.path", "/orders/7");
-    served.has("url.query", "q=1");
-    served.has("url.scheme", "http");
-    served.has("client.address", "127.0.0.1");
-    served.has("user_agent.original", "curl");
-    served.has("http.route", "/orders/{id}");
-    for both in [&asked, &served] {
-        both.has("http.request.method", "GET");
-        both.has("server.address", "127.0.0.1");
-        both.has("server.port", &port);
-        both.has("http.request.header.x-tenant", "[\"acme\"]");
-        both.has("mine", "/orders/7");
+    assert_eq!(server_start.kind, SpanKind::Server);
+    assert_eq!(server_start.name, "GET /orders/{id}");
+    assert!(!has_parent(&client_start) && has_parent(&server_start));
+    client_start.has("url.full", &format!("http://{address}/orders/7?q=1"));
+    server_start.has("url.path", "/orders/7");
+    server_start.has("url.query", "q=1");
+    server_start.has("url.scheme", "http");
+    server_start.has("client.address", "127.0.0.1");
+    server_start.has("user_agent.original", "curl");
+    server_start.has("http.route", "/orders/{id}");
+    for start in [&client_start, &server_start] {
+        start.has("http.request.method", "GET");
+        start.has("server.address", "127.0.0.1");
+        start.has("server.port", &port);
+        start.has("http.request.header.x-tenant", "[\"acme\"]");
+        start.has("mine", "/orders/7");
     }
 
     let target = format!("http://{address}");
     let mut grpc = echo::connect(client.with_target(&target), address).await;
     grpc.unary(message("hello", 0)).await.unwrap();
-    let [asked, served] = nosy.take();
-    assert_eq!(asked.name, "lianlu.testing.Echo/Unary");
-    assert_eq!(served.name, "mine");
-    for both in [&asked, &served] {
-        both.has("rpc.system.name", "grpc");
-        both.has("rpc.method", "lianlu.testing.Echo/Unary");
-        both.has("server.address", "127.0.0.1");
-        both.has("server.port", &port);
-        both.has("mine", "/lianlu.testing.Echo/Unary");
+    let [client_start, server_start] = questions();
+    assert_eq!(client_start.name, "lianlu.testing.Echo/Unary");
+    assert_eq!(server_start.name, "mine");
+    for start in [&client_start, &server_start] {
+        start.has("rpc.system.name", "grpc");
+        start.has("rpc.method", "lianlu.testing.Echo/Unary");
+        start.has("server.address", "127.0.0.1");
+        start.has("server.port", &port);
+        start.has("mine", "/lianlu.testing.Echo/Unary");
     }
 }
 
-/// A name from the hook stays where the route becomes known late, or the method turns out to be unknown.
+/// Neither by a late route, nor by an unknown gRPC method.
 #[tokio::test]
-async fn a_name_from_a_hook_stays() {
+async fn a_name_by_with_span_name_is_not_replaced() {
     let traces = Traces::default();
     let layer = || traces.server().with_span_name(|_| Some("mine".into()));
     let app = Router::new()
@@ -400,11 +346,8 @@ async fn a_name_from_a_hook_stays() {
     );
 
     let address = echo::serve(layer(), Echo::new(&traces)).await;
-    let request = Request::post(format!("http://{address}/lianlu.testing.Echo/Nothing"))
-        .header("content-type", "application/grpc")
-        .body(Body::empty());
-    let client = net::plain(Version::HTTP_2);
-    soon(client.request(request.unwrap())).await.unwrap();
+    let request = net::grpc_request(address, "/lianlu.testing.Echo/Nothing");
+    net::send(Version::HTTP_2, request).await;
     let span = traces.all(2).await.remove(1);
     assert_eq!(span.name, "mine");
     let original = text(&span, "rpc.method_original");
@@ -412,12 +355,12 @@ async fn a_name_from_a_hook_stays() {
 }
 
 #[tokio::test]
-async fn metrics_get_labels_of_the_users() {
+async fn with_metric_attributes_adds_labels_to_metrics_only() {
     let traces = Traces::default();
-    let measured = Measured::default();
+    let metrics = Metrics::default();
     let layer = traces
         .server()
-        .with_meter_provider(measured.provider.clone())
+        .with_meter_provider(metrics.provider.clone())
         .with_metric_attributes(|outcome| {
             let fine = outcome
                 .http_status()
@@ -430,10 +373,10 @@ async fn metrics_get_labels_of_the_users() {
         let request = net::request(Method::GET, address, path);
         soon(client.request(request)).await.unwrap();
     }
-    let series = measured.of("http.server.request.duration", 3).await;
+    let series = metrics.counted("http.server.request.duration", 3).await;
     let mut counts: Vec<_> = series
         .iter()
-        .map(|series| (series.labels["fine"].as_str(), series.count))
+        .map(|series| (series.label("fine").unwrap(), series.count))
         .collect();
     counts.sort_unstable();
     assert_eq!(counts, [("false", 1), ("true", 2)]);

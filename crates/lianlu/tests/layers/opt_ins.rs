@@ -1,4 +1,4 @@
-//! What the conventions leave to be asked for is there when it is, and not before.
+//! The opt-in attributes of the conventions.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,26 +13,27 @@ use tower::ServiceExt;
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::measured::Measured;
+use crate::common::metrics::Metrics;
 use crate::common::soon;
 use crate::common::traces::{Traces, attr, int, text};
 
 const BODY: &str = "hello";
 
-/// All that one call is told by: both spans' keys and both metrics' labels.
-struct Told {
+/// The spans of one call, and all keys of its spans and metrics.
+struct Telemetry {
     client: SpanData,
     server: SpanData,
     keys: BTreeSet<String>,
     address: SocketAddr,
 }
 
-/// `client url.scheme`, `server metric url.scheme` and the like are the keys.
-async fn told(opt_ins: &[OptIn], agent: &str) -> Told {
+/// Makes a call. Keys are such as `client url.scheme` and `server metric url.scheme`.
+async fn call(opt_ins: &[OptIn], agent: &str) -> Telemetry {
     let traces = Traces::default();
-    let (asked, served) = (Measured::default(), Measured::default());
-    let mut client = traces.client().with_meter_provider(asked.provider.clone());
-    let mut server = traces.server().with_meter_provider(served.provider.clone());
+    let metrics = Metrics::default();
+    let provider = &metrics.provider;
+    let mut client = traces.client().with_meter_provider(provider.clone());
+    let mut server = traces.server().with_meter_provider(provider.clone());
     for opt_in in opt_ins {
         client = client.with_opt_in(*opt_in);
         server = server.with_opt_in(*opt_in);
@@ -54,12 +55,14 @@ async fn told(opt_ins: &[OptIn], agent: &str) -> Told {
         let attributes = span.attributes.iter();
         keys.extend(attributes.map(|attribute| format!("{side} {}", attribute.key)));
     }
-    for (side, measured) in [("client", asked), ("server", served)] {
+    for side in ["client", "server"] {
         let name = format!("http.{side}.request.duration");
-        let labels = measured.of(&name, 1).await.remove(0).labels;
-        keys.extend(labels.keys().map(|key| format!("{side} metric {key}")));
+        let series = metrics.counted(&name, 1).await;
+        let labels = series[0].labels.iter();
+        let labels = labels.map(|label| label.split_once('=').unwrap().0);
+        keys.extend(labels.map(|key| format!("{side} metric {key}")));
     }
-    Told {
+    Telemetry {
         client,
         server,
         keys,
@@ -67,13 +70,12 @@ async fn told(opt_ins: &[OptIn], agent: &str) -> Told {
     }
 }
 
-/// Each adds its own keys, and no other.
 #[tokio::test]
-async fn one_by_one() {
-    let none = told(&[], "Googlebot/2.1").await;
+async fn each_opt_in_adds_its_own_keys_only() {
+    let none = call(&[], "Googlebot/2.1").await;
     for (opt_in, added) in [
         (OptIn::ClientPort, &["server client.port"][..]),
-        // axum does not tell.
+        // axum does not know it.
         (OptIn::NetworkLocal, &[]),
         (OptIn::NetworkTransport, &["server network.transport"]),
         (
@@ -104,7 +106,7 @@ async fn one_by_one() {
         ),
         (OptIn::UrlTemplateOnMetrics, &["client metric url.template"]),
     ] {
-        let with = told(&[opt_in], "Googlebot/2.1").await;
+        let with = call(&[opt_in], "Googlebot/2.1").await;
         let more: Vec<_> = with.keys.difference(&none.keys).collect();
         assert_eq!(more, added, "{opt_in:?}");
         assert!(with.keys.is_superset(&none.keys), "{opt_in:?}");
@@ -112,7 +114,7 @@ async fn one_by_one() {
 }
 
 #[tokio::test]
-async fn all_at_once_and_their_values() {
+async fn opt_in_attributes_have_these_values() {
     let all = [
         OptIn::ClientPort,
         OptIn::NetworkTransport,
@@ -121,8 +123,8 @@ async fn all_at_once_and_their_values() {
         OptIn::SyntheticUserAgent,
         OptIn::BodySize,
     ];
-    let told = told(&all, "synthetics/1").await;
-    let (client, server) = (&told.client, &told.server);
+    let telemetry = call(&all, "synthetics/1").await;
+    let (client, server) = (&telemetry.client, &telemetry.server);
     assert_eq!(text(server, "network.transport"), Some("tcp"));
     assert_eq!(text(client, "url.scheme"), Some("http"));
     assert_eq!(text(client, "user_agent.original"), Some("synthetics/1"));
@@ -133,39 +135,38 @@ async fn all_at_once_and_their_values() {
     }
     let port = int(server, "client.port").unwrap();
     assert_eq!(int(server, "network.peer.port"), Some(port));
-    assert_ne!(port, i64::from(told.address.port()));
+    assert_ne!(port, i64::from(telemetry.address.port()));
 }
 
-/// HTTP on tonic's server, which knows both ends of its socket.
+/// By HTTP on tonic's server, which knows both addresses of a socket.
 #[tokio::test]
-async fn our_end_of_the_socket() {
-    for asked in [false, true] {
+async fn network_local_is_the_servers_address() {
+    for opted_in in [false, true] {
         let traces = Traces::default();
         let mut layer = traces.server();
-        if asked {
+        if opted_in {
             layer = layer.with_opt_in(OptIn::NetworkLocal);
         }
         let address = echo::serve(layer, Echo::new(&traces)).await;
         let request = Request::post(format!("http://{address}/")).body(Body::empty());
-        let call = net::plain(Version::HTTP_2).request(request.unwrap());
-        soon(call).await.unwrap();
+        net::send(Version::HTTP_2, request.unwrap()).await;
         let span = traces.all(1).await.remove(0);
-        let expected = asked.then_some("127.0.0.1");
+        let expected = opted_in.then_some("127.0.0.1");
         assert_eq!(text(&span, "network.local.address"), expected);
-        let expected = asked.then_some(i64::from(address.port()));
+        let expected = opted_in.then_some(i64::from(address.port()));
         assert_eq!(int(&span, "network.local.port"), expected);
     }
 }
 
-/// The bodies' beginnings: never by default, whole characters, and no more than was asked for.
+/// Whole characters, up to the limit in bytes. Off by default.
 #[tokio::test]
-async fn contents() {
+async fn body_contents_are_recorded_up_to_a_limit() {
     const REQUEST: &str = "http.request.body.content";
     const RESPONSE: &str = "http.response.body.content";
     for (max, request, response) in [
         (None, None, None),
         (Some(0), None, None),
-        // Not even one character of the request.
+        // Less than one character of the request.
         (Some(1), Some(""), Some("<")),
         (Some(3), Some("链"), Some("<")),
         (Some(7), Some("链路"), Some("<链路")),
@@ -182,7 +183,7 @@ async fn contents() {
                 .with_response_body_content(max);
         }
         let handler = async |body: String| {
-            // In two pieces.
+            // In two frames.
             let (before, after) = ("<".to_owned(), format!("{body}>"));
             let pieces = [before, after].map(Ok::<_, std::io::Error>);
             Body::from_stream(tokio_stream::iter(pieces))
@@ -193,7 +194,7 @@ async fn contents() {
         let request_of = Request::post(format!("http://{address}/")).body(body);
         let call = net::connect(client, Version::HTTP_11).oneshot(request_of.unwrap());
         let whole = net::read(soon(call).await.unwrap()).await.unwrap();
-        assert_eq!(whole, "<链路>", "the body itself is not cut");
+        assert_eq!(whole, "<链路>", "the body itself is not truncated");
         let (client, server) = traces.pair().await;
         for span in [client, server] {
             assert_eq!(text(&span, REQUEST), request, "{max:?}");
@@ -202,7 +203,7 @@ async fn contents() {
     }
 }
 
-/// Type, number and size of each `rpc.message`.
+/// Type, id and size of each `rpc.message` event.
 fn messages(span: &SpanData) -> Vec<String> {
     let mut lines: Vec<_> = span
         .events
@@ -228,7 +229,7 @@ fn messages(span: &SpanData) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn messages_of_grpc() {
+async fn message_events_are_recorded_up_to_a_limit() {
     for max in [None, Some(0), Some(2), Some(100)] {
         let traces = Traces::default();
         let (mut client, mut server) = (traces.client(), traces.server());

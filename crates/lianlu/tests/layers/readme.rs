@@ -1,5 +1,5 @@
-//! The READMEs' code, compiled, and proof that they show just this.
-#![allow(dead_code, reason = "it is compiled, and not run")]
+//! The code of the READMEs, compiled, and a test that they show exactly this code.
+#![allow(dead_code, reason = "compiled only")]
 
 use lianlu_protos::helloworld;
 
@@ -13,7 +13,7 @@ impl<T: Send + Sync + 'static> GreeterService for MyGreeter<T> {
         &self,
         _: tonic::Request<helloworld::HelloRequest>,
     ) -> Result<tonic::Response<helloworld::HelloReply>, tonic::Status> {
-        Err(tonic::Status::unimplemented("only to be compiled"))
+        Err(tonic::Status::unimplemented("compiled only"))
     }
 }
 
@@ -66,7 +66,7 @@ fn from_the_environment() -> Result<(), lianlu::PipelineError> {
 
 #[allow(dead_code)]
 #[rustfmt::skip]
-fn that_outlives_its_process() -> Result<(), lianlu::PipelineError> {
+fn with_a_flight_recorder() -> Result<(), lianlu::PipelineError> {
     // [readme]
     let guard = lianlu::otlp::pipeline().with_flight_recorder("/var/lib/shop/traces").install()?;
     // [/readme]
@@ -75,7 +75,7 @@ fn that_outlives_its_process() -> Result<(), lianlu::PipelineError> {
 }
 
 #[test]
-fn a_layer_with_more_to_say() -> Result<(), lianlu::BadEntry> {
+fn a_layer_with_options() -> Result<(), lianlu::BadEntry> {
     // [readme]
     use lianlu::{HeaderCapture, StreamEnd, TrustedProxies};
     use std::time::Duration;
@@ -97,13 +97,13 @@ fn a_layer_with_more_to_say() -> Result<(), lianlu::BadEntry> {
 
 #[allow(dead_code)]
 #[rustfmt::skip]
-fn lines_that_know_their_trace() {
+fn log_lines_with_trace_ids() {
     // [readme]
     tracing_subscriber::fmt().json().map_event_format(lianlu::logs::json).init();
     // [/readme]
 }
 
-/// The code without comments, which are in the reader's language.
+/// The code without comments, which differ by language.
 fn code(text: &str) -> String {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
@@ -111,7 +111,7 @@ fn code(text: &str) -> String {
         .collect()
 }
 
-/// What stands between each `begin` and the `end` after it, with its indentation taken away.
+/// The text between each `begin` and the next `end`, without its indentation.
 fn blocks(text: &str, begin: &str, end: &str) -> Vec<String> {
     let block = |rest: &str| {
         let (block, _) = rest.split_once(end).unwrap();

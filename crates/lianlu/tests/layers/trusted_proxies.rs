@@ -1,24 +1,22 @@
-//! Behind proxies: who called, by which scheme and host, is taken from those alone who are trusted.
+//! Client address, scheme and host are taken from the headers of trusted proxies only.
 
 use std::net::SocketAddr;
 
-use ::http::{Request, Version};
+use ::http::Version;
 use axum::Router;
-use axum::body::Body;
 use lianlu::{OptIn, TrustedProxies};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::soon;
 use crate::common::traces::{self, Traces, int, text};
 
 fn trusting(networks: &[&str]) -> TrustedProxies {
     TrustedProxies::new(networks).unwrap()
 }
 
-/// `client scheme server:port` as the server's span has them.
-fn seen(span: &SpanData) -> String {
+/// `client scheme server:port` of the server span.
+fn summary(span: &SpanData) -> String {
     let or = |key| text(span, key).unwrap_or("-");
     let port = int(span, "server.port").map_or(String::new(), |port| format!(":{port}"));
     format!(
@@ -36,14 +34,7 @@ async fn http(proxies: Option<TrustedProxies>, headers: &[(&str, &str)]) -> (Spa
         layer = layer.with_trusted_proxies(proxies);
     }
     let address = net::serve(Router::new().layer(layer)).await;
-    let mut request = Request::get(format!("http://{address}/"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::empty()).unwrap();
-    soon(net::plain(Version::HTTP_11).request(request))
-        .await
-        .unwrap();
+    net::send(Version::HTTP_11, net::request_with(address, "/", headers)).await;
     (traces::server(&traces.all(1).await), address)
 }
 
@@ -59,29 +50,29 @@ const ALL: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn nobody_is_believed_without_the_option() {
+async fn untrusted_peers_are_ignored() {
     for proxies in [
         None,
         Some(TrustedProxies::default()),
         Some(trusting(&["10.0.0.0/8", "::1"])),
     ] {
         let (span, address) = http(proxies, ALL).await;
-        assert_eq!(seen(&span), format!("127.0.0.1 http {address}"));
+        assert_eq!(summary(&span), format!("127.0.0.1 http {address}"));
         assert!(!format!("{span:?}").contains("example"), "{span:#?}");
     }
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_is_believed_and_no_further() {
+async fn the_last_untrusted_hop_is_the_client() {
     let (span, _) = http(Some(trusting(&["127.0.0.1"])), ALL).await;
-    assert_eq!(seen(&span), "192.0.2.1 https shop.example:8443");
+    assert_eq!(summary(&span), "192.0.2.1 https shop.example:8443");
     assert_eq!(int(&span, "client.port"), Some(4711));
-    // The socket's other end stays what it is.
+    // The peer is still the socket's.
     assert_eq!(text(&span, "network.peer.address"), Some("127.0.0.1"));
 }
 
 #[tokio::test]
-async fn over_several_trusted_hops() {
+async fn several_trusted_hops_are_skipped() {
     let headers = [
         (
             "forwarded",
@@ -90,42 +81,41 @@ async fn over_several_trusted_hops() {
         ("forwarded", "for=10.0.0.1;host=inner.example;proto=http"),
     ];
     let (span, _) = http(Some(trusting(&["127.0.0.1", "10.0.0.0/8"])), &headers).await;
-    assert_eq!(seen(&span), "192.0.2.1 https shop.example");
-    // Whoever is not known is the client.
+    assert_eq!(summary(&span), "192.0.2.1 https shop.example");
+    // An untrusted hop is the client.
     let (span, _) = http(Some(trusting(&["127.0.0.1"])), &headers).await;
-    assert_eq!(seen(&span), "10.0.0.1 http inner.example");
+    assert_eq!(summary(&span), "10.0.0.1 http inner.example");
 }
 
 #[tokio::test]
-async fn one_header_of_two() {
+async fn one_kind_of_header_can_be_chosen() {
     let local = || trusting(&["127.0.0.0/8"]);
     let (span, _) = http(Some(local()), &ALL[1..]).await;
-    assert_eq!(seen(&span), "192.0.2.2 https x.example:444");
+    assert_eq!(summary(&span), "192.0.2.2 https x.example:444");
     let (span, _) = http(Some(local().only_x_forwarded()), ALL).await;
-    assert_eq!(seen(&span), "192.0.2.2 https x.example:444");
+    assert_eq!(summary(&span), "192.0.2.2 https x.example:444");
     let (span, address) = http(Some(local().only_forwarded()), &ALL[1..]).await;
-    assert_eq!(seen(&span), format!("127.0.0.1 http {address}"));
+    assert_eq!(summary(&span), format!("127.0.0.1 http {address}"));
 }
 
 #[tokio::test]
-async fn what_the_proxy_does_not_say_is_the_sockets() {
+async fn values_that_the_proxy_does_not_send_are_the_sockets() {
     let local = trusting(&["127.0.0.1"]);
     let (span, address) = http(Some(local.clone()), &[("forwarded", "proto=https")]).await;
-    assert_eq!(seen(&span), format!("127.0.0.1 https {address}"));
+    assert_eq!(summary(&span), format!("127.0.0.1 https {address}"));
     for nonsense in ["nonsense", "for=\"", "for=1.2.3.4.5;proto=gopher", ""] {
         let headers = [("forwarded", nonsense)];
         let (span, address) = http(Some(local.clone()), &headers).await;
         assert_eq!(
-            seen(&span),
+            summary(&span),
             format!("127.0.0.1 http {address}"),
             "{nonsense}"
         );
     }
 }
 
-/// Without a word from the server about who calls, nobody is trusted.
 #[tokio::test]
-async fn a_server_that_does_not_tell_its_peer() {
+async fn without_a_known_peer_no_proxy_is_trusted() {
     let traces = Traces::default();
     let layer = |proxies| traces.server().with_trusted_proxies(proxies);
     let (listener, address) = crate::common::listen().await;
@@ -135,17 +125,14 @@ async fn a_server_that_does_not_tell_its_peer() {
         .layer(layer(private))
         .into_make_service();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let request = Request::get(format!("http://{address}/"))
-        .header("x-forwarded-for", "192.0.2.1")
-        .body(Body::empty());
-    let call = net::plain(Version::HTTP_11).request(request.unwrap());
-    soon(call).await.unwrap();
+    let request = net::request_with(address, "/", &[("x-forwarded-for", "192.0.2.1")]);
+    net::send(Version::HTTP_11, request).await;
     let span = traces::server(&traces.all(1).await);
-    assert_eq!(seen(&span), format!("- http {address}"));
+    assert_eq!(summary(&span), format!("- http {address}"));
 }
 
 #[tokio::test]
-async fn grpc() {
+async fn grpc_servers_use_trusted_proxies_too() {
     for (proxies, shown) in [
         (None, None),
         (Some(trusting(&["10.0.0.0/8"])), None),

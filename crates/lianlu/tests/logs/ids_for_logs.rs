@@ -1,4 +1,4 @@
-//! `trace_id()`, `span_id()` and `trace_attrs()` tell the ids of the span that they are called in.
+//! `trace_id()`, `span_id()` and `trace_attrs()` return the ids of the current span.
 
 use axum::Router;
 use axum::routing::get;
@@ -17,7 +17,7 @@ fn ids(span: &SpanData) -> String {
 }
 
 #[tokio::test]
-async fn in_a_grpc_handler() {
+async fn ids_in_a_grpc_handler() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.unary(message("ids", 0)).await.unwrap();
@@ -27,7 +27,7 @@ async fn in_a_grpc_handler() {
 }
 
 #[tokio::test]
-async fn in_an_http_handler() {
+async fn ids_in_an_http_handler() {
     let traces = Traces::default();
     let app = Router::new()
         .route(
@@ -50,13 +50,12 @@ async fn in_an_http_handler() {
         .layer(traces.server());
     let address = net::serve(app).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);
-    let response = net::get(&client, address, "/").await.unwrap();
-    let text = net::read(response).await.unwrap();
+    let text = net::fetch(&client, address, "/").await;
     assert_eq!(text, ids(&server(&traces.all(2).await)));
 }
 
 #[tokio::test]
-async fn outside_of_a_call_they_are_empty() {
+async fn ids_outside_of_a_call_are_empty() {
     assert_eq!(lianlu::trace_id(), "");
     assert_eq!(lianlu::span_id(), "");
     let values = lianlu::trace_attrs().map(|attribute| attribute.value.to_string());

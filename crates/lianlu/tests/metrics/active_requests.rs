@@ -1,4 +1,4 @@
-//! The requests under way are counted up once and down once, however they end.
+//! Each active request is counted up once and down once, however it ends.
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
@@ -22,9 +22,9 @@ const SERVER: &str = "http.server.active_requests";
 const CLIENT: &str = "http.client.active_requests";
 const CALLS: usize = 10_000;
 
-/// How a call goes: what its service does, and how far its caller follows.
+/// What the service does, and how far the caller polls.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+enum Case {
     NeverPolled,
     PolledOnce,
     HeadOnly,
@@ -40,56 +40,56 @@ enum Way {
     Grpc,
 }
 
-const WAYS: [Way; 13] = [
-    Way::NeverPolled,
-    Way::PolledOnce,
-    Way::HeadOnly,
-    Way::BodyHalfRead,
-    Way::BodyRead,
-    Way::ServiceFails,
-    Way::BodyFails,
-    Way::CallPanics,
-    Way::FuturePanics,
-    Way::BodyPanics,
-    Way::Upgrade,
-    Way::NoContent,
-    Way::Grpc,
+const CASES: [Case; 13] = [
+    Case::NeverPolled,
+    Case::PolledOnce,
+    Case::HeadOnly,
+    Case::BodyHalfRead,
+    Case::BodyRead,
+    Case::ServiceFails,
+    Case::BodyFails,
+    Case::CallPanics,
+    Case::FuturePanics,
+    Case::BodyPanics,
+    Case::Upgrade,
+    Case::NoContent,
+    Case::Grpc,
 ];
 
 type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, std::io::Error>> + Send>>;
 
-/// Without the hook that would print ten thousand panics.
+/// Without the panic hook, which would print thousands of panics.
 fn panic_quietly() {
-    resume_unwind(Box::new("told to"))
+    resume_unwind(Box::new("on request"))
 }
 
-fn body(way: Way) -> Body {
-    match way {
-        Way::BodyRead => scripted([Step::Data("hel"), Step::Data("lo")]),
-        Way::BodyFails => scripted([Step::Data("hel"), Step::Fail]),
-        Way::BodyPanics => scripted([Step::Data("hel"), Step::Run(Box::new(panic_quietly))]),
+fn body(case: Case) -> Body {
+    match case {
+        Case::BodyRead => scripted([Step::Data("hel"), Step::Data("lo")]),
+        Case::BodyFails => scripted([Step::Data("hel"), Step::Fail]),
+        Case::BodyPanics => scripted([Step::Data("hel"), Step::Run(Box::new(panic_quietly))]),
         _ => scripted([Step::Data("hel"), Step::Hang]),
     }
 }
 
 fn handle(request: Request<Body>) -> Reply {
-    let way = *request.extensions().get::<Way>().unwrap();
-    if way == Way::CallPanics {
+    let case = *request.extensions().get::<Case>().unwrap();
+    if case == Case::CallPanics {
         panic_quietly();
     }
     Box::pin(async move {
-        match way {
-            Way::PolledOnce => pending().await,
-            Way::ServiceFails => return Err(std::io::Error::other("no")),
-            Way::FuturePanics => panic_quietly(),
+        match case {
+            Case::PolledOnce => pending().await,
+            Case::ServiceFails => return Err(std::io::Error::other("no")),
+            Case::FuturePanics => panic_quietly(),
             _ => {}
         }
-        let status = match way {
-            Way::Upgrade => StatusCode::SWITCHING_PROTOCOLS,
-            Way::NoContent => StatusCode::NO_CONTENT,
+        let status = match case {
+            Case::Upgrade => StatusCode::SWITCHING_PROTOCOLS,
+            Case::NoContent => StatusCode::NO_CONTENT,
             _ => StatusCode::OK,
         };
-        Ok(Response::builder().status(status).body(body(way)).unwrap())
+        Ok(Response::builder().status(status).body(body(case)).unwrap())
     })
 }
 
@@ -97,32 +97,36 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn call<S, B>(service: &mut S, way: Way)
+fn call<S, B>(service: &mut S, case: Case)
 where
     S: Service<Request<Body>, Response = Response<B>>,
     B: http_body::Body,
 {
     let mut request = Request::builder()
-        .method(if way == Way::BodyRead { "POST" } else { "GET" })
+        .method(if case == Case::BodyRead {
+            "POST"
+        } else {
+            "GET"
+        })
         .uri("http://shop.example:81/")
         .body(Body::empty())
         .unwrap();
-    request.extensions_mut().insert(way);
-    if way == Way::Grpc {
+    request.extensions_mut().insert(case);
+    if case == Case::Grpc {
         let headers = request.headers_mut();
         headers.insert("content-type", "application/grpc".parse().unwrap());
     }
     let mut future = pin!(service.call(request));
-    if way == Way::NeverPolled {
+    if case == Case::NeverPolled {
         return;
     }
     let Poll::Ready(Ok(response)) = poll_once(future.as_mut()) else {
         return;
     };
     let mut body = pin!(response.into_body());
-    let polls = match way {
-        Way::HeadOnly | Way::Upgrade => 0,
-        Way::BodyHalfRead => 1,
+    let polls = match case {
+        Case::HeadOnly | Case::Upgrade => 0,
+        Case::BodyHalfRead => 1,
         _ => 3,
     };
     for _ in 0..polls {
@@ -133,23 +137,23 @@ where
     }
 }
 
-/// In order, by label set: never below 0, and 0 at the end.
+/// Asserts that each label set's sum is 0 or 1 at any time, and 0 at the end.
 fn assert_balanced(values: &Values, name: &str) {
-    let mut standing = HashMap::<String, i64>::new();
+    let mut sums = HashMap::<String, i64>::new();
     let values = values.of(name);
     for value in &values {
-        let standing = standing.entry(value.labels.join(" ")).or_default();
-        *standing += value.value as i64;
-        assert!((0..=1).contains(standing), "{standing} of {value:#?}");
+        let sum = sums.entry(value.labels.join(" ")).or_default();
+        *sum += value.value as i64;
+        assert!((0..=1).contains(sum), "{sum} after {value:#?}");
     }
-    assert!(standing.values().all(|at| *at == 0), "{standing:?}");
-    let grpc = (0..CALLS).filter(|at| WAYS[at % WAYS.len()] == Way::Grpc);
+    assert!(sums.values().all(|sum| *sum == 0), "{sums:?}");
+    let grpc = (0..CALLS).filter(|at| CASES[at % CASES.len()] == Case::Grpc);
     assert_eq!(values.len(), 2 * (CALLS - grpc.count()));
-    assert_eq!(standing.len(), 2, "{standing:?}");
+    assert_eq!(sums.len(), 2, "{sums:?}");
 }
 
 #[test]
-fn ten_thousand_calls_leave_none() {
+fn ten_thousand_calls_leave_no_active_request() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let values = Values::default();
     let server = traces.server().with_meter_provider(values.clone());
@@ -158,14 +162,14 @@ fn ten_thousand_calls_leave_none() {
     let mut client = client.with_active_requests().layer(service_fn(handle));
     let mut panics = 0;
     for at in 0..CALLS {
-        let way = WAYS[at % WAYS.len()];
-        let on_server = catch_unwind(AssertUnwindSafe(|| call(&mut server, way)));
-        let on_client = catch_unwind(AssertUnwindSafe(|| call(&mut client, way)));
-        assert_eq!(on_server.is_err(), on_client.is_err(), "{way:?}");
+        let case = CASES[at % CASES.len()];
+        let on_server = catch_unwind(AssertUnwindSafe(|| call(&mut server, case)));
+        let on_client = catch_unwind(AssertUnwindSafe(|| call(&mut client, case)));
+        assert_eq!(on_server.is_err(), on_client.is_err(), "{case:?}");
         panics += usize::from(on_server.is_err());
     }
-    let panicking = [Way::CallPanics, Way::FuturePanics, Way::BodyPanics];
-    let expected = (0..CALLS).filter(|at| panicking.contains(&WAYS[at % WAYS.len()]));
+    let panicking = [Case::CallPanics, Case::FuturePanics, Case::BodyPanics];
+    let expected = (0..CALLS).filter(|at| panicking.contains(&CASES[at % CASES.len()]));
     assert_eq!(panics, expected.count());
     assert_balanced(&values, SERVER);
     assert_balanced(&values, CLIENT);
@@ -181,7 +185,7 @@ fn ten_thousand_calls_leave_none() {
 }
 
 #[tokio::test]
-async fn one_while_a_body_streams() {
+async fn a_request_is_active_until_its_body_ends() {
     for version in VERSIONS {
         let (traces, metrics) = (Traces::default(), Metrics::default());
         let gate = Gate::default();
@@ -212,7 +216,7 @@ async fn one_while_a_body_streams() {
             assert_eq!(series.sum, 2.0);
             assert_eq!(series.unit, "{request}");
         }
-        // One is read to its end, one is dropped in the middle.
+        // One is dropped in the middle, the other read to its end.
         drop(second);
         metrics.stands_at(CLIENT, 1.0).await;
         metrics.stands_at(SERVER, 1.0).await;
@@ -224,28 +228,23 @@ async fn one_while_a_body_streams() {
 }
 
 #[test]
-fn only_when_asked_for() {
+fn the_metric_is_off_by_default() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
         .with_meter_provider(values.clone());
-    call(&mut layer.layer(service_fn(handle)), Way::BodyRead);
+    call(&mut layer.layer(service_fn(handle)), Case::BodyRead);
     let names: Vec<_> = values.all().into_iter().map(|value| value.name).collect();
     assert_eq!(names, ["http.server.request.duration"]);
 }
 
-/// A known method and a made-up one count as two series, whatever else is made up.
 #[test]
-fn under_the_labels_they_began_with() {
+fn unknown_methods_are_one_series() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
         .with_meter_provider(values.clone());
-    let mut service = layer
-        .with_active_requests()
-        .layer(service_fn(async |_: Request<Body>| {
-            Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
-        }));
+    let mut service = layer.with_active_requests().layer(service_fn(net::answer));
     for method in ["GET", "BREW", "STEAL"] {
         let request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())

@@ -1,4 +1,4 @@
-//! The sizes of bodies are those of the bytes that went by, on the metrics and on the spans.
+//! Body sizes are the transferred bytes, on metrics and on spans.
 
 use std::net::SocketAddr;
 
@@ -15,16 +15,16 @@ use crate::common::metrics::{Metrics, Values};
 use crate::common::traces::{Traces, int};
 use crate::common::{Gate, soon};
 
-/// Metrics and attributes, of both sides.
-struct Measuring {
+/// Spans and metrics of both sides.
+struct Telemetry {
     traces: Traces,
     metrics: Metrics,
 }
 
-/// What a call's two sides should have: request and response.
+/// The expected sizes of one side: request and response.
 type Sizes = (Option<u64>, Option<u64>);
 
-impl Measuring {
+impl Telemetry {
     fn new() -> Self {
         Self {
             traces: Traces::default(),
@@ -52,7 +52,7 @@ impl Measuring {
         net::connect(self.client(), version)
     }
 
-    /// Waits for the call's end, and compares both places.
+    /// Waits for the end of the call, and asserts both signals.
     async fn assert(&self, server: Sizes, client: Sizes) {
         let (client_span, server_span) = self.traces.pair().await;
         for (side, span, sizes) in [
@@ -81,7 +81,7 @@ impl Measuring {
     }
 }
 
-/// `hello, hello, hello!`, compressed.
+/// `hello, hello, hello!`, as gzip.
 const GZIP: [u8; 34] = [
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7,
     0x51, 0xc8, 0x40, 0x27, 0x14, 0x01, 0x00, 0x7d, 0x3f, 0xf2, 0x10, 0x14, 0x00, 0x00, 0x00, 0x00,
@@ -116,7 +116,7 @@ async fn exchange(client: &HttpClient, request: Request<Body>) -> String {
 }
 
 #[tokio::test]
-async fn of_responses_with_and_without_a_length() {
+async fn of_responses_with_and_without_a_content_length() {
     for version in VERSIONS {
         for (method, path, size) in [
             (Method::GET, "/chunks", 10),
@@ -124,35 +124,35 @@ async fn of_responses_with_and_without_a_length() {
             (Method::HEAD, "/whole", 0),
             (Method::GET, "/no-content", 0),
         ] {
-            let measuring = Measuring::new();
-            let address = serve(measuring.server()).await;
-            let client = measuring.connect(version);
+            let telemetry = Telemetry::new();
+            let address = serve(telemetry.server()).await;
+            let client = telemetry.connect(version);
             exchange(&client, net::request(method, address, path)).await;
             let sizes = (Some(0), Some(size));
-            measuring.assert(sizes, sizes).await;
+            telemetry.assert(sizes, sizes).await;
         }
     }
 }
 
 #[tokio::test]
-async fn of_requests_that_stream() {
+async fn of_streamed_requests() {
     for version in VERSIONS {
-        let measuring = Measuring::new();
-        let address = serve(measuring.server()).await;
-        let client = measuring.connect(version);
+        let telemetry = Telemetry::new();
+        let address = serve(telemetry.server()).await;
+        let client = telemetry.connect(version);
         let mut request = net::request(Method::POST, address, "/swallow");
         let steps = [Step::Data("hel"), Step::Data("lo, "), Step::Data("you")];
         *request.body_mut() = scripted(steps);
         assert_eq!(exchange(&client, request).await, "10");
         let sizes = (Some(10), Some(2));
-        measuring.assert(sizes, sizes).await;
+        telemetry.assert(sizes, sizes).await;
     }
 }
 
-/// Compressed inside of the layer: what goes over the wire.
+/// Compressed inside of the layer.
 #[tokio::test]
-async fn of_compressed_bodies_as_they_are_sent() {
-    let measuring = Measuring::new();
+async fn of_compressed_bodies_are_the_compressed_sizes() {
+    let telemetry = Telemetry::new();
     let compress = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
         let encoding = "gzip".parse().unwrap();
         response.headers_mut().insert("content-encoding", encoding);
@@ -162,20 +162,20 @@ async fn of_compressed_bodies_as_they_are_sent() {
     let app = Router::new()
         .route("/", get(async || "hello, hello, hello!"))
         .layer(compress)
-        .layer(measuring.server());
+        .layer(telemetry.server());
     let address = net::serve(app).await;
-    let client = measuring.connect(Version::HTTP_11);
+    let client = telemetry.connect(Version::HTTP_11);
     let response = net::get(&client, address, "/").await.unwrap();
     soon(response.into_body().collect()).await.unwrap();
     let sizes = (Some(0), Some(GZIP.len() as u64));
-    measuring.assert(sizes, sizes).await;
+    telemetry.assert(sizes, sizes).await;
 }
 
 #[tokio::test]
-async fn of_reqwest() {
-    for (streams, told) in [(false, false), (true, false), (true, true)] {
-        let measuring = Measuring::new();
-        let address = serve(measuring.server()).await;
+async fn of_reqwest_requests() {
+    for (streams, has_length) in [(false, false), (true, false), (true, true)] {
+        let telemetry = Telemetry::new();
+        let address = serve(telemetry.server()).await;
         let url = format!("http://{address}/swallow").parse().unwrap();
         let mut request = reqwest::Request::new(Method::POST, url);
         *request.body_mut() = Some(match streams {
@@ -184,31 +184,31 @@ async fn of_reqwest() {
                 scripted([Step::Data("hello, "), Step::Data("you")]).into_data_stream(),
             ),
         });
-        if told {
+        if has_length {
             let headers = request.headers_mut();
             headers.insert(header::CONTENT_LENGTH, 10.into());
         }
-        let client = net::reqwest(measuring.client());
+        let client = net::reqwest(telemetry.client());
         let response = soon(client.oneshot(request)).await.unwrap();
         assert_eq!(soon(response.text()).await.unwrap(), "10");
-        // A stream of reqwest's is not wrapped, and tells no length by itself.
-        let client = (!streams || told).then_some(10);
-        measuring
+        // A reqwest stream is not wrapped, and has no size hint.
+        let client = (!streams || has_length).then_some(10);
+        telemetry
             .assert((Some(10), Some(2)), (client, Some(2)))
             .await;
     }
 }
 
-/// A body of another type than axum's and tonic's: what the head says, or nothing.
+/// A body type that is neither axum's nor tonic's.
 #[tokio::test]
-async fn of_requests_that_cannot_be_counted() {
+async fn of_other_body_types_are_the_content_length_or_unknown() {
     for length in [Some(5), None] {
-        let measuring = Measuring::new();
+        let telemetry = Telemetry::new();
         let handler = async |_: Request<Full<Bytes>>| {
             Ok::<_, std::convert::Infallible>(Response::new(Body::from("twelve bytes")))
         };
-        let service = measuring.server().layer(service_fn(handler));
-        let service = measuring.client().layer(service);
+        let service = telemetry.server().layer(service_fn(handler));
+        let service = telemetry.client().layer(service);
         let mut request = Request::post("/").body(Full::from("hello")).unwrap();
         if let Some(length) = length {
             let headers = request.headers_mut();
@@ -218,29 +218,27 @@ async fn of_requests_that_cannot_be_counted() {
             .await
             .unwrap();
         let sizes = (length, Some(12));
-        measuring.assert(sizes, sizes).await;
+        telemetry.assert(sizes, sizes).await;
     }
 }
 
-/// What was sent, not what would have been.
 #[tokio::test]
-async fn of_responses_that_are_dropped_half_way() {
+async fn of_dropped_responses_are_the_bytes_so_far() {
     for version in VERSIONS {
-        let measuring = Measuring::new();
-        let address = serve(measuring.server()).await;
-        let client = measuring.connect(version);
+        let telemetry = Telemetry::new();
+        let address = serve(telemetry.server()).await;
+        let client = telemetry.connect(version);
         let mut response = net::get(&client, address, "/endless").await.unwrap();
         soon(response.body_mut().frame()).await.unwrap().unwrap();
         drop(response);
         let sizes = (Some(0), Some(5));
-        measuring.assert(sizes, sizes).await;
+        telemetry.assert(sizes, sizes).await;
     }
 }
 
-/// The server hangs up on a request that is still being sent.
 #[tokio::test]
-async fn of_requests_that_are_dropped_half_way() {
-    let measuring = Measuring::new();
+async fn of_dropped_requests_are_the_bytes_so_far() {
+    let telemetry = Telemetry::new();
     let received = Gate::default();
     let inside = received.clone();
     let app = Router::new()
@@ -252,55 +250,53 @@ async fn of_requests_that_are_dropped_half_way() {
                 std::future::pending::<()>().await;
             }),
         )
-        .layer(measuring.server());
+        .layer(telemetry.server());
     let address = net::serve(app).await;
     let mut request = net::request(Method::POST, address, "/");
     *request.body_mut() = scripted([Step::Data("hello"), Step::Hang]);
-    let client = measuring.connect(Version::HTTP_2);
+    let client = telemetry.connect(Version::HTTP_2);
     let call = tokio::spawn(client.oneshot(request));
     soon(received.pass()).await;
     call.abort();
-    // There was no response to have a size.
+    // There was no response.
     let sizes = (Some(5), None);
-    measuring.assert(sizes, sizes).await;
+    telemetry.assert(sizes, sizes).await;
 }
 
 #[tokio::test]
-async fn of_requests_that_nobody_reads() {
-    let measuring = Measuring::new();
+async fn of_unread_requests_are_0() {
+    let telemetry = Telemetry::new();
     let handler =
         async |_: Request<Body>| Ok::<_, std::convert::Infallible>(Response::new(Body::from("no")));
-    let service = measuring.server().layer(service_fn(handler));
-    let service = measuring.client().layer(service);
+    let service = telemetry.server().layer(service_fn(handler));
+    let service = telemetry.client().layer(service);
     let request = Request::post("/").body(Body::from("hello")).unwrap();
     net::read(service.oneshot(request).await.unwrap())
         .await
         .unwrap();
     let sizes = (Some(0), Some(2));
-    measuring.assert(sizes, sizes).await;
+    telemetry.assert(sizes, sizes).await;
 }
 
-/// The span ends before the body: its size is what the head says, or unknown. Never 0.
 #[tokio::test]
-async fn of_responses_whose_span_ends_with_the_head() {
+async fn of_spans_that_end_with_the_head_are_the_content_length_or_unknown() {
     for (path, size) in [
         ("/whole", Some(12)),
         ("/chunks", None),
         ("/no-content", Some(0)),
     ] {
-        let measuring = Measuring::new();
-        let address = serve(measuring.server().with_stream_end(StreamEnd::Headers)).await;
-        let layer = measuring.client().with_stream_end(StreamEnd::Headers);
+        let telemetry = Telemetry::new();
+        let address = serve(telemetry.server().with_stream_end(StreamEnd::Headers)).await;
+        let layer = telemetry.client().with_stream_end(StreamEnd::Headers);
         let client = net::connect(layer, Version::HTTP_2);
         exchange(&client, net::request(Method::GET, address, path)).await;
         let sizes = (Some(0), size);
-        measuring.assert(sizes, sizes).await;
+        telemetry.assert(sizes, sizes).await;
     }
 }
 
-/// Neither is there unless asked for, and each by itself.
 #[tokio::test]
-async fn only_when_asked_for() {
+async fn metrics_and_attributes_are_separate_options() {
     for (sizes, opt_in) in [(false, false), (true, false), (false, true)] {
         let (traces, values) = (Traces::default(), Values::default());
         let mut layer = traces.server().with_meter_provider(values.clone());
@@ -324,9 +320,8 @@ async fn only_when_asked_for() {
     }
 }
 
-/// The old conventions have no such metrics: no series without labels appear.
 #[tokio::test]
-async fn not_in_the_old_conventions() {
+async fn are_not_recorded_with_the_old_conventions() {
     let (traces, values) = (Traces::default(), Values::default());
     let layer = traces.server().with_meter_provider(values.clone());
     let layer = layer

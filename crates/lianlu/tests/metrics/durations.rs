@@ -1,13 +1,12 @@
-//! The four durations: what the conventions say of them, one value for each call, and that value is the
-//! duration of the call's span.
+//! The four duration metrics: described by the conventions, with one value for each call, which is the
+//! duration of its span.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use lianlu::{ClientLayer, ServerLayer, TraceOptions};
 use opentelemetry_sdk::trace::{Sampler, SpanData};
@@ -39,8 +38,8 @@ fn layers(traces: &Traces, metrics: &Metrics) -> (ServerLayer, ClientLayer) {
     )
 }
 
-/// `/orders/{id}` answers, `/status/{code}` with that status, `/cut` breaks off, `/hang` never answers,
-/// `/endless` never ends, `/panic` does.
+/// `/orders/{id}` answers, `/status/{code}` answers with that status, `/cut` fails in its body, `/hang`
+/// never answers, `/endless` never ends, `/panic` panics.
 async fn serve(layer: ServerLayer, entered: &Gate) -> SocketAddr {
     let inside = entered.clone();
     let app = Router::new()
@@ -68,7 +67,7 @@ async fn serve(layer: ServerLayer, entered: &Gate) -> SocketAddr {
                 std::future::pending::<()>().await;
             }),
         )
-        .route("/panic", get(async || -> () { panic!("told to") }))
+        .route("/panic", get(async || -> () { panic!("on request") }))
         .layer(layer);
     net::serve(app).await
 }
@@ -98,19 +97,17 @@ fn assert_described(series: &Series, description: &str) {
 }
 
 #[tokio::test]
-async fn of_http_have_the_conventions_buckets_and_labels() {
+async fn of_http_have_the_buckets_and_labels_of_the_conventions() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let address = serve(server, &Gate::default()).await;
     let client = net::connect(client, Version::HTTP_11);
     for id in 0..3 {
         let path = format!("/orders/{id}?token=secret");
-        net::read(net::get(&client, address, &path).await.unwrap())
-            .await
-            .unwrap();
+        net::fetch(&client, address, &path).await;
     }
     let [on_server] = &metrics.counted(HTTP_SERVER, 3).await[..] else {
-        panic!("more than one series")
+        panic!("not one series")
     };
     assert_described(on_server, "Duration of HTTP server requests.");
     assert_eq!(
@@ -119,7 +116,7 @@ async fn of_http_have_the_conventions_buckets_and_labels() {
          network.protocol.version=\"1.1\" url.scheme=\"http\""
     );
     let [on_client] = &metrics.counted(HTTP_CLIENT, 3).await[..] else {
-        panic!("more than one series")
+        panic!("not one series")
     };
     assert_described(on_client, "Duration of HTTP client requests.");
     let port = address.port();
@@ -130,12 +127,12 @@ async fn of_http_have_the_conventions_buckets_and_labels() {
              network.protocol.version=\"1.1\" server.address=\"127.0.0.1\" server.port={port}"
         )
     );
-    // Nothing but what is asked for.
+    // No other metrics by default.
     assert_eq!(metrics.names(), [HTTP_CLIENT, HTTP_SERVER]);
 }
 
 #[tokio::test]
-async fn of_grpc_have_the_conventions_buckets_and_labels() {
+async fn of_grpc_have_the_buckets_and_labels_of_the_conventions() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let (mut client, _, address) = echo_pair(server, client, &traces).await;
@@ -143,7 +140,7 @@ async fn of_grpc_have_the_conventions_buckets_and_labels() {
         client.unary(message("hi", 0)).await.unwrap();
     }
     let [on_server] = &metrics.counted(RPC_SERVER, 3).await[..] else {
-        panic!("more than one series")
+        panic!("not one series")
     };
     let description = "Measures the duration of inbound remote procedure calls (RPC).";
     assert_described(on_server, description);
@@ -153,7 +150,7 @@ async fn of_grpc_have_the_conventions_buckets_and_labels() {
          rpc.system.name=\"grpc\""
     );
     let [on_client] = &metrics.counted(RPC_CLIENT, 3).await[..] else {
-        panic!("more than one series")
+        panic!("not one series")
     };
     let description = "Measures the duration of outbound remote procedure calls (RPC).";
     assert_described(on_client, description);
@@ -168,10 +165,10 @@ async fn of_grpc_have_the_conventions_buckets_and_labels() {
     assert_eq!(metrics.names(), [RPC_CLIENT, RPC_SERVER]);
 }
 
-/// The one value is the span's duration, and has its `error.type`.
+/// Asserts one value: the duration of the span, with its `error.type`.
 fn assert_agrees(series: &[Series], span: &SpanData) {
     let [series] = series else {
-        panic!("more than one series: {series:#?}")
+        panic!("not one series: {series:#?}")
     };
     let duration = span.end_time.duration_since(span.start_time).unwrap();
     let difference = (series.sum - duration.as_secs_f64()).abs();
@@ -180,7 +177,7 @@ fn assert_agrees(series: &[Series], span: &SpanData) {
 }
 
 #[tokio::test]
-async fn of_http_are_those_of_the_spans_however_they_end() {
+async fn of_http_are_the_durations_of_the_spans() {
     for (path, class, client_class) in [
         ("/orders/7", None, None),
         ("/status/404", None, Some("404")),
@@ -223,7 +220,7 @@ async fn of_http_are_those_of_the_spans_however_they_end() {
 }
 
 #[tokio::test]
-async fn of_grpc_are_those_of_the_spans_however_they_end() {
+async fn of_grpc_are_the_durations_of_the_spans() {
     for (what, class) in [
         ("hi", None),
         ("fail 5 no such thing", None),
@@ -260,7 +257,7 @@ async fn of_grpc_are_those_of_the_spans_however_they_end() {
     }
 }
 
-/// A stream in slices has many spans and one value: from the first one's start to the last one's end.
+/// From the start of the first slice to the end of the last one.
 #[tokio::test]
 async fn of_a_sliced_stream_are_one_value() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
@@ -270,7 +267,7 @@ async fn of_a_sliced_stream_are_one_value() {
     let replies = client.server_stream(message("wait to end", 1)).await;
     let mut replies = replies.unwrap().into_inner();
     soon(replies.message()).await.unwrap().unwrap();
-    // Two slices have ended, the third runs, beside the client's span.
+    // Two slices have ended; the third one and the client span are open.
     soon(async {
         while traces.started() < 4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -282,27 +279,24 @@ async fn of_a_sliced_stream_are_one_value() {
     while soon(replies.message()).await.unwrap().is_some() {}
     let series = metrics.counted(RPC_SERVER, 1).await;
     let spans = traces.finished();
-    let of_server = || {
-        let server = |span: &&SpanData| span.span_kind == lianlu::SpanKind::Server;
-        spans.iter().filter(server)
-    };
-    let first = of_server().map(|span| span.start_time).min().unwrap();
-    let last = of_server().map(|span| span.end_time).max().unwrap();
+    let slices = traces::of_kind(&spans, &lianlu::SpanKind::Server);
+    let first = slices.iter().map(|span| span.start_time).min().unwrap();
+    let last = slices.iter().map(|span| span.end_time).max().unwrap();
     let duration = last.duration_since(first).unwrap().as_secs_f64();
     assert!((series[0].sum - duration).abs() < 1e-6);
 }
 
-/// Not sampled, or kept from the sampler: measured all the same.
+/// By the sampler or by a sampling filter.
 #[tokio::test]
-async fn of_calls_that_are_not_sampled() {
-    for kept_away in [false, true] {
-        let traces = match kept_away {
+async fn of_unsampled_calls_are_recorded() {
+    for by_filter in [false, true] {
+        let traces = match by_filter {
             true => Traces::default(),
             false => Traces::with_sampler(Sampler::AlwaysOff),
         };
         let metrics = Metrics::default();
         let (mut server, mut client) = layers(&traces, &metrics);
-        if kept_away {
+        if by_filter {
             server = server.with_sampling_filter(|_| false);
             client = client.with_sampling_filter(|_| false);
         }
@@ -333,12 +327,8 @@ fn empty_request(extension: Option<TraceOptions>) -> Request<()> {
     request
 }
 
-async fn handler(_: Request<()>) -> Result<Response<String>, Infallible> {
-    Ok(Response::new(String::new()))
-}
-
 #[tokio::test]
-async fn of_calls_that_are_filtered_out_are_not_recorded() {
+async fn of_filtered_and_muted_calls_are_not_recorded() {
     let (traces, values) = (Traces::default(), Values::default());
     let server = traces.server().with_meter_provider(values.clone());
     let server = server.with_active_requests().with_body_sizes();
@@ -351,15 +341,15 @@ async fn of_calls_that_are_filtered_out_are_not_recorded() {
             client = client.with_filter(|_| false);
         }
         let request = || empty_request(muted.then(TraceOptions::muted));
-        let call = server.layer(service_fn(handler)).oneshot(request());
+        let call = server.layer(service_fn(net::answer)).oneshot(request());
         drop(call.await.unwrap());
-        let call = client.layer(service_fn(handler)).oneshot(request());
+        let call = client.layer(service_fn(net::answer)).oneshot(request());
         drop(call.await.unwrap());
     }
     assert!(values.all().is_empty(), "{:#?}", values.all());
-    // The same calls unfiltered.
+    // The same call without a filter.
     let call = server
-        .layer(service_fn(handler))
+        .layer(service_fn(net::answer))
         .oneshot(empty_request(None));
     drop(call.await.unwrap());
     assert_eq!(values.of(HTTP_SERVER).len(), 1);
@@ -367,17 +357,19 @@ async fn of_calls_that_are_filtered_out_are_not_recorded() {
 }
 
 #[tokio::test]
-async fn are_switched_off() {
+async fn without_metrics_switches_them_off() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
         .with_meter_provider(values.clone());
     let off = layer.clone().without_metrics();
-    let call = off.layer(service_fn(handler)).oneshot(empty_request(None));
+    let call = off
+        .layer(service_fn(net::answer))
+        .oneshot(empty_request(None));
     drop(call.await.unwrap());
     assert!(values.all().is_empty());
     let call = layer
-        .layer(service_fn(handler))
+        .layer(service_fn(net::answer))
         .oneshot(empty_request(None));
     drop(call.await.unwrap());
     assert_eq!(values.all().len(), 1);

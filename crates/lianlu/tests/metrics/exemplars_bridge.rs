@@ -1,5 +1,5 @@
-//! A meter provider that takes exemplars finds the call's span current when it is told the call's
-//! duration. (The SDK takes none, so a provider of our own looks.)
+//! The call's span is current when its metrics are recorded, for providers with exemplars. (The SDK has
+//! none, so a provider of these tests looks.)
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ const DURATIONS: [&str; 2] = [
 ];
 const CALLS: [&str; 2] = ["rpc.server.call.duration", "rpc.client.call.duration"];
 
-/// A client's thread goes on once it has the answer, while the server still measures.
+/// Waits for the value: a client has its answer before the server has recorded.
 async fn measured(values: &Values, name: &str) -> Measured {
     let found = soon(async {
         loop {
@@ -67,11 +67,10 @@ async fn http(values: &Values, traces: &Traces) -> (net::HttpClient, std::net::S
 }
 
 #[tokio::test]
-async fn of_http() {
+async fn the_span_is_current_for_http_metrics() {
     let (traces, values) = (Traces::default(), Values::default());
     let (client, address) = http(&values, &traces).await;
-    let response = net::get(&client, address, "/").await.unwrap();
-    net::read(response).await.unwrap();
+    net::fetch(&client, address, "/").await;
     assert_bridged(&values, DURATIONS, &traces).await;
     for name in [
         "http.server.response.body.size",
@@ -82,9 +81,8 @@ async fn of_http() {
     }
 }
 
-/// The body is dropped in another context than the call began in.
 #[tokio::test]
-async fn of_http_that_is_dropped_elsewhere() {
+async fn the_span_is_current_when_the_body_is_dropped_in_another_context() {
     let (traces, values) = (Traces::default(), Values::default());
     let (client, address) = http(&values, &traces).await;
     let mut response = net::get(&client, address, "/endless").await.unwrap();
@@ -92,12 +90,12 @@ async fn of_http_that_is_dropped_elsewhere() {
     let other = Traces::default().root("other");
     async move { drop(response) }.with_context(other).await;
     assert_bridged(&values, DURATIONS, &traces).await;
-    // And the context of whoever dropped it is his again.
+    // The context is restored afterwards.
     assert!(!Context::current().has_active_span());
 }
 
 #[tokio::test]
-async fn of_grpc() {
+async fn the_span_is_current_for_grpc_metrics() {
     let (traces, values) = (Traces::default(), Values::default());
     let server = traces.server().with_meter_provider(values.clone());
     let address = echo::serve(server, Echo::new(&traces)).await;
@@ -109,14 +107,12 @@ async fn of_grpc() {
     assert_bridged(&values, CALLS, &traces).await;
 }
 
-/// The ids are there, and say that no exemplar is wanted.
 #[tokio::test]
-async fn of_calls_that_are_not_sampled() {
+async fn the_span_context_of_an_unsampled_call_is_current() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let values = Values::default();
     let (client, address) = http(&values, &traces).await;
-    let response = net::get(&client, address, "/").await.unwrap();
-    net::read(response).await.unwrap();
+    net::fetch(&client, address, "/").await;
     let [server, client] = DURATIONS.map(|name| measured(&values, name));
     let (server, client) = (server.await.span, client.await.span);
     assert_eq!(server.trace_id(), client.trace_id());

@@ -1,5 +1,5 @@
-//! `OTEL_SDK_DISABLED` makes nothing, says nothing, and leaves the callers' context alone; and
-//! warnings go where the program wants them.
+//! `OTEL_SDK_DISABLED` makes no spans and no warnings, and passes callers' contexts on. Warnings can be
+//! taken by the program.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{
@@ -9,14 +9,14 @@ use opentelemetry::trace::{
 use crate::from_env::{Collector, child, run};
 
 #[test]
-fn disabled() {
+fn a_disabled_pipeline_exports_nothing_and_does_not_warn() {
     if child() {
         return;
     }
     let collector = Collector::start();
     let run = |disabled: &str| {
         run(
-            "from_env_disabled::disabled",
+            &this_test!(),
             &[
                 ("OTEL_SDK_DISABLED", disabled),
                 ("OTEL_TRACES_EXPORTER", "zipkin"),
@@ -44,12 +44,12 @@ fn disabled() {
 }
 
 #[test]
-fn disabled_says_nothing_about_other_variables() {
+fn a_disabled_pipeline_does_not_warn_of_other_variables() {
     if child() {
         return;
     }
     run(
-        "from_env_disabled::disabled_says_nothing_about_other_variables",
+        &this_test!(),
         &[
             ("OTEL_SDK_DISABLED", "true"),
             ("OTEL_TRACES_SAMPLER", "foo"),
@@ -62,13 +62,9 @@ fn disabled_says_nothing_about_other_variables() {
 }
 
 #[test]
-fn a_disabled_service_passes_the_context_on() {
+fn a_disabled_pipeline_passes_the_context_on() {
     if std::env::var_os("OTEL_SDK_DISABLED").is_none() {
-        run(
-            "from_env_disabled::a_disabled_service_passes_the_context_on",
-            &[("OTEL_SDK_DISABLED", "true")],
-        )
-        .has("same=true");
+        run(&this_test!(), &[("OTEL_SDK_DISABLED", "true")]).has("same=true");
         return;
     }
     let guard = lianlu::pipeline_from_env().install().unwrap();
@@ -81,10 +77,10 @@ fn a_disabled_service_passes_the_context_on() {
 }
 
 #[test]
-fn warnings_that_are_taken_are_not_said() {
+fn taken_warnings_are_not_printed() {
     if std::env::var_os("OTEL_TRACES_SAMPLER").is_none() {
         run(
-            "from_env_disabled::warnings_that_are_taken_are_not_said",
+            &this_test!(),
             &[
                 ("OTEL_TRACES_SAMPLER", "foo"),
                 ("OTEL_TRACES_EXPORTER", "none"),
@@ -102,10 +98,10 @@ fn warnings_that_are_taken_are_not_said() {
 }
 
 #[test]
-fn code_goes_before_the_environment() {
+fn code_takes_precedence_over_the_environment() {
     if std::env::var_os("OTEL_TRACES_SAMPLER").is_none() {
         run(
-            "from_env_disabled::code_goes_before_the_environment",
+            &this_test!(),
             &[
                 ("OTEL_TRACES_SAMPLER", "always_off"),
                 ("OTEL_SERVICE_NAME", "env"),
@@ -131,6 +127,6 @@ fn code_goes_before_the_environment() {
         span.is_recording(),
         guard.service_name().unwrap()
     );
-    // Nobody takes the span, which is not the point.
+    // Skips the guard's drop: there is no collector for the span.
     std::process::exit(0);
 }

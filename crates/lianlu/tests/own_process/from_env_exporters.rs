@@ -1,26 +1,20 @@
-//! Where `pipeline_from_env` sends spans, and how.
+//! Exporters of `pipeline_from_env`: choice, endpoint, headers, compression, time-out.
 
 use crate::from_env::{Collector, child, run};
 
-fn zipkin(variables: &[(&str, &str)]) -> crate::from_env::Outcome {
-    run(
-        "from_env_exporters::the_exporter_is_the_named_one",
-        variables,
-    )
-}
-
 #[test]
-fn the_exporter_is_the_named_one() {
+fn the_variable_chooses_the_exporter() {
     if child() {
         return;
     }
+    let run = |variables: &[(&str, &str)]| run(&this_test!(), variables);
     let collector = Collector::start();
     let url = format!("{}/here", collector.url);
     let variables = [
         ("OTEL_TRACES_EXPORTER", "zipkin"),
         ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", url.as_str()),
     ];
-    zipkin(&variables).is_silent().has("exported=1");
+    run(&variables).is_silent().has("exported=1");
     assert!(collector.request().head.starts_with("POST /here "));
 
     let variables = [
@@ -30,7 +24,7 @@ fn the_exporter_is_the_named_one() {
         ("OTEL_EXPORTER_JAEGER_PASSWORD", "secret"),
         ("OTEL_EXPORTER_JAEGER_TIMEOUT", "20000"),
     ];
-    zipkin(&variables).is_silent().has("exported=1");
+    run(&variables).is_silent().has("exported=1");
     let head = collector.request().head.to_ascii_lowercase();
     assert!(head.contains("application/x-thrift"), "{head}");
     assert!(
@@ -39,10 +33,10 @@ fn the_exporter_is_the_named_one() {
     );
 
     for quiet in ["console", "logging"] {
-        let outcome = zipkin(&[("OTEL_TRACES_EXPORTER", quiet)]);
+        let outcome = run(&[("OTEL_TRACES_EXPORTER", quiet)]);
         outcome.is_silent().has("exported=1");
     }
-    zipkin(&[("OTEL_TRACES_EXPORTER", "none")])
+    run(&[("OTEL_TRACES_EXPORTER", "none")])
         .is_silent()
         .has("exported=0")
         .has("recording=true");
@@ -50,12 +44,11 @@ fn the_exporter_is_the_named_one() {
 }
 
 #[test]
-fn otlp_is_the_default() {
+fn otlp_is_the_default_and_takes_its_variables() {
     if child() {
         return;
     }
-    let run =
-        |variables: &[(&str, &str)]| run("from_env_exporters::otlp_is_the_default", variables);
+    let run = |variables: &[(&str, &str)]| run(&this_test!(), variables);
     let collector = Collector::start();
     let url = collector.url.as_str();
     let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
@@ -92,13 +85,13 @@ fn otlp_is_the_default() {
     assert!(head.starts_with("post /mine "), "{head}");
     assert!(head.contains("x-key: traces\r\n"), "{head}");
 
-    for (behind, target) in [
+    for (suffix, target) in [
         ("/base?key=v", "/base/v1/traces?key=v"),
         ("/base/?key=v#part", "/base/v1/traces?key=v"),
         ("?key=v", "/v1/traces?key=v"),
         ("/base/", "/base/v1/traces"),
     ] {
-        let url = format!("{url}{behind}");
+        let url = format!("{url}{suffix}");
         run(&[http, ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str())])
             .is_silent()
             .has("exported=1");
@@ -106,8 +99,8 @@ fn otlp_is_the_default() {
         assert!(head.starts_with(&format!("POST {target} ")), "{head}");
     }
 
-    // What can't be used is said, and the span arrives all the same.
-    for (variable, value, said) in [
+    // A bad value is warned of, and the span still arrives.
+    for (variable, value, warning) in [
         (
             "OTEL_TRACES_EXPORTER",
             "foo",
@@ -185,7 +178,7 @@ fn otlp_is_the_default() {
         ),
     ] {
         run(&[http, all, (variable, value)])
-            .warns(&format!("{variable}={said}"))
+            .warns(&format!("{variable}={warning}"))
             .has("exported=1");
         assert!(collector.request().has("test-span"), "{variable}");
     }
@@ -193,7 +186,7 @@ fn otlp_is_the_default() {
     run(&[http, all, certificate])
         .warns("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=\"/dev/null\": OTEL_EXPORTER_OTLP_CLIENT_KEY is not set")
         .has("exported=1");
-    for (key, said) in [
+    for (key, warning) in [
         (
             "/no/such.key",
             "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=\"/no/such.key\": No such file",
@@ -205,20 +198,18 @@ fn otlp_is_the_default() {
     ] {
         let key = ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", key);
         run(&[http, all, certificate, key])
-            .warns(said)
+            .warns(warning)
             .has("exported=1");
     }
     run(&[http, all, ("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).is_silent();
 }
 
 #[test]
-fn otlp_in_json_and_compressed() {
+fn otlp_can_be_json_and_compressed() {
     if child() {
         return;
     }
-    let run = |variables: &[(&str, &str)]| {
-        run("from_env_exporters::otlp_in_json_and_compressed", variables)
-    };
+    let run = |variables: &[(&str, &str)]| run(&this_test!(), variables);
     let collector = Collector::start();
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
     let json = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
@@ -249,11 +240,11 @@ fn otlp_in_json_and_compressed() {
 }
 
 #[test]
-fn a_timeout_is_kept() {
+fn each_exporter_obeys_its_timeout() {
     if child() {
         return;
     }
-    // Takes connections and says nothing.
+    // Accepts connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     for variables in [
@@ -283,11 +274,8 @@ fn a_timeout_is_kept() {
             ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", url.as_str()),
             ("OTEL_EXPORTER_JAEGER_ENDPOINT", url.as_str()),
         ];
-        // The attempt ends long before the flush's patience, and is known to have failed.
-        let outcome = run(
-            "from_env_exporters::a_timeout_is_kept",
-            &[&variables[..], &endpoints[..]].concat(),
-        );
+        // The export fails long before the flush would time out.
+        let outcome = run(&this_test!(), &[&variables[..], &endpoints[..]].concat());
         outcome
             .warns("spans wait, the collector does not take them")
             .has("exported=0")
@@ -296,37 +284,44 @@ fn a_timeout_is_kept() {
 }
 
 #[test]
-fn older_exporters_fall_back() {
+fn zipkin_and_jaeger_fall_back_to_their_defaults() {
     if child() {
         return;
     }
-    let run = |variables: &[(&str, &str)]| {
-        run("from_env_exporters::older_exporters_fall_back", variables)
-    };
-    let first = |variables: &[(&str, &str)], said: &str| {
-        let outcome = run(variables);
-        let wanted = format!("lianlu: {said}");
-        assert!(outcome.said[0].starts_with(&wanted), "{outcome:#?}");
-        outcome.has("started=1");
-    };
+    let run = |variables: &[(&str, &str)]| run(&this_test!(), variables);
     let zipkin = ("OTEL_TRACES_EXPORTER", "zipkin");
     let jaeger = ("OTEL_TRACES_EXPORTER", "jaeger");
-    first(
-        &[zipkin, ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "nonsense")],
-        "OTEL_EXPORTER_ZIPKIN_ENDPOINT=\"nonsense\": not a URL, it needs a scheme such as http://host:port; http://localhost:9411/api/v2/spans is used",
-    );
-    first(
-        &[jaeger, ("OTEL_EXPORTER_JAEGER_ENDPOINT", "nonsense")],
-        "OTEL_EXPORTER_JAEGER_ENDPOINT=\"nonsense\": not a URL",
-    );
-    first(
-        &[jaeger, ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "port")],
-        "OTEL_EXPORTER_JAEGER_AGENT_PORT=\"port\": not a port; http://localhost:14268/api/traces",
-    );
-    first(
-        &[jaeger, ("OTEL_EXPORTER_JAEGER_TIMEOUT", "x")],
-        "OTEL_EXPORTER_JAEGER_TIMEOUT=\"x\": needs a whole number",
-    );
+    for (exporter, variable, value, warning) in [
+        (
+            zipkin,
+            "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
+            "nonsense",
+            "not a URL, it needs a scheme such as http://host:port; http://localhost:9411/api/v2/spans is used",
+        ),
+        (
+            jaeger,
+            "OTEL_EXPORTER_JAEGER_ENDPOINT",
+            "nonsense",
+            "not a URL",
+        ),
+        (
+            jaeger,
+            "OTEL_EXPORTER_JAEGER_AGENT_PORT",
+            "port",
+            "not a port; http://localhost:14268/api/traces",
+        ),
+        (
+            jaeger,
+            "OTEL_EXPORTER_JAEGER_TIMEOUT",
+            "x",
+            "needs a whole number",
+        ),
+    ] {
+        let outcome = run(&[exporter, (variable, value)]);
+        let expected = format!("lianlu: {variable}=\"{value}\": {warning}");
+        assert!(outcome.errors[0].starts_with(&expected), "{outcome:#?}");
+        outcome.has("started=1");
+    }
     let agent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     agent
         .set_read_timeout(Some(std::time::Duration::from_secs(30)))

@@ -1,8 +1,8 @@
-//! How much of a span `pipeline_from_env` keeps, and who it says the service is.
+//! Span limits, queue and resource of `pipeline_from_env`.
 
 use crate::from_env::{Collector, Request, child, run};
 
-/// Records with these variables and returns what the collector got.
+/// Exports a span with these variables, and returns the collector's request.
 fn sent(test: &str, collector: &Collector, variables: &[(&str, &str)]) -> Request {
     let to = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
@@ -15,12 +15,12 @@ fn sent(test: &str, collector: &Collector, variables: &[(&str, &str)]) -> Reques
 }
 
 #[test]
-fn counts() {
+fn counts_are_limited() {
     if child() {
         return;
     }
     let collector = Collector::start();
-    let all = sent("from_env_limits::counts", &collector, &[]);
+    let all = sent(&this_test!(), &collector, &[]);
     for there in ["span-2", "event2", "event0-2", "link3-0", "link1-2"] {
         assert!(all.has(there), "{there}");
     }
@@ -32,19 +32,15 @@ fn counts() {
         ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "event0-1", "event0-2"),
         ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "link1-1", "link1-2"),
     ] {
-        let some = sent("from_env_limits::counts", &collector, &[(variable, "2")]);
+        let some = sent(&this_test!(), &collector, &[(variable, "2")]);
         assert!(some.has(kept) && !some.has(gone), "{variable}");
-        let none = sent("from_env_limits::counts", &collector, &[(variable, "0")]);
+        let none = sent(&this_test!(), &collector, &[(variable, "0")]);
         assert!(!none.has(kept), "{variable}");
         let to = [
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
         ];
-        run(
-            "from_env_limits::counts",
-            &[&to[..], &[(variable, "-1")]].concat(),
-        )
-        .warns(&format!(
+        run(&this_test!(), &[&to[..], &[(variable, "-1")]].concat()).warns(&format!(
             "{variable}=\"-1\": needs a whole number; 128 is used"
         ));
         assert!(collector.request().has(gone), "{variable}");
@@ -53,26 +49,26 @@ fn counts() {
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3"),
         ("OTEL_ATTRIBUTE_COUNT_LIMIT", "1"),
     ];
-    assert!(sent("from_env_limits::counts", &collector, &both).has("span-2"));
+    assert!(sent(&this_test!(), &collector, &both).has("span-2"));
 }
 
 #[test]
-fn lengths() {
+fn lengths_are_limited() {
     if child() {
         return;
     }
     let collector = Collector::start();
-    assert!(sent("from_env_limits::lengths", &collector, &[]).has("链路追踪系统"));
+    assert!(sent(&this_test!(), &collector, &[]).has("链路追踪系统"));
     for variable in [
         "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
         "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
     ] {
-        let cut = sent("from_env_limits::lengths", &collector, &[(variable, "2")]);
+        let cut = sent(&this_test!(), &collector, &[(variable, "2")]);
         assert!(cut.has("链路") && !cut.has("链路追"), "{variable}");
         assert!(cut.has("st") && !cut.has("stu"), "{variable}");
         assert!(cut.has("test-span"), "names are not cut");
         run(
-            "from_env_limits::lengths",
+            &this_test!(),
             &[("OTEL_TRACES_EXPORTER", "none"), (variable, "long")],
         )
         .warns(&format!(
@@ -83,17 +79,17 @@ fn lengths() {
         ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "3"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1"),
     ];
-    assert!(sent("from_env_limits::lengths", &collector, &both).has("链路追"));
+    assert!(sent(&this_test!(), &collector, &both).has("链路追"));
 }
 
 #[test]
-fn the_queue() {
+fn the_queue_is_configured() {
     if child() {
         return;
     }
     let run = |variables: &[(&str, &str)]| {
         let to = [("OTEL_TRACES_EXPORTER", "console")];
-        run("from_env_limits::the_queue", &[&to[..], variables].concat())
+        run(&this_test!(), &[&to[..], variables].concat())
     };
     run(&[
         ("OTEL_BSP_MAX_QUEUE_SIZE", "77"),
@@ -110,9 +106,9 @@ fn the_queue() {
         ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
     ] {
         for bad in ["0", "many"] {
-            let said = format!("{bad:?}: needs a whole number, 1 or more; {default} is used");
+            let warning = format!("{bad:?}: needs a whole number, 1 or more; {default} is used");
             run(&[(variable, bad)])
-                .warns(&format!("{variable}={said}"))
+                .warns(&format!("{variable}={warning}"))
                 .has("queue=16384")
                 .has("batch=512")
                 .has("delay=1s");
@@ -127,13 +123,12 @@ fn the_queue() {
 }
 
 #[test]
-fn the_resource() {
+fn the_resource_is_configured() {
     if child() {
         return;
     }
     let collector = Collector::start();
-    let sent =
-        |variables: &[(&str, &str)]| sent("from_env_limits::the_resource", &collector, variables);
+    let sent = |variables: &[(&str, &str)]| sent(&this_test!(), &collector, variables);
     let attributes = (
         "OTEL_RESOURCE_ATTRIBUTES",
         "team=a%2Cb, service.name=%E9%93%BE,x=y=z",
@@ -154,10 +149,7 @@ fn the_resource() {
 
     let run = |variables: &[(&str, &str)]| {
         let to = [("OTEL_TRACES_EXPORTER", "none")];
-        run(
-            "from_env_limits::the_resource",
-            &[&to[..], variables].concat(),
-        )
+        run(&this_test!(), &[&to[..], variables].concat())
     };
     run(&[attributes]).is_silent().has("name=链");
     run(&[attributes, ("OTEL_SERVICE_NAME", "shop")])
@@ -165,10 +157,10 @@ fn the_resource() {
         .has("name=shop");
     for bad in ["team", "=b", "team=%zz"] {
         let list = format!("service.name=still,{bad}");
-        let said =
+        let warning =
             "not key=value with other characters percent-encoded; this attribute is left out";
         run(&[("OTEL_RESOURCE_ATTRIBUTES", list.as_str())])
-            .warns(&format!("OTEL_RESOURCE_ATTRIBUTES={bad:?}: {said}"))
+            .warns(&format!("OTEL_RESOURCE_ATTRIBUTES={bad:?}: {warning}"))
             .has("name=still");
     }
     let nameless = run(&[]);

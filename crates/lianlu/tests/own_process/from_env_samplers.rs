@@ -1,15 +1,15 @@
-//! Which spans `pipeline_from_env` samples.
+//! Samplers of `pipeline_from_env`.
 
 use crate::from_env::{Collector, child, run, run_until};
 
 #[test]
-fn each_sampler() {
+fn the_variables_choose_the_sampler() {
     if child() {
         return;
     }
     let run = |sampler: &str, argument: &str| {
         run(
-            "from_env_samplers::each_sampler",
+            &this_test!(),
             &[
                 ("OTEL_TRACES_EXPORTER", "console"),
                 ("OTEL_TRACES_SAMPLER", sampler),
@@ -31,7 +31,7 @@ fn each_sampler() {
     ] {
         run(sampler, argument).is_silent().has(started);
     }
-    for (sampler, argument, said) in [
+    for (sampler, argument, warning) in [
         (
             "foo",
             "",
@@ -63,19 +63,19 @@ fn each_sampler() {
             "OTEL_TRACES_SAMPLER_ARG=\"half\": a ratio",
         ),
     ] {
-        run(sampler, argument).warns(said).has("started=1");
+        run(sampler, argument).warns(warning).has("started=1");
     }
 }
 
 #[test]
-fn a_remote_sampler() {
+fn a_remote_sampler_asks_its_endpoint() {
     if child() {
         return;
     }
     let jaeger = Collector::answering(r#"{"probabilisticSampling":{"samplingRate":1}}"#);
     let run = |argument: &str| {
         run_until(
-            "from_env_samplers::a_remote_sampler",
+            &this_test!(),
             &[
                 ("OTEL_TRACES_EXPORTER", "console"),
                 ("OTEL_SERVICE_NAME", "my shop"),
@@ -94,7 +94,7 @@ fn a_remote_sampler() {
         head.starts_with("GET /sampling?service=my%20shop "),
         "{head}"
     );
-    for (argument, said) in [
+    for (argument, warning) in [
         (
             "pollingIntervalMs=0",
             "\"pollingIntervalMs=0\": needs a whole number of milliseconds above 0; 60000 is used",
@@ -107,25 +107,25 @@ fn a_remote_sampler() {
         ("foo", "\"foo\": not one of"),
     ] {
         let (outcome, head) = run(&format!("{endpoint},{argument}"));
-        outcome.warns(&format!("OTEL_TRACES_SAMPLER_ARG={said}"));
+        outcome.warns(&format!("OTEL_TRACES_SAMPLER_ARG={warning}"));
         assert!(head.starts_with("GET /sampling?"));
     }
 }
 
 #[test]
-fn a_remote_sampler_without_a_place() {
+fn a_bad_endpoint_of_a_remote_sampler_is_warned_of() {
     if child() {
         return;
     }
     let outcome = run(
-        "from_env_samplers::a_remote_sampler_without_a_place",
+        &this_test!(),
         &[
             ("OTEL_TRACES_EXPORTER", "none"),
             ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
             ("OTEL_TRACES_SAMPLER_ARG", "endpoint=nonsense"),
         ],
     );
-    // Nobody may be at the default one, which would be said too.
-    let said = "lianlu: OTEL_TRACES_SAMPLER_ARG=\"nonsense\": not a URL";
-    assert!(outcome.said[0].starts_with(said), "{outcome:#?}");
+    // The default endpoint is used, and may be warned of as well.
+    let warning = "lianlu: OTEL_TRACES_SAMPLER_ARG=\"nonsense\": not a URL";
+    assert!(outcome.errors[0].starts_with(warning), "{outcome:#?}");
 }

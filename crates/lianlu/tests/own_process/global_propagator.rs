@@ -1,9 +1,7 @@
-//! `with_global_propagator` asks for OpenTelemetry's global propagator at each call.
-//!
-//! The one test of its process: the propagator is the process's.
+//! `with_global_propagator` uses OpenTelemetry's global propagator of the moment, at each call.
 
 use ::http::{Method, Version};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request};
 use lianlu::HostList;
 use lianlu::propagation::{Baggage, TraceContext};
 use opentelemetry::baggage::BaggageExt;
@@ -12,16 +10,16 @@ use opentelemetry::trace::FutureExt;
 use opentelemetry::{Context, KeyValue, global};
 use tower::{Layer, ServiceExt, service_fn};
 
+use crate::common::TRACEPARENT;
 use crate::common::http as net;
 use crate::common::seen::{Seen, traceparent};
 use crate::common::soon;
 use crate::common::traces::{self, Traces};
-use crate::is_alone;
+use crate::own_process::is_alone;
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const NAMES: [&str; 3] = ["baggage", "traceparent", "x-md-service-name"];
 
-/// Which of the three arrive.
+/// The headers among `NAMES` that arrive.
 async fn sent(
     layer: &lianlu::ClientLayer,
     seen: &Seen,
@@ -39,12 +37,10 @@ async fn sent(
         .collect()
 }
 
-/// Whether a server goes on with the caller's trace.
-async fn goes_on(traces: &Traces, layer: &lianlu::ServerLayer) -> bool {
+/// True if a server continues the caller's trace.
+async fn is_continued(traces: &Traces, layer: &lianlu::ServerLayer) -> bool {
     let before = traces.finished().len();
-    let service = layer.layer(service_fn(async |_: Request<()>| {
-        Ok::<_, std::convert::Infallible>(Response::new(String::new()))
-    }));
+    let service = layer.layer(service_fn(net::answer));
     let request = Request::get("/").header("traceparent", TRACEPARENT);
     service.oneshot(request.body(()).unwrap()).await.unwrap();
     let spans = traces.all(before + 1).await;
@@ -52,8 +48,8 @@ async fn goes_on(traces: &Traces, layer: &lianlu::ServerLayer) -> bool {
 }
 
 #[tokio::test]
-async fn it_follows() {
-    if !is_alone("global_propagator::it_follows") {
+async fn each_call_uses_the_propagator_of_the_moment() {
+    if !is_alone(&this_test!()) {
         return;
     }
     let traces = Traces::default();
@@ -62,20 +58,20 @@ async fn it_follows() {
     let client = traces.client().with_service_name("shop");
     let client = client.with_global_propagator();
     let server = traces.server().with_global_propagator();
-    // Made before there is a propagator.
+    // Made before a propagator is set.
     let held = client.clone().with_outbound_hosts(HostList::default());
     assert!(sent(&client, &seen, address).await.is_empty());
-    assert!(!goes_on(&traces, &server).await);
+    assert!(!is_continued(&traces, &server).await);
 
     global::set_text_map_propagator(TraceContext::new());
     assert_eq!(sent(&client, &seen, address).await, ["traceparent"]);
-    assert!(goes_on(&traces, &server).await);
+    assert!(is_continued(&traces, &server).await);
 
     global::set_text_map_propagator(Baggage::new());
     assert_eq!(sent(&client, &seen, address).await, ["baggage"]);
-    assert!(!goes_on(&traces, &server).await);
+    assert!(!is_continued(&traces, &server).await);
 
-    // What must not leave is what the propagator of today writes.
+    // With a host list, the fields of the propagator of the moment are removed.
     global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
         Box::new(TraceContext::new()),
         Box::new(Baggage::new()),
@@ -91,7 +87,7 @@ async fn it_follows() {
     let headers = seen.take();
     assert!(!headers.contains_key("traceparent") && !headers.contains_key("baggage"));
 
-    // A layer of its own propagator never asks.
+    // A layer with its own propagator ignores the global one.
     let own = client.with_propagator(TraceContext::new());
     global::set_text_map_propagator(Baggage::new());
     assert_eq!(sent(&own, &seen, address).await, ["traceparent"]);

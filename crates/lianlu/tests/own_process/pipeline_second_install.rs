@@ -1,6 +1,4 @@
-//! A second install takes over, and the first loses nothing.
-//!
-//! One test alone in its process: it is about the global provider.
+//! A second `install` replaces the global provider; the first pipeline keeps its spans.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -12,7 +10,7 @@ use lianlu::console::Tree;
 use lianlu::{Guard, Resource};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::is_alone;
+use crate::own_process::is_alone;
 
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<u8>>>);
@@ -45,7 +43,7 @@ fn install(name: &'static str) -> (Guard, Output) {
 
 type Sent = Arc<Mutex<Vec<Option<String>>>>;
 
-/// Answers with an empty body, and keeps what name the caller gave.
+/// Answers with an empty body, and keeps the caller's `x-md-service-name`.
 fn service(
     sent: &Sent,
 ) -> impl Service<
@@ -81,8 +79,8 @@ async fn call(
 }
 
 #[tokio::test]
-async fn each_pipeline_keeps_its_own() {
-    if !is_alone("pipeline_second_install::each_pipeline_keeps_its_own") {
+async fn each_pipeline_keeps_its_spans_and_its_service_name() {
+    if !is_alone(&this_test!()) {
         return;
     }
     let sent = Sent::default();

@@ -1,6 +1,6 @@
-//! Calls that the sampler left out are exported all the same if they end in an error or late.
+//! Unsampled calls are exported if they end in an error or are slow.
 //!
-//! Over lianlu's provider alone: no other can keep what was not sampled.
+//! With lianlu's provider only: no other can keep unsampled spans.
 
 use std::time::Duration;
 
@@ -16,22 +16,21 @@ use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::provider::Provider;
 use crate::common::seen::{Seen, traceparent};
-use crate::common::soon;
 use crate::common::traces::{self, Traces, assert_child, assert_error, attr, int, keys, text};
+use crate::common::{UNSAMPLED, soon};
 use crate::from_env::Collector;
 
-const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 const KEPT: &str = "lianlu.kept";
 const SLOW: Duration = Duration::from_millis(40);
 
 fn keep() -> KeepIf {
-    // Nothing takes that long by itself.
+    // No call takes that long.
     KeepIf::error() | KeepIf::slower_than(Duration::from_secs(3600))
 }
 
 fn counts(traces: &Traces) -> SpanCounts {
     let Provider::Ours(provider) = &traces.provider else {
-        unreachable!("it is ours")
+        unreachable!("`Traces::keeping` uses ours")
     };
     let counts = provider.handle().counts();
     assert_eq!(
@@ -42,20 +41,20 @@ fn counts(traces: &Traces) -> SpanCounts {
     counts
 }
 
-/// Nothing has been kept, and nothing has been left behind.
+/// Asserts that no span was kept or counted.
 #[track_caller]
 fn assert_nothing(traces: &Traces) {
     assert!(traces.finished().is_empty());
     assert_eq!(counts(traces), SpanCounts::default());
 }
 
-/// A span that was not sampled and is there.
+/// Asserts that an unsampled span was kept, for this reason.
 fn assert_kept(span: &SpanData, why: &str) {
     assert_eq!(text(span, KEPT), Some(why), "{span:#?}");
     assert!(!span.span_context.is_sampled(), "{span:#?}");
 }
 
-/// Calls whose sampler says no, each in its own way.
+/// Ways not to be sampled: by the sampler, or by the parent.
 fn unsampled() -> [(Traces, Option<&'static str>); 2] {
     let based = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     [
@@ -68,7 +67,7 @@ async fn shop(layer: lianlu::ServerLayer) -> std::net::SocketAddr {
     let app = Router::new()
         .route("/orders/{id}", get(async || "an order"))
         .route("/no", get(async || StatusCode::INTERNAL_SERVER_ERROR))
-        .route("/panics", get(async || -> String { panic!("told to") }))
+        .route("/panics", get(async || -> String { panic!("on request") }))
         .route("/slow", get(async || tokio::time::sleep(SLOW).await))
         .layer(layer);
     net::serve(app).await
@@ -87,7 +86,7 @@ async fn ask(address: std::net::SocketAddr, path: &str, parent: Option<&str>) {
 }
 
 #[tokio::test]
-async fn errors_of_http() {
+async fn http_errors_are_kept() {
     for (traces, parent) in unsampled() {
         let address = shop(traces.server()).await;
         for path in ["/orders/7", "/slow", "/nowhere"] {
@@ -119,11 +118,11 @@ async fn errors_of_http() {
 }
 
 #[tokio::test]
-async fn late_calls() {
+async fn slow_calls_are_kept() {
     let late = KeepIf::slower_than(SLOW / 2);
     let traces = Traces::keeping(Sampler::AlwaysOff, late);
     let address = shop(traces.server()).await;
-    // What a busy machine takes longer for is late too, and as good an example.
+    // A busy machine may make other calls slow too, so only this one is looked for.
     ask(address, "/slow", None).await;
     let is_slow = |span: &SpanData| span.name == "GET /slow";
     let span = traces.finished().into_iter().find(is_slow).unwrap();
@@ -132,14 +131,14 @@ async fn late_calls() {
     assert_eq!(int(&span, "http.response.status_code"), Some(200));
     counts(&traces);
 
-    // Errors alone are not kept where nobody asked for them; nor are late calls.
+    // Neither errors nor slow calls are kept without the option.
     let never = KeepIf::slower_than(Duration::from_secs(3600));
     for (keep, path) in [(never, "/no"), (KeepIf::error(), "/slow")] {
         let traces = Traces::keeping(Sampler::AlwaysOff, keep);
         ask(shop(traces.server()).await, path, None).await;
         assert_nothing(&traces);
     }
-    // An error that is late is an error.
+    // A slow error is kept as an error.
     let traces = Traces::keeping(Sampler::AlwaysOff, KeepIf::error() | late);
     let layer = traces.server().with_error_classifier(|_| true);
     ask(shop(layer).await, "/slow", None).await;
@@ -147,11 +146,11 @@ async fn late_calls() {
 }
 
 #[tokio::test]
-async fn both_sides_of_grpc() {
+async fn grpc_errors_are_kept_on_both_sides() {
     let traces = Traces::keeping(Sampler::AlwaysOff, keep());
     let (mut client, _) = echo::pair(&traces).await;
     for text in ["hello", "child", "fail 5 no such thing"] {
-        // NOT_FOUND is an error on the client alone.
+        // NOT_FOUND is an error on the client only.
         let _ = client.unary(message(text, 0)).await;
     }
     let spans = traces.all(1).await;
@@ -170,7 +169,7 @@ async fn both_sides_of_grpc() {
         assert_eq!(assert_error(span, "INTERNAL"), "broken");
     }
 
-    // A call that goes on is counted when it is known what becomes of it.
+    // An unsampled call is counted at its end, when it is kept.
     let echo = Echo::new(&traces);
     let address = echo::serve(traces.server(), echo.clone()).await;
     let mut other = echo::connect(traces.client(), address).await;
@@ -183,9 +182,9 @@ async fn both_sides_of_grpc() {
     assert_eq!(counts(&traces).exported, 5);
 }
 
-/// They have all that a sampled call's span has, and their callees are told that they are not sampled.
+/// They have the same attributes as a sampled span, and are propagated as unsampled.
 #[tokio::test]
-async fn they_are_whole_and_leave_no_trace_elsewhere() {
+async fn kept_spans_are_complete_and_propagated_as_unsampled() {
     let mut described = Vec::new();
     for sampler in [Sampler::AlwaysOn, Sampler::AlwaysOff] {
         let traces = Traces::keeping(sampler, keep());
@@ -228,7 +227,7 @@ async fn they_are_whole_and_leave_no_trace_elsewhere() {
         if is_sampled {
             assert_eq!(flags, "01");
             for span in &spans {
-                // What is sampled needs no keeping.
+                // Sampled spans are not marked as kept.
                 assert_eq!(attr(span, KEPT), None);
             }
         } else {
@@ -240,9 +239,9 @@ async fn they_are_whole_and_leave_no_trace_elsewhere() {
     assert_eq!(described[0], described[1]);
 }
 
-/// Calls that are sampled are counted from their start on, and kept ones from their end.
+/// Sampled spans are counted from their start, kept ones at their end.
 #[tokio::test]
-async fn beside_calls_that_are_sampled() {
+async fn sampled_and_kept_spans_are_counted_together() {
     let based = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     let traces = Traces::keeping(based, keep());
     let address = shop(traces.server()).await;
@@ -259,13 +258,13 @@ async fn beside_calls_that_are_sampled() {
     assert_eq!((counts(&traces).started, counts(&traces).exported), (4, 4));
 }
 
-/// In the context of a caller's span that nobody samples, a client's call is judged by itself.
+/// Below an unsampled span of another provider.
 #[tokio::test]
-async fn clients_alone() {
+async fn client_errors_are_kept_below_an_unsampled_parent() {
     let traces = Traces::keeping(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)), keep());
     let root = Traces::with_sampler(Sampler::AlwaysOff).root("root");
     let client = net::connect(traces.client(), Version::HTTP_11);
-    let address = crate::common::nobody().await;
+    let address = crate::common::closed_port().await;
     let call = net::get(&client, address, "/").with_context(root.clone());
     call.await.unwrap_err();
     let span = traces.all(1).await.remove(0);
@@ -275,9 +274,8 @@ async fn clients_alone() {
     assert_eq!(span.span_context.trace_id(), context.trace_id());
 }
 
-/// As an option of a pipeline, to a collector.
 #[test]
-fn through_a_pipeline() {
+fn a_pipeline_exports_kept_calls() {
     let collector = Collector::start();
     let guard = lianlu::zipkin::pipeline()
         .with_collector_endpoint(format!("{}/api/v2/spans", collector.url))

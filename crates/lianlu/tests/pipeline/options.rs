@@ -1,4 +1,4 @@
-//! Options that can't be used are refused by name, before anything starts.
+//! Bad options are refused before anything starts, by an error that names them.
 
 use lianlu::{PipelineError, Sampler};
 
@@ -7,7 +7,7 @@ fn message(result: Result<lianlu::Guard, PipelineError>) -> String {
 }
 
 #[test]
-fn endpoints() {
+fn bad_endpoints_are_refused() {
     for bad in [
         "",
         "collector",
@@ -49,7 +49,7 @@ fn endpoints() {
 }
 
 #[test]
-fn the_message_says_what_would_be_right() {
+fn the_error_says_what_is_allowed() {
     let ftp = lianlu::otlp::pipeline().with_endpoint("ftp://h").install();
     assert_eq!(
         message(ftp),
@@ -58,7 +58,7 @@ fn the_message_says_what_would_be_right() {
 }
 
 #[test]
-fn a_ratio_outside_of_0_to_1() {
+fn ratios_outside_of_0_to_1_are_refused() {
     for ratio in [-0.5, 1.5, f64::NAN] {
         let sampler = Sampler::TraceIdRatioBased(ratio);
         let plain = lianlu::console::pipeline()
@@ -72,7 +72,7 @@ fn a_ratio_outside_of_0_to_1() {
 }
 
 #[test]
-fn headers_and_certificates() {
+fn bad_headers_and_certificates_are_refused_without_secrets() {
     for (name, value) in [
         ("x key", "secret"),
         ("x-key", "secret\n"),
@@ -94,7 +94,7 @@ fn headers_and_certificates() {
 }
 
 #[test]
-fn a_password_is_not_in_the_debug_text() {
+fn debug_output_has_no_passwords() {
     let pipeline = lianlu::jaeger::pipeline()
         .with_username("ann")
         .with_password("secret");

@@ -1,4 +1,4 @@
-//! A pipeline asks a collector which traces to sample, and follows the answer.
+//! A pipeline polls a collector for its sampling strategy.
 
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn resource() -> Resource {
 }
 
 #[test]
-fn the_strategy_reaches_the_provider() {
+fn the_provider_follows_the_strategy() {
     let jaeger = Collector::answering(r#"{"probabilisticSampling":{"samplingRate":0}}"#);
     let guard = lianlu::console::pipeline()
         .with_resource(resource())
@@ -42,27 +42,28 @@ fn the_strategy_reaches_the_provider() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_is_said_once_and_stops_nothing() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+fn an_unreachable_collector_is_reported_and_the_initial_sampler_is_used() {
+    let closed_port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let (heard, notices) = channel();
+    let (sender, events) = channel();
     let guard = lianlu::console::pipeline()
-        .with_loss_listener(move |notice| {
-            let _ = heard.send(notice.clone());
+        .with_loss_listener(move |event| {
+            let _ = sender.send(event.clone());
         })
         .with_remote_sampler(
-            JaegerRemote::new(format!("http://{nobody}")).with_initial_sampler(Sampler::AlwaysOn),
+            JaegerRemote::new(format!("http://{closed_port}"))
+                .with_initial_sampler(Sampler::AlwaysOn),
         )
         .build()
         .unwrap();
-    let notice = notices.recv_timeout(Duration::from_secs(30)).unwrap();
-    let PipelineEvent::SamplingFailing { reason } = notice else {
-        panic!("{notice}");
+    let event = events.recv_timeout(Duration::from_secs(30)).unwrap();
+    let PipelineEvent::SamplingFailing { reason } = event else {
+        panic!("{event}");
     };
     assert!(
-        reason.starts_with(&format!("http://{nobody}/sampling: ")),
+        reason.starts_with(&format!("http://{closed_port}/sampling: ")),
         "{reason}"
     );
     let tracer = guard.tracer_provider().tracer("test");

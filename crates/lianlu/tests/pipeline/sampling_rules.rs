@@ -1,4 +1,4 @@
-//! Rules see what the layers know when a call starts.
+//! Sampling rules can use all attributes that a call has at its start.
 
 use ::http::{Method, Version};
 use axum::Router;
@@ -15,7 +15,7 @@ fn traces(rules: Rules) -> Traces {
     Traces::with_sampler(Sampler::ParentBased(Box::new(rules)))
 }
 
-/// The paths of the calls that were sampled, in order; the last of `calls` must be.
+/// The paths of the sampled calls, in order.
 async fn sampled(rules: Rules, kratos: bool, calls: &[(Method, &str)]) -> Vec<String> {
     let traces = traces(rules);
     let layer = traces.server();
@@ -50,7 +50,7 @@ const CALLS: [(Method, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn of_http() {
+async fn rules_match_http_calls() {
     let off = || Rules::new().otherwise(Sampler::AlwaysOff);
     for (rules, expected) in [
         (
@@ -89,7 +89,7 @@ async fn of_http() {
 }
 
 #[tokio::test]
-async fn of_http_in_kratos_mode() {
+async fn rules_match_http_calls_in_kratos_mode() {
     let rules = Rules::new()
         .never(Spans::health_checks())
         .never(Spans::any().method("POST"))
@@ -98,7 +98,7 @@ async fn of_http_in_kratos_mode() {
 }
 
 #[tokio::test]
-async fn of_grpc() {
+async fn rules_match_grpc_methods() {
     let method = "lianlu.testing.Echo/Un*";
     for (rules, is_sampled) in [
         (Rules::new().never(Spans::any().method(method)), false),

@@ -1,18 +1,13 @@
-//! Malformed propagation headers: a new trace, or the trace without them, and never an error.
+//! Malformed propagation headers start a new trace, or are left out. They are never an error.
 
 use ::http::{HeaderValue, Method, Version};
 use axum::Router;
 
 use crate::common::traces::{Traces, assert_root, attr};
-use crate::common::{http as net, soon};
+use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, http as net, soon};
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const PARENT_ID: &str = "00f067aa0ba902b7";
-
-/// What is wrong with a caller's trace starts a new one, and is nobody's error.
 #[tokio::test]
-async fn a_malformed_trace_is_a_new_trace() {
+async fn a_malformed_traceparent_starts_a_new_trace() {
     let long = format!("{TRACEPARENT}-{}", "0".repeat(10_000));
     let garbage: Vec<u8> = (128..=255).collect();
     let table: Vec<Vec<&[u8]>> = vec![
@@ -73,9 +68,8 @@ async fn a_malformed_trace_is_a_new_trace() {
     }
 }
 
-/// The rest may be wrong without harm to the trace.
 #[tokio::test]
-async fn malformed_friends_of_a_good_trace() {
+async fn other_malformed_headers_are_left_out_of_a_valid_trace() {
     let long = "x".repeat(10_000);
     let many = (0..200)
         .map(|number| format!("key{number}=value"))
@@ -124,9 +118,8 @@ async fn malformed_friends_of_a_good_trace() {
     }
 }
 
-/// A version that is not known yet: what is known of it counts.
 #[tokio::test]
-async fn a_trace_from_the_future() {
+async fn a_traceparent_of_a_later_version_is_continued() {
     let traces = Traces::default();
     let app = Router::new().layer(traces.server());
     let address = net::serve(app).await;
@@ -134,9 +127,7 @@ async fn a_trace_from_the_future() {
     let mut request = net::request(Method::GET, address, "/");
     let headers = request.headers_mut();
     headers.insert("traceparent", later.parse().unwrap());
-    soon(net::plain(Version::HTTP_11).request(request))
-        .await
-        .unwrap();
+    net::send(Version::HTTP_11, request).await;
     let span = traces.all(1).await.remove(0);
     assert_eq!(span.span_context.trace_id().to_string(), TRACE_ID);
 }

@@ -1,4 +1,4 @@
-//! Business metadata: what crosses every hop, what one, over HTTP and gRPC.
+//! Metadata: global keys cross every hop, local ones one hop, over HTTP and gRPC.
 
 use std::net::SocketAddr;
 
@@ -29,7 +29,7 @@ async fn ask(client: &Http, address: SocketAddr) -> String {
     net::read(response).await.unwrap()
 }
 
-/// The metadata of the call, as sorted lines.
+/// The metadata of the current call, as text.
 fn lines() -> String {
     let metadata = metadata::current();
     let lines: Vec<_> = metadata
@@ -39,17 +39,17 @@ fn lines() -> String {
     lines.join(" ")
 }
 
-/// Answers with the metadata that it got.
+/// Answers with its metadata.
 async fn last(layer: metadata::ServerLayer) -> SocketAddr {
     let app = Router::new().fallback(async || {
-        // Also after an await.
+        // Metadata is still there after an await.
         tokio::task::yield_now().await;
         lines()
     });
     net::serve(app.layer(layer)).await
 }
 
-/// Answers with the metadata that it got, and with the answer of the next hop.
+/// Answers with its metadata, and with the answer of the next service.
 async fn middle(layer: metadata::ServerLayer, client: Http, next: SocketAddr) -> SocketAddr {
     let app = Router::new().fallback(async move || {
         let here = lines();
@@ -63,7 +63,7 @@ fn sending<const N: usize>(pairs: [(&str, &str); N]) -> Context {
 }
 
 #[tokio::test]
-async fn global_crosses_all_and_local_one() {
+async fn global_keys_cross_all_hops_and_local_keys_one() {
     let last = last(metadata::server()).await;
     let middle = middle(metadata::server(), http(metadata::client()), last).await;
     let first = self::middle(metadata::server(), http(metadata::client()), middle).await;
@@ -76,7 +76,7 @@ async fn global_crosses_all_and_local_one() {
 }
 
 #[tokio::test]
-async fn all_values_of_a_key_travel() {
+async fn all_values_of_a_key_are_sent() {
     let last = last(metadata::server()).await;
     let middle = middle(metadata::server(), http(metadata::client()), last).await;
     let cx = sending([
@@ -96,11 +96,11 @@ async fn all_values_of_a_key_travel() {
 }
 
 #[tokio::test]
-async fn constants_are_always_there() {
+async fn constants_are_added() {
     let constants = |pairs: [(&'static str, &'static str); 2]| Metadata::from_iter(pairs);
     let server = metadata::server().with_constants(constants([
         ("x-md-global-region", "eu"),
-        ("x-md-global-tenant", "nobody"),
+        ("x-md-global-tenant", "default"),
     ]));
     let client = metadata::client()
         .with_constants(constants([("x-md-local-build", "7"), ("x-other", "yes")]));
@@ -118,7 +118,7 @@ async fn constants_are_always_there() {
 }
 
 #[tokio::test]
-async fn prefixes_of_ones_own_replace_the_others() {
+async fn with_propagated_prefix_replaces_the_default_prefixes() {
     let server = || metadata::server().with_propagated_prefix(["X-Shop-"]);
     let client = metadata::client().with_propagated_prefix(["x-shop-all-", "x-shop-too-"]);
     let last = last(server()).await;
@@ -139,7 +139,7 @@ async fn prefixes_of_ones_own_replace_the_others() {
 }
 
 #[tokio::test]
-async fn what_no_header_can_hold_is_left_out() {
+async fn invalid_header_names_and_values_are_left_out() {
     let last = last(metadata::server()).await;
     let cx = sending([
         ("x-md-global-line", "a\nb"),
@@ -152,16 +152,16 @@ async fn what_no_header_can_hold_is_left_out() {
 }
 
 #[tokio::test]
-async fn it_is_empty_outside_of_a_call() {
+async fn metadata_is_empty_outside_of_a_call() {
     assert!(metadata::current().is_empty());
     assert_eq!(metadata::from_server_context(&Context::current()), None);
     let last = last(metadata::server()).await;
     assert_eq!(ask(&http(metadata::client()), last).await, "");
 }
 
-/// gRPC, then HTTP, then gRPC, with the tracing layers on each hop as users have them.
+/// gRPC, then HTTP, with tracing layers as in a service.
 #[tokio::test]
-async fn over_both_transports() {
+async fn metadata_crosses_grpc_and_http() {
     #[derive(Clone)]
     struct Relay(Http, SocketAddr);
 
@@ -200,16 +200,15 @@ async fn over_both_transports() {
     let request = lianlu_protos::helloworld::HelloRequest::default();
     let cx = sending([("x-md-global-tenant", "acme"), ("x-md-local-note", "hi")]);
     let reply = client.say_hello(request).with_context(cx).await.unwrap();
-    // The caller's name is one of the headers with the prefix, and goes no further.
+    // The caller's name has the prefix of local keys.
     assert_eq!(
         reply.get_ref().message,
         "x-md-global-tenant=acme x-md-local-note=hi x-md-service-name=till | x-md-global-tenant=acme"
     );
 }
 
-/// In the streams of a call too.
 #[tokio::test]
-async fn in_a_response_stream() {
+async fn metadata_is_current_in_a_response_stream() {
     let app = Router::new()
         .route(
             "/",
@@ -231,7 +230,7 @@ async fn in_a_response_stream() {
 }
 
 #[tokio::test]
-async fn through_reqwest() {
+async fn reqwest_sends_metadata() {
     let last = last(metadata::server()).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let client = ServiceBuilder::new()
@@ -245,9 +244,8 @@ async fn through_reqwest() {
     assert_eq!(response.text().await.unwrap(), "x-md-local-note=hi");
 }
 
-/// The layers hand bodies and errors on as they are, for channels too.
 #[tokio::test]
-async fn around_a_channel() {
+async fn streams_and_errors_of_a_channel_are_passed_on() {
     let (listener, address) = listen().await;
     let server = tonic::transport::Server::builder()
         .layer(metadata::server())
@@ -261,12 +259,7 @@ async fn around_a_channel() {
             .service(channel),
     );
     let reply = client.server_stream(message("tick", 2)).await.unwrap();
-    let mut replies = reply.into_inner();
-    let mut count = 0;
-    while replies.message().await.unwrap().is_some() {
-        count += 1;
-    }
-    assert_eq!(count, 2);
+    assert_eq!(echo::drain(reply).await, 2);
     let status = client
         .unary(message("fail 5 no such", 0))
         .await

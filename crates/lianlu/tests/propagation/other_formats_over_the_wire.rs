@@ -1,4 +1,4 @@
-//! B3, Jaeger's and X-Ray's headers from hop to hop, over gRPC and HTTP, and what strangers send in them.
+//! B3, Jaeger and X-Ray headers between services, over gRPC and HTTP, and malformed ones.
 
 use ::http::{HeaderValue, Method, Version};
 use axum::Router;
@@ -7,13 +7,10 @@ use lianlu::propagation::from_names;
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::traces::{self, Traces, assert_child, assert_root};
-use crate::common::{http as net, soon};
-
-const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const SPAN: &str = "00f067aa0ba902b7";
+use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, http as net, soon};
 
 #[tokio::test]
-async fn from_hop_to_hop() {
+async fn each_format_carries_the_trace_over_two_hops() {
     for name in ["b3", "b3multi", "jaeger", "xray"] {
         let propagator = || from_names([name]).unwrap();
         let traces = Traces::default();
@@ -41,8 +38,7 @@ async fn from_hop_to_hop() {
             traces.client().with_propagator(propagator()),
             Version::HTTP_11,
         );
-        let response = net::get(&client, http, "/").await.unwrap();
-        assert_eq!(net::read(response).await.unwrap(), "hello");
+        assert_eq!(net::fetch(&client, http, "/").await, "hello");
         let spans = traces.all(4).await;
         let (grpc, http): (Vec<_>, Vec<_>) = spans
             .into_iter()
@@ -54,9 +50,8 @@ async fn from_hop_to_hop() {
     }
 }
 
-/// No header that came with another makes that one count less, and none is anybody's error.
 #[tokio::test]
-async fn garbage_takes_nothing_away() {
+async fn a_malformed_header_does_not_affect_a_valid_one() {
     let traces = Traces::default();
     let every = from_names([
         "tracecontext",
@@ -73,15 +68,15 @@ async fn garbage_takes_nothing_away() {
     let address = net::serve(app).await;
     let client = net::plain(Version::HTTP_11);
     let good = [
-        ("traceparent", format!("00-{TRACE}-{SPAN}-01")),
-        ("b3", format!("{TRACE}-{SPAN}-1")),
-        ("uber-trace-id", format!("{TRACE}:{SPAN}:0:1")),
+        ("traceparent", TRACEPARENT.to_owned()),
+        ("b3", format!("{TRACE_ID}-{PARENT_ID}-1")),
+        ("uber-trace-id", format!("{TRACE_ID}:{PARENT_ID}:0:1")),
         (
             "x-amzn-trace-id",
             format!(
-                "Root=1-{}-{};Parent={SPAN};Sampled=1",
-                &TRACE[..8],
-                &TRACE[8..]
+                "Root=1-{}-{};Parent={PARENT_ID};Sampled=1",
+                &TRACE_ID[..8],
+                &TRACE_ID[8..]
             ),
         ),
     ];
@@ -116,7 +111,7 @@ async fn garbage_takes_nothing_away() {
         }
     }
     for span in traces.all(sent).await {
-        assert_eq!(span.span_context.trace_id().to_string(), TRACE);
-        assert_eq!(span.parent_span_id.to_string(), SPAN);
+        assert_eq!(span.span_context.trace_id().to_string(), TRACE_ID);
+        assert_eq!(span.parent_span_id.to_string(), PARENT_ID);
     }
 }

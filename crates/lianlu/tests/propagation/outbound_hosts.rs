@@ -1,4 +1,4 @@
-//! The trace, the baggage and the service's name go to the hosts of a list alone.
+//! Trace, baggage and service name are sent to the hosts of a list only.
 
 use std::net::SocketAddr;
 
@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use crate::common::echo::{self, message};
 use crate::common::http as net;
 use crate::common::seen::{Seen, traceparent, value};
-use crate::common::soon;
 use crate::common::traces::Traces;
+use crate::common::{TRACE_ID, TRACEPARENT, soon};
 
 const NAMES: [&str; 4] = ["traceparent", "tracestate", "baggage", "x-md-service-name"];
 
@@ -32,14 +32,11 @@ fn layer(traces: &Traces, entries: &[&str]) -> lianlu::ClientLayer {
         .with_outbound_hosts(hosts(entries))
 }
 
-/// What a proxy might have copied from the request that it serves.
+/// Headers that a proxy might copy from the request that it serves.
 fn stale() -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [
-        (
-            "traceparent",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        ),
+        ("traceparent", TRACEPARENT),
         ("tracestate", "stale=1"),
         ("baggage", "stale=1"),
         ("x-md-service-name", "stale"),
@@ -56,9 +53,9 @@ fn context() -> Context {
 }
 
 #[track_caller]
-fn assert_told(headers: &HeaderMap) {
+fn assert_sent(headers: &HeaderMap) {
     let [trace, ..] = traceparent(&value(headers, "traceparent").unwrap());
-    assert_ne!(trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_ne!(trace, TRACE_ID);
     assert_eq!(value(headers, "tracestate"), None);
     assert_eq!(value(headers, "baggage").as_deref(), Some("tenant=acme"));
     assert_eq!(value(headers, "x-md-service-name").as_deref(), Some("shop"));
@@ -66,7 +63,7 @@ fn assert_told(headers: &HeaderMap) {
 }
 
 #[track_caller]
-fn assert_not_told(headers: &HeaderMap) {
+fn assert_not_sent(headers: &HeaderMap) {
     for name in NAMES {
         assert!(!headers.contains_key(name), "{headers:?}");
     }
@@ -105,40 +102,40 @@ async fn tonic(layer: lianlu::ClientLayer, address: SocketAddr, more: &[(&str, &
 }
 
 #[tokio::test]
-async fn hyper_and_reqwest() {
+async fn hyper_and_reqwest_are_matched_by_url() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
     let port = address.port();
     let (here, url) = (format!("127.0.0.1:{port}"), format!("http://{address}/"));
     let by_name = format!("http://localhost:{port}/");
-    for (entries, url, told) in [
+    for (entries, url, is_sent) in [
         (&["*"][..], &url, true),
         (&[&here], &url, true),
         (&["127.0.0.0/8"], &url, true),
         (&["orders", "localhost"], &by_name, true),
         (&["*.internal", "10.0.0.0/8", "127.0.0.1:1"], &url, false),
         (&[], &url, false),
-        // A name is not looked up.
+        // Names are not resolved.
         (&["127.0.0.0/8"], &by_name, false),
     ] {
         hyper(layer(&traces, entries), url).await;
         let from_hyper = seen.take();
         reqwest(layer(&traces, entries), url).await;
         for headers in [from_hyper, seen.take()] {
-            if told {
-                assert_told(&headers);
+            if is_sent {
+                assert_sent(&headers);
             } else {
-                assert_not_told(&headers);
+                assert_not_sent(&headers);
             }
         }
     }
-    // The calls are traced all the same.
+    // All calls are traced.
     traces.all(14).await;
 }
 
 #[tokio::test]
-async fn tonic_by_its_target() {
+async fn tonic_is_matched_by_target() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
@@ -146,33 +143,32 @@ async fn tonic_by_its_target() {
     let layer = layer(&traces, &[&allowed]);
 
     tonic(layer.clone().with_target(&allowed), address, &[]).await;
-    assert_told(&seen.take());
+    assert_sent(&seen.take());
     for target in [&format!("dns:///{allowed}"), &format!("http://{address}")] {
         tonic(layer.clone().with_target(target), address, &[]).await;
-        assert_told(&seen.take());
+        assert_sent(&seen.take());
     }
     tonic(layer.clone().with_target("elsewhere:50051"), address, &[]).await;
-    assert_not_told(&seen.take());
-    // Nobody has said where it goes.
+    assert_not_sent(&seen.take());
+    // Without a target the host is unknown.
     tonic(layer, address, &[]).await;
-    assert_not_told(&seen.take());
+    assert_not_sent(&seen.take());
 }
 
-/// A `Host` that was copied from the request served does not decide about a channel.
 #[tokio::test]
-async fn a_copied_host_opens_nothing() {
+async fn tonic_is_not_matched_by_a_host_header() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
     let layer = layer(&traces, &["orders.internal"]);
     let layer = layer.with_target("elsewhere:50051");
     tonic(layer, address, &[("host", "orders.internal")]).await;
-    assert_not_told(&seen.take());
+    assert_not_sent(&seen.take());
 }
 
-/// A proxy copies headers of any format, whichever the propagator writes.
+/// Also fields that the layer's propagator does not write.
 #[tokio::test]
-async fn every_format_stays_here() {
+async fn copied_headers_of_all_formats_are_removed() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
@@ -182,27 +178,25 @@ async fn every_format_stays_here() {
         .with_outbound_hosts(HostList::default());
     hyper(layer, &format!("http://{address}/")).await;
     let headers = seen.take();
-    assert_not_told(&headers);
+    assert_not_sent(&headers);
 }
 
-/// Filtered calls are held to the list too.
 #[tokio::test]
-async fn calls_without_a_span() {
+async fn the_list_applies_to_filtered_calls() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
     let url = format!("http://{address}/");
     hyper(layer(&traces, &[]).with_filter(|_| false), &url).await;
-    assert_not_told(&seen.take());
+    assert_not_sent(&seen.take());
     reqwest(layer(&traces, &[]).with_filter(|_| false), &url).await;
-    assert_not_told(&seen.take());
+    assert_not_sent(&seen.take());
     assert_eq!(traces.started(), 0);
 }
 
-/// A client that follows a redirect by itself takes the headers of the first request along; behind the
-/// layer each request is held to the list.
+/// A client that follows redirects itself repeats the headers of the first request.
 #[tokio::test]
-async fn a_redirect_is_seen_where_it_is_followed_outside() {
+async fn the_list_applies_to_redirects_that_are_followed_outside_of_the_layer() {
     use tower_http::follow_redirect::FollowRedirectLayer;
 
     let traces = Traces::default();
@@ -224,5 +218,5 @@ async fn a_redirect_is_seen_where_it_is_followed_outside() {
     request.headers_mut().extend(stale());
     let call = client.oneshot(request).with_context(context());
     soon(call).await.unwrap();
-    assert_not_told(&seen.take());
+    assert_not_sent(&seen.take());
 }

@@ -1,12 +1,9 @@
-//! What the layers write into a request's headers, and what a server makes of what it gets.
-
-use std::sync::{Arc, Mutex};
+//! The default headers: those that clients write, and how servers read them.
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use axum::Router;
 use axum::routing::get;
 use lianlu::propagation::{Baggage, TraceContext};
-use lianlu_protos::testing::echo_server::EchoServer;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{
     FutureExt, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
@@ -17,43 +14,15 @@ use tower::{Layer, ServiceExt};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
-use crate::common::soon;
+use crate::common::seen::Seen;
 use crate::common::traces::{self, Traces, assert_child, assert_root, attr, text};
+use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, soon};
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const PARENT_ID: &str = "00f067aa0ba902b7";
-
-/// The headers of the requests that a server without a layer got.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<HeaderMap>>>);
-
-impl Seen {
-    fn take(&self) -> HeaderMap {
-        let mut seen = std::mem::take(&mut *self.0.lock().unwrap());
-        assert_eq!(seen.len(), 1);
-        seen.remove(0)
-    }
-
-    /// Answers everything, gRPC too.
-    fn app(&self) -> Router {
-        let seen = self.clone();
-        let keep = move |request: axum::extract::Request, next: axum::middleware::Next| {
-            seen.0.lock().unwrap().push(request.headers().clone());
-            next.run(request)
-        };
-        tonic::service::Routes::new(EchoServer::new(Echo::default()))
-            .into_axum_router()
-            .route("/", get(async || "hello"))
-            .layer(axum::middleware::from_fn(keep))
-    }
-}
-
-/// Sends one call through each kind of client behind `layer`; what arrived of each, without what the
-/// transport adds.
+/// Sends a call with each kind of client behind `layer`. The headers that arrive, without the
+/// transport's own.
 async fn sent(layer: lianlu::ClientLayer, cx: &Context, extra: &HeaderMap) -> [Vec<String>; 3] {
     let seen = Seen::default();
-    let address = net::serve(seen.app()).await;
+    let address = seen.serve().await;
     async {
         let mut grpc = echo::connect(layer.clone(), address).await;
         let mut request = tonic::Request::new(message("hello", 0));
@@ -79,7 +48,7 @@ async fn sent(layer: lianlu::ClientLayer, cx: &Context, extra: &HeaderMap) -> [V
     .await
 }
 
-/// All headers but the transport's own, as sorted lines. The ids of a span made on the way are `*`.
+/// The headers without the transport's own, as sorted lines.
 fn propagated(headers: &HeaderMap) -> Vec<String> {
     let transport = [
         "accept",
@@ -112,7 +81,7 @@ fn with_baggage(cx: &Context) -> Context {
     cx.with_baggage([KeyValue::new("tenant", "acme corp")])
 }
 
-/// The only traceparent among `lines` is that of `span`.
+/// Asserts that the only `traceparent` is the span's.
 fn assert_traceparent(lines: &[String], span: &opentelemetry_sdk::trace::SpanData) {
     let expected = format!(
         "traceparent: 00-{}-{}-01",
@@ -135,7 +104,7 @@ fn without_traceparent(lines: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn by_default_the_trace_and_nothing_that_is_empty() {
+async fn clients_send_the_trace_and_no_empty_headers() {
     let traces = Traces::default();
     let sent = sent(traces.client(), &Context::new(), &HeaderMap::new()).await;
     let spans = traces.all(3).await;
@@ -146,7 +115,7 @@ async fn by_default_the_trace_and_nothing_that_is_empty() {
 }
 
 #[tokio::test]
-async fn all_that_there_can_be() {
+async fn clients_send_trace_state_baggage_and_service_name() {
     let traces = Traces::default();
     let layer = traces.client().with_service_name("shop");
     let cx = with_baggage(&remote(TraceFlags::SAMPLED, "a=1,b=2"));
@@ -167,9 +136,9 @@ async fn all_that_there_can_be() {
     }
 }
 
-/// Kratos would send a second value beside the first.
+/// Unlike Kratos, which adds a second value.
 #[tokio::test]
-async fn what_the_user_has_set_is_replaced() {
+async fn clients_replace_headers_that_users_have_set() {
     let traces = Traces::default();
     let layer = traces.client().with_service_name("shop");
     let mut stale = HeaderMap::new();
@@ -195,7 +164,7 @@ async fn what_the_user_has_set_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_trace_that_is_not_sampled_goes_on_as_such() {
+async fn an_unsampled_trace_is_propagated_as_unsampled() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     let traces = Traces::with_sampler(sampler);
     let cx = remote(TraceFlags::default(), "a=1");
@@ -208,14 +177,17 @@ async fn a_trace_that_is_not_sampled_goes_on_as_such() {
             traceparent.starts_with(&start) && traceparent.ends_with("-00"),
             "{traceparent}"
         );
-        assert!(!traceparent.contains(PARENT_ID), "a span of its own");
+        assert!(
+            !traceparent.contains(PARENT_ID),
+            "it has a span id of its own"
+        );
         assert_eq!(tracestate, "tracestate: a=1");
     }
     assert_eq!(traces.started(), 0);
 }
 
 #[tokio::test]
-async fn another_propagator_is_alone() {
+async fn with_propagator_replaces_the_default_headers() {
     let traces = Traces::default();
     let layer = traces
         .client()
@@ -249,7 +221,7 @@ async fn handler(_: Request<()>) -> Result<Response<String>, std::convert::Infal
 }
 
 #[tokio::test]
-async fn a_server_goes_on_with_the_callers_trace() {
+async fn servers_continue_the_callers_trace() {
     for name in ["application/grpc", "text/plain"] {
         let traces = Traces::default();
         let service = traces.server().layer(tower::service_fn(handler));
@@ -271,17 +243,16 @@ async fn a_server_goes_on_with_the_callers_trace() {
     }
 }
 
-/// The calls that a filter leaves out have no span, and still carry the trace to the next hop.
 #[tokio::test]
-async fn past_calls_without_a_span() {
+async fn filtered_calls_propagate_the_trace() {
     let traces = Traces::default();
-    let unseen = Traces::default();
+    let filtered = Traces::default();
     let seen = Seen::default();
-    let last = net::serve(seen.app()).await;
+    let last = seen.serve().await;
 
-    // Middle hop: both of its layers make no span.
+    // The service in the middle has filters on both of its layers.
     let client = net::connect(
-        unseen
+        filtered
             .client()
             .with_service_name("middle")
             .with_filter(|head| head.path() != "/"),
@@ -290,13 +261,10 @@ async fn past_calls_without_a_span() {
     let app = Router::new()
         .route(
             "/pass",
-            get(async move || {
-                let response = net::get(&client, last, "/").await.unwrap();
-                net::read(response).await.unwrap()
-            }),
+            get(async move || net::fetch(&client, last, "/").await),
         )
         .route("/seen", get(async || "seen"))
-        .layer(unseen.server().with_filter(|head| {
+        .layer(filtered.server().with_filter(|head| {
             assert_eq!(head.method(), Method::GET);
             assert!(head.headers().contains_key("traceparent"));
             head.path() == "/seen"
@@ -314,17 +282,17 @@ async fn past_calls_without_a_span() {
         without_traceparent(&lines),
         ["baggage: tenant=acme%20corp", "x-md-service-name: middle"]
     );
-    assert_eq!(unseen.started(), 0);
+    assert_eq!(filtered.started(), 0);
 
     net::get(&first, middle, "/seen").await.unwrap();
-    let server = traces::server(&unseen.all(1).await);
+    let server = traces::server(&filtered.all(1).await);
     let client = traces.all(2).await.pop().unwrap();
     assert_child(&server, &client);
 }
 
-/// A trace over four spans and both transports, told by the context alone.
+/// By the current context, over HTTP and gRPC.
 #[tokio::test]
-async fn from_hop_to_hop() {
+async fn a_trace_crosses_two_hops() {
     let traces = Traces::default();
     let (grpc, _) = echo::pair(&traces).await;
     let app = Router::new()
@@ -339,8 +307,7 @@ async fn from_hop_to_hop() {
         .layer(traces.server());
     let address = net::serve(app).await;
     let client = net::connect(traces.client(), Version::HTTP_2);
-    let response = net::get(&client, address, "/").await.unwrap();
-    assert_eq!(net::read(response).await.unwrap(), "hello");
+    assert_eq!(net::fetch(&client, address, "/").await, "hello");
     let spans = traces.all(4).await;
     let (grpc, http): (Vec<_>, Vec<_>) = spans
         .into_iter()
@@ -352,7 +319,7 @@ async fn from_hop_to_hop() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_caller() {
+async fn the_callers_service_name_is_on_the_server_span() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     let layer = traces.client().with_service_name("till");
@@ -363,9 +330,8 @@ async fn the_name_of_the_caller() {
     assert_eq!(attr(&client, "service.peer.name"), None);
 }
 
-/// `with_propagator` after `with_service_name` counts, and the other way round.
 #[tokio::test]
-async fn the_last_propagator_counts() {
+async fn with_service_name_after_with_propagator_restores_the_default_headers() {
     let traces = Traces::default();
     let cx = with_baggage(&Context::new());
     let layer = traces

@@ -1,30 +1,23 @@
-//! A server that strangers call takes nobody's trace for its own.
+//! A public endpoint starts new traces, with a link to the caller's span.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
-use ::http::{Request, Version};
+use ::http::Version;
 use axum::Router;
-use axum::body::Body;
 use axum::routing::get;
 use opentelemetry::Context;
-use opentelemetry::KeyValue;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
-use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample, SpanData};
+use opentelemetry::trace::{TraceContextExt, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SpanData};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
+use crate::common::sampler::{Question, RecordingSampler};
 use crate::common::seen::{Seen, traceparent};
-use crate::common::soon;
 use crate::common::traces::{self, Traces, assert_child, assert_root, named};
+use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT as SAMPLED, UNSAMPLED};
 
-const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const PARENT_ID: &str = "00f067aa0ba902b7";
-
-/// Makes a span of its own and answers with the tenant of the baggage.
+/// Makes a span of its own, and answers with the baggage's tenant.
 async fn serve(traces: &Traces, layer: lianlu::ServerLayer) -> SocketAddr {
     let traces = traces.clone();
     let app = Router::new()
@@ -43,17 +36,14 @@ async fn serve(traces: &Traces, layer: lianlu::ServerLayer) -> SocketAddr {
 }
 
 async fn call(address: SocketAddr, headers: &[(&str, &str)]) -> String {
-    let mut request = Request::get(format!("http://{address}/"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::empty()).unwrap();
-    let response = soon(net::plain(Version::HTTP_11).request(request)).await;
-    net::read(response.unwrap()).await.unwrap()
+    let request = net::request_with(address, "/", headers);
+    net::read(net::send(Version::HTTP_11, request).await)
+        .await
+        .unwrap()
 }
 
-/// A new root with a link to the caller's span.
-fn assert_apart(span: &SpanData) {
+/// Asserts a new root with a link to the caller's span.
+fn assert_new_trace(span: &SpanData) {
     assert_root(span);
     assert_ne!(span.span_context.trace_id().to_string(), TRACE_ID);
     assert_ne!(span.span_context.trace_id(), TraceId::INVALID);
@@ -65,9 +55,9 @@ fn assert_apart(span: &SpanData) {
     assert!(link.span_context.is_remote());
 }
 
-/// A caller can neither switch sampling on nor off.
+/// A caller can switch sampling neither on nor off.
 #[tokio::test]
-async fn a_new_trace_with_a_link() {
+async fn a_call_is_a_new_trace_with_a_link_to_the_caller() {
     for caller in [SAMPLED, UNSAMPLED] {
         let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
         let address = serve(&traces, traces.server().with_public_endpoint()).await;
@@ -79,7 +69,7 @@ async fn a_new_trace_with_a_link() {
         assert_eq!(call(address, &headers).await, "acme");
         let spans = traces.all(2).await;
         let server = traces::server(&spans);
-        assert_apart(&server);
+        assert_new_trace(&server);
         assert_eq!(server.span_context.trace_state().header(), "");
         assert_child(&named(&spans, "in process"), &server);
     }
@@ -90,7 +80,7 @@ async fn a_new_trace_with_a_link() {
 }
 
 #[tokio::test]
-async fn without_a_caller_there_is_no_link() {
+async fn a_call_without_a_trace_has_no_link() {
     for headers in [&[][..], &[("traceparent", "nonsense")]] {
         let traces = Traces::default();
         let address = serve(&traces, traces.server().with_public_endpoint()).await;
@@ -102,14 +92,14 @@ async fn without_a_caller_there_is_no_link() {
 }
 
 #[tokio::test]
-async fn only_who_is_not_one_of_ours() {
+async fn with_public_endpoint_for_decides_by_request() {
     let traces = Traces::default();
     let layer = traces
         .server()
         .with_public_endpoint_for(|head| !head.headers().contains_key("x-ours"));
     let address = serve(&traces, layer).await;
     call(address, &[("traceparent", SAMPLED)]).await;
-    assert_apart(&traces::server(&traces.all(2).await));
+    assert_new_trace(&traces::server(&traces.all(2).await));
     call(address, &[("traceparent", SAMPLED), ("x-ours", "1")]).await;
     let ours = traces.all(4).await.remove(3);
     assert_eq!(ours.span_context.trace_id().to_string(), TRACE_ID);
@@ -118,7 +108,7 @@ async fn only_who_is_not_one_of_ours() {
 }
 
 #[tokio::test]
-async fn grpc() {
+async fn a_grpc_call_is_a_new_trace_with_a_link() {
     let traces = Traces::default();
     let layer = traces.server().with_public_endpoint();
     let address = echo::serve(layer, Echo::new(&traces)).await;
@@ -139,9 +129,9 @@ async fn grpc() {
     assert_child(&named(&spans, "after await"), &server);
 }
 
-/// What is kept from the sampler is kept apart from the stranger's trace all the same.
+/// Also a call that is kept from the sampler.
 #[tokio::test]
-async fn what_is_not_sampled_is_kept_apart_too() {
+async fn an_unsampled_call_is_a_new_trace() {
     let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
     let seen = Seen::default();
     let next = seen.serve().await;
@@ -151,13 +141,7 @@ async fn what_is_not_sampled_is_kept_apart_too() {
         .with_public_endpoint()
         .with_sampling_filter(|_| false);
     let app = Router::new()
-        .route(
-            "/",
-            get(async move || {
-                let response = net::get(&client, next, "/").await.unwrap();
-                net::read(response).await.unwrap()
-            }),
-        )
+        .route("/", get(async move || net::fetch(&client, next, "/").await))
         .layer(layer);
     let address = net::serve(app).await;
     call(address, &[("traceparent", SAMPLED)]).await;
@@ -167,48 +151,23 @@ async fn what_is_not_sampled_is_kept_apart_too() {
     assert_eq!(traces.started(), 0);
 }
 
-/// Whether there was a parent, how many links, and the tenant.
-type Asked = (bool, usize, Option<String>);
-
-/// Keeps what it was asked.
-#[derive(Debug, Clone, Default)]
-struct Nosy(Arc<Mutex<Vec<Asked>>>);
-
-impl ShouldSample for Nosy {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let has_parent = parent.is_some_and(|parent| parent.span().span_context().is_valid());
-        let tenant = parent.and_then(|parent| Some(parent.baggage().get("tenant")?.to_string()));
-        let asked = (has_parent, links.len(), tenant);
-        self.0.lock().unwrap().push(asked);
-        SamplingResult {
-            decision: SamplingDecision::Drop,
-            attributes: Vec::new(),
-            trace_state: TraceState::default(),
-        }
-    }
-}
-
 #[tokio::test]
-async fn the_sampler_sees_a_link_and_no_parent() {
-    let nosy = Nosy::default();
-    let layer = Traces::with_sampler(nosy.clone()).server();
+async fn the_sampler_gets_a_link_and_no_parent() {
+    let sampler = RecordingSampler::new(SamplingDecision::Drop);
+    let layer = Traces::with_sampler(sampler.clone()).server();
     let unused = Traces::default();
     let public = serve(&unused, layer.clone().with_public_endpoint()).await;
     let private = serve(&unused, layer).await;
     let headers = [("traceparent", SAMPLED), ("baggage", "tenant=acme")];
     call(public, &headers).await;
     call(private, &headers).await;
-    let tenant = || Some("acme".to_owned());
-    assert_eq!(
-        *nosy.0.lock().unwrap(),
-        [(false, 1, tenant()), (true, 0, tenant())]
-    );
+    let summary = |question: Question| {
+        let context = question.parent.unwrap();
+        let has_parent = context.span().span_context().is_valid();
+        let tenant = context.baggage().get("tenant").unwrap().to_string();
+        (has_parent, question.links, tenant)
+    };
+    let questions: Vec<_> = sampler.take().into_iter().map(summary).collect();
+    let tenant = || "acme".to_owned();
+    assert_eq!(questions, [(false, 1, tenant()), (true, 0, tenant())]);
 }

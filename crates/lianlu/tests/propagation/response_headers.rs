@@ -1,22 +1,20 @@
-//! The trace's id in each response: successes, errors, streams.
+//! The trace id in responses: successes, errors, streams.
 
 use std::net::SocketAddr;
 
-use ::http::{HeaderMap, HeaderName, Method, Request, StatusCode, Version};
+use ::http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 use axum::Router;
-use axum::body::Body;
 use axum::routing::get;
 use lianlu_protos::testing::echo_client::EchoClient;
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 
+use crate::common::TRACEPARENT;
 use crate::common::echo::{self, Echo, message};
 use crate::common::http::{self as net, Step, response, scripted};
 use crate::common::seen::value;
-use crate::common::soon;
 use crate::common::traces::{self, Traces};
 
 const NAME: HeaderName = HeaderName::from_static("x-trace-id");
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn layer(traces: &Traces) -> lianlu::ServerLayer {
     traces
@@ -39,14 +37,14 @@ async fn serve(layer: lianlu::ServerLayer) -> SocketAddr {
 
 async fn headers(address: SocketAddr, path: &str, version: Version) -> HeaderMap {
     let request = net::request(Method::GET, address, path);
-    let response = soon(net::plain(version).request(request)).await.unwrap();
+    let response = net::send(version, request).await;
     let headers = response.headers().clone();
     net::read(response).await.unwrap();
     headers
 }
 
 #[track_caller]
-fn assert_told(headers: &HeaderMap, span: &SpanData) {
+fn assert_ids(headers: &HeaderMap, span: &SpanData) {
     let ids = &span.span_context;
     let expected = format!("00-{}-{}-01", ids.trace_id(), ids.span_id());
     assert_eq!(value(headers, "traceresponse"), Some(expected));
@@ -55,100 +53,96 @@ fn assert_told(headers: &HeaderMap, span: &SpanData) {
 }
 
 #[track_caller]
-fn assert_not_told(headers: &HeaderMap) {
+fn assert_no_ids(headers: &HeaderMap) {
     assert_eq!(value(headers, "traceresponse"), None);
     assert_ne!(value(headers, "x-trace-id").map(|id| id.len()), Some(32));
 }
 
 #[tokio::test]
-async fn on_every_answer_of_http() {
+async fn every_http_response_has_the_ids() {
     for version in net::VERSIONS {
         for path in ["/", "/nowhere", "/no", "/stream"] {
             let traces = Traces::default();
             let headers = headers(serve(layer(&traces)).await, path, version).await;
-            assert_told(&headers, &traces::server(&traces.all(1).await));
+            assert_ids(&headers, &traces::server(&traces.all(1).await));
         }
     }
 }
 
 #[tokio::test]
-async fn on_every_answer_of_grpc() {
+async fn every_grpc_response_has_the_ids() {
     let traces = Traces::default();
     let address = echo::serve(layer(&traces), Echo::new(&traces)).await;
     let mut client = EchoClient::new(echo::channel(address).connect().await.unwrap());
 
     let reply = client.unary(message("hello", 0)).await.unwrap();
     let headers = reply.metadata().clone().into_headers();
-    assert_told(&headers, &traces.all(1).await[0]);
+    assert_ids(&headers, &traces.all(1).await[0]);
 
-    // Trailers alone.
+    // Trailers only.
     let status = client.unary(message("fail 5 nothing", 0)).await;
     let headers = status.unwrap_err().metadata().clone().into_headers();
-    assert_told(&headers, &traces.all(2).await[1]);
+    assert_ids(&headers, &traces.all(2).await[1]);
 
     let reply = client.server_stream(message("tick", 2)).await.unwrap();
     let headers = reply.metadata().clone().into_headers();
-    let mut replies = reply.into_inner();
-    while replies.message().await.unwrap().is_some() {}
-    assert_told(&headers, &traces.all(3).await[2]);
+    echo::drain(reply).await;
+    assert_ids(&headers, &traces.all(3).await[2]);
 
-    // One that fails after its head: the head had it already.
+    // A stream that fails after its head.
     let reply = client.server_stream(message("fail 5 nothing", 1)).await;
     let reply = reply.unwrap();
     let headers = reply.metadata().clone().into_headers();
     let mut replies = reply.into_inner();
     replies.message().await.unwrap().unwrap();
     replies.message().await.unwrap_err();
-    assert_told(&headers, &traces.all(4).await[3]);
+    assert_ids(&headers, &traces.all(4).await[3]);
 }
 
 #[tokio::test]
-async fn a_method_that_nobody_serves() {
+async fn an_unknown_grpc_method_has_the_ids() {
     let traces = Traces::default();
     let address = echo::serve(layer(&traces), Echo::new(&traces)).await;
-    let request = Request::post(format!("http://{address}/a.B/C"))
-        .header("content-type", "application/grpc")
-        .body(Body::empty());
-    let call = net::plain(Version::HTTP_2).request(request.unwrap());
-    let response = soon(call).await.unwrap();
-    assert_told(response.headers(), &traces.all(1).await[0]);
+    let request = net::grpc_request(address, "/a.B/C");
+    let response = net::send(Version::HTTP_2, request).await;
+    assert_ids(response.headers(), &traces.all(1).await[0]);
 }
 
-/// The header tells whether the trace is kept.
 #[tokio::test]
-async fn a_call_that_is_not_sampled_says_so() {
+async fn an_unsampled_call_has_the_flags_00() {
     let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff)));
     for layer in [
         layer(&traces),
         layer(&traces).with_sampling_filter(|_| false),
     ] {
         let headers = headers(serve(layer).await, "/", Version::HTTP_11).await;
-        let told = value(&headers, "traceresponse").unwrap();
-        assert!(told.ends_with("-00"), "{told}");
+        let ids = value(&headers, "traceresponse").unwrap();
+        assert!(ids.ends_with("-00"), "{ids}");
         let trace_id = value(&headers, "x-trace-id").unwrap();
-        assert_eq!(told.split('-').nth(1), Some(trace_id.as_str()));
+        assert_eq!(ids.split('-').nth(1), Some(trace_id.as_str()));
     }
     assert_eq!(traces.started(), 0);
 }
 
 #[tokio::test]
-async fn only_when_it_was_asked_for() {
+async fn the_headers_are_separate_options() {
     let traces = Traces::default();
-    assert_not_told(&headers(serve(traces.server()).await, "/", Version::HTTP_11).await);
+    assert_no_ids(&headers(serve(traces.server()).await, "/", Version::HTTP_11).await);
     let one = traces.server().with_traceresponse();
     let headers = headers(serve(one).await, "/nowhere", Version::HTTP_11).await;
     assert!(headers.contains_key("traceresponse") && !headers.contains_key(NAME));
 }
 
 #[tokio::test]
-async fn not_on_calls_without_a_span() {
+async fn filtered_calls_have_no_ids() {
     let traces = Traces::default();
     let address = serve(layer(&traces).with_filter(|_| false)).await;
-    let request = Request::get(format!("http://{address}/"))
-        .header("traceparent", TRACEPARENT)
-        .body(Body::empty());
-    let call = net::plain(Version::HTTP_11).request(request.unwrap());
-    let response = soon(call).await.unwrap();
-    assert_not_told(response.headers());
-    assert_eq!(response.headers()[NAME], "stale", "the handler's own stays");
+    let request = net::request_with(address, "/", &[("traceparent", TRACEPARENT)]);
+    let response = net::send(Version::HTTP_11, request).await;
+    assert_no_ids(response.headers());
+    assert_eq!(
+        response.headers()[NAME],
+        "stale",
+        "the handler's own value is kept"
+    );
 }

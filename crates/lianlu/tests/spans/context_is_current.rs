@@ -1,11 +1,11 @@
-//! Spans made inside a call have that call's span as their parent, wherever they are made.
+//! Spans that are made inside a call are children of the call's span.
 
-use ::http::{Method, Request};
+use ::http::Request;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
 use http_body_util::StreamBody;
-use opentelemetry::trace::{FutureExt, TraceContextExt};
+use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt};
 use opentelemetry_sdk::trace::Sampler;
 use tokio_stream::StreamExt;
 use tower::ServiceExt;
@@ -31,9 +31,7 @@ async fn in_a_grpc_handler() {
 async fn in_a_grpc_response_stream() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
-    let reply = client.server_stream(message("child", 1)).await.unwrap();
-    let mut replies = reply.into_inner();
-    while replies.message().await.unwrap().is_some() {}
+    echo::drain(client.server_stream(message("child", 1)).await.unwrap()).await;
     let spans = traces.all(4).await;
     let server = traces::server(&spans);
     assert_child(&named(&spans, "before await"), &server);
@@ -61,9 +59,9 @@ async fn in_a_grpc_client_stream() {
     assert_child(&named(&spans, "second"), &client);
 }
 
-/// A call that is not sampled is the parent too: its children must not be sampled on their own.
+/// An unsampled call is current too, so that its children are not sampled as roots.
 #[tokio::test]
-async fn in_the_streams_of_a_grpc_call_that_is_not_sampled() {
+async fn in_the_streams_of_an_unsampled_grpc_call() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
     let traces = Traces::with_sampler(sampler);
     let (mut client, _) = echo::pair(&traces).await;
@@ -105,9 +103,7 @@ async fn in_an_http_handler() {
             .layer(traces.server());
         let address = net::serve(app).await;
         let client = net::connect(traces.client(), version);
-        net::read(net::get(&client, address, "/").await.unwrap())
-            .await
-            .unwrap();
+        net::fetch(&client, address, "/").await;
         let spans = traces.all(4).await;
         let server = traces::server(&spans);
         assert_child(&server, &traces::client(&spans));
@@ -150,7 +146,7 @@ async fn in_an_http_response_stream() {
     }
 }
 
-/// A request's body that the handler reads while it answers.
+/// The handler reads the body of the request.
 #[tokio::test]
 async fn while_an_http_handler_reads_the_request() {
     let traces = Traces::default();
@@ -180,9 +176,8 @@ async fn while_an_http_handler_reads_the_request() {
     assert_child(&named(&spans, "after the body"), &traces::server(&spans));
 }
 
-/// A client's span hangs under the span that is current where the call is made.
 #[tokio::test]
-async fn around_a_client() {
+async fn client_spans_are_children_of_the_current_span() {
     let traces = Traces::default();
     let (mut grpc, _) = echo::pair(&traces).await;
     let address = net::serve(Router::new()).await;
@@ -192,8 +187,7 @@ async fn around_a_client() {
     async {
         grpc.unary(message("hello", 0)).await.unwrap();
         net::get(&hyper, address, "/").await.unwrap();
-        let url = format!("http://{address}/").parse().unwrap();
-        let request = reqwest::Request::new(Method::GET, url);
+        let request = net::reqwest_get(&format!("http://{address}/"));
         reqwest.oneshot(request).await.unwrap();
     }
     .with_context(root.clone())
@@ -201,28 +195,22 @@ async fn around_a_client() {
     root.span().end();
     let spans = traces.all(5).await;
     let root = named(&spans, "root");
-    let clients: Vec<_> = spans
-        .iter()
-        .filter(|span| span.span_kind == opentelemetry::trace::SpanKind::Client)
-        .collect();
+    let clients = traces::of_kind(&spans, &SpanKind::Client);
     assert_eq!(clients.len(), 3);
     for client in clients {
-        assert_child(client, &root);
+        assert_child(&client, &root);
     }
 }
 
-/// Nothing of a call stays behind on the thread, not even after a panic.
 #[tokio::test]
-async fn only_inside_of_the_call() {
+async fn the_context_is_restored_after_the_call_or_a_panic() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.unary(message("hello", 0)).await.unwrap();
     soon(client.unary(message("panic", 0))).await.unwrap_err();
     assert!(!opentelemetry::Context::current().has_active_span());
     client.unary(message("hello", 0)).await.unwrap();
-    for span in traces.all(6).await {
-        if span.span_kind == opentelemetry::trace::SpanKind::Client {
-            assert_root(&span);
-        }
+    for client in traces::of_kind(&traces.all(6).await, &SpanKind::Client) {
+        assert_root(&client);
     }
 }

@@ -1,4 +1,4 @@
-//! What is an error, on spans and on metrics alike: by the conventions' tables, or by the user's word.
+//! Which calls are errors, on spans and on metrics: by the conventions' tables, or by the user's classifier.
 
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,18 +21,18 @@ use crate::common::metrics::Values;
 use crate::common::soon;
 use crate::common::traces::{Traces, text};
 
-/// Both sides' layers, and what they have told.
-struct Told {
+/// Spans and metrics of both sides.
+struct Telemetry {
     traces: Traces,
     values: Values,
 }
 
-impl Told {
+impl Telemetry {
     fn new() -> Self {
-        Self::by(Traces::default())
+        Self::with_traces(Traces::default())
     }
 
-    fn by(traces: Traces) -> Self {
+    fn with_traces(traces: Traces) -> Self {
         let values = Values::default();
         Self { traces, values }
     }
@@ -47,7 +47,7 @@ impl Told {
         layer.with_meter_provider(self.values.clone())
     }
 
-    /// The class of the last call's error, which its span and its value agree on.
+    /// The `error.type` of the last call, on which span and metric agree.
     #[track_caller]
     fn last(&self) -> Option<String> {
         let span = self.traces.finished().pop().unwrap();
@@ -56,7 +56,7 @@ impl Told {
         class
     }
 
-    /// The class of a span's error, which the value that was measured in it agrees with.
+    /// The `error.type` of a span, on which the metric agrees.
     #[track_caller]
     fn class(&self, span: &SpanData) -> Option<String> {
         let mut values = self.values.all();
@@ -74,10 +74,10 @@ impl Told {
     }
 }
 
-/// Values come just after the spans.
-async fn values(told: &Told, count: usize) {
+/// Waits for metrics, which are recorded just after the spans end.
+async fn wait_for_values(telemetry: &Telemetry, count: usize) {
     soon(async {
-        while told.values.all().len() < count {
+        while telemetry.values.all().len() < count {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
@@ -85,25 +85,25 @@ async fn values(told: &Told, count: usize) {
 }
 
 #[tokio::test]
-async fn the_17_codes_of_grpc() {
+async fn grpc_codes_are_errors_by_the_conventions_table() {
     const ON_SERVERS: [i32; 6] = [2, 4, 12, 13, 14, 15];
     for code in 0..17 {
-        let told = Told::new();
-        let address = echo::serve(told.server(), Echo::new(&told.traces)).await;
-        let mut client = echo::connect(told.client(), address).await;
+        let telemetry = Telemetry::new();
+        let address = echo::serve(telemetry.server(), Echo::new(&telemetry.traces)).await;
+        let mut client = echo::connect(telemetry.client(), address).await;
         let text = match code {
             0 => "fine".to_owned(),
-            _ => format!("fail {code} it is said"),
+            _ => format!("fail {code} a message"),
         };
         let result = client.unary(message(&text, 0)).await;
         assert_eq!(result.is_ok(), code == 0);
-        let (client, server) = told.traces.pair().await;
-        values(&told, 2).await;
+        let (client, server) = telemetry.traces.pair().await;
+        wait_for_values(&telemetry, 2).await;
         let name = GrpcCode::ALL[code as usize].name();
         let on_server = ON_SERVERS.contains(&code).then_some(name);
-        assert_eq!(told.class(&server).as_deref(), on_server, "{name}");
+        assert_eq!(telemetry.class(&server).as_deref(), on_server, "{name}");
         let on_client = (code != 0).then_some(name);
-        assert_eq!(told.class(&client).as_deref(), on_client, "{name}");
+        assert_eq!(telemetry.class(&client).as_deref(), on_client, "{name}");
     }
 }
 
@@ -122,7 +122,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Calls, and reads what there is to read without waiting. Then drops all.
+/// Calls, reads what is ready, and drops the rest.
 fn call<S, B>(mut service: S, request: Request<Body>)
 where
     S: Service<Request<Body>, Response = Response<B>>,
@@ -140,9 +140,9 @@ where
 type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, std::io::Error>> + Send>>;
 
 #[derive(Clone)]
-struct Does(fn() -> Reply);
+struct Answer(fn() -> Reply);
 
-impl Service<Request<Body>> for Does {
+impl Service<Request<Body>> for Answer {
     type Response = Response<Body>;
     type Error = std::io::Error;
     type Future = Reply;
@@ -156,19 +156,19 @@ impl Service<Request<Body>> for Does {
     }
 }
 
-const HANGS: Does = Does(|| Box::pin(pending()));
-const FAILS: Does = Does(|| Box::pin(ready(Err(std::io::ErrorKind::ConnectionRefused.into()))));
-const BREAKS_OFF: Does = Does(|| respond(scripted([Step::Data("hel"), Step::Fail])));
-const NEVER_ENDS: Does = Does(|| respond(scripted([Step::Data("hel"), Step::Hang])));
-const ANSWERS: Does = Does(|| respond(scripted([Step::Data("hel")])));
+const HANGS: Answer = Answer(|| Box::pin(pending()));
+const FAILS: Answer = Answer(|| Box::pin(ready(Err(std::io::ErrorKind::ConnectionRefused.into()))));
+const BREAKS_OFF: Answer = Answer(|| respond(scripted([Step::Data("hel"), Step::Fail])));
+const NEVER_ENDS: Answer = Answer(|| respond(scripted([Step::Data("hel"), Step::Hang])));
+const ANSWERS: Answer = Answer(|| respond(scripted([Step::Data("hel")])));
 
 fn respond(body: Body) -> Reply {
     Box::pin(ready(Ok(Response::new(body))))
 }
 
 #[test]
-fn the_statuses_of_http() {
-    let told = Told::new();
+fn http_statuses_are_errors_by_the_conventions_table() {
+    let telemetry = Telemetry::new();
     let answer = service_fn(|request: Request<Body>| {
         let status: u16 = request.uri().path()[1..].parse().unwrap();
         let response = Response::builder().status(status);
@@ -176,8 +176,8 @@ fn the_statuses_of_http() {
             response.body(Body::empty()).unwrap(),
         ))
     });
-    let server = told.server().layer(answer);
-    let client = told.client().layer(answer);
+    let server = telemetry.server().layer(answer);
+    let client = telemetry.client().layer(answer);
     for status in (100..600)
         .step_by(7)
         .chain([200, 399, 400, 404, 499, 500, 503, 599])
@@ -188,33 +188,39 @@ fn the_statuses_of_http() {
         };
         call(server.clone(), request());
         let class = (status >= 500).then(|| status.to_string());
-        assert_eq!(told.last(), class, "{status} on a server");
+        assert_eq!(telemetry.last(), class, "{status} on a server");
         call(client.clone(), request());
         let class = (status >= 400).then(|| status.to_string());
-        assert_eq!(told.last(), class, "{status} on a client");
+        assert_eq!(telemetry.last(), class, "{status} on a client");
     }
-    let spans = told.traces.finished();
+    let spans = telemetry.traces.finished();
     let descriptions = spans.iter().map(|span| match &span.status {
         Status::Error { description } => description.to_string(),
         _ => String::new(),
     });
-    // The code says it all.
+    // The code is the class; there is no description.
     assert!(descriptions.into_iter().all(|text| text.is_empty()));
 }
 
-/// Calls of both protocols on both sides, each with its class.
-fn check(does: &Does, http: [Option<&str>; 2], grpc: [Option<&str>; 2], timeout: Option<&str>) {
+/// Calls over both protocols on both sides; asserts each `error.type`, on server and client.
+fn check(answer: &Answer, http: [Option<&str>; 2], grpc: [Option<&str>; 2], timeout: Option<&str>) {
     for (is_grpc, [on_server, on_client]) in [(false, http), (true, grpc)] {
-        let told = Told::new();
-        call(told.server().layer(does.clone()), request(is_grpc, timeout));
-        assert_eq!(told.last().as_deref(), on_server, "grpc: {is_grpc}");
-        call(told.client().layer(does.clone()), request(is_grpc, timeout));
-        assert_eq!(told.last().as_deref(), on_client, "grpc: {is_grpc}");
+        let telemetry = Telemetry::new();
+        call(
+            telemetry.server().layer(answer.clone()),
+            request(is_grpc, timeout),
+        );
+        assert_eq!(telemetry.last().as_deref(), on_server, "grpc: {is_grpc}");
+        call(
+            telemetry.client().layer(answer.clone()),
+            request(is_grpc, timeout),
+        );
+        assert_eq!(telemetry.last().as_deref(), on_client, "grpc: {is_grpc}");
     }
 }
 
 #[test]
-fn errors_of_the_service_and_of_the_body() {
+fn errors_of_the_service_and_of_the_body_are_errors() {
     check(
         &FAILS,
         [Some("ConnectionRefused"); 2],
@@ -224,18 +230,18 @@ fn errors_of_the_service_and_of_the_body() {
     check(&BREAKS_OFF, [Some("Other"); 2], [Some("Other"); 2], None);
 }
 
-/// The client has gone, or the caller has dropped the call: nobody's error, at any point.
+/// A disconnected client, or a dropped call, at any point.
 #[test]
-fn cancellation_is_none() {
+fn cancellation_is_not_an_error() {
     check(&HANGS, [None; 2], [None; 2], None);
     check(&NEVER_ENDS, [None; 2], [None; 2], None);
     check(&HANGS, [None; 2], [None; 2], Some("1H"));
 }
 
-/// Once the time is over, giving up is `DEADLINE_EXCEEDED`. HTTP has no such time.
+/// HTTP has no deadline.
 #[test]
-fn a_deadline_that_has_passed_is_one() {
-    let slow = Does(|| {
+fn a_grpc_call_dropped_after_its_deadline_is_an_error() {
+    let slow = Answer(|| {
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(2) {
             std::thread::yield_now();
@@ -246,43 +252,49 @@ fn a_deadline_that_has_passed_is_one() {
     check(&slow, [None; 2], [exceeded; 2], Some("1m"));
 }
 
-const PANICS: [Does; 3] = [
-    Does(|| resume_unwind(Box::new("told to"))),
-    Does(|| Box::pin(async { resume_unwind(Box::new("told to")) })),
-    Does(|| {
-        let panic = Step::Run(Box::new(|| resume_unwind(Box::new("told to"))));
+const PANICS: [Answer; 3] = [
+    Answer(|| resume_unwind(Box::new("on request"))),
+    Answer(|| Box::pin(async { resume_unwind(Box::new("on request")) })),
+    Answer(|| {
+        let panic = Step::Run(Box::new(|| resume_unwind(Box::new("on request"))));
         respond(scripted([Step::Data("hel"), panic]))
     }),
 ];
 
 #[test]
-fn a_panic_is_one_and_is_passed_on() {
-    for does in PANICS {
+fn a_panic_is_an_error_and_is_passed_on() {
+    for answer in PANICS {
         for is_grpc in [false, true] {
-            let told = Told::new();
+            let telemetry = Telemetry::new();
             for kind in [SpanKind::Server, SpanKind::Client] {
                 let result = catch_unwind(AssertUnwindSafe(|| match kind {
                     SpanKind::Server => {
-                        call(told.server().layer(does.clone()), request(is_grpc, None));
+                        call(
+                            telemetry.server().layer(answer.clone()),
+                            request(is_grpc, None),
+                        );
                     }
-                    _ => call(told.client().layer(does.clone()), request(is_grpc, None)),
+                    _ => call(
+                        telemetry.client().layer(answer.clone()),
+                        request(is_grpc, None),
+                    ),
                 }));
                 let payload = result.unwrap_err();
-                assert_eq!(payload.downcast_ref(), Some(&"told to"));
-                assert_eq!(told.last().as_deref(), Some("panic"));
-                assert_eq!(told.traces.finished().pop().unwrap().span_kind, kind);
+                assert_eq!(payload.downcast_ref(), Some(&"on request"));
+                assert_eq!(telemetry.last().as_deref(), Some("panic"));
+                assert_eq!(telemetry.traces.finished().pop().unwrap().span_kind, kind);
             }
         }
     }
 }
 
-/// What the tables call errors is none, in status, `error.type` and exceptions.
+/// In status, `error.type` and exceptions.
 #[test]
-fn a_classifier_makes_none_of_errors() {
-    for does in [FAILS, BREAKS_OFF, PANICS[1].clone()] {
+fn a_classifier_can_declare_errors_fine() {
+    for answer in [FAILS, BREAKS_OFF, PANICS[1].clone()] {
         for is_grpc in [false, true] {
-            let told = Told::new();
-            // A panic in a hook, while the call's panic goes by, would end the process.
+            let telemetry = Telemetry::new();
+            // Counted and asserted later: a failed assertion in the hook during a panic would abort.
             let errors = Arc::new(AtomicUsize::new(0));
             let seen = Arc::clone(&errors);
             let never = move |outcome: &Outcome<'_>| {
@@ -290,16 +302,16 @@ fn a_classifier_makes_none_of_errors() {
                 seen.fetch_add(usize::from(is_error), Ordering::SeqCst);
                 false
             };
-            let server = told.server().with_error_classifier(never.clone());
-            let client = told.client().with_error_classifier(never);
+            let server = telemetry.server().with_error_classifier(never.clone());
+            let client = telemetry.client().with_error_classifier(never);
             for on_server in [true, false] {
-                let does = does.clone();
+                let answer = answer.clone();
                 let _ = catch_unwind(AssertUnwindSafe(|| match on_server {
-                    true => call(server.layer(does), request(is_grpc, None)),
-                    false => call(client.layer(does), request(is_grpc, None)),
+                    true => call(server.layer(answer), request(is_grpc, None)),
+                    false => call(client.layer(answer), request(is_grpc, None)),
                 }));
-                assert_eq!(told.last(), None);
-                let span = told.traces.finished().pop().unwrap();
+                assert_eq!(telemetry.last(), None);
+                let span = telemetry.traces.finished().pop().unwrap();
                 assert_eq!(span.status, Status::Unset);
                 assert!(span.events.is_empty(), "{span:#?}");
             }
@@ -308,99 +320,97 @@ fn a_classifier_makes_none_of_errors() {
     }
 }
 
-/// What the tables call none is an error, with a class.
 #[test]
-fn a_classifier_makes_errors_of_none() {
-    for (does, http, grpc) in [
+fn a_classifier_can_declare_fine_calls_errors() {
+    for (answer, http, grpc) in [
         (ANSWERS, "200", "UNKNOWN"),
         (HANGS, "cancelled", "CANCELLED"),
         (NEVER_ENDS, "cancelled", "CANCELLED"),
     ] {
         for (is_grpc, class) in [(false, http), (true, grpc)] {
-            let told = Told::new();
-            let server = told.server().with_error_classifier(|_| true);
-            call(server.layer(does.clone()), request(is_grpc, None));
-            assert_eq!(told.last().as_deref(), Some(class), "grpc: {is_grpc}");
-            let client = told.client().with_error_classifier(|_| true);
-            call(client.layer(does.clone()), request(is_grpc, None));
-            assert_eq!(told.last().as_deref(), Some(class), "grpc: {is_grpc}");
+            let telemetry = Telemetry::new();
+            let server = telemetry.server().with_error_classifier(|_| true);
+            call(server.layer(answer.clone()), request(is_grpc, None));
+            assert_eq!(telemetry.last().as_deref(), Some(class), "grpc: {is_grpc}");
+            let client = telemetry.client().with_error_classifier(|_| true);
+            call(client.layer(answer.clone()), request(is_grpc, None));
+            assert_eq!(telemetry.last().as_deref(), Some(class), "grpc: {is_grpc}");
         }
     }
 }
 
-/// The documented use: a client that expects `NOT_FOUND`; and a server that does not want it.
+/// As documented: `NOT_FOUND` is fine on the client, and an error on the server.
 #[tokio::test]
-async fn a_classifier_decides_by_the_code() {
-    let told = Told::new();
+async fn a_classifier_can_decide_by_the_grpc_code() {
+    let telemetry = Telemetry::new();
     let is_not_found = |outcome: &Outcome<'_>| outcome.grpc_code() == Some(GrpcCode::NotFound);
-    let server = told
+    let server = telemetry
         .server()
         .with_error_classifier(move |outcome| is_not_found(outcome));
-    let client = told
+    let client = telemetry
         .client()
         .with_error_classifier(move |outcome| outcome.is_error() && !is_not_found(outcome));
-    let address = echo::serve(server, Echo::new(&told.traces)).await;
+    let address = echo::serve(server, Echo::new(&telemetry.traces)).await;
     let mut client = echo::connect(client, address).await;
     client.unary(message("fail 5 gone", 0)).await.unwrap_err();
-    let (client_span, server_span) = told.traces.pair().await;
-    values(&told, 2).await;
-    assert_eq!(told.class(&client_span), None);
-    assert_eq!(told.class(&server_span).as_deref(), Some("NOT_FOUND"));
+    let (client_span, server_span) = telemetry.traces.pair().await;
+    wait_for_values(&telemetry, 2).await;
+    assert_eq!(telemetry.class(&client_span), None);
+    assert_eq!(telemetry.class(&server_span).as_deref(), Some("NOT_FOUND"));
     assert_eq!(server_span.status, Status::error("gone"));
 
     client.unary(message("fail 13 oh", 0)).await.unwrap_err();
-    let spans = told.traces.all(4).await;
-    values(&told, 4).await;
+    let spans = telemetry.traces.all(4).await;
+    wait_for_values(&telemetry, 4).await;
     for span in &spans[2..] {
         let class = (span.span_kind == SpanKind::Client).then_some("INTERNAL");
-        assert_eq!(told.class(span).as_deref(), class);
+        assert_eq!(telemetry.class(span).as_deref(), class);
     }
 }
 
-/// Also where there is only a metric to tell it.
 #[test]
-fn a_classifier_decides_for_calls_that_are_not_sampled() {
-    let told = Told::by(Traces::with_sampler(Sampler::AlwaysOff));
+fn a_classifier_decides_for_unsampled_calls() {
+    let telemetry = Telemetry::with_traces(Traces::with_sampler(Sampler::AlwaysOff));
     let is_error = |value: usize| {
-        let labels = &told.values.all()[value].labels;
+        let labels = &telemetry.values.all()[value].labels;
         labels.iter().any(|label| label.starts_with("error.type="))
     };
-    call(told.server().layer(FAILS), request(false, None));
+    call(telemetry.server().layer(FAILS), request(false, None));
     assert!(is_error(0));
-    let layer = told.server().with_error_classifier(|_| false);
+    let layer = telemetry.server().with_error_classifier(|_| false);
     call(layer.layer(FAILS), request(false, None));
     assert!(!is_error(1));
 }
 
-/// Spans of Kratos's mode say what Kratos would.
+/// Their status is Kratos's.
 #[test]
-fn a_classifier_leaves_the_spans_of_kratos_mode_alone() {
-    let told = Told::new();
-    let layer = told.server().kratos().with_error_classifier(|_| false);
+fn a_classifier_does_not_change_spans_in_kratos_mode() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry.server().kratos().with_error_classifier(|_| false);
     call(layer.layer(FAILS), request(false, None));
-    let span = told.traces.finished().pop().unwrap();
+    let span = telemetry.traces.finished().pop().unwrap();
     assert!(matches!(span.status, Status::Error { .. }), "{span:#?}");
-    let labels = &told.values.all()[0].labels;
+    let labels = &telemetry.values.all()[0].labels;
     assert!(!labels.iter().any(|label| label.starts_with("error.type=")));
 }
 
 #[test]
-fn a_class_of_ones_own() {
-    let told = Told::new();
-    let layer = told
+fn with_error_type_replaces_the_class_of_errors() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry
         .server()
         .with_error_classifier(|outcome| outcome.http_status().is_some() || outcome.is_error())
         .with_error_type(|outcome| {
-            // Asked about errors alone.
+            // Called for errors only.
             assert!(outcome.is_error());
             outcome.http_status()?;
             Some(format!("was {}", outcome.error_type().unwrap()).into())
         });
     call(layer.layer(ANSWERS), request(false, None));
-    assert_eq!(told.last().as_deref(), Some("was 200"));
-    // `None` leaves what there was.
+    assert_eq!(telemetry.last().as_deref(), Some("was 200"));
+    // `None` keeps the class.
     call(layer.layer(FAILS), request(false, None));
-    assert_eq!(told.last().as_deref(), Some("ConnectionRefused"));
+    assert_eq!(telemetry.last().as_deref(), Some("ConnectionRefused"));
     call(layer.layer(HANGS), request(false, None));
-    assert_eq!(told.last(), None);
+    assert_eq!(telemetry.last(), None);
 }

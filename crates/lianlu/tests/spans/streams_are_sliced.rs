@@ -1,9 +1,8 @@
-//! An endless stream is seen while it runs: as slices.
+//! `StreamEnd`: a long stream is exported in slices while it is open, or its span ends with the head.
 
 use std::future::Future as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -15,34 +14,32 @@ use axum::routing::get;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use lianlu::{HeaderCapture, KeyValue, OptIn, Side, StreamEnd, TraceLayer, TraceOptions};
-use opentelemetry::Context;
-use opentelemetry::trace::{Link, SpanKind, Status, TraceId, TraceState};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
+use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry_sdk::trace::{SamplingDecision, SpanData};
 use tokio::sync::mpsc::channel;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http::{self as net, Step, response, scripted};
-use crate::common::measured::Measured;
+use crate::common::metrics::Metrics;
+use crate::common::sampler::RecordingSampler;
 use crate::common::traces::{self, Traces, assert_cancelled, assert_error, attr, int, named, text};
-use crate::common::{Gate, PATIENCE, soon};
+use crate::common::{Gate, PARENT_ID, PATIENCE, TRACEPARENT, soon};
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const PARENT_ID: &str = "00f067aa0ba902b7";
 const SLICE: &str = "lianlu.stream.slice";
 
 fn sliced<K: Side>(layer: TraceLayer<K>) -> TraceLayer<K> {
     layer.with_stream_end(StreamEnd::Sliced(Duration::from_millis(15)))
 }
 
-/// The slices that have ended, of one side.
+/// The ended slices of one side.
 fn slices(traces: &Traces, kind: &SpanKind) -> Vec<SpanData> {
     let mut slices = traces.finished();
     slices.retain(|span| span.span_kind == *kind);
     slices
 }
 
-/// Waits until so many slices have ended.
+/// Waits until `count` slices of one side have ended.
 async fn ended(traces: &Traces, kind: SpanKind, count: usize) -> Vec<SpanData> {
     let give_up = Instant::now() + PATIENCE;
     loop {
@@ -55,8 +52,8 @@ async fn ended(traces: &Traces, kind: SpanKind, count: usize) -> Vec<SpanData> {
     }
 }
 
-/// Waits until every span has ended, and gives those of one side.
-async fn over(traces: &Traces, kind: SpanKind) -> Vec<SpanData> {
+/// Waits until all spans have ended. Returns those of one side.
+async fn all_ended(traces: &Traces, kind: SpanKind) -> Vec<SpanData> {
     let give_up = Instant::now() + PATIENCE;
     while traces.open() > 0 {
         assert!(Instant::now() < give_up, "{:#?}", traces.finished());
@@ -65,7 +62,8 @@ async fn over(traces: &Traces, kind: SpanKind) -> Vec<SpanData> {
     slices(traces, &kind)
 }
 
-/// All that holds for any stream's slices. The first has the parent that `is_root` tells of.
+/// Asserts what holds for the slices of any stream. `is_root`: whether the first one has no parent of
+/// its own trace.
 #[track_caller]
 fn assert_chain(slices: &[SpanData], is_root: bool) {
     assert!(slices.len() > 1, "{slices:#?}");
@@ -120,20 +118,20 @@ fn app(steps: impl Fn() -> Body + Clone + Send + Sync + 'static) -> Router {
     Router::new().route("/events", get(events))
 }
 
-/// Sends one event, and no more.
+/// Sends one event, and stays open.
 fn quiet() -> Body {
     scripted([Step::Data("data: a\n\n"), Step::Hang])
 }
 
 #[tokio::test]
-async fn a_quiet_stream_is_seen_while_it_is_open() {
+async fn a_quiet_stream_is_sliced_while_it_is_open() {
     let traces = Traces::default();
     let address = net::serve(app(quiet).layer(sliced(traces.server()))).await;
     let response = open(address, "/events", false).await;
     ended(&traces, SpanKind::Server, 3).await;
-    assert_eq!(traces.open(), 1, "it goes on");
+    assert_eq!(traces.open(), 1, "the stream is open");
     drop(response);
-    let slices = over(&traces, SpanKind::Server).await;
+    let slices = all_ended(&traces, SpanKind::Server).await;
     assert_chain(&slices, true);
     traces::assert_root(&slices[0]);
     assert_cancelled(slices.last().unwrap());
@@ -144,6 +142,7 @@ async fn a_quiet_stream_is_seen_while_it_is_open() {
     }
 }
 
+/// A waker that sends a message.
 struct Bell(mpsc::Sender<()>);
 
 impl Wake for Bell {
@@ -152,9 +151,9 @@ impl Wake for Bell {
     }
 }
 
-/// Nobody's runtime is needed: whoever polls the body is woken by the library's own thread.
+/// The library's own thread wakes the task.
 #[test]
-fn without_a_runtime() {
+fn slicing_needs_no_runtime() {
     let traces = Traces::default();
     let service = tower::service_fn(|_: Request<()>| {
         std::future::ready(Ok::<_, std::convert::Infallible>(response(None, quiet())))
@@ -166,7 +165,7 @@ fn without_a_runtime() {
 
     let mut call = Box::pin(tower::Service::call(&mut service, Request::new(())));
     let Poll::Ready(Ok(response)) = call.as_mut().poll(&mut cx) else {
-        panic!("a ready service")
+        panic!("the service is always ready")
     };
     let mut body = response.into_body();
     let mut body = Pin::new(&mut body);
@@ -175,16 +174,16 @@ fn without_a_runtime() {
         while slices(&traces, &SpanKind::Server).len() < number {
             assert!(body.as_mut().poll_frame(&mut cx).is_pending());
             if slices(&traces, &SpanKind::Server).len() < number {
-                rung.recv_timeout(PATIENCE).expect("a wake");
+                rung.recv_timeout(PATIENCE).expect("woken");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_stream_with_a_parent() {
+async fn slices_share_the_remote_parent_and_are_measured_once() {
     let traces = Traces::default();
-    let measured = Measured::default();
+    let metrics = Metrics::default();
     let (go_on, end) = (Gate::default(), Gate::default());
     let steps = {
         let (traces, go_on, end) = (traces.clone(), go_on.clone(), end.clone());
@@ -199,7 +198,7 @@ async fn a_stream_with_a_parent() {
             ])
         }
     };
-    let layer = sliced(traces.server()).with_meter_provider(measured.provider.clone());
+    let layer = sliced(traces.server()).with_meter_provider(metrics.provider.clone());
     let address = net::serve(app(steps).layer(layer)).await;
     let response = open(address, "/events", true).await;
     let before = ended(&traces, SpanKind::Server, 1).await.len();
@@ -208,23 +207,23 @@ async fn a_stream_with_a_parent() {
     let now = slices(&traces, &SpanKind::Server).len();
     ended(&traces, SpanKind::Server, now + 1).await;
     assert!(
-        measured.now("http.server.request.duration").is_empty(),
-        "one call, not ended"
+        metrics.of("http.server.request.duration").is_empty(),
+        "the call has not ended"
     );
     end.open();
     assert_eq!(net::read(response).await.unwrap(), "ab");
 
-    let slices = over(&traces, SpanKind::Server).await;
+    let slices = all_ended(&traces, SpanKind::Server).await;
     assert_chain(&slices, false);
     assert_eq!(slices[0].parent_span_id.to_string(), PARENT_ID);
     let later = named(&traces.finished(), "later");
     let parent = slices
         .iter()
         .position(|slice| slice.span_context.span_id() == later.parent_span_id);
-    assert!(parent.unwrap() >= before, "made in a slice that was over");
+    assert!(parent.unwrap() >= before, "the child is in an ended slice");
     traces::assert_fine(slices.last().unwrap());
 
-    let series = measured.of("http.server.request.duration", 1).await;
+    let series = metrics.counted("http.server.request.duration", 1).await;
     let first = slices[0].start_time;
     let whole = slices
         .last()
@@ -233,11 +232,11 @@ async fn a_stream_with_a_parent() {
         .duration_since(first)
         .unwrap();
     assert!((series[0].sum - whole.as_secs_f64()).abs() < 1e-6);
-    assert_eq!(series[0].labels["http.response.status_code"], "200");
+    assert_eq!(series[0].label("http.response.status_code"), Some("200"));
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_at_once_was_never_sliced() {
+async fn a_short_stream_is_not_sliced() {
     let traces = Traces::default();
     let layer = traces
         .server()
@@ -256,7 +255,7 @@ fn total(slices: &[SpanData], key: &str) -> i64 {
     slices.iter().map(|slice| int(slice, key).unwrap()).sum()
 }
 
-/// Messages and bytes of a call are those of its slices together, on both sides and in both directions.
+/// Asserts the sums of the slices' messages and bytes, in both directions.
 fn assert_counts(slices: &[SpanData], messages: i64, bytes: i64) {
     for direction in ["request", "response"] {
         let count = total(slices, &format!("lianlu.rpc.{direction}.messages"));
@@ -266,10 +265,10 @@ fn assert_counts(slices: &[SpanData], messages: i64, bytes: i64) {
 }
 
 #[tokio::test]
-async fn grpc_in_both_directions() {
+async fn both_sides_of_a_grpc_stream_are_sliced() {
     let traces = Traces::default();
-    let measured = Measured::default();
-    let layer = sliced(traces.server()).with_meter_provider(measured.provider.clone());
+    let metrics = Metrics::default();
+    let layer = sliced(traces.server()).with_meter_provider(metrics.provider.clone());
     let address = echo::serve(layer, Echo::new(&traces)).await;
     let mut client = echo::connect(sliced(traces.client()), address).await;
     let (send, requests) = channel(1);
@@ -279,7 +278,7 @@ async fn grpc_in_both_directions() {
         .unwrap()
         .into_inner();
     let (sender, mut received) = channel(8);
-    // Somebody waits for the next message all the time.
+    // The body is polled all the time.
     let reader = tokio::spawn(async move {
         while let Ok(Some(reply)) = replies.message().await {
             sender.send(reply.text).await.unwrap();
@@ -298,7 +297,7 @@ async fn grpc_in_both_directions() {
     drop(send);
     soon(reader).await.unwrap();
 
-    let servers = over(&traces, SpanKind::Server).await;
+    let servers = all_ended(&traces, SpanKind::Server).await;
     let clients = slices(&traces, &SpanKind::Client);
     assert_chain(&clients, true);
     assert_chain(&servers, false);
@@ -313,12 +312,12 @@ async fn grpc_in_both_directions() {
     let parent = servers.iter().map(|slice| slice.span_context.span_id());
     let parent = parent.skip(1).find(|id| *id == child.parent_span_id);
     assert!(parent.is_some(), "{child:#?}");
-    let series = measured.of("rpc.server.call.duration", 1).await;
-    assert_eq!(series[0].labels["rpc.response.status_code"], "OK");
+    let series = metrics.counted("rpc.server.call.duration", 1).await;
+    assert_eq!(series[0].label("rpc.response.status_code"), Some("OK"));
 }
 
 #[tokio::test]
-async fn a_grpc_stream_that_fails() {
+async fn an_error_is_on_the_last_slice() {
     let traces = Traces::default();
     let echo = Echo::new(&traces);
     let address = echo::serve(sliced(traces.server()), echo.clone()).await;
@@ -330,7 +329,7 @@ async fn a_grpc_stream_that_fails() {
     ended(&traces, SpanKind::Client, 2).await;
     echo.gate.open();
     soon(reader).await.unwrap();
-    let servers = over(&traces, SpanKind::Server).await;
+    let servers = all_ended(&traces, SpanKind::Server).await;
     let clients = slices(&traces, &SpanKind::Client);
     assert_chain(&clients, true);
     assert_chain(&servers, false);
@@ -342,46 +341,23 @@ async fn a_grpc_stream_that_fails() {
     }
 }
 
-/// Samples nothing, and counts how often it was asked.
-#[derive(Debug, Clone, Default)]
-struct Never(Arc<AtomicUsize>);
-
-impl ShouldSample for Never {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        SamplingResult {
-            decision: SamplingDecision::Drop,
-            attributes: Vec::new(),
-            trace_state: TraceState::default(),
-        }
-    }
-}
-
 #[tokio::test]
-async fn a_stream_that_is_not_sampled_has_no_slices() {
-    let never = Never::default();
+async fn an_unsampled_stream_is_not_sliced() {
+    let never = RecordingSampler::new(SamplingDecision::Drop);
     let layer = sliced(Traces::with_sampler(never.clone()).server());
     let unsampled = net::serve(app(quiet).layer(layer)).await;
     let traces = Traces::default();
     let sampled = net::serve(app(quiet).layer(sliced(traces.server()))).await;
     let _one = open(unsampled, "/events", false).await;
     let _other = open(sampled, "/events", false).await;
-    // One that began later is sliced meanwhile.
+    // A sampled stream that began later is sliced meanwhile.
     ended(&traces, SpanKind::Server, 3).await;
-    assert_eq!(never.0.load(Ordering::SeqCst), 1);
+    assert_eq!(never.take().len(), 1);
 }
 
-/// What the response has told is in the slices that end after it, and so is a route that it brought.
+/// Its route, name, attributes and captured headers.
 #[tokio::test]
-async fn late_names_and_attributes() {
+async fn all_slices_have_what_came_with_the_response() {
     let traces = Traces::default();
     let answer = |options: Option<TraceOptions>| {
         move || async move {
@@ -396,7 +372,7 @@ async fn late_names_and_attributes() {
     };
     let options = TraceOptions::new()
         .with_name("named")
-        .with_attribute(KeyValue::new("why", "asked"));
+        .with_attribute(KeyValue::new("reason", "test"));
     let app = Router::new()
         .route("/events/{id}", get(answer(None)))
         .route("/named", get(answer(Some(options))))
@@ -406,65 +382,63 @@ async fn late_names_and_attributes() {
     let app = Router::new().fallback_service(app).layer(layer);
     let address = net::serve(app).await;
 
-    for (path, name, route, why) in [
+    for (path, name, route, reason) in [
         ("/events/7", "GET /events/{id}", "/events/{id}", None),
-        ("/named", "named", "/named", Some("asked")),
+        ("/named", "named", "/named", Some("test")),
     ] {
         let before = slices(&traces, &SpanKind::Server).len();
         let response = open(address, path, false).await;
         ended(&traces, SpanKind::Server, before + 3).await;
         drop(response);
-        let slices = over(&traces, SpanKind::Server).await.split_off(before);
+        let slices = all_ended(&traces, SpanKind::Server).await.split_off(before);
         assert_chain(&slices, true);
         for slice in &slices {
             assert_eq!(slice.name, name);
             assert_eq!(text(slice, "http.route"), Some(route));
-            assert_eq!(text(slice, "why"), why);
+            assert_eq!(text(slice, "reason"), reason);
             let tenant = attr(slice, "http.response.header.x-tenant").unwrap();
             assert_eq!(tenant.to_string(), "[\"acme\"]");
         }
     }
 }
 
-/// A stranger's trace is not the slices' either.
 #[tokio::test]
-async fn of_a_public_endpoint() {
+async fn slices_of_a_public_endpoint_are_in_a_new_trace() {
     let traces = Traces::default();
     let layer = sliced(traces.server()).with_public_endpoint();
     let address = net::serve(app(quiet).layer(layer)).await;
     let response = open(address, "/events", true).await;
     ended(&traces, SpanKind::Server, 2).await;
     drop(response);
-    let slices = over(&traces, SpanKind::Server).await;
+    let slices = all_ended(&traces, SpanKind::Server).await;
     assert_chain(&slices, true);
     traces::assert_root(&slices[0]);
-    let stranger = &slices[0].links.links[0].span_context;
-    assert_eq!(stranger.span_id().to_string(), PARENT_ID);
-    assert_ne!(stranger.trace_id(), slices[0].span_context.trace_id());
+    let caller = &slices[0].links.links[0].span_context;
+    assert_eq!(caller.span_id().to_string(), PARENT_ID);
+    assert_ne!(caller.trace_id(), slices[0].span_context.trace_id());
 }
 
 #[tokio::test]
-async fn in_kratos_mode() {
+async fn slices_in_kratos_mode_have_no_other_keys() {
     let traces = Traces::default();
     let layer = sliced(traces.server()).kratos();
     let address = net::serve(app(quiet).layer(layer)).await;
     let response = open(address, "/events", true).await;
     ended(&traces, SpanKind::Server, 2).await;
     drop(response);
-    let slices = over(&traces, SpanKind::Server).await;
+    let slices = all_ended(&traces, SpanKind::Server).await;
     assert_chain(&slices, false);
     for slice in &slices {
         assert_eq!(
             attr(slice, "http.response.status_code"),
             None,
-            "none of Kratos's keys"
+            "not a key of Kratos"
         );
     }
 }
 
-/// Ends with the head: the body is not waited for, nor is its end seen.
 #[tokio::test]
-async fn a_span_can_end_with_the_head() {
+async fn a_span_can_end_with_the_head_without_the_bodys_outcome() {
     let traces = Traces::default();
     let gate = Gate::default();
     let steps = {
@@ -483,7 +457,7 @@ async fn a_span_can_end_with_the_head() {
     assert_eq!(
         attr(&span, "http.response.body.size"),
         None,
-        "nobody knows it"
+        "the size is not known yet"
     );
     gate.open();
     net::read(response).await.unwrap_err();
@@ -497,12 +471,16 @@ async fn a_span_can_end_with_the_head() {
     let mut replies = client.server_stream(request).await.unwrap().into_inner();
     for span in &traces.all(3).await[1..] {
         traces::assert_fine(span);
-        assert_eq!(attr(span, "rpc.response.status_code"), None, "not said yet");
+        assert_eq!(
+            attr(span, "rpc.response.status_code"),
+            None,
+            "the status is not known yet"
+        );
     }
     echo.gate.open();
     replies.message().await.unwrap().unwrap();
     replies.message().await.unwrap_err();
-    // Trailers alone say all with the head.
+    // A trailers-only response has the status in its head.
     client
         .unary(message("fail 13 broken", 0))
         .await
@@ -513,7 +491,7 @@ async fn a_span_can_end_with_the_head() {
 }
 
 #[tokio::test]
-async fn for_each_route_its_own() {
+async fn the_stream_end_can_depend_on_the_route() {
     let traces = Traces::default();
     let layer = traces.server().with_stream_end_by(|head, route| {
         assert_eq!(head.method(), ::http::Method::GET);
@@ -540,14 +518,14 @@ async fn for_each_route_its_own() {
     assert_eq!(attr(&named(&spans, "GET /head"), SLICE), None);
     assert!(spans.iter().all(|span| span.name != "GET /whole"));
     drop((whole, head, sliced));
-    over(&traces, SpanKind::Server).await;
+    all_ended(&traces, SpanKind::Server).await;
     let span = named(&traces.finished(), "GET /whole");
     assert_eq!(attr(&span, SLICE), None);
 }
 
-/// Many streams share the one thread; each has slices of its own.
+/// They share one thread for their wake-ups.
 #[tokio::test]
-async fn many_at_once() {
+async fn concurrent_streams_have_their_own_slices() {
     let traces = Traces::default();
     let address = net::serve(app(quiet).layer(sliced(traces.server()))).await;
     let mut open_streams = Vec::new();
@@ -558,7 +536,7 @@ async fn many_at_once() {
     for stream in open_streams {
         drop(stream.into_body().into_data_stream());
     }
-    let slices = over(&traces, SpanKind::Server).await;
+    let slices = all_ended(&traces, SpanKind::Server).await;
     let mut by_trace = std::collections::HashMap::<_, Vec<_>>::new();
     for slice in slices {
         let stream = by_trace.entry(slice.span_context.trace_id());

@@ -1,0 +1,84 @@
+//! Each environment variable of a pipeline is read, and an error names the one with a bad value.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use lianlu::PipelineError;
+use opentelemetry::trace::{Tracer, TracerProvider};
+
+use crate::own_process::{child, role, run};
+
+/// In the child: makes the pipeline and sends a span. Describes the outcome.
+fn make(pipeline: &str) -> Result<String, PipelineError> {
+    let guard = match pipeline {
+        "jaeger" => lianlu::jaeger::pipeline().build()?,
+        "otlp" => lianlu::otlp::pipeline().build()?,
+        "zipkin" => lianlu::zipkin::pipeline().build()?,
+        _ => lianlu::console::pipeline().build()?,
+    };
+    drop(guard.tracer_provider().tracer("test").start("span"));
+    let sent = guard.counts().started;
+    let name = guard.service_name().unwrap_or_default().to_owned();
+    let error = guard.shutdown_timeout(Duration::from_secs(2)).err();
+    let error = error.map(|error| error.to_string()).unwrap_or_default();
+    Ok(format!("started={sent} name={name} {error}"))
+}
+
+#[test]
+fn each_variable_is_read() {
+    if let Some(pipeline) = role() {
+        let outcome = make(&pipeline).unwrap_or_else(|error| format!("error: {error}"));
+        println!("outcome: {outcome}");
+        return;
+    }
+    let outcome = |pipeline: &str, variables: &[(&str, &str)]| {
+        let printed = run(child(&this_test!(), pipeline).envs(variables.iter().copied()));
+        printed.marked("outcome: ")[0].to_owned()
+    };
+    let closed_port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{closed_port}/from-env");
+
+    for (pipeline, variable) in [
+        ("jaeger", "OTEL_EXPORTER_JAEGER_ENDPOINT"),
+        ("zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT"),
+    ] {
+        let refused = outcome(pipeline, &[(variable, &url)]);
+        assert!(refused.contains(&url), "{variable}: {refused}");
+        let bad = outcome(pipeline, &[(variable, "nonsense")]);
+        assert!(bad.starts_with(&format!("error: {variable}: ")), "{bad}");
+    }
+    for variable in [
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    ] {
+        let bad = outcome("otlp", &[(variable, "nonsense")]);
+        assert!(bad.starts_with(&format!("error: {variable}: ")), "{bad}");
+    }
+    let agent = [
+        ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "127.0.0.1"),
+        ("OTEL_EXPORTER_JAEGER_AGENT_PORT", "port"),
+    ];
+    let bad = outcome("jaeger", &agent);
+    assert!(
+        bad.starts_with("error: OTEL_EXPORTER_JAEGER_AGENT_HOST: "),
+        "{bad}"
+    );
+
+    let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    let bad = outcome("console", &[ratio, ("OTEL_TRACES_SAMPLER_ARG", "7")]);
+    assert!(bad.starts_with("error: OTEL_TRACES_SAMPLER_ARG: "), "{bad}");
+    let none = outcome("console", &[ratio, ("OTEL_TRACES_SAMPLER_ARG", "0")]);
+    assert!(none.starts_with("started=0 "), "{none}");
+    let named = outcome("console", &[("OTEL_SERVICE_NAME", "shop")]);
+    assert!(named.starts_with("started=1 name=shop"), "{named}");
+    let bad = outcome("console", &[("OTEL_BSP_SCHEDULE_DELAY", "0")]);
+    assert!(bad.starts_with("error: OTEL_BSP_SCHEDULE_DELAY: "), "{bad}");
+}

@@ -1,0 +1,7 @@
+//! Pipelines as lianlu sets them up: options, samplers and kept calls.
+
+mod kept_calls;
+mod options;
+mod remote_sampler;
+mod sampling_rules;
+mod stalled_collector;
