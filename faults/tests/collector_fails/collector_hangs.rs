@@ -1,29 +1,25 @@
-//! The collector takes long to answer: requests go on, spans wait, and an attempt has a time-out of its own.
+//! The collector receives requests and does not answer: requests complete, spans wait, and an attempt has a timeout.
 
-use std::time::Duration;
-
-use lianlu_faults::{Answer, Http, Row, Service, undisturbed};
+use lianlu_faults::{Grpc, Http, Row, Service, requests_complete_while};
 
 #[test]
-fn slower_than_the_time_out() {
-    let mut row = Row::new("collector slower than the time-out");
+fn longer_than_the_timeout() {
+    let mut row = Row::new("collector hangs longer than the timeout");
     let collector = Http::start();
-    let mut child = Service::new(&collector.url())
-        .set("timeout-ms", 100)
-        .start();
-    row.ratio(undisturbed(
-        &mut child,
-        |child| {
-            collector.always(Answer::Accepted);
-            child.flush();
-        },
-        |_| collector.always(Answer::Slow(Duration::from_secs(5))),
-    ));
+    let service = Service::new(&collector.url()).set("timeout-ms", 100);
+    let mut child = service.start();
+    collector.gate().close();
     child.must("spans 100");
-    let said = child.ask("flush 500");
-    assert!(said.contains("still wait"), "{said}");
+    // The first attempt times out, and so do the next.
+    collector.inbox().wait_for(3);
+    let answer = child.ask("flush 200");
+    assert!(answer.contains("still wait"), "{answer}");
+    row.requests(requests_complete_while(&mut child, |_| {
+        collector.gate().held() > 0
+    }));
+    assert_eq!(child.counts().exported, 0);
     assert_eq!(child.counts().dropped(), 0);
-    collector.always(Answer::Accepted);
+    collector.gate().open();
     child.flush();
     row.lost(child.claims().missing(collector.inbox()).len());
     row.run(&child.counts());
@@ -31,12 +27,39 @@ fn slower_than_the_time_out() {
 }
 
 #[test]
-fn slow_and_within_it() {
-    let mut row = Row::new("collector slow, 300 ms a request");
+fn shorter_than_the_timeout_over_http() {
     let collector = Http::start();
+    let mut row = Row::new("collector hangs, HTTP");
     let mut child = Service::new(&collector.url()).start();
-    collector.always(Answer::Slow(Duration::from_millis(300)));
+    collector.gate().close();
     child.must("spans 2000");
+    collector.gate().wait_until_held();
+    row.requests(requests_complete_while(&mut child, |_| {
+        collector.gate().held() == 1
+    }));
+    assert_eq!(child.counts().exported, 0);
+    collector.gate().open();
+    child.flush();
+    assert_eq!(collector.inbox().duplicates(), 0);
+    row.lost(child.claims().missing(collector.inbox()).len());
+    row.run(&child.counts());
+    row.print();
+}
+
+#[test]
+fn shorter_than_the_timeout_over_grpc() {
+    let collector = Grpc::start();
+    let mut row = Row::new("collector hangs, gRPC");
+    let service = Service::new(&collector.url()).set("protocol", "grpc");
+    let mut child = service.start();
+    collector.gate().close();
+    child.must("spans 2000");
+    collector.gate().wait_until_held();
+    row.requests(requests_complete_while(&mut child, |_| {
+        collector.gate().held() == 1
+    }));
+    assert_eq!(child.counts().exported, 0);
+    collector.gate().open();
     child.flush();
     assert_eq!(collector.inbox().duplicates(), 0);
     row.lost(child.claims().missing(collector.inbox()).len());

@@ -1,6 +1,6 @@
-//! OTLP's partial success: rejected spans are counted, the request is not sent again, and a warning is said once.
+//! OTLP's partial success: rejected spans are counted, the request is not sent again, and a warning is reported once.
 
-use lianlu_faults::{Answer, Grpc, Http, Row, Service, grpc, undisturbed_by};
+use lianlu_faults::{Answer, BATCH, Gate, Grpc, Http, Row, Service, grpc, requests_complete_while};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
@@ -10,33 +10,12 @@ fn over_http() {
     let collector = Http::start();
     collector.script(|number| answer(number, |message| http(&message)));
     let service = Service::new(&collector.url());
-    check(service, || collector.inbox().requests().len(), &mut row);
-    row.print();
-}
-
-#[test]
-fn requests_go_on_over_http() {
-    let mut row = Row::new("partial success over HTTP, requests");
-    let collector = Http::start();
-    let service = Service::new(&collector.url());
-    let (taken, partly) = (
-        || collector.always(Answer::Accepted),
-        || collector.always(http(&grpc::partial(7, "seven were too old"))),
+    check(
+        service,
+        collector.gate(),
+        || collector.inbox().count(),
+        &mut row,
     );
-    requests_go_on(service, taken, partly, &mut row);
-    row.print();
-}
-
-#[test]
-fn requests_go_on_over_grpc() {
-    let mut row = Row::new("partial success over gRPC, requests");
-    let collector = Grpc::start();
-    let service = Service::new(&collector.url()).set("protocol", "grpc");
-    let (taken, partly) = (
-        || collector.script(|_| grpc::accepted()),
-        || collector.script(|_| Ok(grpc::partial(7, "seven were too old"))),
-    );
-    requests_go_on(service, taken, partly, &mut row);
     row.print();
 }
 
@@ -46,7 +25,12 @@ fn over_grpc() {
     let collector = Grpc::start();
     collector.script(|number| answer(number, Ok));
     let service = Service::new(&collector.url()).set("protocol", "grpc");
-    check(service, || collector.inbox().requests().len(), &mut row);
+    check(
+        service,
+        collector.gate(),
+        || collector.inbox().count(),
+        &mut row,
+    );
     row.print();
 }
 
@@ -55,20 +39,22 @@ fn http(message: &ExportTraceServiceResponse) -> Answer {
     Answer::Status("200 OK", vec![header], message.encode_to_vec())
 }
 
-/// Some are rejected in the first request, none with a warning in the next two, and nothing is said afterwards.
+/// Rejects seven spans of the first and of the fifth request, warns without rejected spans in the second and the third, and
+/// accepts the others.
 fn answer<T>(number: usize, make: impl Fn(ExportTraceServiceResponse) -> T) -> T {
     make(match number {
         0 => grpc::partial(7, "seven were too old"),
         1 | 2 => grpc::partial(0, "slow down a little"),
+        4 => grpc::partial(7, "seven more were too old"),
         _ => Default::default(),
     })
 }
 
-fn check(service: Service, requests: impl Fn() -> usize, row: &mut Row) {
-    let mut child = service.set("delay-ms", 10_000).start();
+fn check(service: Service, gate: &Gate, requests: impl Fn() -> u64, row: &mut Row) {
+    let mut child = service.set("delay-ms", 3_600_000).start();
     child.must("spans 100");
-    let said = child.try_flush();
-    assert!(said.contains("7 span(s) lost"), "{said}");
+    let answer = child.try_flush();
+    assert!(answer.contains("7 span(s) lost"), "{answer}");
     for _ in 0..3 {
         child.must("spans 100");
         child.flush();
@@ -78,23 +64,18 @@ fn check(service: Service, requests: impl Fn() -> usize, row: &mut Row) {
     assert_eq!(counts.exported, 393, "{counts:?}");
     assert_eq!(counts.dropped_by("export_failed"), 7, "{counts:?}");
     child.wait_for_stderr("slow down a little", 1);
-    let said = child.stderr();
-    assert_eq!(said.matches("seven were too old").count(), 1, "{said}");
-    assert_eq!(said.matches("slow down a little").count(), 1, "{said}");
-    row.run(&counts);
-}
+    let stderr = child.stderr();
+    assert_eq!(stderr.matches("seven were too old").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("slow down a little").count(), 1, "{stderr}");
 
-fn requests_go_on(service: Service, taken: impl Fn(), partly: impl Fn(), row: &mut Row) {
-    let mut child = service.start();
-    row.ratio(undisturbed_by(
-        &mut child,
-        |child| {
-            taken();
-            child.try_flush();
-        },
-        |_| partly(),
-        |child| child.counts().dropped_by("export_failed"),
-    ));
+    // While the answer with rejected spans is held back.
+    gate.close();
+    child.must(&format!("spans {BATCH}"));
+    gate.wait_until_held();
+    row.requests(requests_complete_while(&mut child, |_| gate.held() == 1));
+    gate.open();
     child.try_flush();
-    row.run(&child.counts());
+    let counts = child.counts();
+    assert_eq!(counts.dropped_by("export_failed"), 14, "{counts:?}");
+    row.run(&counts);
 }

@@ -1,4 +1,4 @@
-//! The recorder's folder can't be made, or not be written to: the pipeline does not start, and says which folder it is.
+//! The recorder's folder can't be made, or not be written to: the pipeline does not start, and the error names the folder.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use lianlu_faults::{Http, Row, Service};
 
-/// `nobody`: root may write everywhere.
+/// The user `nobody`; root may write everywhere.
 const NOBODY: u32 = 65_534;
 
 #[test]
@@ -24,7 +24,7 @@ fn missing_folders_are_made() {
 }
 
 #[test]
-fn a_file_is_in_the_way() {
+fn a_path_through_a_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
     let below = dir.path().join("file/recorder");
@@ -36,7 +36,7 @@ fn a_file_is_in_the_way() {
 }
 
 #[test]
-fn not_writable() {
+fn a_read_only_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("recorder");
     fs::create_dir(&folder).unwrap();
@@ -47,20 +47,20 @@ fn not_writable() {
 }
 
 #[test]
-fn of_another_owner() {
+fn a_folder_of_another_user_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("recorder");
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
     if chown(&folder, Some(1), None).is_err() {
-        // Not root: there is nobody to give it to.
+        // Only root can give it away.
         return;
     }
     refused(as_nobody(dir.path()), &folder, "Permission denied");
 }
 
-/// A child that is not root. It may not be able to reach the build's folder, so it is run from this one.
+/// A child that is not root. It may have no access to the build's folder, so it runs a copy in this one.
 fn as_nobody(dir: &Path) -> Service {
     let mut service = Service::new("http://localhost:1");
     let copy = dir.join("service");

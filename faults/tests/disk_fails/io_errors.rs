@@ -1,16 +1,13 @@
-//! The recorder's disk fails with EIO while the service runs: nobody waits, nothing is lost that was promised, each loss is
-//! counted, it is said once, and when the disk works again so does the recorder.
+//! The recorder's disk fails with EIO while the service runs: requests complete, durable spans are not lost, each loss is
+//! counted, the failure is reported once, and the recorder works again when the disk does.
 
-use std::thread::sleep;
-use std::time::Duration;
-
-use lianlu_faults::{Answer, Disk, Http, Row, undisturbed};
+use lianlu_faults::{Answer, Disk, Http, Row, requests_complete_while};
 
 const OUT_OF_ORDER: &str = "out of order";
 const WORKS_AGAIN: &str = "the flight recorder works again";
 
 #[test]
-fn at_writes_spans_wait_in_memory() {
+fn spans_wait_in_memory_when_writes_fail() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on write");
     let mut collector = Http::start();
@@ -18,7 +15,7 @@ fn at_writes_spans_wait_in_memory() {
     collector.stop();
     let mut child = disk.service(&url).start();
     disk.set("write=eio");
-    // More than the files have room for that are there already, and the memory.
+    // More than the prepared files and the memory have room for.
     child.must("spans 60000");
     child.wait_for_health("the flight recorder: Input/output error");
     let counts = child.counts();
@@ -42,7 +39,7 @@ fn at_writes_spans_wait_in_memory() {
 }
 
 #[test]
-fn after_a_failed_sync_another_file_is_taken() {
+fn another_file_is_used_after_a_failed_sync() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on fsync, power loss");
     let collector = Http::start();
@@ -54,22 +51,27 @@ fn after_a_failed_sync_another_file_is_taken() {
     let mut child = service(1).start();
     child.must("spans 1000");
     child.wait_for_durable(1000);
-    disk.set("sync=eio");
+    // The sync fails when all of these are in its file.
+    disk.set("sync=hold");
     child.must("spans 1000");
+    disk.wait_until_held();
+    disk.set("sync=eio");
     child.wait_for_health("the flight recorder: the disk: Input/output error");
     assert_ne!(disk.repair(), 0);
     child.must("spans 1000");
     child.wait_for_stderr(WORKS_AGAIN, 1);
-    // What the failed sync has left on the disk nobody can tell, so it is not promised by a later one either.
-    sleep(Duration::from_millis(300));
-    assert_eq!(child.counts().durable, 2000);
+    child.wait_for_durable(2000);
+    child.must("spans 1000");
+    child.wait_for_durable(3000);
+    // It is unknown what the failed sync has written, so a later one does not make those spans durable either.
+    assert_eq!(child.counts().durable, 3000);
     assert_eq!(child.stderr().matches(OUT_OF_ORDER).count(), 1);
     let claims = child.kill();
 
     collector.always(Answer::Accepted);
     let mut child = service(2).start();
     child.flush();
-    // The process died, and the machine did not.
+    // The process died, but not the machine.
     assert_eq!(claims.missing(collector.inbox()).len(), 0);
     child.counts().assert_identity();
     row.killed(&claims, collector.inbox());
@@ -77,7 +79,7 @@ fn after_a_failed_sync_another_file_is_taken() {
 }
 
 #[test]
-fn what_spans_come_from_is_synced_again() {
+fn scopes_are_synced_again() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on fsync of scopes, power loss");
     let collector = Http::start();
@@ -86,11 +88,12 @@ fn what_spans_come_from_is_synced_again() {
     child.must("spans 1000");
     child.wait_for_durable(1000);
     disk.set("sync=eio only=/meta");
-    // In a scope of its own.
-    child.ask("calls 10");
+    // The requests have a scope of their own.
+    child.must("calls 10");
     child.wait_for_health("the flight recorder: the disk: Input/output error");
     child.must("spans 1000");
-    sleep(Duration::from_millis(300));
+    // Two more syncs have failed.
+    disk.wait_for_faults(disk.faults() + 2);
     assert_eq!(child.counts().durable, 1000);
     assert_ne!(disk.repair(), 0);
     child.wait_for_durable(2010);
@@ -103,17 +106,17 @@ fn what_spans_come_from_is_synced_again() {
 }
 
 #[test]
-fn what_can_not_be_read_is_for_the_next_start() {
+fn spans_that_can_not_be_read_are_left_for_the_next_start() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on read");
     let collector = Http::start();
-    // What fills no batch waits for the flush.
-    let service = disk.service(&collector.url()).set("delay-ms", 60_000);
+    // Spans that don't fill a batch wait for the flush.
+    let service = disk.service(&collector.url()).set("delay-ms", 3_600_000);
     let mut child = service.start();
     disk.set("read=eio only=.spans");
     child.must("spans 3000");
-    let said = child.try_flush();
-    assert!(said.contains("Input/output error"), "{said}");
+    let answer = child.try_flush();
+    assert!(answer.contains("Input/output error"), "{answer}");
     let counts = child.counts();
     counts.assert_identity();
     assert_eq!(counts.dropped_by("recorder_failed"), 3000, "{counts:?}");
@@ -130,30 +133,29 @@ fn what_can_not_be_read_is_for_the_next_start() {
     child.flush();
     child.counts().assert_identity();
     row.lost(claims.missing(collector.inbox()).len());
-    // Those that stand behind them in their file.
+    // Spans behind them in the same file.
     assert!(collector.inbox().duplicates() <= 100);
     row.print();
 }
 
+/// While each operation fails, and while a thread of the pipeline waits for an operation that is about to fail.
 #[test]
-fn requests_go_on() {
+fn requests_complete() {
     let Some(disk) = Disk::new() else { return };
     let mut row = Row::new("EIO on write and fsync, power loss");
     let collector = Http::start();
     let service = disk.service(&collector.url()).set("durability", "power");
     let mut child = service.start();
-    row.ratio(undisturbed(
-        &mut child,
-        |child| {
-            disk.repair();
-            child.try_flush();
-        },
-        |child| {
-            disk.set("write=eio sync=eio");
-            // What was prepared is used up.
-            child.must("spans 20000");
-        },
-    ));
+    disk.set("write=hold sync=hold");
+    // More than the prepared files have room for.
+    child.must("spans 20000");
+    disk.wait_until_held();
+    row.requests(requests_complete_while(&mut child, |_| disk.is_held()));
+    disk.set("write=eio sync=eio");
+    child.wait_for_health("the flight recorder: ");
+    row.requests(requests_complete_while(&mut child, |child| {
+        child.ask("health").contains("the flight recorder: ")
+    }));
     disk.repair();
     child.try_flush();
     row.run(&child.counts());

@@ -1,10 +1,10 @@
-//! The recorder has all the bytes that it may have, and drops the newest: they wait in memory, and what has no room there
-//! is counted.
+//! The recorder has reached its size limit and drops the newest spans: they wait in memory, and those without room there are
+//! counted.
 
-use lianlu_faults::{Answer, Http, Row, Service, undisturbed_by};
+use lianlu_faults::{Http, Row, Service, requests_complete_while};
 
 #[test]
-fn the_oldest_arrive() {
+fn the_oldest_arrive_and_requests_complete() {
     let mut row = Row::new("recorder full, drop newest");
     let dir = tempfile::tempdir().unwrap();
     let mut collector = Http::start();
@@ -29,46 +29,21 @@ fn the_oldest_arrive() {
         "{counts:?}"
     );
     child.wait_for_health("262144 bytes are in use");
+    let before = child.counts().dropped();
+    row.requests(requests_complete_while(&mut child, |child| {
+        child.ask("health").contains("262144 bytes are in use")
+    }));
+    // No request has found room.
+    assert!(child.counts().dropped() >= before + 1200);
     collector.resume();
     child.flush();
     let counts = child.counts();
     let missing = child.claims().missing(collector.inbox());
-    assert_eq!(missing.len() as u64, counts.dropped(), "{counts:?}");
+    // The others are spans of requests.
+    assert_eq!(missing.len() as u64, counts.dropped() - 1200, "{counts:?}");
     let first = missing.first().unwrap();
     let taken = collector.inbox().accepted_ids();
     assert!(taken.iter().filter(|id| *id < first).count() > 500);
-    row.run(&counts);
-    row.print();
-}
-
-#[test]
-fn requests_go_on() {
-    let mut row = Row::new("recorder full, drop newest, requests");
-    let dir = tempfile::tempdir().unwrap();
-    let collector = Http::start();
-    let mut child = Service::new(&collector.url())
-        .recorder(dir.path())
-        .set("max-bytes", 256 << 10)
-        .set("queue-size", 1000)
-        .start();
-    row.ratio(undisturbed_by(
-        &mut child,
-        |child| {
-            collector.always(Answer::Accepted);
-            child.try_flush();
-        },
-        |child| {
-            collector.always(Answer::Nothing);
-            // There is no room left.
-            child.must("spans 5000");
-        },
-        |child| child.counts().dropped_by("queue_full"),
-    ));
-    collector.always(Answer::Accepted);
-    child.try_flush();
-    let counts = child.counts();
-    let missing = child.claims().missing(collector.inbox()).len() as u64;
-    assert!(missing <= counts.dropped(), "{counts:?}");
     row.run(&counts);
     row.print();
 }

@@ -1,11 +1,14 @@
-//! Handlers panic, clients go away, futures are dropped: each such call ends once, with a span that says how, and it has ended
-//! when the service is killed, so none is taken for one that was open.
+//! Handlers panic, clients disconnect, futures are dropped: each such call ends once, its span describes how, and it is not
+//! reported as unfinished when the service is killed later.
 
-use lianlu_faults::{Answer, Counts, Http, Row, Service, is, text, undisturbed_meanwhile};
+use lianlu_faults::{
+    Answer, Child, Counts, Http, Row, Service, is, requests_complete_beside,
+    requests_complete_while, text,
+};
 
 const EACH: usize = 20;
 
-/// How a call breaks off, where, whether it is an error, and whether it was given up.
+/// How a call breaks off, its route, and whether its span is an error and cancelled.
 const KINDS: [(&str, &str, bool, bool); 5] = [
     ("panic", "/panics", true, false),
     ("dropped", "/works", false, true),
@@ -53,10 +56,10 @@ fn each_ends_once() {
 }
 
 #[test]
-fn each_gives_its_place_back() {
+fn each_frees_its_slot_for_open_calls() {
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
-    // With places for 64 calls.
+    // This recorder has 64 slots.
     let service = Service::new(&collector.url()).recorder(dir.path());
     let mut child = service.set("max-bytes", 0).start();
     for (kind, ..) in KINDS {
@@ -68,21 +71,59 @@ fn each_gives_its_place_back() {
     child.must("calls 200");
     assert_eq!(child.ask("unnoted"), "0");
     child.must("open 200");
-    assert_ne!(child.ask("unnoted"), "0", "there are places for 64");
+    assert_ne!(child.ask("unnoted"), "0", "there are 64 slots");
 }
 
-/// All that has started: a server has to notice that its clients are gone.
+/// True if all calls have ended: the server notices only later that a client has disconnected.
 fn has_ended(counts: &Counts) -> bool {
     counts.open == 0
 }
 
+/// While a handler of another thread is in the middle of a panic, and beside many calls that break off.
 #[test]
-fn the_others_go_on() {
+fn other_requests_complete() {
     let mut row = Row::new("other handlers panic, other futures dropped");
     let dir = tempfile::tempdir().unwrap();
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).recorder(dir.path()).start();
-    row.ratio(undisturbed_meanwhile(&mut child, "break-off"));
+    child.must("hold");
+    child.must("beside break-off");
+    child.wait_until_held();
+    row.requests(requests_complete_while(&mut child, Child::is_held));
+    child.must("release");
+    child.must("beside");
+    row.requests(requests_complete_beside(&mut child, "break-off"));
+    child.flush();
+    let counts = child.counts();
+    assert_eq!(counts.exported, counts.started, "{counts:?}");
+    row.run(&counts);
+    row.print();
+}
+
+/// Requests that are open while others break off end as usual.
+#[test]
+fn open_requests_are_not_affected() {
+    let mut row = Row::new("handlers panic beside open requests");
+    let collector = Http::start();
+    let mut child = Service::new(&collector.url()).start();
+    child.must("calls-wait 20");
+    for kind in ["panic", "dropped", "unread"] {
+        child.must(&format!("calls-{kind} {EACH}"));
+    }
+    assert_eq!(child.counts().open, 20);
+    child.must("calls-finish");
+    child.flush();
+    let spans = collector.inbox().spans();
+    let waited = spans.iter().filter(|it| text(it, "http.route") == "/waits");
+    let mut ends = waited.map(|span| {
+        (
+            span.status.clone().unwrap_or_default().code,
+            is(span, "lianlu.cancelled"),
+        )
+    });
+    assert_eq!(ends.clone().count(), 20);
+    assert!(ends.all(|end| end == (0, false)));
+    row.requests(20);
     row.run(&child.counts());
     row.print();
 }

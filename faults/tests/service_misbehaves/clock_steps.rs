@@ -1,19 +1,17 @@
-//! The wall clock goes back an hour and forward a day while spans run. No duration is negative, and no call takes an hour.
+//! The wall clock steps back an hour and forward a day while spans are open. No duration is negative, and no call takes an
+//! hour.
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::Duration;
 
-use lianlu_faults::{Http, Meanwhile, Row, Service, undisturbed_by};
+use lianlu_faults::{Http, Row, Service};
 
-/// Debian's package `libfaketime`.
+/// Of Debian's package `libfaketime`.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 const MINUTE: u64 = 60_000_000_000;
 
 #[test]
-fn the_systems_clock() {
+fn spans_and_requests_survive_steps_of_the_system_clock() {
     if !has_faketime() {
         return;
     }
@@ -28,19 +26,21 @@ fn the_systems_clock() {
     let mut stepped = 0;
     for step in ["-3600", "+86400", "+0"] {
         child.must("open 50");
+        child.must("calls-wait 50");
         let before: u64 = child.ask("clock").parse().unwrap();
-        fs::write(&clock, step).unwrap();
+        step_to(&clock, step);
         let after: u64 = child.ask("clock").parse().unwrap();
         stepped += usize::from(after.abs_diff(before) > 3_000 * MINUTE / 60);
         child.must("end");
+        child.must("calls-finish");
         child.must("spans 50");
         child.must("calls 50");
     }
     assert_eq!(stepped, 3, "the clock does not step");
     child.flush();
-    // A crash, and a start an hour earlier.
+    // A crash, and the next start an hour earlier.
     child.must("open 50");
-    fs::write(&clock, "-3600").unwrap();
+    step_to(&clock, "-3600");
     row.run(&child.counts());
     row.lost(child.kill().missing(collector.inbox()).len());
     let mut child = service().set("life", 2).start();
@@ -49,12 +49,13 @@ fn the_systems_clock() {
     // The calls that were open.
     row.run(&child.counts());
     let spans = collector.inbox().spans();
-    assert_eq!(spans.len(), 500);
+    assert_eq!(spans.len(), 650);
+    row.requests(300);
     for span in spans {
         let duration = span
             .end_time_unix_nano
             .checked_sub(span.start_time_unix_nano);
-        // A layer has a clock that does not step; the API's spans end when the wall clock says so, or at their start.
+        // A layer has a clock that does not step; spans of the API end by the wall clock, or at their start.
         let most = if span.name == "work" {
             26 * 60 * MINUTE
         } else {
@@ -65,46 +66,8 @@ fn the_systems_clock() {
     row.print();
 }
 
-#[test]
-fn requests_go_on() {
-    if !has_faketime() {
-        return;
-    }
-    let mut row = Row::new("clock stepped by -1 h, +1 d, requests");
-    let dir = tempfile::tempdir().unwrap();
-    let clock = dir.path().join("clock");
-    fs::write(&clock, "+0").unwrap();
-    let collector = Http::start();
-    let mut child = service(&collector, &dir.path().join("recorder"), &clock).start();
-    let steps = RefCell::new(None);
-    row.ratio(undisturbed_by(
-        &mut child,
-        |child| {
-            steps.take();
-            step(&clock, "+0");
-            child.flush();
-        },
-        |_| {
-            let clock = clock.clone();
-            steps.replace(Some(Meanwhile::new(move || {
-                for to in ["-3600", "+86400"] {
-                    step(&clock, to);
-                    sleep(Duration::from_millis(2));
-                }
-            })));
-        },
-        |_| steps.borrow().as_ref().map_or(0, Meanwhile::times),
-    ));
-    steps.take();
-    child.flush();
-    let counts = child.counts();
-    assert_eq!(counts.exported, counts.started, "{counts:?}");
-    row.run(&counts);
-    row.print();
-}
-
-/// In one piece: the child reads it at any moment.
-fn step(clock: &Path, to: &str) {
+/// Sets the clock. In one step, as the child reads the file at any moment.
+fn step_to(clock: &Path, to: &str) {
     let new = clock.with_extension("new");
     fs::write(&new, to).unwrap();
     fs::rename(new, clock).unwrap();
@@ -113,14 +76,12 @@ fn step(clock: &Path, to: &str) {
 fn has_faketime() -> bool {
     let is_there = Path::new(FAKETIME).exists();
     if !is_there {
-        eprintln!(
-            "SKIPPED: the system's clock is not stepped without {FAKETIME} (apt-get install faketime)"
-        );
+        eprintln!("SKIPPED: stepping the system clock needs {FAKETIME} (apt-get install faketime)");
     }
     is_there
 }
 
-/// A service that is told the time by this file.
+/// A service whose system clock is set by this file.
 fn service(collector: &Http, recorder: &Path, clock: &Path) -> Service {
     let mut service = Service::new(&collector.url()).recorder(recorder);
     let command = service.command();

@@ -1,26 +1,26 @@
-//! An exporter panics at each third batch: those are lost and counted, and the others arrive. Requests go on.
+//! An exporter panics at each third batch: those are lost and counted, the others arrive, and requests complete.
 
-use lianlu_faults::{Http, Row, Service, undisturbed_by};
+use lianlu_faults::{Child, Http, Row, Service, requests_complete_while};
 
 #[test]
-fn the_others_arrive() {
+fn other_batches_arrive() {
     for has_recorder in [false, true] {
         let mut row = Row::new("exporter panics");
         let dir = tempfile::tempdir().unwrap();
         let collector = Http::start();
         let mut service = Service::new(&collector.url())
             .set("exporter", "panics")
-            .set("delay-ms", 60_000);
+            .set("delay-ms", 3_600_000);
         if has_recorder {
             service = service.recorder(dir.path());
         }
         let mut child = service.start();
         for batch in 1..=9 {
             child.must("spans 100");
-            let said = child.try_flush();
+            let answer = child.try_flush();
             match batch % 3 {
-                0 => assert!(said.contains("100 span(s) lost"), "{said}"),
-                _ => assert_eq!(said, "ok"),
+                0 => assert!(answer.contains("100 span(s) lost"), "{answer}"),
+                _ => assert_eq!(answer, "ok"),
             }
         }
         child.must("calls 100");
@@ -34,8 +34,9 @@ fn the_others_arrive() {
     }
 }
 
+/// While the worker is in the middle of a panic.
 #[test]
-fn requests_go_on() {
+fn requests_complete() {
     for (fault, has_recorder) in [
         ("exporter panics, requests", false),
         ("exporter panics, recorder, requests", true),
@@ -43,24 +44,27 @@ fn requests_go_on() {
         let mut row = Row::new(fault);
         let dir = tempfile::tempdir().unwrap();
         let collector = Http::start();
-        let mut service = Service::new(&collector.url())
-            .set("exporter", "panics")
-            .set("delay-ms", 5);
-        if has_recorder {
-            service = service.recorder(dir.path());
+        let service = Service::new(&collector.url()).set("exporter", "panics");
+        let mut child = match has_recorder {
+            true => service.recorder(dir.path()),
+            false => service,
         }
-        let mut child = service.start();
-        row.ratio(undisturbed_by(
-            &mut child,
-            |child| {
-                child.must("good");
-                child.try_flush();
-            },
-            |child| child.must("bad"),
-            |child| child.counts().dropped_by("exporter_panicked"),
-        ));
+        .start();
+        for _ in 0..2 {
+            child.must("spans 100");
+            child.flush();
+        }
+        child.must("hold");
+        child.must("spans 100");
+        child.wait_until_held();
+        row.requests(requests_complete_while(&mut child, Child::is_held));
+        child.must("good");
+        child.must("release");
         child.try_flush();
-        row.run(&child.counts());
+        let counts = child.counts();
+        assert!(counts.dropped_by("exporter_panicked") > 0, "{counts:?}");
+        assert_eq!(counts.waiting, 0, "{counts:?}");
+        row.run(&counts);
         row.print();
     }
 }

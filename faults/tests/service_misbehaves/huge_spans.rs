@@ -1,20 +1,22 @@
-//! A value of 10 MB, and a span with a million attributes: limits hold, what is left out is counted, and the neighbours
+//! A value of 10 MB, and a span with a million attributes: limits hold, omitted attributes are counted, and other spans
 //! arrive.
 
 use std::path::Path;
 
-use lianlu_faults::{Http, Row, Service, id, undisturbed_meanwhile};
+use lianlu_faults::{
+    Answer, Http, Row, Service, id, requests_complete_beside, requests_complete_while,
+};
 
 const LONG: usize = 10_000_000;
 const WIDE: u32 = 1_000_000;
 
 #[test]
-fn in_memory() {
+fn limits_hold_in_memory() {
     check("huge spans", None);
 }
 
 #[test]
-fn with_a_recorder() {
+fn limits_hold_with_a_recorder() {
     let dir = tempfile::tempdir().unwrap();
     check("huge spans, recorder", Some(dir.path()));
 }
@@ -22,7 +24,7 @@ fn with_a_recorder() {
 fn check(fault: &'static str, dir: Option<&Path>) {
     let mut row = Row::new(fault);
     let collector = Http::start();
-    let mut service = Service::new(&collector.url()).set("delay-ms", 60_000);
+    let mut service = Service::new(&collector.url()).set("delay-ms", 3_600_000);
     if let Some(dir) = dir {
         service = service.recorder(dir);
     }
@@ -41,7 +43,7 @@ fn check(fault: &'static str, dir: Option<&Path>) {
     let spans = collector.inbox().spans();
     let wide = spans.iter().find(|span| span.dropped_attributes_count > 0);
     let wide = wide.unwrap();
-    // Two are from the start.
+    // Two were set at the start.
     assert_eq!(wide.attributes.len(), 128);
     assert_eq!(wide.dropped_attributes_count, WIDE + 2 - 128);
     let long = spans
@@ -54,7 +56,7 @@ fn check(fault: &'static str, dir: Option<&Path>) {
 }
 
 #[test]
-fn ten_of_them_are_more_than_there_is_room_for() {
+fn ten_of_them_exceed_the_limit_of_bytes() {
     let mut row = Row::new("values of 100 MB, room for 64");
     let mut collector = Http::start();
     let mut child = Service::new(&collector.url()).start();
@@ -76,9 +78,9 @@ fn ten_of_them_are_more_than_there_is_room_for() {
     row.print();
 }
 
+/// While one is on its way to a collector that hangs, and beside a thread that records more of them.
 #[test]
-fn requests_go_on() {
-    // Each in a moment, as there is one in each round.
+fn requests_complete() {
     for (fault, work) in [
         ("spans of 10 MB, requests", format!("long {LONG}")),
         (
@@ -89,7 +91,18 @@ fn requests_go_on() {
         let mut row = Row::new(fault);
         let collector = Http::start();
         let mut child = Service::new(&collector.url()).start();
-        row.ratio(undisturbed_meanwhile(&mut child, &work));
+        // Half of the body is read.
+        collector.always(Answer::Reset(50));
+        collector.gate().close();
+        child.must(&work);
+        collector.gate().wait_until_held();
+        row.requests(requests_complete_while(&mut child, |_| {
+            collector.gate().held() == 1
+        }));
+        collector.always(Answer::Accepted);
+        collector.gate().open();
+        child.flush();
+        row.requests(requests_complete_beside(&mut child, &work));
         row.run(&child.counts());
         row.print();
     }

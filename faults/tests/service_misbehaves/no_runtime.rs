@@ -1,9 +1,9 @@
-//! A program without any runtime: it records, exports over both protocols, and flushes.
+//! A program without an async runtime records, exports over both protocols, and flushes.
 
-use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_meanwhile};
+use lianlu_faults::{Grpc, Http, Row, Service, requests_complete_beside, requests_complete_while};
 
 #[test]
-fn over_http() {
+fn exports_over_http() {
     let mut row = Row::new("no runtime, HTTP");
     let collector = Http::start();
     let mut child = Service::new(&collector.url()).start();
@@ -15,7 +15,7 @@ fn over_http() {
 }
 
 #[test]
-fn over_grpc() {
+fn exports_over_grpc() {
     let mut row = Row::new("no runtime, gRPC");
     let collector = Grpc::start();
     let service = Service::new(&collector.url()).set("protocol", "grpc");
@@ -27,20 +27,29 @@ fn over_grpc() {
     row.print();
 }
 
-/// Requests, which have one, beside a thread that records, and one that flushes.
+/// Requests, which have a runtime, beside a thread without one that records, and one that flushes and waits for the
+/// collector.
 #[test]
-fn requests_go_on() {
+fn requests_complete() {
     let mut row = Row::new("no runtime, requests");
     for protocol in ["http", "grpc"] {
         let (http, grpc) = (Http::start(), Grpc::start());
-        let service = match protocol {
-            "http" => Service::new(&http.url()),
-            _ => Service::new(&grpc.url()),
+        let (url, gate) = match protocol {
+            "http" => (http.url(), http.gate()),
+            _ => (grpc.url(), grpc.gate()),
         };
-        let mut child = service.set("protocol", protocol).start();
-        for work in ["spans-in 10", "flush"] {
-            row.ratio(undisturbed_meanwhile(&mut child, work));
-        }
+        let mut child = Service::new(&url).set("protocol", protocol).start();
+        row.requests(requests_complete_beside(&mut child, "spans-in 10"));
+        child.flush();
+        gate.close();
+        child.must("spans 100");
+        child.must("beside flush");
+        gate.wait_until_held();
+        row.requests(requests_complete_while(&mut child, |child| {
+            gate.held() == 1 && child.number("times") == 0
+        }));
+        gate.open();
+        child.must("beside");
         row.run(&child.counts());
     }
     row.print();

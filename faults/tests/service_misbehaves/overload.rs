@@ -1,20 +1,22 @@
-//! A hundred times more spans than there is room for, from eight threads, and an exporter that does nothing: memory stays
-//! flat, the newest are dropped and counted, and requests go on.
+//! Eight threads make a hundred times more spans than the queue has room for, and the exporter hangs: memory stays flat, the
+//! newest spans are dropped and counted, and requests complete.
 
-use lianlu_faults::{Http, Row, Service, undisturbed};
+use lianlu_faults::{Child, Http, Row, Service, requests_complete_while};
 
 const ROOM: u64 = 2048;
 const THREADS: u64 = 8;
 
 #[test]
-fn memory_is_flat() {
-    let mut row = Row::new("100x overload, exporter stalls");
+fn memory_is_flat_and_requests_complete() {
+    let mut row = Row::new("100x overload, exporter hangs");
     let collector = Http::start();
     let mut child = Service::new(&collector.url())
-        .set("exporter", "stalls")
+        .set("exporter", "holds")
         .set("queue-size", ROOM)
         .start();
+    child.must("hold");
     child.must(&format!("spans {ROOM}"));
+    child.wait_until_held();
     let before = child.rss();
     let each = 100 * ROOM / THREADS;
     child.must(&format!("spans {each} {THREADS}"));
@@ -24,39 +26,13 @@ fn memory_is_flat() {
     counts.assert_identity();
     assert!(counts.waiting <= ROOM + 512, "{counts:?}");
     assert!(counts.dropped_by("queue_full") >= 99 * ROOM, "{counts:?}");
+    row.requests(requests_complete_while(&mut child, Child::is_held));
     child.must("release");
     child.flush();
     let counts = child.counts();
     let missing = child.claims().missing(collector.inbox());
-    assert_eq!(missing.len() as u64, counts.dropped(), "{counts:?}");
-    row.run(&counts);
-    row.print();
-}
-
-#[test]
-fn requests_go_on() {
-    let mut row = Row::new("overload by 2 threads");
-    let collector = Http::start();
-    let mut child = Service::new(&collector.url())
-        .set("queue-size", ROOM)
-        .set("batch-size", 64)
-        .start();
-    row.ratio(undisturbed(
-        &mut child,
-        |child| {
-            collector.always(lianlu_faults::Answer::Accepted);
-            child.flush();
-        },
-        |child| {
-            let stall = std::time::Duration::from_secs(1);
-            collector.always(lianlu_faults::Answer::Slow(stall));
-            child.must(&format!("spans {}", 4 * ROOM));
-        },
-    ));
-    collector.always(lianlu_faults::Answer::Accepted);
-    child.flush();
-    let counts = child.counts();
-    assert!(counts.dropped_by("queue_full") > 0, "{counts:?}");
+    // The spans of requests found no room either.
+    assert_eq!(missing.len() as u64 + 1200, counts.dropped(), "{counts:?}");
     row.run(&counts);
     row.print();
 }

@@ -1,9 +1,11 @@
-//! The runtime that a pipeline was made in, and that its spans were recorded in, is gone before the flush.
+//! The runtime in which a pipeline was built, and those in which spans were recorded, are dropped before the flush.
 
-use lianlu_faults::{Grpc, Http, Row, Service, undisturbed_meanwhile};
+use lianlu_faults::{
+    Child, Grpc, Http, Row, Service, requests_complete_beside, requests_complete_while,
+};
 
 #[test]
-fn nobody_misses_it() {
+fn spans_arrive() {
     let mut row = Row::new("runtime dropped before flush");
     let (http, grpc) = (Http::start(), Grpc::start());
     let services = [
@@ -14,11 +16,13 @@ fn nobody_misses_it() {
         ),
     ];
     for (service, inbox) in services {
-        let service = service.set("made-in", "one-worker").set("delay-ms", 60_000);
+        let service = service
+            .set("made-in", "one-worker")
+            .set("delay-ms", 3_600_000);
         let mut child = service.start();
         child.must("spans-in 100 current-thread");
         child.must("spans-in 100 one-worker");
-        child.must("shutdown 5000");
+        child.shutdown();
         assert_eq!(child.counts().exported, 200);
         row.lost(child.claims().missing(inbox).len());
         row.run(&child.counts());
@@ -26,17 +30,26 @@ fn nobody_misses_it() {
     row.print();
 }
 
-/// Beside runtimes that come and go.
+/// While another thread's runtime is busy, and beside runtimes that are made and dropped.
 #[test]
-fn requests_go_on() {
+fn requests_complete() {
     let mut row = Row::new("runtime dropped before flush, requests");
     let collector = Http::start();
     let service = Service::new(&collector.url()).set("made-in", "one-worker");
     let mut child = service.start();
     for place in ["current-thread", "one-worker"] {
         let spans = format!("spans-in 10 {place}");
-        row.ratio(undisturbed_meanwhile(&mut child, &spans));
+        child.must("hold");
+        child.must(&format!("beside {spans}"));
+        child.wait_until_held();
+        row.requests(requests_complete_while(&mut child, Child::is_held));
+        child.must("release");
+        child.must("beside");
+        row.requests(requests_complete_beside(&mut child, &spans));
     }
-    row.run(&child.counts());
+    child.flush();
+    let counts = child.counts();
+    assert_eq!(counts.exported, counts.started, "{counts:?}");
+    row.run(&counts);
     row.print();
 }
