@@ -1,18 +1,18 @@
-//! A limit of memory for one process, which the kernel enforces by killing it.
+//! A memory limit for one process, which the kernel enforces by killing it.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A control group of its own. Gone when it is dropped, and its process with it.
+/// A control group. Removed on drop; its process has to have ended.
 #[derive(Debug)]
 pub struct MemoryLimit {
     dir: PathBuf,
-    /// Where it says how often it has killed.
+    /// The file with the number of kills.
     kills: &'static str,
 }
 
-/// The folder, the file of the limit, and that of the kills: version 2, and version 1.
+/// The folder, the file of the limit and that of the kills, for version 2 and version 1.
 const VERSIONS: [(&str, &str, &str); 2] = [
     ("/sys/fs/cgroup", "memory.max", "memory.events"),
     (
@@ -23,7 +23,7 @@ const VERSIONS: [(&str, &str, &str); 2] = [
 ];
 
 impl MemoryLimit {
-    /// So many bytes. `None` where this process may not make a group.
+    /// A limit of so many bytes. `None` if this process may not make a group.
     #[must_use]
     #[allow(clippy::print_stderr)]
     pub fn new(bytes: u64) -> Option<Self> {
@@ -33,14 +33,12 @@ impl MemoryLimit {
                 continue;
             }
             let new = Self { dir, kills };
-            // Where the controller is not switched on there is no such file.
+            // The file is missing if the controller is off.
             if new.has(limit) && new.write(limit, bytes).is_ok() {
                 return Some(new);
             }
         }
-        eprintln!(
-            "SKIPPED: the kernel's killing for want of memory needs a control group (run as root)"
-        );
+        eprintln!("SKIPPED: the out-of-memory killer needs a control group (run as root)");
         None
     }
 
@@ -52,20 +50,20 @@ impl MemoryLimit {
         fs::write(self.dir.join(file), what.to_string())
     }
 
-    /// A process has no more from now on.
+    /// Applies the limit to a process.
     ///
     /// # Panics
     ///
-    /// When the kernel does not take it.
+    /// If the kernel refuses it.
     pub fn add(&self, pid: u32) {
         self.write("cgroup.procs", u64::from(pid)).unwrap();
     }
 
-    /// How many processes the kernel has killed here.
+    /// Number of processes that the kernel has killed in this group.
     ///
     /// # Panics
     ///
-    /// When it does not say.
+    /// If the kernel does not tell it.
     #[must_use]
     pub fn kills(&self) -> u64 {
         let events = fs::read_to_string(self.dir.join(self.kills)).unwrap();

@@ -1,4 +1,4 @@
-//! The child process: started, told what to do, and killed.
+//! The child process: start it, send it commands, kill it.
 
 use std::env;
 use std::fs;
@@ -10,27 +10,27 @@ use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{Claims, Counts};
+use crate::{Claims, Counts, FLUSH, PATIENCE};
 
-/// Only a hang gets there.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Interval at which conditions are checked. No result depends on it.
+const POLL: Duration = Duration::from_millis(5);
 
-/// A child in the making. What can be set is in `bin/service/options.rs`.
+/// A child that is not started yet. `bin/service/options.rs` has the options.
 #[derive(Debug)]
 #[must_use = "nothing runs until it is started"]
 pub struct Service(Command);
 
 impl Service {
-    /// One that sends to this URL, over HTTP.
+    /// A service that exports to this URL, over HTTP.
     pub fn new(url: &str) -> Self {
-        // `target/debug/deps/test-…` and `target/debug/service`.
+        // The test is `target/debug/deps/test-…`, the service `target/debug/service`.
         let test = env::current_exe().unwrap();
         Self::at(&test.ancestors().nth(2).unwrap().join("service"), url)
     }
 
-    /// The same, with so much address space and no more, in KiB.
+    /// A service with a limit on its address space, in KiB.
     pub fn limited_to(kib: u64, url: &str) -> Self {
         let program = Self::new(url).0.get_program().to_owned();
         let mut shell = Command::new("sh");
@@ -39,7 +39,7 @@ impl Service {
         Self(shell).set("endpoint", url)
     }
 
-    /// The same by a copy of the program.
+    /// A service that runs this copy of the program.
     pub fn at(program: &Path, url: &str) -> Self {
         Self(Command::new(program)).set("endpoint", url)
     }
@@ -55,29 +55,29 @@ impl Service {
         self.set("dir", dir.display())
     }
 
-    /// The command, for what is not an option of ours.
+    /// The command, for settings that are not options of the service.
     pub fn command(&mut self) -> &mut Command {
         &mut self.0
     }
 
-    /// Starts it.
+    /// Starts the child and waits until its pipeline runs.
     ///
     /// # Panics
     ///
-    /// When its pipeline does not start.
+    /// If its pipeline does not start.
     #[track_caller]
     pub fn start(self) -> Child {
         match self.try_start() {
             Ok(child) => child,
-            Err(said) => panic!("{said}"),
+            Err(message) => panic!("{message}"),
         }
     }
 
-    /// Starts it.
+    /// Starts the child and waits until its pipeline runs.
     ///
     /// # Errors
     ///
-    /// What it says of why its pipeline does not start.
+    /// The child's message if its pipeline does not start.
     pub fn try_start(self) -> Result<Child, String> {
         let mut child = self.spawn();
         match child.answer("start") {
@@ -86,11 +86,11 @@ impl Service {
         }
     }
 
-    /// Starts it, and does not wait until its pipeline has begun.
+    /// Starts the child and does not wait for its pipeline.
     ///
     /// # Panics
     ///
-    /// When the system has no process for it.
+    /// If the system can't start a process.
     #[must_use]
     pub fn spawn(mut self) -> Child {
         let command = &mut self.0;
@@ -98,34 +98,32 @@ impl Service {
         command.stderr(Stdio::piped());
         let mut process = loop {
             match command.spawn() {
-                // Just copied, and a child that another thread forked meanwhile still has it open for writing: until
-                // that one becomes its own program.
-                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
-                    thread::sleep(Duration::from_millis(5));
-                }
+                // The program was just copied, and a child that another thread forked meanwhile inherited the open
+                // file. It is closed when that child executes its own program.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::sleep(POLL),
                 process => break process.unwrap(),
             }
         };
         let claims: Arc<Mutex<Claims>> = Arc::default();
-        let said: Arc<Mutex<String>> = Arc::default();
-        let (tell, answers) = channel();
+        let stderr_text: Arc<Mutex<String>> = Arc::default();
+        let (send, answers) = channel();
         let stdout = BufReader::new(process.stdout.take().unwrap());
-        let heard = Arc::clone(&claims);
+        let claimed = Arc::clone(&claims);
         let reader = thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 match claim(&line) {
-                    Some((ids, unpromised)) => heard.lock().unwrap().add(ids, unpromised),
-                    None => drop(tell.send(line)),
+                    Some((ids, unpromised)) => claimed.lock().unwrap().add(ids, unpromised),
+                    None => drop(send.send(line)),
                 }
             }
         });
         let mut stderr = process.stderr.take().unwrap();
-        let noted = Arc::clone(&said);
-        let listener = thread::spawn(move || {
+        let text = Arc::clone(&stderr_text);
+        let stderr_reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(length @ 1..) = stderr.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..length]);
-                noted.lock().unwrap().push_str(&text);
+                let more = String::from_utf8_lossy(&bytes[..length]);
+                text.lock().unwrap().push_str(&more);
             }
         });
         Child {
@@ -133,50 +131,61 @@ impl Service {
             process,
             answers,
             claims,
-            said,
-            threads: vec![reader, listener],
+            stderr_text,
+            threads: vec![reader, stderr_reader],
         }
     }
 }
 
-/// `c 5 9 1`: the spans 5 to 9 have ended, and of all that have one is not promised to survive.
+/// Parses `c 5 9 1`: the spans 5 to 9 have ended; of all ended spans, 1 is not promised to survive the process.
 fn claim(line: &str) -> Option<(RangeInclusive<i64>, u64)> {
     let mut words = line.strip_prefix("c ")?.split(' ');
     let mut number = || words.next()?.parse().ok();
     Some((number()?..=number()?, number()? as u64))
 }
 
-/// A child that runs. Killed when it is dropped.
+/// A running child. Killed on drop.
 #[derive(Debug)]
 pub struct Child {
     process: std::process::Child,
     stdin: Option<ChildStdin>,
     answers: Receiver<String>,
     claims: Arc<Mutex<Claims>>,
-    said: Arc<Mutex<String>>,
+    stderr_text: Arc<Mutex<String>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Child {
-    /// Tells it to do something, and waits for its answer.
+    /// Sends a command and returns the answer.
     ///
     /// # Panics
     ///
-    /// When there is none: the child hangs, or is gone.
+    /// If there is no answer: the child hangs, or has ended.
     #[track_caller]
     pub fn ask(&mut self, command: &str) -> String {
         self.tell(command);
         self.answer(command)
     }
 
-    /// The same, where the answer has to be `ok`.
+    /// Sends a command whose answer has to be `ok`.
     #[track_caller]
     pub fn must(&mut self, command: &str) {
         let answer = self.ask(command);
-        assert_eq!(answer, "ok", "{command}; it said: {}", self.said());
+        assert_eq!(answer, "ok", "{command}; stderr: {}", self.stderr());
     }
 
-    /// Tells it to do something that has no answer.
+    /// Sends a command whose answer is a number.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    #[track_caller]
+    pub fn number(&mut self, command: &str) -> u64 {
+        let answer = self.ask(command);
+        answer.parse().expect(&answer)
+    }
+
+    /// Sends a command that has no answer.
     #[track_caller]
     pub fn tell(&mut self, command: &str) {
         let stdin = self.stdin.as_mut().unwrap();
@@ -187,18 +196,36 @@ impl Child {
     fn answer(&mut self, command: &str) -> String {
         match self.answers.recv_timeout(PATIENCE) {
             Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => panic!("{command}: hangs; {}", self.said()),
-            Err(RecvTimeoutError::Disconnected) => panic!("{command}: gone; {}", self.said()),
+            Err(RecvTimeoutError::Timeout) => panic!("{command}: hangs; {}", self.stderr()),
+            Err(RecvTimeoutError::Disconnected) => panic!("{command}: gone; {}", self.stderr()),
         }
     }
 
-    /// Its counts.
+    /// Flushes; everything has to arrive.
+    #[track_caller]
+    pub fn flush(&mut self) {
+        self.must(&flush());
+    }
+
+    /// Flushes, and returns the error, or `ok`.
+    #[track_caller]
+    pub fn try_flush(&mut self) -> String {
+        self.ask(&flush())
+    }
+
+    /// Shuts the pipeline down, which has to succeed.
+    #[track_caller]
+    pub fn shutdown(&mut self) {
+        self.must(&format!("shutdown {}", FLUSH.as_millis()));
+    }
+
+    /// The pipeline's counts.
     #[track_caller]
     pub fn counts(&mut self) -> Counts {
         Counts::parse(&self.ask("counts"))
     }
 
-    /// Those of each destination, which have to add up.
+    /// The counts of each destination, which have to add up.
     #[track_caller]
     pub fn destinations(&mut self) -> Vec<Counts> {
         let answer = self.ask("destinations");
@@ -207,105 +234,100 @@ impl Child {
         counts
     }
 
-    /// Waits until this destination, by its number, has so many spans.
-    ///
-    /// # Panics
-    ///
-    /// When it never has.
+    /// Waits until the destination of this number has exported so many spans.
     #[track_caller]
     pub fn wait_for_exported(&mut self, destination: usize, wanted: u64) {
-        let mut counts = Vec::new();
-        for _ in 0..PATIENCE.as_millis() / 10 {
-            counts = self.destinations();
-            if counts[destination].exported >= wanted {
-                return;
+        self.wait(|child| {
+            let counts = child.destinations();
+            match counts[destination].exported >= wanted {
+                true => Ok(()),
+                false => Err(format!("{wanted} exported; {counts:?}")),
             }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("not {wanted}: {counts:?}; {}", self.said());
+        });
     }
 
-    /// Waits until its health says this: the recorder looks at itself once a second.
-    ///
-    /// # Panics
-    ///
-    /// When it does not.
+    /// Waits until the pipeline's health contains a text.
     #[track_caller]
     pub fn wait_for_health(&mut self, wanted: &str) {
-        let mut health = String::new();
-        for _ in 0..100 {
-            health = self.ask("health");
-            if health.contains(wanted) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("{health}");
+        self.wait(|child| match child.ask("health") {
+            health if health.contains(wanted) => Ok(()),
+            health => Err(format!("{wanted:?} in {health:?}")),
+        });
     }
 
-    /// Waits until it has said this on standard error, so many times.
-    ///
-    /// # Panics
-    ///
-    /// When it does not.
+    /// Waits until a text has come on standard error, at least so many times.
     #[track_caller]
-    pub fn wait_to_say(&self, wanted: &str, times: usize) {
-        for _ in 0..PATIENCE.as_millis() / 10 {
-            if self.said().matches(wanted).count() >= times {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("not {wanted:?}, {times} times; {}", self.said());
+    pub fn wait_for_stderr(&mut self, wanted: &str, times: usize) {
+        self.wait(|child| match child.stderr().matches(wanted).count() {
+            found if found >= times => Ok(()),
+            found => Err(format!("{wanted:?} {times} times, found {found}")),
+        });
     }
 
-    /// Waits until its counts are so.
-    ///
-    /// # Panics
-    ///
-    /// When they never are.
+    /// Waits until the counts fulfil a condition.
     #[track_caller]
     pub fn wait_for_counts(&mut self, wanted: impl Fn(&Counts) -> bool) {
-        let mut counts = Counts::default();
-        for _ in 0..PATIENCE.as_millis() / 10 {
-            counts = self.counts();
-            if wanted(&counts) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("{counts:?}; {}", self.said());
+        self.wait(|child| match child.counts() {
+            counts if wanted(&counts) => Ok(()),
+            counts => Err(format!("other counts; {counts:?}")),
+        });
     }
 
-    /// Waits until so many of its spans are as safe as the recorder promises.
+    /// Waits until so many spans are as safe as the recorder promises.
     #[track_caller]
     pub fn wait_for_durable(&mut self, wanted: u64) {
         self.wait_for_counts(|counts| counts.durable >= wanted);
     }
 
-    /// What has ended so far.
+    /// Waits until the child holds a thread at its gate, see `bin/service/gate.rs`.
+    #[track_caller]
+    pub fn wait_until_held(&mut self) {
+        self.wait(|child| match child.is_held() {
+            true => Ok(()),
+            false => Err("a thread at the gate".to_owned()),
+        });
+    }
+
+    /// True if the child holds a thread at its gate.
+    #[track_caller]
+    pub fn is_held(&mut self) -> bool {
+        self.number("held") > 0
+    }
+
+    #[track_caller]
+    fn wait(&mut self, mut is_so: impl FnMut(&mut Self) -> Result<(), String>) {
+        let begun = Instant::now();
+        while let Err(wanted) = is_so(self) {
+            if begun.elapsed() > PATIENCE {
+                panic!("wanted: {wanted}; stderr: {}", self.stderr());
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The claims so far.
     #[must_use]
     pub fn claims(&self) -> Claims {
         self.claims.lock().unwrap().clone()
     }
 
-    /// What it has said on standard error.
+    /// What the child has written to standard error.
     #[must_use]
-    pub fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+    pub fn stderr(&self) -> String {
+        self.stderr_text.lock().unwrap().clone()
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// How much memory it has, in KiB.
+    /// The resident memory, in KiB.
     ///
     /// # Panics
     ///
-    /// When the system does not say.
+    /// If the system does not tell it.
     #[must_use]
     pub fn rss(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
@@ -314,32 +336,26 @@ impl Child {
         number.parse().unwrap()
     }
 
-    /// `kill -9`. Gives all that it has claimed.
+    /// `kill -9`. Returns all claims.
     pub fn kill(mut self) -> Claims {
         self.process.kill().unwrap();
         self.end().1
     }
 
-    /// Waits for its end, and gives how it ended and all that it has claimed.
-    ///
-    /// # Panics
-    ///
-    /// When it does not end.
+    /// Waits until the child ends, and returns its status and all claims.
     #[track_caller]
-    pub fn wait(mut self) -> (ExitStatus, Claims) {
-        for _ in 0..PATIENCE.as_millis() / 5 {
-            if self.process.try_wait().unwrap().is_some() {
-                return self.end();
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        panic!("does not end; {}", self.said());
+    pub fn wait_for_end(mut self) -> (ExitStatus, Claims) {
+        self.wait(|child| match child.process.try_wait().unwrap() {
+            Some(_) => Ok(()),
+            None => Err("the child's end".to_owned()),
+        });
+        self.end()
     }
 
-    /// The signal that has ended it.
+    /// Waits until a signal ends the child, and returns the signal and all claims.
     #[track_caller]
     pub fn wait_for_signal(self) -> (i32, Claims) {
-        let (status, claims) = self.wait();
+        let (status, claims) = self.wait_for_end();
         (status.signal().expect("no signal"), claims)
     }
 
@@ -357,4 +373,8 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn flush() -> String {
+    format!("flush {}", FLUSH.as_millis())
 }

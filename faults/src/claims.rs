@@ -1,15 +1,15 @@
-//! What the child says has ended.
+//! Spans that the child reports as ended.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use crate::Inbox;
 
-/// Ids of spans of which the child has said that they ended.
+/// The ids of spans that the child has reported as ended.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     ids: Vec<RangeInclusive<i64>>,
-    /// Of how many of them the pipeline has not promised that they survive the process: they were in memory.
+    /// How many of them the pipeline did not promise to keep if the process dies: they were in memory.
     pub unpromised: u64,
 }
 
@@ -19,19 +19,19 @@ impl Claims {
         self.unpromised = self.unpromised.max(unpromised);
     }
 
-    /// Takes those of another life in.
+    /// Adds the claims of another life of the service.
     pub fn extend(&mut self, other: &Self) {
         self.ids.extend(other.ids.iter().cloned());
         self.unpromised += other.unpromised;
     }
 
-    /// How many spans that are.
+    /// Number of spans.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ids().count()
     }
 
-    /// Whether nothing was claimed.
+    /// True if no span was claimed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
@@ -41,20 +41,20 @@ impl Claims {
         self.ids.iter().cloned().flatten()
     }
 
-    /// Those that no collector has taken.
+    /// The spans that no collector has accepted.
     #[must_use]
     pub fn missing(&self, inbox: &Inbox) -> Vec<i64> {
-        let taken: HashSet<_> = inbox.taken_ids().into_iter().collect();
-        self.ids().filter(|id| !taken.contains(id)).collect()
+        let accepted: HashSet<_> = inbox.accepted_ids().into_iter().collect();
+        self.ids().filter(|id| !accepted.contains(id)).collect()
     }
 }
 
 impl Inbox {
-    /// How many spans were taken more than once, each as often as that.
+    /// Number of spans that were accepted again; a span that was accepted three times counts twice.
     #[must_use]
     pub fn duplicates(&self) -> usize {
         let mut times: HashMap<i64, usize> = HashMap::new();
-        for id in self.taken_ids() {
+        for id in self.accepted_ids() {
             *times.entry(id).or_default() += 1;
         }
         times.values().map(|times| times - 1).sum()

@@ -1,28 +1,28 @@
-//! The pipeline's counts, as the child tells them.
+//! The pipeline's counts, as the child reports them.
 
-/// Where the child's spans are.
+/// How many of the child's spans are in which state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Started, and those of an earlier life.
+    /// Started in this life, or recovered from an earlier one.
     pub started: u64,
-    /// Not ended.
+    /// Not ended yet.
     pub open: u64,
-    /// Ended, and not gone.
+    /// Ended, and neither exported nor dropped.
     pub waiting: u64,
-    /// Taken by the collector.
+    /// Accepted by the collector.
     pub exported: u64,
-    /// Of an earlier life.
+    /// Recovered from an earlier life.
     pub recovered: u64,
     /// Written to the recorder's files.
     pub recorded: u64,
-    /// As safe as the level promises.
+    /// As safe as the durability level promises.
     pub durable: u64,
-    /// Lost, by reason; those that are 0 are left out.
+    /// Dropped, by reason; reasons with a count of 0 are left out.
     pub dropped: Vec<(String, u64)>,
 }
 
 impl Counts {
-    /// Of `started=1 open=0 …`; every name that is none of the above is a reason.
+    /// Parses `started=1 open=0 …`; every other name is a reason for drops.
     pub(crate) fn parse(line: &str) -> Self {
         let mut counts = Self::default();
         for pair in line.split_whitespace() {
@@ -43,13 +43,13 @@ impl Counts {
         counts
     }
 
-    /// Those that were dropped.
+    /// Number of dropped spans.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.iter().map(|(_, count)| count).sum()
     }
 
-    /// Those that were dropped for this reason.
+    /// Number of spans that were dropped for this reason.
     #[must_use]
     pub fn dropped_by(&self, reason: &str) -> u64 {
         let mut dropped = self.dropped.iter();
@@ -58,7 +58,7 @@ impl Counts {
             .map_or(0, |(_, count)| *count)
     }
 
-    /// Every span is somewhere.
+    /// Asserts that started = open + waiting + exported + dropped.
     #[track_caller]
     pub fn assert_identity(&self) {
         let known = self.open + self.waiting + self.exported + self.dropped();

@@ -1,7 +1,8 @@
-// A disk that fails or is slow, for one folder of one process: preloaded, see `disk.rs`.
+// A disk that fails or hangs, for one folder of one process: preloaded, see `disk.rs`.
 //
-// What it does says the file that LIANLU_DISK_CONTROL names, at each call anew: words such as `sync=eio`, `write=500`
-// (milliseconds) and `only=.spans` (a part of the paths that are meant). Every fault adds a byte to LIANLU_DISK_HITS.
+// Each call reads the faults from the file LIANLU_DISK_CONTROL: words such as `sync=eio`, `write=hold` (until the file
+// changes), `write=500` (milliseconds) and `only=.spans` (a part of the path). Every operation that meets a fault adds a
+// byte to LIANLU_DISK_BEGUN, and one to LIANLU_DISK_ENDED when it goes on.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -18,8 +19,11 @@
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static void hit(void) {
-    const char *path = getenv("LIANLU_DISK_HITS");
+#define EIO_NOW -1
+#define HOLD -2
+
+static void count(const char *variable) {
+    const char *path = getenv(variable);
     int fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
     if (fd >= 0) {
         syscall(SYS_write, fd, "x", 1);
@@ -27,8 +31,8 @@ static void hit(void) {
     }
 }
 
-// What is to become of this operation on this path: nothing (0), EIO (-1), or so many milliseconds.
-static long told(const char *operation, const char *path, const char *control) {
+// The fault of this operation on this path: none (0), EIO_NOW, HOLD, or a delay in milliseconds.
+static long fault_of(const char *operation, const char *path, const char *control) {
     char words[256] = {0};
     int fd = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY);
     if (fd < 0)
@@ -44,32 +48,35 @@ static long told(const char *operation, const char *path, const char *control) {
             return 0;
         once |= !strcmp(word, "once");
         if (!strncmp(word, operation, length) && word[length] == '=')
-            result = strcmp(word + length + 1, "eio") ? atol(word + length + 1) : -1;
+            result = !strcmp(word + length + 1, "eio")    ? EIO_NOW
+                     : !strcmp(word + length + 1, "hold") ? HOLD
+                                                          : atol(word + length + 1);
     }
     if (result && once)
         unlink(control);
     return result;
 }
 
-// Whether this operation on this path fails. It takes its time first, if that is what is asked for, and for so long.
+// True if this operation on this path fails. Waits first if it is to be held or delayed.
 static int fails_at(const char *operation, const char *path) {
     const char *folder = getenv("LIANLU_DISK_FOLDER"), *control = getenv("LIANLU_DISK_CONTROL");
     if (!folder || !control || strncmp(path, folder, strlen(folder)))
         return 0;
-    long what = told(operation, path, control);
-    if (what)
-        hit();
-    const struct timespec pause = {0, 10 * 1000000};
-    for (long slept = 0; slept < what; slept += 10) {
+    long fault = fault_of(operation, path, control);
+    if (!fault)
+        return 0;
+    count("LIANLU_DISK_BEGUN");
+    const struct timespec pause = {0, 5 * 1000000};
+    for (long slept = 0, first = fault; fault == first && (fault == HOLD || slept < fault); slept += 5) {
         nanosleep(&pause, NULL);
-        if (told(operation, path, control) != what)
-            break;
+        fault = fault_of(operation, path, control);
     }
-    return what < 0;
+    count("LIANLU_DISK_ENDED");
+    return fault == EIO_NOW;
 }
 
 static int fails(const char *operation, int file) {
-    // At the end of a folder `readdir` leaves it as it was.
+    // `readdir` does not change it at the end of a folder.
     int before = errno;
     char link[64], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);

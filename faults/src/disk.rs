@@ -1,22 +1,24 @@
-//! A disk that fails or is slow, as one process sees it.
+//! A disk that fails or hangs, as one process sees it.
 
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::Service;
+use crate::{PATIENCE, Service};
 
-/// A folder whose disk does what it is told to: a library that is preloaded stands before the system's calls. What is
-/// mapped does not come by there.
+/// A folder on a disk that fails on demand: a preloaded library wraps the system calls. Access to mapped memory is not
+/// affected.
 #[derive(Debug)]
 pub struct Disk {
     dir: tempfile::TempDir,
-    hits: Cell<u64>,
+    counted: Cell<u64>,
 }
 
 impl Disk {
-    /// A good one. `None` where there is no C compiler to make the library.
+    /// A disk that works. `None` if there is no C compiler for the library.
     #[must_use]
     #[allow(clippy::print_stderr)]
     pub fn new() -> Option<Self> {
@@ -26,7 +28,7 @@ impl Disk {
         fs::create_dir(dir.path().join("folder")).unwrap();
         let new = Self {
             dir,
-            hits: Cell::new(0),
+            counted: Cell::new(0),
         };
         let mut cc = Command::new("cc");
         cc.args(["-O1", "-shared", "-fPIC", "-o"])
@@ -52,35 +54,75 @@ impl Disk {
         self.at("folder")
     }
 
-    /// A service whose recorder is there.
+    /// A service with its recorder on this disk.
     pub fn service(&self, url: &str) -> Service {
-        let mut service = Service::new(url).recorder(&self.folder());
+        self.wrap(Service::new(url).recorder(&self.folder()), &self.folder())
+    }
+
+    /// Makes this the disk that a service sees in a folder.
+    pub fn wrap(&self, mut service: Service, folder: &Path) -> Service {
         service
             .command()
             .env("LD_PRELOAD", self.at("disk.so"))
-            .env("LIANLU_DISK_FOLDER", self.folder())
+            .env("LIANLU_DISK_FOLDER", folder)
             .env("LIANLU_DISK_CONTROL", self.at("control"))
-            .env("LIANLU_DISK_HITS", self.at("hits"));
+            .env("LIANLU_DISK_BEGUN", self.at("begun"))
+            .env("LIANLU_DISK_ENDED", self.at("ended"));
         service
     }
 
-    /// From now on so: `sync=eio write=500`, in milliseconds; of `write`, `read`, `sync`, `list`, `stat`. With `only=…` on
-    /// paths that have this in them, with `once` the next time alone.
-    pub fn does(&self, what: &str) {
-        replace(&self.at("control"), what);
+    /// Sets the faults: `write=eio sync=hold`. Operations are `write`, `read`, `sync`, `list` and `stat`; faults are
+    /// `eio`, `hold` (until this is set to something else) and a number of milliseconds. `only=…` limits them to paths
+    /// that contain a text; `once` ends them after the first operation.
+    pub fn set(&self, faults: &str) {
+        let new = self.at("control.new");
+        fs::write(&new, faults).unwrap();
+        // The child reads the file at any moment, so it changes in one step.
+        fs::rename(new, self.at("control")).unwrap();
     }
 
-    /// Does what disks do. Gives how many operations have gone wrong since the last time.
-    pub fn mend(&self) -> u64 {
-        self.does("");
-        let hits = fs::metadata(self.at("hits")).map_or(0, |file| file.len());
-        hits - self.hits.replace(hits)
+    /// Ends all faults, and returns how many operations failed or were held since the last call.
+    pub fn repair(&self) -> u64 {
+        self.set("");
+        let begun = self.faults();
+        begun - self.counted.replace(begun)
+    }
+
+    /// Number of operations that have met a fault.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        length(&self.at("begun"))
+    }
+
+    /// True if an operation is being held.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let ended = length(&self.at("ended"));
+        self.faults() > ended
+    }
+
+    /// Waits until an operation is held.
+    #[track_caller]
+    pub fn wait_until_held(&self) {
+        self.wait("operation is held", Self::is_held);
+    }
+
+    /// Waits until so many operations have met a fault.
+    #[track_caller]
+    pub fn wait_for_faults(&self, wanted: u64) {
+        self.wait("operation has met a fault", |disk| disk.faults() >= wanted);
+    }
+
+    #[track_caller]
+    fn wait(&self, event: &str, has_come: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !has_come(self) {
+            assert!(begun.elapsed() < PATIENCE, "no {event}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
-/// In one piece: it is read at any moment.
-fn replace(path: &Path, content: &str) {
-    let new = path.with_extension("new");
-    fs::write(&new, content).unwrap();
-    fs::rename(new, path).unwrap();
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{Answer, Http, Service};
 
-/// Where a file's records begin; `flight_recorder/mod.rs` draws it.
+/// Offset of a file's first record; `flight_recorder/mod.rs` draws the layout.
 const HEADER: usize = 256;
 
-/// The folders of lives, the oldest first.
+/// The folders that lives of a service have left, the oldest first.
 #[must_use]
 pub fn run_folders(dir: &Path) -> Vec<PathBuf> {
     let mut runs = files_in(dir);
@@ -21,7 +21,7 @@ pub fn run_folders(dir: &Path) -> Vec<PathBuf> {
     runs
 }
 
-/// The files in a folder, by name; none where there is no folder.
+/// The files in a folder, sorted by name; none if the folder does not exist.
 #[must_use]
 pub fn files_in(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dir) else {
@@ -32,11 +32,11 @@ pub fn files_in(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder with its contents.
 ///
 /// # Panics
 ///
-/// When the disk does not want to.
+/// On I/O errors.
 pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for path in files_in(from) {
@@ -48,12 +48,12 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Leaves in a folder what a service leaves that was killed after it had recorded so many spans. Gives the file that they
-/// are in, and where each begins; the last number is where they end.
+/// Fills a folder with the files of a service that was killed after it had recorded so many spans. Returns the file with
+/// the spans and the offset of each record; the last offset is the end of the records.
 ///
 /// # Panics
 ///
-/// When it does not come so far.
+/// If the service or the files are not as expected.
 #[must_use]
 pub fn record_file(dir: &Path, spans: usize) -> (PathBuf, Vec<usize>) {
     let collector = Http::start();

@@ -1,15 +1,18 @@
-//! What goes wrong around a service, and what becomes of its spans.
+//! Faults around a service, and what happens to its spans.
 //!
 //! ```text
-//! test (oracle) ── commands ─► child: `bin/service`, a pipeline under test
+//! test (oracle) ── commands ─► child: `bin/service`, with the pipeline under test
 //!    ▲    │ ◄─── answers, claims ──┘ │ spans
 //!    │    └ kill, fork, full disk    ▼
-//!    └──────── what it got ◄── collector that answers as told
+//!    └──── received spans ◄── collector that answers as the test wants
 //! ```
 //!
-//! The child says of each span that it has *ended* ([`Claims`]). The collector, in the parent, knows what has *arrived*
-//! ([`Inbox`]). What ended and did not arrive must wait or be counted as dropped, or else it is lost; and the child's
-//! counts must add up ([`Counts`]). Each test adds a row to a table ([`Row`]).
+//! The child reports each span that has *ended* ([`Claims`]). The collector, in the parent, knows which spans have
+//! *arrived* ([`Inbox`]). A span that ended and did not arrive must wait or be counted as dropped; otherwise it is lost.
+//! The child's counts must add up ([`Counts`]). Each test adds a row to a table ([`Row`]).
+//!
+//! No test measures time. A test that shows that requests do not wait for a fault holds the fault open ([`Gate`],
+//! [`Disk`], a closed port) and completes requests meanwhile ([`requests_complete_while`]).
 // A harness fails by panicking.
 #![allow(
     clippy::expect_used,
@@ -26,14 +29,16 @@ mod collector;
 mod counts;
 mod disk;
 mod files;
-mod meanwhile;
+mod gate;
 mod random;
 mod recovered;
+mod requests;
 mod row;
-mod undisturbed;
+
+use std::time::Duration;
 
 pub use cgroup::MemoryLimit;
-pub use child::{Child, PATIENCE, Service};
+pub use child::{Child, Service};
 pub use claims::Claims;
 pub use collector::grpc::{self, Grpc};
 pub use collector::http::{Answer, Http};
@@ -41,11 +46,17 @@ pub use collector::{Inbox, Request, id, is, text};
 pub use counts::Counts;
 pub use disk::Disk;
 pub use files::{copy_folder, files_in, record_file, run_folders};
-pub use meanwhile::Meanwhile;
+pub use gate::Gate;
 pub use random::{Random, seeds};
 pub use recovered::recovered;
+pub use requests::{requests_complete_beside, requests_complete_while};
 pub use row::Row;
-pub use undisturbed::{undisturbed, undisturbed_by, undisturbed_by_work, undisturbed_meanwhile};
 
-/// Spans in one batch, as the pipeline has it by default.
+/// Number of spans in one batch, as the pipeline has it by default.
 pub const BATCH: usize = 512;
+
+/// Watchdog: only a hang takes so long, on however slow a machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Timeout of flushes and shutdowns that have to succeed; shorter than [`PATIENCE`], so that their own error is reported.
+pub const FLUSH: Duration = Duration::from_secs(60);

@@ -1,20 +1,20 @@
-//! Chance that can be repeated.
+//! Random numbers that can be repeated.
 
 use std::env;
 
-/// As many seeds as `LIANLU_FAULT_SEEDS` says, else so many; the first is `LIANLU_FAULT_SEED`, or 1.
+/// The seeds of a series: `LIANLU_FAULT_SEEDS` of them, or `default`, from `LIANLU_FAULT_SEED`, or 1, on.
 pub fn seeds(default: u64) -> impl Iterator<Item = u64> {
     let number = |name: &str| env::var(name).ok().and_then(|value| value.parse().ok());
     let first = number("LIANLU_FAULT_SEED").unwrap_or(1);
     first..first + number("LIANLU_FAULT_SEEDS").unwrap_or(default)
 }
 
-/// Numbers that follow from a seed (SplitMix64).
+/// A sequence of numbers that depends on its seed alone (SplitMix64).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// Those of this seed.
+    /// The sequence of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
@@ -28,7 +28,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below this.
+    /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }

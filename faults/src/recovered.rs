@@ -1,20 +1,21 @@
-//! What a flight recorder's folder gives back.
+//! Spans that can be recovered from a flight recorder's folder.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use lianlu_sdk::{Batch, Export, Failure, FlightRecorder, RecoveryReport, TracerProvider};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// What the next life of a service would say it has found, and what it would send. In this process, because tests ask for
-/// it a thousand times.
+use crate::FLUSH;
+
+/// The report and the spans that the next life of a service would recover. In this process, because tests call it a
+/// thousand times.
 ///
 /// # Panics
 ///
-/// When the folder can't be used.
+/// If the folder can't be used.
 #[track_caller]
 #[must_use]
 pub fn recovered(dir: &Path) -> (RecoveryReport, Vec<Span>) {
@@ -25,9 +26,9 @@ pub fn recovered(dir: &Path) -> (RecoveryReport, Vec<Span>) {
         .with_loss_listener(|_| {})
         .build()
         .unwrap();
-    provider.flush(Duration::from_secs(10)).unwrap();
+    provider.flush(FLUSH).unwrap();
     let found = provider.handle().found();
-    provider.shutdown(Duration::from_secs(10)).unwrap();
+    provider.shutdown(FLUSH).unwrap();
     let spans = std::mem::take(&mut *spans.lock().unwrap());
     (found, spans)
 }

@@ -1,4 +1,4 @@
-//! The table that the tests make: a row each.
+//! The table of faults: one row for each test.
 
 use std::env;
 use std::fs::OpenOptions;
@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::{Claims, Counts, Inbox};
 
-/// What became of the spans under one fault. Printed when it is done, and added to `target/faults.md` or the file that
-/// `LIANLU_FAULTS_TABLE` names.
+/// What happened to the spans under one fault. The test prints it at its end, which also appends it to
+/// `target/faults.md`, or to the file that `LIANLU_FAULTS_TABLE` names.
 #[derive(Debug)]
 #[must_use = "a row is not in the table until it is printed"]
 pub struct Row {
@@ -19,11 +19,11 @@ pub struct Row {
     waiting: u64,
     dropped: Vec<(String, u64)>,
     lost: usize,
-    ratio: Option<f64>,
+    requests: u64,
 }
 
 impl Row {
-    /// Of this fault.
+    /// The row of this fault.
     pub fn new(fault: &'static str) -> Self {
         Self {
             fault,
@@ -33,11 +33,11 @@ impl Row {
             waiting: 0,
             dropped: Vec::new(),
             lost: 0,
-            ratio: None,
+            requests: 0,
         }
     }
 
-    /// A process's last counts, which have to add up.
+    /// Adds a process's last counts, which have to add up.
     #[track_caller]
     pub fn run(&mut self, counts: &Counts) {
         counts.assert_identity();
@@ -50,7 +50,7 @@ impl Row {
         }
     }
 
-    /// The last counts of one that has sent what a process before it had left, which is in the row already.
+    /// Adds the last counts of a process that has recovered spans which are in the row already.
     #[track_caller]
     pub fn run_after(&mut self, counts: &Counts) {
         self.run(counts);
@@ -64,8 +64,8 @@ impl Row {
         }
     }
 
-    /// Processes that could not be asked any more, and what became of what they had claimed. What the recorder had not
-    /// promised is not lost but dropped: it was in memory.
+    /// Adds a process that was killed, by its claims. Missing spans that the recorder had not promised count as dropped:
+    /// they were in memory. The others are lost.
     pub fn killed(&mut self, claims: &Claims, inbox: &Inbox) {
         let missing = claims.missing(inbox).len();
         let promised = missing.saturating_sub(claims.unpromised as usize);
@@ -78,7 +78,7 @@ impl Row {
         }
     }
 
-    /// A folder of `started` spans, of which so many arrived, and the others were passed over for this reason and counted.
+    /// Adds a folder of `started` spans, of which `arrived` arrived; the others were counted under this reason.
     pub fn recovered(&mut self, started: usize, arrived: usize, reason: &str) {
         self.runs += 1;
         self.started += started as u64;
@@ -88,22 +88,22 @@ impl Row {
         }
     }
 
-    /// A start that was refused, as it should be.
+    /// Adds a start that was refused as expected.
     pub fn refused(&mut self) {
         self.runs += 1;
     }
 
-    /// Spans that ended, and neither arrived, nor wait, nor were counted.
+    /// Adds spans that ended and neither arrived, nor wait, nor were counted as dropped.
     pub fn lost(&mut self, spans: usize) {
         self.lost += spans;
     }
 
-    /// How much slower requests were: the 99th percentile under the fault by that without.
-    pub fn ratio(&mut self, ratio: f64) {
-        self.ratio = Some(self.ratio.map_or(ratio, |other| other.max(ratio)));
+    /// Adds requests that completed while the fault was open.
+    pub fn requests(&mut self, completed: u64) {
+        self.requests += completed;
     }
 
-    /// To standard output and into the table. Fails if anything was lost.
+    /// Prints the row and appends it to the table. Fails if a span was lost.
     #[track_caller]
     pub fn print(self) {
         let dropped: Vec<_> = self
@@ -115,12 +115,15 @@ impl Row {
             true => "0".to_owned(),
             false => dropped.join(", "),
         };
-        let ratio = self
-            .ratio
-            .map_or_else(|| "-".to_owned(), |it| format!("{it:.2}"));
         let line = format!(
-            "| {} | {} | {} | {} | {} | {dropped} | {} | {ratio} |\n",
-            self.fault, self.runs, self.started, self.exported, self.waiting, self.lost
+            "| {} | {} | {} | {} | {} | {dropped} | {} | {} |\n",
+            self.fault,
+            self.runs,
+            self.started,
+            self.exported,
+            self.waiting,
+            self.lost,
+            self.requests
         );
         print!("{line}");
         let mut table = OpenOptions::new()
@@ -133,7 +136,7 @@ impl Row {
     }
 }
 
-/// Beside the folder that the test was built into.
+/// In the target folder.
 fn table() -> PathBuf {
     if let Some(path) = env::var_os("LIANLU_FAULTS_TABLE") {
         return path.into();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
@@ -19,16 +20,16 @@ use tonic::transport::Server;
 use tonic::{Code, Request, Response, Status};
 
 use super::{Inbox, port};
-use crate::PATIENCE;
+use crate::{Gate, PATIENCE};
 
-/// What a request is answered with.
+/// The answer to a request.
 pub type Answer = Result<ExportTraceServiceResponse, Status>;
 
 type Script = Box<dyn FnMut(usize) -> Answer + Send>;
 
-/// Serves until it is dropped.
+/// A collector over gRPC. Serves until it is stopped or dropped.
 pub struct Grpc {
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
     _port: TcpSocket,
     state: Service,
@@ -42,10 +43,11 @@ struct Service {
     inbox: Inbox,
     script: Arc<Mutex<Script>>,
     number: Arc<AtomicUsize>,
+    gate: Gate,
 }
 
 impl Grpc {
-    /// One that takes everything.
+    /// A collector that accepts everything.
     #[must_use]
     pub fn start() -> Self {
         let mut new = Self::new();
@@ -56,8 +58,9 @@ impl Grpc {
     fn new() -> Self {
         let state = Service {
             inbox: Inbox::default(),
-            script: Arc::new(Mutex::new(Box::new(|_| taken()))),
+            script: Arc::new(Mutex::new(Box::new(|_| accepted()))),
             number: Arc::default(),
+            gate: Gate::default(),
         };
         let (address, port) = port::hold();
         Self {
@@ -70,7 +73,7 @@ impl Grpc {
         }
     }
 
-    /// The same with this certificate, which has to be one for `localhost`, and its key (PEM).
+    /// A collector with TLS, with this certificate for `localhost` and its key (PEM).
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn start_tls(certificate: &str, key: &str) -> Self {
@@ -90,26 +93,33 @@ impl Grpc {
         format!("http://{}", self.address)
     }
 
-    /// What it got.
+    /// The received requests.
     #[must_use]
     pub fn inbox(&self) -> &Inbox {
         &self.state.inbox
     }
 
-    /// Answers the first request so, the second so, by their numbers from 0 on.
+    /// Answers each request by its number, counted from 0 now.
     pub fn script(&self, script: impl FnMut(usize) -> Answer + Send + 'static) {
         *self.state.script.lock().unwrap() = Box::new(script);
         self.state.number.store(0, Ordering::Relaxed);
     }
 
-    /// Closes its port and its connections.
+    /// While it is closed, requests that were received get no answer.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.state.gate
+    }
+
+    /// Closes the port and the connections.
     pub fn stop(&mut self) {
+        self.state.gate.open();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(PATIENCE);
         }
     }
 
-    /// Opens it again.
+    /// Opens the port again.
     pub fn resume(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -152,22 +162,24 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let at = Instant::now();
         let answer = {
             let mut script = self.script.lock().unwrap();
             script(self.number.fetch_add(1, Ordering::Relaxed))
         };
         self.inbox
-            .put(request.into_inner(), String::new(), answer.is_ok());
+            .put(request.into_inner(), String::new(), answer.is_ok(), at);
+        tokio::task::block_in_place(|| self.gate.pass());
         answer.map(Response::new)
     }
 }
 
-/// Everything was taken.
+/// All spans were accepted.
 ///
 /// # Errors
 ///
 /// None.
-pub fn taken() -> Answer {
+pub fn accepted() -> Answer {
     Ok(ExportTraceServiceResponse::default())
 }
 
@@ -182,9 +194,9 @@ pub fn partial(rejected_spans: i64, message: &str) -> ExportTraceServiceResponse
     }
 }
 
-/// A status that says when to come back, by `google.rpc.RetryInfo`.
+/// A status that names the time of the next attempt, by `google.rpc.RetryInfo`.
 #[must_use]
-pub fn come_back(code: Code, millis: u64) -> Status {
+pub fn retry_after(code: Code, millis: u64) -> Status {
     let delay = Delay {
         seconds: (millis / 1000) as i64,
         nanos: (millis % 1000 * 1_000_000) as i32,

@@ -1,34 +1,35 @@
-//! A collector over HTTP, by hand: no library would answer as wrongly as some of these have to.
+//! A collector over HTTP, written by hand: libraries refuse to send some of these answers.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tokio::net::TcpSocket;
 
 use super::{Inbox, port};
+use crate::Gate;
 
-/// How a request is answered.
+/// The answer to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// 200, with nothing in it.
-    Taken,
-    /// The same, after this time.
+    /// 200 with an empty body.
+    Accepted,
+    /// The same, after this delay.
     Slow(Duration),
-    /// A status line, further header lines, and a body.
+    /// A status line, more header lines, and a body.
     Status(&'static str, Vec<String>, Vec<u8>),
-    /// The connection is reset when so much of the body has come, in percent.
+    /// Resets the connection after this percentage of the request's body.
     Reset(usize),
-    /// The connection is closed when all of it has come.
+    /// Closes the connection after the request.
     Nothing,
-    /// These bytes, and the end of the connection.
+    /// These bytes, then closes the connection.
     Raw(Vec<u8>),
-    /// 200, and a body without an end.
+    /// 200 and an endless body.
     Endless,
 }
 
@@ -39,11 +40,12 @@ struct State {
     script: Mutex<Script>,
     number: AtomicUsize,
     sent: AtomicUsize,
+    gate: Gate,
 }
 
-/// Listens until it is told to stop, or is dropped.
+/// A collector over HTTP. Listens until it is stopped or dropped.
 pub struct Http {
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
     _port: TcpSocket,
     state: Arc<State>,
@@ -51,7 +53,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// One that takes everything.
+    /// A collector that accepts everything.
     #[must_use]
     pub fn start() -> Self {
         let (address, port) = port::hold();
@@ -60,9 +62,10 @@ impl Http {
             _port: port,
             state: Arc::new(State {
                 inbox: Inbox::default(),
-                script: Mutex::new(Box::new(|_| Answer::Taken)),
+                script: Mutex::new(Box::new(|_| Answer::Accepted)),
                 number: AtomicUsize::new(0),
                 sent: AtomicUsize::new(0),
+                gate: Gate::default(),
             }),
             listener: None,
         };
@@ -76,30 +79,37 @@ impl Http {
         format!("http://{}", self.address)
     }
 
-    /// What it got.
+    /// The received requests.
     #[must_use]
     pub fn inbox(&self) -> &Inbox {
         &self.state.inbox
     }
 
-    /// Answers so from now on.
+    /// Answers every request in this way from now on.
     pub fn always(&self, answer: Answer) {
         self.script(move |_| answer.clone());
     }
 
-    /// Answers the first request so, the second so, by their numbers from 0 on.
+    /// Answers each request by its number, counted from 0 now.
     pub fn script(&self, script: impl FnMut(usize) -> Answer + Send + 'static) {
         *self.state.script.lock().unwrap() = Box::new(script);
         self.state.number.store(0, Ordering::Relaxed);
     }
 
-    /// How many bytes of endless answers were sent.
+    /// While it is closed, requests get the first half of their answer and no more; those that are to be reset stay
+    /// half read.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.state.gate
+    }
+
+    /// Number of bytes sent in endless answers.
     #[must_use]
     pub fn sent(&self) -> usize {
         self.state.sent.load(Ordering::Relaxed)
     }
 
-    /// Closes its port.
+    /// Closes the port.
     pub fn stop(&mut self) {
         if let Some((stop, thread)) = self.listener.take() {
             stop.store(true, Ordering::Relaxed);
@@ -107,7 +117,7 @@ impl Http {
         }
     }
 
-    /// Opens it again.
+    /// Opens the port again.
     pub fn resume(&mut self) {
         let listener = port::listen(self.address);
         let state = Arc::clone(&self.state);
@@ -120,6 +130,7 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
+        self.state.gate.open();
         self.stop();
     }
 }
@@ -129,7 +140,7 @@ fn listen(listener: &TcpListener, state: &Arc<State>, stopped: &AtomicBool) {
         match listener.accept() {
             Ok((stream, _)) => {
                 let state = Arc::clone(state);
-                // Whoever is killed in the middle of a request is no failure of ours.
+                // The child may be killed in the middle of a request.
                 thread::spawn(move || drop(serve(stream, &state)));
             }
             Err(_) => thread::sleep(Duration::from_millis(1)),
@@ -137,7 +148,7 @@ fn listen(listener: &TcpListener, state: &Arc<State>, stopped: &AtomicBool) {
     }
 }
 
-/// One request for each connection.
+/// Serves one request; each has its own connection.
 fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     let mut reader = BufReader::new(&stream);
@@ -147,6 +158,7 @@ fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
             return Ok(());
         }
     }
+    let at = Instant::now();
     let length = head
         .lines()
         .filter_map(|line| line.split_once(':'))
@@ -160,50 +172,60 @@ fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     if let Answer::Reset(percent) = answer {
         let mut part = vec![0; (length * percent / 100).min(length.saturating_sub(1))];
         reader.read_exact(&mut part)?;
-        // The system resets a connection that is closed with bytes unread.
+        state.gate.pass();
+        // The system resets a connection that is closed before all bytes are read.
         return Ok(());
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let message = ExportTraceServiceRequest::decode(&*body).unwrap();
     let is_success = match &answer {
-        Answer::Taken | Answer::Slow(_) | Answer::Endless => true,
+        Answer::Accepted | Answer::Slow(_) | Answer::Endless => true,
         Answer::Status(status, ..) => status.starts_with('2'),
         Answer::Raw(bytes) => bytes.starts_with(b"HTTP/1.1 2"),
         Answer::Reset(_) | Answer::Nothing => false,
     };
-    // First: who has the answer may ask for the request.
-    state.inbox.put(message, head, is_success);
+    // Before the answer: a test that has seen the answer's effect may look for the request.
+    state.inbox.put(message, head, is_success, at);
     reply(&stream, answer, state)
 }
 
 fn reply(mut stream: &TcpStream, answer: Answer, state: &State) -> io::Result<()> {
     const END: &str = "connection: close\r\n\r\n";
-    match answer {
-        Answer::Taken => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{END}"),
+    let empty = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{END}");
+    let bytes = match answer {
+        Answer::Accepted => empty.into_bytes(),
         Answer::Slow(delay) => {
             thread::sleep(delay);
-            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{END}")
+            empty.into_bytes()
         }
         Answer::Status(status, headers, body) => {
-            write!(stream, "HTTP/1.1 {status}\r\n")?;
-            for header in headers {
-                write!(stream, "{header}\r\n")?;
-            }
-            write!(stream, "content-length: {}\r\n{END}", body.len())?;
-            stream.write_all(&body)
+            let headers: String = headers.iter().map(|it| format!("{it}\r\n")).collect();
+            let length = format!("content-length: {}", body.len());
+            let head = format!("HTTP/1.1 {status}\r\n{headers}{length}\r\n{END}");
+            [head.as_bytes(), &body].concat()
         }
-        Answer::Raw(bytes) => stream.write_all(&bytes),
-        Answer::Endless => {
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n";
-            write!(stream, "{head}transfer-encoding: chunked\r\n{END}")?;
-            let chunk = [b"10000\r\n", &[0; 0x10000][..], b"\r\n"].concat();
-            loop {
-                stream.write_all(&chunk)?;
-                state.sent.fetch_add(chunk.len(), Ordering::Relaxed);
-            }
-        }
-        Answer::Reset(_) | Answer::Nothing => Ok(()),
+        Answer::Raw(bytes) => bytes,
+        Answer::Endless => return stream_forever(stream, state),
+        Answer::Reset(_) | Answer::Nothing => Vec::new(),
+    };
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    stream.write_all(first)?;
+    state.gate.pass();
+    stream.write_all(second)
+}
+
+fn stream_forever(mut stream: &TcpStream, state: &State) -> io::Result<()> {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n";
+    write!(
+        stream,
+        "{head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    )?;
+    let chunk = [b"10000\r\n", &[0; 0x10000][..], b"\r\n"].concat();
+    loop {
+        stream.write_all(&chunk)?;
+        state.sent.fetch_add(chunk.len(), Ordering::Relaxed);
+        state.gate.pass();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Collectors that answer as told, and remember what they got.
+//! Collectors that answer as a test wants, and keep what they received.
 
 pub mod grpc;
 pub(crate) mod http;
@@ -13,25 +13,31 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::PATIENCE;
 
-/// A request that came in whole.
+/// A request that was received as a whole.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What was in it.
+    /// Its spans.
     pub spans: Vec<Span>,
-    /// Whether it was answered with success.
-    pub taken: bool,
+    /// True if the answer is a success.
+    pub is_accepted: bool,
     /// The HTTP head; empty with gRPC.
     pub head: String,
-    /// When.
+    /// When its head arrived.
     pub at: Instant,
 }
 
-/// What a collector got. Cheap to clone.
+/// The requests that a collector received. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Inbox(Arc<(Mutex<Vec<Request>>, Condvar)>);
 
 impl Inbox {
-    fn put(&self, message: ExportTraceServiceRequest, head: String, taken: bool) {
+    fn put(
+        &self,
+        message: ExportTraceServiceRequest,
+        head: String,
+        is_accepted: bool,
+        at: Instant,
+    ) {
         let spans = message
             .resource_spans
             .into_iter()
@@ -39,53 +45,54 @@ impl Inbox {
             .flat_map(|it| it.spans);
         let request = Request {
             spans: spans.collect(),
-            taken,
+            is_accepted,
             head,
-            at: Instant::now(),
+            at,
         };
         let (requests, changed) = &*self.0;
         requests.lock().unwrap().push(request);
         changed.notify_all();
     }
 
-    /// All requests, those that were refused among them.
+    /// All requests, refused ones included.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.0.0.lock().unwrap().clone()
     }
 
-    /// How many requests came in whole.
+    /// Number of requests.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.0.lock().unwrap().len() as u64
     }
 
-    /// How many of them were not answered with success.
+    /// Number of requests whose answer is not a success.
     #[must_use]
     pub fn refused(&self) -> u64 {
         let requests = self.0.0.lock().unwrap();
-        requests.iter().filter(|request| !request.taken).count() as u64
+        let refused = requests.iter().filter(|request| !request.is_accepted);
+        refused.count() as u64
     }
 
-    /// The spans of those that were taken.
+    /// The spans of accepted requests.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
         let requests = self.0.0.lock().unwrap();
-        let taken = requests.iter().filter(|request| request.taken);
-        taken.flat_map(|request| request.spans.clone()).collect()
+        let accepted = requests.iter().filter(|request| request.is_accepted);
+        accepted.flat_map(|request| request.spans.clone()).collect()
     }
 
-    /// Those that have an id of ours.
+    /// The ids of accepted spans that the child has numbered.
     #[must_use]
-    pub fn taken_ids(&self) -> Vec<i64> {
+    pub fn accepted_ids(&self) -> Vec<i64> {
         let requests = self.0.0.lock().unwrap();
-        let taken = requests.iter().filter(|request| request.taken);
-        taken
+        let accepted = requests.iter().filter(|request| request.is_accepted);
+        accepted
             .flat_map(|request| request.spans.iter().filter_map(id))
             .collect()
     }
 
-    /// Calls that a crash has cut short.
+    /// Calls that were open at a crash.
     #[must_use]
     pub fn unfinished(&self) -> Vec<Span> {
         let mut spans = self.spans();
@@ -93,11 +100,11 @@ impl Inbox {
         spans
     }
 
-    /// Waits until so many requests are there.
+    /// Waits until so many requests have arrived.
     ///
     /// # Panics
     ///
-    /// When they don't come.
+    /// If they don't arrive.
     #[track_caller]
     pub fn wait_for(&self, wanted: usize) {
         let (requests, changed) = &*self.0;
@@ -107,7 +114,7 @@ impl Inbox {
         assert!(!waited.1.timed_out(), "{} of {wanted}", waited.0.len());
     }
 
-    /// Forgets everything.
+    /// Forgets all requests.
     pub fn clear(&self) {
         self.0.0.lock().unwrap().clear();
     }
@@ -121,7 +128,7 @@ impl Inbox {
     }
 }
 
-/// The number that the child has given a span.
+/// The number that the child gave a span.
 #[must_use]
 pub fn id(span: &Span) -> Option<i64> {
     match attribute(span, "faults.id")? {
@@ -130,13 +137,13 @@ pub fn id(span: &Span) -> Option<i64> {
     }
 }
 
-/// Whether it has this attribute, and it is true.
+/// True if the span has this attribute with the value true.
 #[must_use]
 pub fn is(span: &Span, key: &str) -> bool {
     attribute(span, key) == Some(&Value::BoolValue(true))
 }
 
-/// The attribute of this key, if it is a text.
+/// The attribute of this key, or an empty text.
 #[must_use]
 pub fn text<'a>(span: &'a Span, key: &str) -> &'a str {
     match attribute(span, key) {

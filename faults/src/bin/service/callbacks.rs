@@ -1,4 +1,4 @@
-//! What the pipeline calls, and what uses the pipeline itself.
+//! Callbacks of the pipeline that use the pipeline themselves.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,17 +8,19 @@ use opentelemetry::trace::{Link, Span as _, SpanKind, TraceId, Tracer as _};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
 
+use crate::gate::gate;
+
 static HANDLE: OnceLock<Handle> = OnceLock::new();
 
-/// The pipeline that they use.
-pub(crate) fn know(handle: Handle) {
+/// Sets the pipeline that they use.
+pub(crate) fn set_handle(handle: Handle) {
     let _ = HANDLE.set(handle);
 }
 
-/// Records two spans, and asks for all that there is to ask for.
-fn use_it() {
+/// Records two spans and calls the handle's methods.
+fn use_pipeline() {
     let tracer = global::tracer("callback");
-    // None of them becomes the current one: `SpanBuilder::start` has that borrowed while a sampler is asked.
+    // Neither becomes the current span: `SpanBuilder::start` borrows that while it calls a sampler.
     let mut outer = tracer.start("outer");
     tracer.start("inner").end();
     outer.end();
@@ -28,14 +30,15 @@ fn use_it() {
     }
 }
 
-/// A listener.
+/// A listener. Passes the gate.
 #[allow(clippy::print_stderr)]
-pub(crate) fn listen(notice: &PipelineEvent) {
-    use_it();
-    eprintln!("{notice}");
+pub(crate) fn listen(event: &PipelineEvent) {
+    use_pipeline();
+    eprintln!("{event}");
+    gate().pass();
 }
 
-/// A sampler that takes everything.
+/// A sampler that records everything, and passes the gate for spans with a number.
 #[derive(Debug, Clone)]
 pub(crate) struct Records;
 
@@ -50,7 +53,8 @@ impl ShouldSample for Records {
         links: &[Link],
     ) -> SamplingResult {
         if name == "work" {
-            use_it();
+            use_pipeline();
+            gate().pass();
         }
         Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
     }

@@ -1,13 +1,14 @@
 //! Requests through the layer, in process and over connections.
 
 use std::convert::Infallible;
-use std::fs::File;
+use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::FileExt as _;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use axum::Router;
@@ -20,46 +21,43 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_stream::StreamExt as _;
 use tower::{Service as _, ServiceExt as _};
 
-/// A service, and the runtime that it is called on.
+type Call = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// An HTTP service, and the runtime that calls it.
 pub(crate) struct Calls {
     app: Router,
     runtime: Runtime,
-    /// Where it listens, once it does.
+    /// Its address, once it listens.
     address: Option<SocketAddr>,
+    /// Requests whose handlers wait.
+    open: Vec<Call>,
 }
 
-/// What a thread waits for a processor, as Linux counts it.
-struct Queue(Option<File>);
-
-impl Queue {
-    fn of_this_thread() -> Self {
-        Self(File::open("/proc/thread-self/schedstat").ok())
-    }
-
-    /// In nanoseconds; 0 where it is not counted.
-    fn waited(&self) -> u64 {
-        let mut line = [0; 64];
-        let read = self.0.as_ref().map(|file| file.read_at(&mut line, 0));
-        let Some(Ok(length)) = read else { return 0 };
-        let line = std::str::from_utf8(&line[..length]).unwrap();
-        line.split(' ').nth(1).unwrap().parse().unwrap()
-    }
-}
-
-/// A body that has begun, and goes on for ever.
+/// A body that begins and never ends.
 async fn streams() -> Body {
     let begin = tokio_stream::once(Ok::<_, Infallible>("begun"));
     Body::from_stream(begin.chain(tokio_stream::pending()))
 }
 
-/// Says that it has begun, and works for ever.
+/// A handler that reports its start and never ends.
 async fn works() -> Body {
     *BEGUN.0.lock().unwrap() += 1;
     BEGUN.1.notify_all();
     std::future::pending().await
 }
 
-/// How many handlers.
+/// A handler that waits for [`Calls::finish`].
+async fn waits() -> &'static str {
+    poll_fn(|_| match MAY_FINISH.load(Ordering::Relaxed) {
+        true => Poll::Ready("ok"),
+        false => Poll::Pending,
+    })
+    .await
+}
+
+static MAY_FINISH: AtomicBool = AtomicBool::new(false);
+
+/// Number of started handlers of `works`.
 static BEGUN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
 impl Calls {
@@ -68,12 +66,14 @@ impl Calls {
             .route("/orders/{id}", get(async || "ok"))
             .route("/panics", get(async || -> () { panic!("on purpose") }))
             .route("/works", get(works))
+            .route("/waits", get(waits))
             .route("/streams", get(streams))
             .layer(lianlu::server().with_tracer_provider(provider.clone()));
         Self {
             app,
             runtime: Builder::new_current_thread().build().unwrap(),
             address: None,
+            open: Vec::new(),
         }
     }
 
@@ -85,42 +85,68 @@ impl Calls {
         self.app.call(request)
     }
 
-    /// So many, one after the other: the median and the 99th percentile in nanoseconds, and the latter without the time
-    /// for which there was no processor.
-    pub(crate) fn timed(&mut self, count: usize) -> String {
-        let (mut times, mut own) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let queue = Queue::of_this_thread();
+    /// Completes so many requests, one after the other.
+    pub(crate) fn complete(&mut self, count: usize) {
         for number in 0..count {
-            let path = format!("/orders/{number}");
-            let waited = queue.waited();
-            let begun = Instant::now();
-            let answer = self.call(&path);
+            self.complete_one(number);
+        }
+    }
+
+    fn complete_one(&mut self, number: usize) {
+        let answer = self.call(&format!("/orders/{number}"));
+        self.runtime.block_on(async {
+            let body = answer.await.unwrap().into_body();
+            to_bytes(body, usize::MAX).await.unwrap();
+        });
+    }
+
+    /// Completes so many requests. Returns the median and the 99th percentile of their times, in nanoseconds.
+    pub(crate) fn timed(&mut self, count: usize) -> String {
+        let mut times: Vec<_> = (0..count)
+            .map(|number| {
+                let begun = Instant::now();
+                self.complete_one(number);
+                begun.elapsed().as_nanos()
+            })
+            .collect();
+        times.sort_unstable();
+        format!("{} {}", times[count / 2], times[count * 99 / 100])
+    }
+
+    /// Begins so many requests whose handlers wait.
+    pub(crate) fn wait(&mut self, count: usize) {
+        MAY_FINISH.store(false, Ordering::Relaxed);
+        for _ in 0..count {
+            let mut answer: Call = Box::pin(self.call("/waits"));
+            let polled = answer
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+            self.open.push(answer);
+        }
+    }
+
+    /// Completes those requests.
+    pub(crate) fn finish(&mut self) {
+        MAY_FINISH.store(true, Ordering::Relaxed);
+        for answer in self.open.drain(..) {
             self.runtime.block_on(async {
                 let body = answer.await.unwrap().into_body();
                 to_bytes(body, usize::MAX).await.unwrap();
             });
-            let took = begun.elapsed().as_nanos() as u64;
-            times.push(took);
-            own.push(took.saturating_sub(queue.waited() - waited));
         }
-        times.sort_unstable();
-        own.sort_unstable();
-        let at = |percent: usize| count * percent / 100;
-        format!("{} {} {}", times[at(50)], times[at(99)], own[at(99)])
     }
 
-    /// So many whose handler panics.
+    /// Makes so many requests whose handlers panic.
     pub(crate) fn panics(&mut self, count: usize) {
-        std::panic::set_hook(Box::new(|_| {}));
         for _ in 0..count {
             let answer = self.call("/panics");
             let work = AssertUnwindSafe(|| self.runtime.block_on(answer));
             assert!(std::panic::catch_unwind(work).is_err());
         }
-        drop(std::panic::take_hook());
     }
 
-    /// So many that nobody waits for any more while the handler works.
+    /// Makes so many requests and drops their futures while the handlers work.
     pub(crate) fn dropped(&mut self, count: usize) {
         for _ in 0..count {
             let mut answer = Box::pin(self.call("/works"));
@@ -131,7 +157,7 @@ impl Calls {
         }
     }
 
-    /// So many whose client closes its connection while the handler works, or when the answer has begun.
+    /// Makes so many requests whose clients close the connection while the handler works, or during the answer.
     pub(crate) fn gone(&mut self, count: usize, path: &str) {
         let address = self.listen();
         for _ in 0..count {
@@ -173,7 +199,7 @@ impl Calls {
         })
     }
 
-    /// So many whose client goes when it has the head.
+    /// Makes so many requests and drops the answers before their bodies are read.
     pub(crate) fn unread(&mut self, count: usize) {
         for _ in 0..count {
             let answer = self

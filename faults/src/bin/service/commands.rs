@@ -1,28 +1,30 @@
-//! What the child can be told to do.
+//! The child's commands.
 
 use std::io::{BufRead, stdin};
 use std::process;
 use std::str::FromStr;
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use lianlu_faults::{Meanwhile, PATIENCE};
+use lianlu_faults::FLUSH;
 use lianlu_sdk::{Span, SpanCounts, TracerProvider};
 
+use crate::beside::Beside;
 use crate::calls::Calls;
+use crate::fork::{self, Fork};
+use crate::gate::gate;
 use crate::options::Options;
 use crate::spans::Maker;
-use crate::{exporters, fork, say, within};
+use crate::{exporters, say, within};
 
-/// Does what it is told until there is nobody left to tell it anything. Then, as a service that returns from `main`
-/// does, it drops everything.
+/// Obeys commands until standard input ends. Then it drops everything, like a service that returns from `main`.
 pub(crate) fn serve(options: &Options, provider: TracerProvider) {
     let mut child = Child {
         maker: Maker::new(&provider, options.life),
         calls: Calls::new(&provider),
         provider,
         open: Vec::new(),
-        meanwhile: None,
+        beside: None,
+        fork: None,
     };
     for line in stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<_> = line.split(' ').collect();
@@ -35,7 +37,8 @@ struct Child {
     maker: Maker,
     calls: Calls,
     open: Vec<Span>,
-    meanwhile: Option<Meanwhile>,
+    beside: Option<Beside>,
+    fork: Option<Fork>,
 }
 
 impl Child {
@@ -65,22 +68,29 @@ impl Child {
                 maker.claim(id, id);
             }
             ["clock-steps", count] => maker.make_while_the_clock_steps(number(count)),
-            // Calls.
-            ["calls", count] => return self.calls.timed(number(count)),
+            // Requests.
+            ["calls", count] => self.calls.complete(number(count)),
+            ["calls-timed", count] => return self.calls.timed(number(count)),
+            ["calls-wait", count] => self.calls.wait(number(count)),
+            ["calls-finish"] => self.calls.finish(),
             ["calls-panic", count] => self.calls.panics(number(count)),
             ["calls-dropped", count] => self.calls.dropped(number(count)),
             ["calls-unread", count] => self.calls.unread(number(count)),
             ["calls-gone", count] => self.calls.gone(number(count), "/works"),
             ["calls-hung-up", count] => self.calls.gone(number(count), "/streams"),
-            // What another thread does again and again until there is something else for it to do.
-            ["meanwhile", ref work @ ..] => {
-                self.meanwhile = None;
-                self.meanwhile = self.meanwhile(work);
+            // Work that another thread repeats until the next such command.
+            ["beside", ref work @ ..] => {
+                self.beside = None;
+                self.beside = self.beside(work);
             }
             ["times"] => {
-                let times = self.meanwhile.as_ref().map(Meanwhile::times);
+                let times = self.beside.as_ref().map(Beside::times);
                 return times.unwrap_or_else(exporters::times).to_string();
             }
+            // The gate.
+            ["hold"] => gate().close(),
+            ["release"] => gate().open(),
+            ["held"] => return gate().held().to_string(),
             // The pipeline.
             ["counts"] => return counts(&self.provider.handle().counts()),
             ["destinations"] => {
@@ -91,9 +101,9 @@ impl Child {
             ["health"] => return format!("{:?}", self.provider.handle().health()),
             ["found"] => return format!("{:?}", self.provider.handle().found()),
             ["unnoted"] => return self.provider.handle().unnoted_calls().to_string(),
-            ["release"] => exporters::release(),
             ["good"] => exporters::be_good(true),
             ["bad"] => exporters::be_good(false),
+            ["idle"] => return exporters::idle().to_string(),
             ["flush", millis] => return self.flush("", millis),
             ["flush", millis, place] => return self.flush(place, millis),
             ["shutdown", millis] => {
@@ -106,39 +116,38 @@ impl Child {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                 return now.unwrap().as_nanos().to_string();
             }
-            // The end.
+            // Forks.
             ["fork"] => return fork::fork(&self.provider, maker),
+            ["fork-open"] => self.fork = Some(Fork::new(&self.provider, maker)),
+            ["fork-is-alive"] => return self.fork.as_ref().is_some_and(Fork::is_alive).to_string(),
+            ["fork-finish"] => return self.fork.take().unwrap().finish(),
+            // The end.
             ["abort"] => process::abort(),
-            ["eat"] => eat(),
+            ["eat"] => allocate_forever(),
             ["exit"] => process::exit(0),
             _ => panic!("{words:?}"),
         }
         "ok".to_owned()
     }
 
-    fn meanwhile(&self, work: &[&str]) -> Option<Meanwhile> {
+    fn beside(&self, work: &[&str]) -> Option<Beside> {
         let (maker, provider) = (self.maker.clone(), self.provider.clone());
         Some(match *work {
             [] => return None,
-            ["fork"] => Meanwhile::new(move || {
+            ["fork"] => Beside::new(move || {
                 assert_eq!(fork::fork(&provider, &maker), "ok");
-                sleep(Duration::from_millis(5));
             }),
             ["long", bytes] => {
                 let bytes = number(bytes);
-                Meanwhile::new(move || {
-                    maker.long(bytes);
-                    // So that there is room for more than a moment.
-                    sleep(Duration::from_millis(20));
-                })
+                Beside::new(move || _ = maker.long(bytes))
             }
             ["wide", attributes] => {
                 let attributes = number(attributes);
-                Meanwhile::new(move || _ = maker.wide(attributes))
+                Beside::new(move || _ = maker.wide(attributes))
             }
             ["break-off"] => {
                 let mut calls = Calls::new(&provider);
-                Meanwhile::new(move || {
+                Beside::new(move || {
                     calls.panics(1);
                     calls.dropped(1);
                     calls.unread(1);
@@ -146,39 +155,36 @@ impl Child {
             }
             ["spans-in", count, ref place @ ..] => {
                 let (count, place) = (number(count), place.concat());
-                Meanwhile::new(move || {
+                Beside::new(move || {
                     let maker = maker.clone();
-                    within::run(&place, move || maker.quietly(count));
-                    sleep(Duration::from_millis(1));
+                    within::run(&place, move || {
+                        maker.quietly(count);
+                        gate().pass();
+                    });
                 })
             }
             ["flush", ref place @ ..] => {
                 let place = place.concat();
-                Meanwhile::new(move || {
+                Beside::new(move || {
                     let handle = provider.handle();
-                    within::run(&place, move || handle.flush(PATIENCE)).unwrap();
+                    within::run(&place, move || handle.flush(FLUSH)).unwrap();
                 })
             }
             _ => panic!("{work:?}"),
         })
     }
 
-    /// `ok`, or why not, or how long it took if that is longer than it was allowed to.
+    /// Returns `ok`, or the error.
     fn flush(&self, place: &str, millis: &str) -> String {
         let handle = self.provider.handle();
         let timeout = Duration::from_millis(number(millis));
-        let begun = Instant::now();
         let result = within::run(place, move || handle.flush(timeout));
-        match (result, begun.elapsed()) {
-            (_, took) if took > timeout + Duration::from_secs(2) => format!("took {took:?}"),
-            (Err(error), _) => error.to_string(),
-            (Ok(()), _) => "ok".to_owned(),
-        }
+        result.map_or_else(|error| error.to_string(), |()| "ok".to_owned())
     }
 }
 
-/// All the memory that there is.
-fn eat() -> ! {
+/// Uses up all memory.
+fn allocate_forever() -> ! {
     loop {
         std::mem::forget(vec![1_u8; 1 << 20]);
     }

@@ -1,18 +1,19 @@
-//! Exporters that do more, or less, than they should.
+//! Exporters that do what they should not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
 
 use lianlu_sdk::{Batch, Export, Failure};
 use opentelemetry::global;
 use opentelemetry::trace::{Span, Tracer};
 
-/// The exporter of this name around a good one.
+use crate::gate::gate;
+
+/// Wraps an exporter in the one of this name.
 pub(crate) fn wrap(name: &str, inner: impl Export) -> Box<dyn Export> {
     match name {
         "" => Box::new(inner),
         "panics" => Box::new(Panics { inner, number: 0 }),
-        "stalls" => Box::new(Stalls(inner)),
+        "holds" => Box::new(Holds(inner)),
         "records" => Box::new(Records(inner)),
         _ => panic!("{name}"),
     }
@@ -20,25 +21,31 @@ pub(crate) fn wrap(name: &str, inner: impl Export) -> Box<dyn Export> {
 
 static IS_GOOD: AtomicBool = AtomicBool::new(false);
 static TIMES: AtomicU64 = AtomicU64::new(0);
+static IDLE: AtomicU64 = AtomicU64::new(0);
 
-/// Whether those that panic or record are as good as others for a while.
+/// Makes the exporters that panic or record behave well, or no longer.
 pub(crate) fn be_good(yes: bool) {
     IS_GOOD.store(yes, Ordering::Relaxed);
 }
 
-/// How many times one has done what it should not.
+/// How often an exporter has done what it should not.
 pub(crate) fn times() -> u64 {
     TIMES.load(Ordering::Relaxed)
 }
 
-/// Whether to do it now.
+/// How often an exporter had nothing to do.
+pub(crate) fn idle() -> u64 {
+    IDLE.load(Ordering::Relaxed)
+}
+
+/// True if the exporter should misbehave now.
 fn is_bad() -> bool {
     let is_bad = !IS_GOOD.load(Ordering::Relaxed);
     TIMES.fetch_add(is_bad.into(), Ordering::Relaxed);
     is_bad
 }
 
-/// Panics at each third batch.
+/// Panics at each third batch. The panic passes the gate.
 struct Panics<E> {
     inner: E,
     number: u64,
@@ -56,21 +63,12 @@ impl<E: Export> Export for Panics<E> {
     }
 }
 
-static RELEASED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// Passes the gate before each batch.
+struct Holds<E>(E);
 
-/// Lets an exporter that stalls go on.
-pub(crate) fn release() {
-    *RELEASED.0.lock().unwrap() = true;
-    RELEASED.1.notify_all();
-}
-
-/// Does nothing until it is released.
-struct Stalls<E>(E);
-
-impl<E: Export> Export for Stalls<E> {
+impl<E: Export> Export for Holds<E> {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let released = RELEASED.0.lock().unwrap();
-        drop(RELEASED.1.wait_while(released, |it| !*it).unwrap());
+        gate().pass();
         self.0.export(batch)
     }
 
@@ -79,7 +77,7 @@ impl<E: Export> Export for Stalls<E> {
     }
 }
 
-/// Records spans of its own while it exports, and looks at the current one.
+/// Records spans of its own while it exports, and passes the gate then.
 struct Records<E>(E);
 
 impl<E: Export> Export for Records<E> {
@@ -90,12 +88,14 @@ impl<E: Export> Export for Records<E> {
                 for _ in 0..batch.len() {
                     tracer.start("encode").end();
                 }
+                gate().pass();
             });
         }
         self.0.export(batch)
     }
 
     fn idle(&mut self) {
+        IDLE.fetch_add(1, Ordering::Relaxed);
         global::tracer("exporter").start("idle").end();
     }
 

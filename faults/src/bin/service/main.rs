@@ -1,5 +1,5 @@
-//! The child: a service with a pipeline, which does what it is told on standard input, a line each, and answers with a
-//! line each. Of spans that have ended it says so: `c FIRST LAST UNPROMISED`.
+//! The child: a service with a pipeline. It reads commands from standard input, one a line, and answers each with a line.
+//! It reports spans that have ended in lines of their own: `c FIRST LAST UNPROMISED`.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,11 +8,13 @@
     clippy::panic
 )]
 
+mod beside;
 mod callbacks;
 mod calls;
 mod commands;
 mod exporters;
 mod fork;
+mod gate;
 mod options;
 mod pipeline;
 mod spans;
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 use options::Options;
 
 fn main() -> ExitCode {
+    gate::hold_panics();
     let options = Options::parse(std::env::args().skip(1));
     match pipeline::start(&options) {
         Ok(pipeline) => {
@@ -38,10 +41,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line, in one piece.
+/// Writes a line in one piece.
 fn say(line: &str) {
     let line = format!("{line}\n");
     let mut out = std::io::stdout().lock();
-    // Nobody there: it is over anyway.
+    // Fails if the parent is gone; then this process is about to end.
     let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
 }

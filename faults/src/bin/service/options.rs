@@ -1,4 +1,4 @@
-//! What the child is told at its start: `name=value` each.
+//! The child's options: arguments of the form `name=value`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,36 +7,36 @@ use std::time::Duration;
 use lianlu_sdk::otlp::Protocol;
 use lianlu_sdk::{Durability, FlightRecorder, Limits, WhenFull};
 
-/// All of it.
+/// All options.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// The collector.
     pub(crate) endpoint: String,
     /// `http` or `grpc`.
     pub(crate) protocol: Protocol,
-    /// The authority that is trusted, as PEM.
+    /// The trusted certificate authority, as PEM.
     pub(crate) authority: Option<String>,
-    /// How long an attempt may take.
+    /// Timeout of one export attempt.
     pub(crate) timeout: Duration,
     pub(crate) recorder: Option<FlightRecorder>,
     pub(crate) limits: Limits,
-    /// Which life of the service this is: the high bits of its spans' ids.
+    /// The number of this life of the service: the high bits of its spans' ids.
     pub(crate) life: i64,
-    /// What the exporter does besides, see `exporters.rs`.
+    /// The exporter's misbehaviour, see `exporters.rs`.
     pub(crate) exporter: String,
-    /// A second destination, and what its exporter does besides.
+    /// A second destination, and its exporter's misbehaviour.
     pub(crate) second_endpoint: Option<String>,
     pub(crate) second_exporter: String,
-    /// Whether the pipeline's listener and its sampler use it themselves, see `callbacks.rs`.
+    /// True if the pipeline's listener and sampler use the pipeline themselves, see `callbacks.rs`.
     pub(crate) calls_back: bool,
-    /// The runtime that the pipeline is made in, see `within.rs`; dropped at once.
+    /// The runtime that the pipeline is built in, see `within.rs`; it is dropped at once.
     pub(crate) made_in: String,
 }
 
 impl Options {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Self {
         let mut limits = Limits::default();
-        // Tests are in a hurry.
+        // Short, so that tests are.
         limits.schedule_delay = Duration::from_millis(20);
         limits.retry_initial = Duration::from_millis(20);
         limits.retry_max = Duration::from_millis(200);
@@ -44,7 +44,8 @@ impl Options {
             endpoint: String::new(),
             protocol: Protocol::HttpProtobuf,
             authority: None,
-            timeout: Duration::from_secs(10),
+            // No attempt times out unless a test wants it.
+            timeout: Duration::from_secs(3600),
             recorder: None,
             limits,
             life: 1,
@@ -103,7 +104,7 @@ impl Options {
         }
     }
 
-    /// Of a recorder, which `dir` comes before.
+    /// Changes the recorder, which the option `dir` has to have set before.
     fn record(&mut self, change: impl FnOnce(FlightRecorder) -> FlightRecorder) {
         self.recorder = self.recorder.take().map(change);
     }

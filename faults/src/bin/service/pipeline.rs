@@ -6,7 +6,7 @@ use lianlu_sdk::otlp::Exporter;
 use crate::options::Options;
 use crate::{callbacks, exporters, within};
 
-/// Starts it, inside of a runtime if that is what is asked for.
+/// Starts it, inside of a runtime if the options say so.
 pub(crate) fn start(options: &Options) -> Result<TracerProvider, String> {
     let mine = options.clone();
     within::run(&options.made_in, move || build(&mine))
@@ -39,6 +39,6 @@ fn build(options: &Options) -> Result<TracerProvider, String> {
     }
     let provider = builder.build().map_err(|error| error.to_string())?;
     lianlu::set_tracer_provider(provider.clone());
-    callbacks::know(provider.handle());
+    callbacks::set_handle(provider.handle());
     Ok(provider)
 }

@@ -1,4 +1,4 @@
-//! Spans with numbers.
+//! Numbered spans.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use opentelemetry::trace::{Span as _, SpanKind, Tracer as _, TracerProvider as _
 
 use crate::say;
 
-/// Each thread's numbers: `life << 40 | thread << 32 | number`.
+/// A span's number is `life << 40 | thread << 32 | number`.
 const LIFE: u32 = 40;
 const THREAD: u32 = 32;
 
-/// Makes spans, and says which have ended.
+/// Makes spans and reports which have ended.
 #[derive(Clone)]
 pub(crate) struct Maker {
     tracer: Tracer,
@@ -38,15 +38,15 @@ impl Maker {
         }
     }
 
-    /// Says that these have ended, and of how many of all that have ended the pipeline does not promise that they survive
-    /// the process.
+    /// Reports that these spans have ended, and of how many ended spans the pipeline does not promise that they survive the
+    /// process.
     pub(crate) fn claim(&self, first: i64, last: i64) {
         let counts = self.handle.counts();
         let unpromised = (counts.started - counts.open).saturating_sub(counts.recorded);
         say(&format!("c {first} {last} {unpromised}"));
     }
 
-    /// The first number of a thread, which nobody else has.
+    /// The first of the numbers that no other thread uses.
     fn thread(&self) -> i64 {
         self.first | self.next_thread.fetch_add(1, Ordering::Relaxed) << THREAD
     }
@@ -60,13 +60,13 @@ impl Maker {
         builder.with_attributes(attributes).start(&self.tracer)
     }
 
-    /// So many spans on this thread.
+    /// Makes so many spans on this thread, and reports them.
     pub(crate) fn make(&self, count: i64) {
         let first = self.quietly(count);
         self.claim(first, first + count - 1);
     }
 
-    /// So many spans that nobody is told of. Gives the first one's id.
+    /// Makes so many spans without a report. Returns the first one's id.
     pub(crate) fn quietly(&self, count: i64) -> i64 {
         let first = self.thread();
         for id in first..first + count {
@@ -75,7 +75,7 @@ impl Maker {
         first
     }
 
-    /// So many spans on each of so many threads, one after the other or at once as the system likes.
+    /// Makes so many spans on each of so many threads.
     pub(crate) fn make_on(&self, threads: usize, count: i64) {
         thread::scope(|scope| {
             for _ in 0..threads {
@@ -84,7 +84,7 @@ impl Maker {
         });
     }
 
-    /// Until it is stopped, on so many threads: each makes some spans, says so, and rests.
+    /// On so many threads, until `stop`: makes some spans, reports them, and rests.
     pub(crate) fn run(&self, threads: usize, at_once: i64, rest: Duration) {
         for _ in 0..threads {
             let mine = self.clone();
@@ -104,7 +104,7 @@ impl Maker {
         }
     }
 
-    /// Stops those threads.
+    /// Stops the threads of `run`.
     pub(crate) fn stop(&self) {
         self.is_stopped.store(true, Ordering::Relaxed);
         for thread in self.running.lock().unwrap().drain(..) {
@@ -113,7 +113,7 @@ impl Maker {
         self.is_stopped.store(false, Ordering::Relaxed);
     }
 
-    /// Calls that go on.
+    /// Starts spans that stay open.
     pub(crate) fn open(&self, count: i64) -> Vec<Span> {
         let first = self.thread();
         (first..first + count)
@@ -121,12 +121,12 @@ impl Maker {
             .collect()
     }
 
-    /// One span with a value of so many bytes, that nobody is told of. Gives its id, as does the next.
+    /// Makes a span with a value of so many bytes, without a report. Returns its id.
     pub(crate) fn long(&self, bytes: usize) -> i64 {
         self.large(|span| span.set_attribute(KeyValue::new("long", "x".repeat(bytes))))
     }
 
-    /// One span that is given so many attributes.
+    /// Makes a span and sets so many attributes, without a report. Returns its id.
     pub(crate) fn wide(&self, attributes: i64) -> i64 {
         self.large(|span| {
             for number in 0..attributes {
@@ -143,7 +143,7 @@ impl Maker {
         id
     }
 
-    /// So many spans whose clock goes back an hour or forward a day while they run.
+    /// Makes so many spans that end an hour before their start, or a day after it.
     pub(crate) fn make_while_the_clock_steps(&self, count: i64) {
         const HOUR: Duration = Duration::from_secs(3600);
         let first = self.thread();

@@ -1,4 +1,4 @@
-//! Where a piece of work is done: on which runtime, or in which unpleasant moment.
+//! Places to run a piece of work in: a runtime, a destructor, a panic hook.
 
 use std::panic;
 use std::sync::Mutex;
@@ -6,14 +6,14 @@ use std::sync::mpsc::channel;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Runs `work` there. The runtime is gone afterwards.
+/// Runs `work` in a place. A runtime is dropped afterwards.
 pub(crate) fn run<T: Send + 'static>(place: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     match place {
         "" => work(),
         "current-thread" => current_thread().block_on(async { work() }),
         "one-worker" => {
             let runtime = one_worker();
-            // A blocking call there blocks all that the runtime has.
+            // Blocks the runtime's only worker.
             let task = runtime.spawn(async { work() });
             runtime.block_on(task).unwrap()
         }
@@ -32,7 +32,7 @@ fn one_worker() -> Runtime {
     builder.worker_threads(1).enable_all().build().unwrap()
 }
 
-/// While something is dropped inside of a current-thread runtime.
+/// Runs it in a destructor inside of a current-thread runtime.
 fn in_a_drop<T>(work: impl FnOnce() -> T) -> T {
     struct Last<W: FnOnce()>(Option<W>);
     impl<W: FnOnce()> Drop for Last<W> {
@@ -49,18 +49,19 @@ fn in_a_drop<T>(work: impl FnOnce() -> T) -> T {
     result.unwrap()
 }
 
-/// In the hook of a panic inside of a current-thread runtime.
+/// Runs it in the hook of a panic inside of a current-thread runtime.
 fn in_a_panic_hook<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, result) = channel();
+    let (send, result) = channel();
     let work = Mutex::new(Some(work));
+    let hook = panic::take_hook();
     panic::set_hook(Box::new(move |_| {
         if let Some(work) = work.lock().unwrap().take() {
-            let _ = tell.send(work());
+            let _ = send.send(work());
         }
     }));
     let runtime = current_thread();
     let panicked = runtime.block_on(runtime.spawn(async { panic!("on purpose") }));
     assert!(panicked.is_err());
-    drop(panic::take_hook());
+    panic::set_hook(hook);
     result.recv().unwrap()
 }
