@@ -127,7 +127,7 @@ enum Spans {
 
 impl Spans {
     fn sending_to(endpoint: &str, roots: Box<dyn ShouldSample>) -> Self {
-        let sampler = Sampler::ParentBased(roots);
+        let sampler = Sampler::from(roots).parent_based();
         if ProviderKind::from_env() == ProviderKind::Ours {
             let pipeline = lianlu::otlp::pipeline()
                 .with_endpoint(endpoint)

@@ -10,7 +10,7 @@ use opentelemetry::trace::{
 };
 
 use crate::common::PATIENCE;
-use crate::common::decoded::Kept;
+use crate::common::decoded::Collected;
 
 fn begin(tracer: &Tracer, spare: &mut Option<SpareRecord>) -> (SpanContext, Span, OpenSpan) {
     let id = tracer.new_trace_id();
@@ -31,7 +31,7 @@ fn begin(tracer: &Tracer, spare: &mut Option<SpareRecord>) -> (SpanContext, Span
     (context, span, open)
 }
 
-fn provider(kept: &Kept, sampler: Sampler, keep: KeepIf) -> TracerProvider {
+fn provider(kept: &Collected, sampler: Sampler, keep: KeepIf) -> TracerProvider {
     TracerProvider::builder()
         .with_exporter(kept.clone())
         .with_sampler(sampler)
@@ -40,7 +40,7 @@ fn provider(kept: &Kept, sampler: Sampler, keep: KeepIf) -> TracerProvider {
         .unwrap()
 }
 
-fn texts(kept: &Kept, at: usize) -> Vec<(String, String)> {
+fn texts(kept: &Collected, at: usize) -> Vec<(String, String)> {
     let attributes = &kept.all()[at].attributes;
     let pair = |it: &KeyValue| (it.key.to_string(), it.value.to_string());
     attributes.iter().map(pair).collect()
@@ -53,7 +53,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_span_ends_once() {
-    let kept = Kept::default();
+    let kept = Collected::default();
     let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
     let tracer = provider.tracer("test");
     let (context, span, open) = begin(&tracer, &mut None);
@@ -74,7 +74,7 @@ fn a_span_ends_once() {
 
 #[test]
 fn the_last_value_of_a_key_counts_whoever_sets_it() {
-    let kept = Kept::default();
+    let kept = Collected::default();
     let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
     let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
     span.set_attribute(KeyValue::new("both", "user"));
@@ -93,7 +93,7 @@ fn the_last_value_of_a_key_counts_whoever_sets_it() {
 
 #[test]
 fn user_code_that_ends_a_span_has_the_last_word() {
-    let kept = Kept::default();
+    let kept = Collected::default();
     let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
     let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
     span.set_attribute(KeyValue::new("end", "user"));
@@ -114,7 +114,7 @@ fn user_code_that_ends_a_span_has_the_last_word() {
 
 #[test]
 fn a_record_is_used_again_only_when_its_span_is_gone() {
-    let kept = Kept::default();
+    let kept = Collected::default();
     let provider = provider(&kept, Sampler::AlwaysOn, KeepIf::default());
     let tracer = provider.tracer("test");
     let (context, mut first, open) = begin(&tracer, &mut None);
@@ -146,7 +146,7 @@ fn a_record_is_used_again_only_when_its_span_is_gone() {
 
 #[test]
 fn why_a_span_is_kept_is_set_by_the_pipeline_alone() {
-    let kept = Kept::default();
+    let kept = Collected::default();
     let provider = provider(&kept, Sampler::AlwaysOff, KeepIf::error());
     let (context, mut span, open) = begin(&provider.tracer("test"), &mut None);
     span.set_attribute(KeyValue::new("lianlu.kept", "mine"));

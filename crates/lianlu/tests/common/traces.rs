@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::PATIENCE;
-use super::decoded::Kept;
+use super::decoded::Collected;
 use super::provider::{Provider, ProviderKind, with_provider};
 
 /// One provider for each scenario, so that they can run in parallel.
@@ -31,7 +31,7 @@ pub struct Traces {
 /// The spans that have ended.
 #[derive(Debug, Clone)]
 enum Spans {
-    Ours(Kept),
+    Ours(Collected),
     Sdk(InMemorySpanExporter, Arc<Counts>),
 }
 
@@ -105,7 +105,7 @@ impl Traces {
 
     /// With our provider, the only one that can keep unsampled spans.
     pub fn keeping(sampler: impl Into<Sampler>, keep: KeepIf) -> Self {
-        let kept = Kept::default();
+        let kept = Collected::default();
         let provider = lianlu_sdk::TracerProvider::builder()
             .with_exporter(kept.clone())
             .with_sampler(sampler)

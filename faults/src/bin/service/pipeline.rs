@@ -35,7 +35,7 @@ fn build(options: &Options) -> Result<TracerProvider, String> {
     if options.calls_back {
         builder = builder
             .with_loss_listener(callbacks::listen)
-            .with_sampler(callbacks::Records);
+            .with_sampler(lianlu::Sampler::custom(callbacks::Records));
     }
     let provider = builder.build().map_err(|error| error.to_string())?;
     lianlu::set_tracer_provider(provider.clone());
