@@ -6,9 +6,9 @@
 
 Needs Python 3 with PyYAML. Reads every *.yaml below <folder>/model, in both formats that the
 repository has used: `groups` with `extends`, and `definition/2` with `ref_group` and refinements.
-Takes facts alone: keys, types, levels, units. The conditions behind the levels are texts there; what
-each of them means to the checker is written by hand in overlay.json, and the generator stops at a
-condition that the overlay does not know.
+Takes keys, types, levels and units. The conditions of the levels are prose there; their meaning for the
+checker is written by hand in overlay.json, and the generator stops at a condition that the overlay does
+not have.
 """
 import json
 import pathlib
@@ -70,7 +70,7 @@ class Model:
                 self.registry[attribute["id"]] = attribute
 
     def property(self, name, *keys):
-        """What a group says, or the one that it extends or refines."""
+        """A property of a group, or of the one that it extends or refines."""
         while name:
             group = self.groups[name]
             for key in keys:
@@ -80,7 +80,7 @@ class Model:
         return None
 
     def attributes(self, name):
-        """Key to what is said of it; a later word overrides an earlier one."""
+        """Properties by key; a later one overrides an earlier one."""
         if name not in self.groups:
             stop(f"no group {name}")
         group, found = self.groups[name], {}
@@ -115,7 +115,7 @@ def table(model, name, overlay):
         if required in ("conditionally_required", "recommended"):
             side = overlay["when"].get(f"{key}@{name}") or overlay["when"].get(key)
             if side is None:
-                stop(f"{name}: overlay.json does not say when there is a {key} ({condition})")
+                stop(f"{name}: overlay.json has no condition for {key} ({condition})")
             row["when"] = side
         if attribute.get("sampling_relevant"):
             row["sampling_relevant"] = True
@@ -140,10 +140,10 @@ def registry(model, keys):
 
 
 def sources(folder):
-    """The commit of a clone, or what the folder itself says of its files."""
-    said = folder / "SOURCES.json"
-    if said.exists():
-        return json.loads(said.read_text())
+    """The commit of a clone, or the list of sources in the folder."""
+    listed = folder / "SOURCES.json"
+    if listed.exists():
+        return json.loads(listed.read_text())
     commit = subprocess.run(
         ["git", "-C", folder, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return {"repository": "open-telemetry/semantic-conventions", "commit": commit.stdout.strip()}

@@ -120,8 +120,8 @@ pub enum Fact {
 pub enum Outcome {
     /// By its status.
     ByStatus,
-    /// With an error of the transport or the body, or a panic. With the value of `error.type` if the
-    /// scenario knows it.
+    /// With an error of the transport or the body, or a panic. With the value of `error.type` if
+    /// the scenario knows it.
     Failed(Option<String>),
     /// Cancelled, which is not an error.
     Cancelled,
@@ -293,8 +293,8 @@ impl Expected {
         self
     }
 
-    /// The attribute or metric of this name may be present by opt-in. The suffixes `@span` and `@metric`
-    /// restrict an attribute to that signal.
+    /// The attribute or metric of this name may be present by opt-in. The suffixes `@span` and
+    /// `@metric` restrict an attribute to that signal.
     pub fn opt_in(mut self, key: &str) -> Self {
         self.opted_in.push(key.to_owned());
         self

@@ -20,7 +20,8 @@ use crate::violation::{Report, Rule, Violation};
 const TOLERANCE: f64 = 1e-6;
 
 /// Checks the metrics of the calls that were made, exported once after all of them. `records` are
-/// their spans. Only metrics with a scope of the spans are checked; those must be of the conventions.
+/// their spans. Only metrics with a scope of the spans are checked; those must be of the
+/// conventions.
 pub fn check_metrics(
     model: &Model,
     requests: &[ExportMetricsServiceRequest],
@@ -166,7 +167,8 @@ fn buckets(model: &Model, name: &str, point: &HistogramDataPoint, report: &mut R
     }
 }
 
-/// Checks that series count the calls with their attributes, and sum up the durations of their spans.
+/// Checks that series count the calls with their attributes, and sum up the durations of their
+/// spans.
 fn match_duration(
     metric: &Metric,
     records: &[SpanRecord],

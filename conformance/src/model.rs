@@ -26,8 +26,9 @@ pub enum StatusKey {
     Main,
 }
 
-/// The [requirement level](https://opentelemetry.io/docs/specs/semconv/general/attribute-requirement-level/)
-/// of an attribute.
+/// The [requirement
+/// level](https://opentelemetry.io/docs/specs/semconv/general/attribute-requirement-level/) of an
+/// attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

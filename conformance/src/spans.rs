@@ -16,8 +16,8 @@ pub(crate) const SLICE: &str = "lianlu.stream.slice";
 
 /// Checks `records` against the calls that were made.
 ///
-/// The spans of each side must be in the order of `calls`, by their start. Spans of other kinds than
-/// client and server are ignored.
+/// The spans of each side must be in the order of `calls`, by their start. Spans of other kinds
+/// than client and server are ignored.
 pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) -> Vec<Violation> {
     let mut found = Vec::new();
     for is_server in [false, true] {
@@ -57,8 +57,8 @@ pub fn check_spans(model: &Model, records: &[SpanRecord], calls: &[Expected]) ->
     found
 }
 
-/// Checks the slices of a stream: each conforms, only the last one has the outcome, and each starts where
-/// the one before ends.
+/// Checks the slices of a stream: each conforms, only the last one has the outcome, and each starts
+/// where the one before ends.
 fn slices<'a>(
     model: &Model,
     records: impl Iterator<Item = &'a SpanRecord>,

@@ -4,17 +4,18 @@ use clap::Parser;
 
 use crate::telemetry::Destination;
 
-/// A small shop of traced services under traffic: an HTTP gateway, two gRPC services and a database.
+/// A small shop of traced services under traffic: an HTTP gateway, two gRPC services and a
+/// database.
 ///
 /// Prints each finished trace as a tree and a summary at the end, and stops by itself.
 #[derive(Debug, Parser)]
 #[command(name = "lianlu-demo", version, max_term_width = 100)]
 pub(crate) struct Args {
-    /// How long the built-in shoppers come by, about 5 requests a second; 0 for none
+    /// Seconds of built-in traffic, about 5 requests a second; 0 for none
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) seconds: u64,
 
-    /// Keep serving after the shoppers have gone, until Ctrl-C, so that you can curl the shop
+    /// Keep serving after the traffic, until Ctrl-C, so that you can use curl
     #[arg(long)]
     pub(crate) keep: bool,
 
@@ -32,21 +33,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", group = "destination")]
     zipkin: Option<String>,
 
-    /// Port of the HTTP gateway on 127.0.0.1; 0 for any free one
+    /// Port of the HTTP gateway on 127.0.0.1; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) gateway_port: u16,
 
-    /// Port of the gRPC service `orders`; 0 for any free one
+    /// Port of the gRPC service `orders`; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 50051)]
     pub(crate) orders_port: u16,
 
-    /// Port of the gRPC service `catalog`; 0 for any free one
+    /// Port of the gRPC service `catalog`; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 50052)]
     pub(crate) catalog_port: u16,
 }
 
 impl Args {
-    /// Where the traces go.
+    /// The destination of the traces.
     pub(crate) fn destination(&self) -> Destination {
         if let Some(url) = &self.jaeger {
             Destination::Jaeger(url.clone())
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn one_destination_at_most() {
+    fn two_destinations_are_an_error() {
         let both = [
             "lianlu-demo",
             "--jaeger",

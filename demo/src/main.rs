@@ -5,8 +5,8 @@
 //!                      └────────────────gRPC───────────────┘
 //! ```
 //!
-//! All in one process on loopback, each service with a span pipeline and a `service.name` of its own.
-//! The finished traces are printed as trees, or sent to a collector; see `--help`.
+//! All in one process on loopback, each service with its own span pipeline and `service.name`.
+//! Finished traces are printed as trees, or sent to a collector; see `--help`.
 
 mod args;
 mod catalog;
@@ -30,14 +30,14 @@ use args::Args;
 use summary::Summary;
 use telemetry::Telemetry;
 
-/// How long connections that are still busy get when the shop closes.
+/// The time for busy connections when the shop closes.
 const CLOSING: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody left to tell if this fails.
+            // A failure to write is ignored.
             let _ = writeln!(stderr(), "error: {error}");
             ExitCode::FAILURE
         }
@@ -48,17 +48,17 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    // Ports first: what can't start must not have sent anything.
+    // Ports first: nothing may be exported if the shop cannot start.
     let ports = runtime.block_on(ports::Ports::bind(args))?;
     let telemetry = Telemetry::start(&args.destination())?;
     let visits = runtime.block_on(shop::open(args, ports, &telemetry))?;
-    // Drops every call that is still open, and so ends its span.
+    // Drops the open calls, which ends their spans.
     runtime.shutdown_timeout(CLOSING);
     let summary = Summary {
         visits,
         spans: telemetry.finish(),
     };
-    // A closed pipe has nobody reading.
+    // A closed pipe is ignored.
     let _ = write!(stdout(), "{summary}");
     if let Some(warning) = summary.warning() {
         let _ = writeln!(stderr(), "{warning}");

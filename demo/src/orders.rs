@@ -59,7 +59,7 @@ impl Orders for Service {
         let item = catalog
             .get_item(GetItemRequest { sku })
             .await
-            // The catalog's answer is this service's too, without its headers.
+            // The catalog's status, without its headers.
             .map_err(|status| Status::new(status.code(), status.message()))?
             .into_inner();
         if item.in_stock < quantity {

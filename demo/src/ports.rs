@@ -1,4 +1,4 @@
-//! The shop's three ports, taken before anything else happens.
+//! The shop's three ports, bound before anything else.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,10 +22,10 @@ pub(crate) struct Port {
     pub(crate) address: SocketAddr,
 }
 
-/// A port that can't be had.
+/// A port cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PortError {
-    #[error("port {port} is taken: choose another with {flag}, or {flag} 0 for any free one")]
+    #[error("port {port} is taken: choose another with {flag}, or {flag} 0 for a free one")]
     Taken { flag: &'static str, port: u16 },
     #[error("can't listen on port {port} ({cause}): choose another with {flag}")]
     Other {

@@ -1,4 +1,4 @@
-//! Opens the shop, lets the shoppers in, and closes it again.
+//! Runs the services and the traffic.
 
 use std::error::Error;
 use std::io::{Write, stdout};
@@ -15,19 +15,19 @@ use crate::stop::{self, Closing};
 use crate::telemetry::Telemetry;
 use crate::{catalog, gateway, orders};
 
-/// How long calls that are under way may take when the shop closes.
+/// The time for open calls when the shop closes.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 
-/// A service that can't go on.
+/// A service has failed.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
-    #[error("a gRPC service broke off: {0}")]
+    #[error("a gRPC service failed: {0}")]
     Grpc(#[from] tonic::transport::Error),
-    #[error("the gateway broke off: {0}")]
+    #[error("the gateway failed: {0}")]
     Http(#[from] std::io::Error),
 }
 
-/// Runs the shop until its time is over or a signal comes. Returns what became of the visits.
+/// Runs the shop until its time is over or a signal comes. Returns the outcomes of the visits.
 pub(crate) async fn open(
     args: &Args,
     ports: Ports,
@@ -77,7 +77,7 @@ pub(crate) async fn open(
     tokio::select! {
         result = shopping => result?,
         () = signal => {
-            // Below the ^C of the terminal.
+            // After the terminal's ^C.
             let _ = writeln!(stdout());
         }
         Some(result) = services.join_next() => result??,
@@ -105,6 +105,6 @@ try it, Ctrl-C closes the shop:
             r#"{"sku": "teapot", "quantity": 2}"#, r#"{"sku": "unicorn", "quantity": 1}"#
         ));
     }
-    // A closed pipe has nobody reading.
+    // A closed pipe is ignored.
     let _ = writeln!(stdout(), "{text}");
 }

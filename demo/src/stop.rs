@@ -1,11 +1,11 @@
-//! When to stop: Ctrl-C, SIGTERM, or the end of the run.
+//! Stops on Ctrl-C, on SIGTERM, or at the end of the run.
 
 use std::future::Future;
 use std::io;
 
 use tokio::sync::watch;
 
-/// Listens for Ctrl-C and SIGTERM from now on; the future is ready when one has come.
+/// Listens for Ctrl-C and SIGTERM from now on. The future is ready after the first signal.
 #[cfg(unix)]
 pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +20,7 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Listens for Ctrl-C; the future is ready when it has come.
+/// Listens for Ctrl-C. The future is ready after it.
 #[cfg(not(unix))]
 pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     Ok(async {
@@ -30,7 +30,7 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Tells the servers to take no more calls.
+/// Makes the servers accept no more calls.
 #[derive(Debug)]
 pub(crate) struct Closing(watch::Sender<bool>);
 
@@ -43,7 +43,7 @@ impl Closing {
         self.0.send_replace(true);
     }
 
-    /// Ready once [`close`](Self::close) was called, or nobody is left who could.
+    /// Ready after [`close`](Self::close), or after the drop.
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut receiver = self.0.subscribe();
         async move {

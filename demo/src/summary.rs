@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! The summary at the end.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// What standard error should hear: spans that did not arrive.
+    /// The warning for standard error, if spans did not arrive.
     pub(crate) fn warning(&self) -> Option<String> {
         let missing = self.sum(|counts| counts.started - counts.exported);
         (missing > 0).then(|| {
             format!(
-                "warning: {missing} spans did not arrive; is the collector there, and does it take \
-                 this protocol?"
+                "warning: {missing} spans did not arrive; is the collector running, and does it \
+                 support this protocol?"
             )
         })
     }
@@ -37,7 +37,7 @@ impl Summary {
             writeln!(f, "          {count:>5}  {status}")?;
         }
         let others = [
-            ("hung up in the middle of a stream", visits.walked_off()),
+            ("hung up in the middle of a stream", visits.hung_up()),
             ("cut short by the end", visits.cut_short()),
         ];
         let failures = visits

@@ -10,14 +10,14 @@ use lianlu_wire::xray::XRay;
 use crate::memory::{none, within};
 use crate::oracle;
 
-/// All kinds of header values: each line of `data` is a header of its own, all of them are the lines of
-/// one header, and the first five are the headers of B3.
+/// All kinds of header values: each line of `data` is a header of its own, all of them are the
+/// lines of one header, and the first five are the headers of B3.
 ///
 /// - What is read round-trips, and has no zero id.
-/// - `baggage` and `tracestate` are read as by a slow reader that follows the grammar, and several lines
-///   as their join.
-/// - Memory: none for the fixed formats, bounded for the lists, and a multiple of its length for a value
-///   of Jaeger's baggage.
+/// - `baggage` and `tracestate` are read as by a slow reader that follows the grammar, and several
+///   lines as their join.
+/// - Memory: none for the fixed formats, bounded for the lists, and a multiple of its length for a
+///   value of Jaeger's baggage.
 pub fn headers(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     for line in &lines {
@@ -101,7 +101,8 @@ fn uber_trace_id(line: &[u8]) {
 }
 
 fn uber_context(line: &[u8]) {
-    // The decoded value, and its copy with three bytes for each invalid one, in a string that grows by doubling.
+    // The decoded value, and its copy with three bytes for each invalid one, in a string that grows
+    // by doubling.
     let Some(value) = within(line.len() * 8 + 64, || parse_baggage_value(line)) else {
         return;
     };

@@ -1,8 +1,9 @@
 //! Fuzz targets: untrusted bytes for every parser, and the properties that must hold.
 //!
-//! A target is a function that takes bytes, and panics if a property does not hold. `targets/` passes
-//! these functions to libFuzzer, `tests/corpus.rs` runs them on the checked-in corpus. Each function
-//! documents what it checks. All of them compare the memory that is allocated with the documented limits.
+//! A target is a function that takes bytes, and panics if a property does not hold. `targets/`
+//! passes these functions to libFuzzer, `tests/corpus.rs` runs them on the checked-in corpus. Each
+//! function documents what it checks. All of them compare the memory that is allocated with the
+//! documented limits.
 
 mod headers;
 mod memory;

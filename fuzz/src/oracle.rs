@@ -19,7 +19,8 @@ pub(crate) fn percent_decoded(text: &[u8]) -> Cow<'_, str> {
     percent_encoding::percent_decode(text).decode_utf8_lossy()
 }
 
-/// [Trace Context, section 3.3](https://www.w3.org/TR/trace-context-2/#tracestate-header), all lines joined.
+/// [Trace Context, section 3.3](https://www.w3.org/TR/trace-context-2/#tracestate-header), all
+/// lines joined.
 pub(crate) fn tracestate(joined: &[u8]) -> Result<Vec<(&str, &str)>, TraceStateError> {
     let mut members: Vec<(&str, &str)> = Vec::new();
     let raw = joined.split(|byte| *byte == b',').map(trim);
@@ -53,7 +54,8 @@ fn is_tracestate_key(key: &[u8]) -> bool {
             .all(|byte| is_first(byte) || b"_-*/@".contains(byte))
 }
 
-/// [Baggage, section 3.2](https://www.w3.org/TR/baggage/#header-content), all lines joined, within the limits.
+/// [Baggage, section 3.2](https://www.w3.org/TR/baggage/#header-content), all lines joined, within
+/// the limits.
 pub(crate) fn baggage(joined: &[u8]) -> Vec<BaggageMember<'_>> {
     let (mut end, mut counted) = (0, 0);
     let mut members = Vec::new();

@@ -62,10 +62,10 @@ pub fn propagation(data: &[u8]) {
     if let Some(caller) = all.get::<CallerService>() {
         assert!((1..=255).contains(&caller.as_str().len()));
     }
-    is_the_same_in_the_layer(headers);
+    assert_same_in_layer(headers);
 }
 
-fn is_the_same_in_the_layer(headers: HeaderMap) {
+fn assert_same_in_layer(headers: HeaderMap) {
     let three: [Propagator; 3] = [
         Box::new(ServiceName::new("fuzz")),
         Box::new(Baggage::new()),
@@ -74,7 +74,7 @@ fn is_the_same_in_the_layer(headers: HeaderMap) {
     let expected = three.iter().fold(Context::new(), |cx, propagator| {
         extract(propagator, &cx, &headers)
     });
-    let seen = in_the_layer(headers);
+    let seen = context_in_layer(headers);
     assert_eq!(span(&seen), span(&expected));
     assert_eq!(seen.baggage().len(), expected.baggage().len());
     assert!(
@@ -90,7 +90,7 @@ fn is_the_same_in_the_layer(headers: HeaderMap) {
 }
 
 /// The context of a service behind the layer.
-fn in_the_layer(headers: HeaderMap) -> Context {
+fn context_in_layer(headers: HeaderMap) -> Context {
     let mut seen = Seen::default();
     // A filter leaves the received context unchanged.
     let mut service = lianlu::server().with_filter(|_| false).layer(&mut seen);

@@ -48,8 +48,8 @@ fn untrusted(file: &[u8]) {
     assert!(calls.len() as u64 + damaged <= slots as u64);
 }
 
-/// The first byte is the number of records, the next ones are their lengths. The rest are edits of three
-/// bytes: two for the place, and the new byte.
+/// The first byte is the number of records, the next ones are their lengths. The rest are edits of
+/// three bytes: two for the place, and the new byte.
 fn damaged(data: &[u8]) {
     let Some((&count, rest)) = data.split_first() else {
         return;

@@ -18,21 +18,21 @@ type Decode = for<'a> fn(&'a [u8]) -> Result<Batch<'a>, DecodeError>;
 pub fn thrift_binary(data: &[u8]) {
     for decode in [decode_batch_binary as Decode, decode_emit_batch_binary] {
         if let Some(batch) = read(data, decode) {
-            comes_back(&batch);
+            assert_round_trip(&batch);
         }
     }
 }
 
 /// The compact protocol: `data` as a datagram for Jaeger's agent.
 ///
-/// As [`thrift_binary`]. A batch that is split into datagrams is complete: each span is in one of them, or
-/// reported as too large.
+/// As [`thrift_binary`]. A batch that is split into datagrams is complete: each span is in one of
+/// them, or reported as too large.
 pub fn thrift_compact(data: &[u8]) {
     if let Some(batch) = read(data, decode_emit_batch_compact) {
-        comes_back(&batch);
+        assert_round_trip(&batch);
         let tight = usize::from(data.last().copied().unwrap_or_default()) * 8;
         for max_packet in [tight, UDP_MAX_PACKET] {
-            is_split(&batch, max_packet);
+            assert_split(&batch, max_packet);
         }
     }
 }
@@ -52,7 +52,7 @@ fn read(data: &[u8], decode: Decode) -> Option<Batch<'_>> {
     }
 }
 
-fn comes_back(batch: &Batch<'_>) {
+fn assert_round_trip(batch: &Batch<'_>) {
     let (binary, emit_binary, emit_compact) = (binary(batch), emit_binary(batch), compact(batch));
     // Compared as bytes, since NaN is not equal to itself.
     let again = decode_batch_binary(&binary).expect("our own bytes");
@@ -65,7 +65,7 @@ fn comes_back(batch: &Batch<'_>) {
     assert_eq!(self::binary(&again), binary);
 }
 
-fn is_split(batch: &Batch<'_>, max_packet: usize) {
+fn assert_split(batch: &Batch<'_>, max_packet: usize) {
     let mut next = 0;
     for packet in split_emit_batch_compact(&batch.process, &batch.spans, max_packet) {
         match packet {

@@ -1,4 +1,4 @@
 #![no_main]
-#![allow(missing_docs, reason = "nobody calls it but libFuzzer")]
+#![allow(missing_docs, reason = "only libFuzzer calls it")]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| lianlu_fuzz::segment(data));

@@ -201,8 +201,8 @@ fn ends() -> Vec<Scenario> {
             call_raw(address, path, &[("grpc-timeout", "20m")], "hang").await;
             vec![server(address, "Unary").rpc_status("DEADLINE_EXCEEDED")]
         }),
-        // CANCELLED is an error of a client by the conventions. A call that is dropped by its own caller
-        // is not an error here, as for HTTP since v1.44.
+        // CANCELLED is an error of a client by the conventions. A call that is dropped by its own
+        // caller is not an error here, as for HTTP since v1.44.
         Scenario::new("grpc: the caller drops a call", async |harness| {
             let (mut channel, echo, address) = pair(&harness).await;
             let call = tokio::spawn(async move {

@@ -1,4 +1,5 @@
-//! Scenarios of HTTP clients, of hyper-util and reqwest. If the server has a layer too, of both sides.
+//! Scenarios of HTTP clients, of hyper-util and reqwest. If the server has a layer too, of both
+//! sides.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use lianlu_conformance::{Model, Rule, Violation};
 
-/// A known violation. The tests fail for other violations, and for a gap that is closed but still listed.
+/// A known violation. The tests fail for other violations, and for a gap that is closed but still
+/// listed.
 #[derive(Debug)]
 pub struct Gap {
     /// A prefix of the scenarios' names; empty for all.
@@ -51,9 +52,9 @@ const fn gap(
 const UNNAMED: &str = "grpc client: a channel without a target";
 
 pub const KNOWN_GAPS: &[Gap] = &[
-    // Will stay: a tonic `Channel` does not expose its endpoint, and the requests of a generated client
-    // have a path only. The user has to name the server, by the layer's `with_target` or the client's
-    // `with_origin`; two other scenarios cover these.
+    // Will stay: a tonic `Channel` does not expose its endpoint, and the requests of a generated
+    // client have a path only. The user has to name the server, by the layer's `with_target` or the
+    // client's `with_origin`; two other scenarios cover these.
     gap(UNNAMED, "rpc.client", Rule::Missing, "server.address"),
     gap(UNNAMED, "rpc.client", Rule::Missing, "server.port"),
     gap(

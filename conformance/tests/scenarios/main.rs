@@ -111,7 +111,8 @@ async fn check_generation(generation: Generation, conventions: Conventions) {
     check_everything(&Model::of(generation).unwrap(), options).await;
 }
 
-/// Runs all scenarios with these options: with a sampler that gets the roots' attributes, and without.
+/// Runs all scenarios with these options: with a sampler that gets the roots' attributes, and
+/// without.
 async fn check_everything(model: &Model, options: Options) {
     check_all(model, scenarios(), options).await;
     // With other providers the layers do the same for both samplers.

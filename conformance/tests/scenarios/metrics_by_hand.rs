@@ -1,4 +1,5 @@
-//! Proves that the harness finds wrong metrics: metrics made by hand, through the same collector and checker.
+//! Proves that the harness finds wrong metrics: metrics made by hand, through the same collector
+//! and checker.
 
 use std::time::{Duration, SystemTime};
 

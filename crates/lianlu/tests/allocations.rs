@@ -1,8 +1,8 @@
 //! Allocations of a layer on the thread that serves a call. The numbers must not grow.
 //!
 //! Calls are counted after a warm-up that fills thread-locals, lanes, pools and encoded scopes. The
-//! service does not allocate. Spans go to an exporter that drops them on another thread, which is not
-//! counted.
+//! service does not allocate. Spans go to an exporter that drops them on another thread, which is
+//! not counted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -206,7 +206,8 @@ fn a_sampled_call_makes_two_allocations() {
     assert_allocations(&allocations(&layer, SAMPLED, empty), 2);
 }
 
-/// The third is a box inside of tonic's body, whose type is kept, for the body that counts messages.
+/// The third is a box inside of tonic's body, whose type is kept, for the body that counts
+/// messages.
 #[test]
 fn counting_the_requests_messages_makes_a_third_allocation() {
     let layer = layer().with_meter_provider(NoopMeterProvider::new());

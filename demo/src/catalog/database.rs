@@ -1,8 +1,8 @@
-//! The catalog's database, SQLite in memory, with a span for each query.
+//! The catalog's database: SQLite in memory, with a span for each query.
 //!
-//! The spans follow OpenTelemetry's
-//! [database conventions](https://opentelemetry.io/docs/specs/semconv/db/database-spans/). They are
-//! made with the `opentelemetry` API, as any library would.
+//! The spans follow OpenTelemetry's [database
+//! conventions](https://opentelemetry.io/docs/specs/semconv/db/database-spans/), and are made with
+//! the `opentelemetry` API.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,16 +25,16 @@ pub(crate) struct Database {
     tracer: Tracer,
 }
 
-/// Why a query has no result.
+/// A query has failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueryError {
     #[error("the query failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("the query was cut off: {0}")]
+    #[error("the query was interrupted: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
 
-/// A statement, and what its span says about it.
+/// A statement and its span's attributes.
 #[derive(Debug)]
 struct Query {
     text: &'static str,
@@ -59,7 +59,7 @@ const RECORD_PRICE: Query = Query {
 };
 
 impl Database {
-    /// A new database with the shop's items in it.
+    /// A new database with the shop's items.
     pub(crate) fn open(telemetry: &Telemetry) -> rusqlite::Result<Self> {
         let connection = Connection::open_in_memory()?;
         stock_up(&connection)?;
@@ -69,7 +69,7 @@ impl Database {
         })
     }
 
-    /// The tracer that makes the queries' spans.
+    /// The tracer of the queries.
     pub(super) fn tracer(&self) -> &Tracer {
         &self.tracer
     }
@@ -85,7 +85,7 @@ impl Database {
         .await
     }
 
-    /// Notes what an item was offered for.
+    /// Records a price of an item.
     pub(super) async fn record_price(&self, sku: String, cents: i64) -> Result<(), QueryError> {
         self.run(&RECORD_PRICE, move |connection, text| {
             connection.prepare_cached(text)?.execute((sku, cents))?;
@@ -94,13 +94,13 @@ impl Database {
         .await
     }
 
-    /// Runs a query on a thread where it may block, in a span below the current one.
+    /// Runs a query on a thread for blocking work, in a child of the current span.
     async fn run<T: Send + 'static>(
         &self,
         query: &'static Query,
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueryError> {
-        // Another thread has another context: it is handed over.
+        // The other thread does not inherit the context.
         let context = Context::current();
         let Self { connection, tracer } = self.clone();
         let result = tokio::task::spawn_blocking(move || {

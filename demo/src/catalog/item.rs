@@ -1,4 +1,4 @@
-//! The items on the shelf, as the database has them.
+//! The items in the database.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(super) struct Item {
     pub(super) name: String,
     pub(super) price_cents: i64,
     pub(super) in_stock: u32,
-    /// How long it takes to say what it is worth.
+    /// The time to appraise it.
     pub(super) appraisal: Duration,
 }
 
@@ -28,8 +28,8 @@ impl Item {
     }
 }
 
-/// Creates the table and fills it. The clock takes an appraiser, the abacus is sold out, and the
-/// mystery box is a row that the service can't read.
+/// Creates and fills the tables. The clock has to be appraised, the abacus is sold out, and the row
+/// of the mystery box cannot be read.
 pub(super) fn stock_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "

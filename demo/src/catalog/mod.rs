@@ -22,7 +22,7 @@ pub(crate) use database::Database;
 /// A traced client of the catalog.
 pub(crate) type Client = CatalogClient<ClientService<Channel>>;
 
-/// A client for the service `caller`; connects at its first call.
+/// A client for the service `caller`, which connects with its first call.
 pub(crate) fn client(
     address: SocketAddr,
     caller: &Telemetry,

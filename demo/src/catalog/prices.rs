@@ -1,4 +1,4 @@
-//! The price of an item, as it moves.
+//! The changing price of an item.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use tonic::Status;
 use super::database::Database;
 use super::item::Item;
 
-/// How many prices one may ask for.
+/// The allowed number of prices.
 pub(super) const COUNT: RangeInclusive<u32> = 1..=10_000;
 
 /// The time from one price to the next.
 const TICK: Duration = Duration::from_millis(30);
 
-/// What the price does, in thousandths of the list price.
+/// Changes of the price, in thousandths of the list price.
 const MOVES: [i64; 8] = [0, 4, 9, 7, 2, -3, -6, -2];
 
-/// `count` prices, each noted in the database before it is sent.
+/// `count` prices, each recorded in the database before it is sent.
 ///
-/// The stream is polled as the response's body: the call's span is current there, so the queries
-/// find their parent.
+/// The stream is polled as the response body, in which the call's span is current, so that the
+/// queries are its children.
 pub(super) fn watch(
     database: Database,
     item: Item,
@@ -40,7 +40,7 @@ pub(super) fn watch(
             database
                 .record_price(sku.clone(), price_cents)
                 .await
-                .map_err(|_| Status::internal("the catalog can't note its prices"))?;
+                .map_err(|_| Status::internal("the catalog cannot record its prices"))?;
             Ok(Price { sku, price_cents })
         }
     })

@@ -27,12 +27,12 @@ impl Service {
         match self.database.item(sku.to_owned()).await {
             Ok(Some(item)) => Ok(item),
             Ok(None) => Err(Status::not_found(format!("the shop has no {sku:?}"))),
-            // The query's own span has the details; callers need not know the tables.
-            Err(_) => Err(Status::internal(format!("the catalog can't read {sku:?}"))),
+            // The query's span has the details.
+            Err(_) => Err(Status::internal(format!("the catalog cannot read {sku:?}"))),
         }
     }
 
-    /// Takes its time: a span of its own shows where it went.
+    /// A slow step, with a span of its own.
     async fn appraise(&self, item: &Item) {
         let span = self.database.tracer().start("appraise");
         let context = Context::current_with_span(span);

@@ -18,7 +18,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Connects at the first call.
+    /// Clients that connect with their first call.
     pub(crate) fn new(
         orders: SocketAddr,
         catalog: SocketAddr,

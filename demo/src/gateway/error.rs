@@ -1,4 +1,4 @@
-//! What a gRPC service's refusal looks like over HTTP.
+//! gRPC statuses as HTTP responses.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,15 +8,15 @@ use tonic::{Code, Status};
 
 /// A gRPC status as an HTTP response.
 #[derive(Debug)]
-pub(super) struct Refusal(Status);
+pub(super) struct GrpcError(Status);
 
-impl From<Status> for Refusal {
+impl From<Status> for GrpcError {
     fn from(status: Status) -> Self {
         Self(status)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for GrpcError {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.0.message() }));
         (http_status(self.0.code()), body).into_response()

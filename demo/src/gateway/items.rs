@@ -11,13 +11,13 @@ use serde_json::json;
 use tokio_stream::StreamExt;
 
 use super::Clients;
-use super::error::Refusal;
+use super::error::GrpcError;
 
 /// One item.
 pub(super) async fn show(
     State(mut clients): State<Clients>,
     Path(sku): Path<String>,
-) -> Result<impl IntoResponse, Refusal> {
+) -> Result<impl IntoResponse, GrpcError> {
     let item = clients.catalog.get_item(GetItemRequest { sku }).await?;
     let item = item.into_inner();
     Ok(Json(json!({
@@ -38,12 +38,12 @@ fn five() -> u32 {
     5
 }
 
-/// An item's price as it moves, one JSON object a line.
+/// An item's changing price, one JSON object on each line.
 pub(super) async fn prices(
     State(mut clients): State<Clients>,
     Path(sku): Path<String>,
     Query(Watch { count }): Query<Watch>,
-) -> Result<impl IntoResponse, Refusal> {
+) -> Result<impl IntoResponse, GrpcError> {
     let request = WatchPriceRequest { sku, count };
     let prices = clients.catalog.watch_price(request).await?.into_inner();
     let lines = prices.map(|price| price.map(line));

@@ -1,4 +1,4 @@
-//! The HTTP gateway: JSON outside, gRPC inside.
+//! The HTTP gateway: JSON for clients, gRPC to the services.
 
 mod clients;
 mod error;
@@ -30,12 +30,12 @@ pub(crate) async fn serve(
         .route("/items/{sku}", get(items::show))
         .route("/items/{sku}/prices", get(items::prices))
         .route("/orders", post(orders::place))
-        .layer(map_response(name_trace))
-        // Outermost, so that the trace is current in all of the above.
+        .layer(map_response(add_trace_id))
+        // The outermost layer, so that the trace is current in the others.
         .layer(layer)
         .with_state(clients);
     let listener = listener.tap_io(|stream| {
-        // Without it, the lines of a stream may wait for each other.
+        // Without it, the lines of a stream may be delayed.
         let _ = stream.set_nodelay(true);
     });
     // The peer's address, for the span.
@@ -45,8 +45,8 @@ pub(crate) async fn serve(
         .await
 }
 
-/// Tells the caller where to look.
-async fn name_trace<B>(mut response: Response<B>) -> Response<B> {
+/// Adds the trace id, for the caller.
+async fn add_trace_id<B>(mut response: Response<B>) -> Response<B> {
     if let Ok(id) = HeaderValue::try_from(lianlu::trace_id()) {
         response.headers_mut().insert("x-trace-id", id);
     }

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Clients;
-use super::error::Refusal;
+use super::error::GrpcError;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wish {
+pub(super) struct NewOrder {
     sku: String,
     quantity: u32,
 }
@@ -20,8 +20,8 @@ pub(super) struct Wish {
 /// Places an order.
 pub(super) async fn place(
     State(mut clients): State<Clients>,
-    Json(Wish { sku, quantity }): Json<Wish>,
-) -> Result<impl IntoResponse, Refusal> {
+    Json(NewOrder { sku, quantity }): Json<NewOrder>,
+) -> Result<impl IntoResponse, GrpcError> {
     let request = PlaceOrderRequest { sku, quantity };
     let order = clients.orders.place_order(request).await?.into_inner();
     let body = Json(json!({ "id": order.id, "total_cents": order.total_cents }));

@@ -1,4 +1,4 @@
-//! What a shopper may come for.
+//! The kinds of requests.
 
 /// A reason to visit the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,12 +9,12 @@ pub(super) enum Errand {
     Order { sku: &'static str, quantity: u32 },
     /// Watches a price to the end of the stream.
     Watch { sku: &'static str, count: u32 },
-    /// Watches a price, and leaves in the middle of the stream.
-    WalkOff { sku: &'static str, after: u32 },
+    /// Watches a price, and hangs up in the middle of the stream.
+    HangUp { sku: &'static str, after: u32 },
 }
 
-/// What comes up in two seconds: successes, a slow call, a stream, one that is left half-way, and
-/// orders that are refused or fail.
+/// The traffic of two seconds: successes, a slow call, a stream, a dropped one, and orders that are
+/// refused or fail.
 pub(super) const ROUND: [Errand; 10] = [
     Errand::Look { sku: "teapot" },
     Errand::Order {
@@ -26,7 +26,7 @@ pub(super) const ROUND: [Errand; 10] = [
         sku: "unicorn",
         quantity: 1,
     },
-    // Has to be appraised: slow.
+    // Slow: it has to be appraised.
     Errand::Look { sku: "clock" },
     Errand::Watch {
         sku: "kite",
@@ -37,11 +37,11 @@ pub(super) const ROUND: [Errand; 10] = [
         sku: "abacus",
         quantity: 2,
     },
-    Errand::WalkOff {
+    Errand::HangUp {
         sku: "lantern",
         after: 2,
     },
-    // A row that the catalog can't read: INTERNAL.
+    // The catalog cannot read the row: INTERNAL.
     Errand::Order {
         sku: "mystery",
         quantity: 1,
@@ -54,13 +54,13 @@ pub(super) const ROUND: [Errand; 10] = [
 ];
 
 impl Errand {
-    /// Names the trace.
+    /// The name of the trace.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Look { .. } => "look at an item",
             Self::Order { .. } => "order an item",
             Self::Watch { .. } => "watch a price",
-            Self::WalkOff { .. } => "walk off from a price",
+            Self::HangUp { .. } => "hang up on a price",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The built-in traffic: shoppers that come by, each with an errand.
+//! The built-in traffic: shoppers, each with an errand.
 
 mod errand;
 mod visit;
@@ -18,20 +18,20 @@ use errand::ROUND;
 use visit::Shopper;
 pub(crate) use visits::Visits;
 
-/// One shopper every so often: 5 a second.
+/// The time from one shopper to the next: 5 a second.
 const PACE: Duration = Duration::from_millis(200);
 
-/// How long the last shoppers may take when the time is over.
+/// The time for the last shoppers at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sends shoppers for `length`, and keeps count in `visits`.
+/// Sends shoppers for `length`, and counts their outcomes in `visits`.
 pub(crate) async fn shop(
     gateway: SocketAddr,
     length: Duration,
     telemetry: &Telemetry,
     visits: &mut Visits,
 ) -> Result<(), Box<dyn Error>> {
-    // Never through a proxy: the shop is on loopback.
+    // The shop is on loopback.
     let http = reqwest::Client::builder().no_proxy().build()?;
     let shopper = Shopper::new(http, &telemetry.client(), gateway);
     let tracer = telemetry.tracer();
@@ -50,7 +50,7 @@ pub(crate) async fn shop(
                 }
                 let Some(errand) = errands.next() else { break };
                 visits.begin();
-                // Each errand is a trace. A spawned task knows no context: it is handed over.
+                // Each errand is a trace. A spawned task does not inherit the context.
                 let context = Context::new().with_span(tracer.start(errand.name()));
                 let shopper = shopper.clone();
                 under_way.spawn(async move { shopper.run(errand).await }.with_context(context));

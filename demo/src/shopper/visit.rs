@@ -10,10 +10,10 @@ use tower::{Layer, ServiceExt};
 
 use super::errand::Errand;
 
-/// Long enough that nobody sees the end of it.
+/// More than a shopper ever reads.
 const ENDLESS: u32 = 10_000;
 
-/// A traced HTTP client at the shop's door. Cheap to clone.
+/// A traced HTTP client of the gateway. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Shopper {
     /// Makes requests.
@@ -23,14 +23,14 @@ pub(super) struct Shopper {
     gateway: SocketAddr,
 }
 
-/// What became of a visit.
+/// The outcome of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The whole answer was read.
+    /// The response was read to its end.
     Answered(StatusCode),
-    /// The shopper left while the answer was still coming.
-    WalkedOff,
-    /// There was no answer, or it broke off.
+    /// The shopper dropped the response in the middle.
+    HungUp,
+    /// There was no response, or it was incomplete.
     Failed(String),
 }
 
@@ -62,19 +62,19 @@ impl Shopper {
                 let path = format!("/items/{sku}/prices?count={count}");
                 self.read(Method::GET, &path, None).await
             }
-            Errand::WalkOff { sku, after } => {
+            Errand::HangUp { sku, after } => {
                 let path = format!("/items/{sku}/prices?count={ENDLESS}");
                 let mut prices = self.send(Method::GET, &path, None).await?;
                 for _ in 0..after {
                     prices.chunk().await?;
                 }
-                // Dropping the response is how a client hangs up.
-                Ok(Outcome::WalkedOff)
+                // The drop of the response closes the stream.
+                Ok(Outcome::HungUp)
             }
         }
     }
 
-    /// Reads the answer to its end.
+    /// Reads the response to its end.
     async fn read(
         self,
         method: Method,

@@ -1,4 +1,4 @@
-//! The count of visits, by what became of them.
+//! Counts visits by their outcome.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use tokio::task::JoinError;
 
 use super::visit::Outcome;
 
-/// How the visits went.
+/// The outcomes of the visits.
 #[derive(Debug, Default)]
 pub(crate) struct Visits {
     begun: u64,
     answers: BTreeMap<StatusCode, u64>,
-    walked_off: u64,
+    hung_up: u64,
     failures: BTreeMap<String, u64>,
 }
 
@@ -25,38 +25,37 @@ impl Visits {
         let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
         match outcome {
             Outcome::Answered(status) => *self.answers.entry(status).or_default() += 1,
-            Outcome::WalkedOff => self.walked_off += 1,
+            Outcome::HungUp => self.hung_up += 1,
             Outcome::Failed(reason) => *self.failures.entry(reason).or_default() += 1,
         }
     }
 
-    /// All that came.
+    /// All visits.
     pub(crate) fn total(&self) -> u64 {
         self.begun
     }
 
-    /// Answers by their status, ascending.
+    /// Responses by status, ascending.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (StatusCode, u64)> {
         self.answers.iter().map(|(status, count)| (*status, *count))
     }
 
-    /// Shoppers that left in the middle of an answer.
-    pub(crate) fn walked_off(&self) -> u64 {
-        self.walked_off
+    /// Visits that dropped a response in the middle.
+    pub(crate) fn hung_up(&self) -> u64 {
+        self.hung_up
     }
 
-    /// Visits without a whole answer, by reason.
+    /// Visits without a complete response, by reason.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&str, u64)> {
         self.failures
             .iter()
             .map(|(reason, count)| (reason.as_str(), *count))
     }
 
-    /// Visits that the end of the run cut short.
+    /// Visits that the end of the run has interrupted.
     pub(crate) fn cut_short(&self) -> u64 {
         let answered: u64 = self.answers.values().sum();
         let failed: u64 = self.failures.values().sum();
-        self.begun
-            .saturating_sub(answered + failed + self.walked_off)
+        self.begun.saturating_sub(answered + failed + self.hung_up)
     }
 }

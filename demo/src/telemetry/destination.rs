@@ -1,4 +1,4 @@
-//! Where the traces go.
+//! The destination of the traces.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use lianlu::{Guard, Pipeline, PipelineError, Resource};
 
 use super::announce::Announcer;
 
-/// What the command line asks for.
+/// The destination on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Destination {
     Console,
@@ -17,7 +17,7 @@ pub(crate) enum Destination {
     Zipkin(String),
 }
 
-/// A pipeline that could not be started.
+/// A pipeline cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SetupError {
     #[error("{flag}: {problem}, got {value:?}")]
@@ -59,16 +59,16 @@ impl Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Console => write!(f, "its traces come below, each as a tree once it is over"),
-            Self::Jaeger(url) => write!(f, "its traces go to {url} (Jaeger, thrift over HTTP)"),
+            Self::Console => write!(f, "finished traces are printed below, each as a tree"),
+            Self::Jaeger(url) => write!(f, "traces go to {url} (Jaeger, thrift over HTTP)"),
             Self::Otlp { url, protocol } => {
-                let way = match protocol {
+                let transport = match protocol {
                     Protocol::Grpc => "gRPC",
                     _ => "HTTP",
                 };
-                write!(f, "its traces go to {url} (OTLP over {way})")
+                write!(f, "traces go to {url} (OTLP over {transport})")
             }
-            Self::Zipkin(url) => write!(f, "its traces go to {url} (Zipkin)"),
+            Self::Zipkin(url) => write!(f, "traces go to {url} (Zipkin)"),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Pipelines {
         built.map_err(|error| self.explain(error))
     }
 
-    /// Says the flag's name for the method's; an environment variable keeps its own.
+    /// Names the flag in place of the method. Errors of environment variables keep their names.
     fn explain(&self, error: PipelineError) -> SetupError {
         match (error, self.destination.flag()) {
             (PipelineError::Option(error), Some(flag)) if error.option.starts_with("with_") => {
@@ -136,7 +136,7 @@ fn with_all<E>(pipeline: Pipeline<E>, resource: Resource, announcer: &Announcer)
     let announcer = announcer.clone();
     pipeline
         .with_resource(resource)
-        .with_loss_listener(move |notice| announcer.say(notice))
+        .with_loss_listener(move |event| announcer.print(event))
 }
 
 #[cfg(test)]

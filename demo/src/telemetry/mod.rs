@@ -14,13 +14,13 @@ use announce::Announcer;
 use destination::Pipelines;
 pub(crate) use destination::{Destination, SetupError};
 
-/// How long spans may take to end once the last call is over.
+/// The time for spans to end after the last call.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// How long the collector may take at the end.
+/// The time for the collector at the end.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
-/// The pipelines of everyone in the shop.
+/// The pipelines of all services and of the shopper.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     pub(crate) shopper: Service,
@@ -37,7 +37,7 @@ pub(crate) struct Service {
     guard: Guard,
 }
 
-/// Where a service's spans are.
+/// The counts of a service's spans.
 #[derive(Debug)]
 pub(crate) struct ServiceSpans {
     pub(crate) service: &'static str,
@@ -62,7 +62,7 @@ impl Telemetry {
         })
     }
 
-    /// Where the traces go, for people.
+    /// The destination, as text for the user.
     pub(crate) fn announcement(&self) -> &str {
         &self.announcement
     }
@@ -71,7 +71,7 @@ impl Telemetry {
         [&self.shopper, &self.gateway, &self.orders, &self.catalog]
     }
 
-    /// Waits until every span has ended and left its queue, so that the last traces are whole.
+    /// Waits until every span has ended and left its queue, so that the last traces are complete.
     fn settle(&self) {
         let deadline = Instant::now() + SETTLE;
         let is_settled = |service: &Service| {
@@ -83,16 +83,16 @@ impl Telemetry {
         }
     }
 
-    /// Flushes and stops the pipelines. Blocks: to be called once the runtime is gone, and with it
-    /// every call that could still have a span open.
+    /// Flushes and stops the pipelines. Blocks. Call it after the runtime has been shut down, so
+    /// that no call has an open span.
     pub(crate) fn finish(self) -> Vec<ServiceSpans> {
         self.settle();
         let services = [self.shopper, self.gateway, self.orders, self.catalog];
-        // At once, as each may have to wait for the collector.
+        // In parallel, as each may have to wait for the collector.
         std::thread::scope(|scope| {
             let finish = |service: Service| {
                 let handle = service.guard.handle();
-                // A failure is counted, and was announced.
+                // A failure has been counted and printed.
                 let _ = service.guard.shutdown_timeout(LAST_EXPORT);
                 ServiceSpans {
                     service: service.name,

@@ -1,14 +1,12 @@
-//! A collector that is not there: the shop goes on, the losses are counted.
-
-mod common;
+//! Without a collector the shop runs, and the losses are counted.
 
 use std::net::TcpListener;
 
-use common::{demo, spans_line, stderr, stdout};
+use crate::common::{demo, spans_line, stderr, stdout};
 
 #[test]
 fn every_span_is_counted_as_lost() {
-    // A port that was free a moment ago, and that nobody is given again so soon.
+    // A port that was free a moment ago.
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()

@@ -1,9 +1,8 @@
-//! Starts the built demo on free ports, and reads its summary.
-#![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
+//! Starts the demo on free ports, and reads its summary.
 
 use std::process::{Command, Output};
 
-/// The demo with these arguments. Ports that they don't name are free ones.
+/// The demo with these arguments, and free ports unless they set one.
 pub fn demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lianlu-demo"));
     for flag in ["--gateway-port", "--orders-port", "--catalog-port"] {
@@ -12,7 +11,7 @@ pub fn demo(args: &[&str]) -> Command {
         }
     }
     for (name, _) in std::env::vars_os() {
-        // A developer's own settings are none of the test's.
+        // Settings of the developer must have no effect.
         if name.to_string_lossy().starts_with("OTEL_") {
             command.env_remove(name);
         }

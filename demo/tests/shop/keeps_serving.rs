@@ -1,17 +1,13 @@
-//! `--keep`: a person curls the shop, and stops it.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used)]
-
-mod common;
+//! With `--keep` the shop serves requests until a signal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use common::{demo, spans_line};
+use crate::common::{demo, spans_line};
 
 #[test]
-fn an_answer_a_stream_under_way_and_the_end() {
+fn a_signal_ends_open_streams_and_exports_all_spans() {
     let mut child = demo(&["--keep", "--seconds", "0"])
         .stdout(Stdio::piped())
         .spawn()
@@ -50,7 +46,7 @@ fn an_answer_a_stream_under_way_and_the_end() {
     assert!(text.contains(&format!("trace {id}")), "{text}");
     let [started, exported, ..] = spans_line(&text);
     assert_eq!(started, exported, "{text}");
-    // The stream is one trace, also though it was cut off.
+    // The interrupted stream is one trace.
     let traces = text.lines().filter(|line| line.starts_with("trace "));
     assert_eq!(traces.count(), 2, "{text}");
     assert_eq!(text.matches("cancelled").count(), 3, "{text}");

@@ -1,16 +1,14 @@
-//! The demo as a person starts it: trees of all services, a summary that adds up, and the end.
+//! Without options the demo prints trees and a summary, and stops by itself.
 
-mod common;
-
-use common::{demo, spans_line, stdout};
+use crate::common::{demo, number_after, spans_line, stdout};
 
 #[test]
-fn every_kind_of_traffic_is_there_in_three_seconds() {
+fn three_seconds_show_every_kind_of_traffic() {
     let output = demo(&["--seconds", "3"]).output().unwrap();
     let text = stdout(&output);
     assert!(output.status.success(), "{output:?}");
 
-    // One trace goes through all four services and the database.
+    // Some traces cross all four services.
     let whole = text
         .split("\n\n")
         .filter(|tree| {
@@ -35,10 +33,10 @@ fn every_kind_of_traffic_is_there_in_three_seconds() {
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    // The client that hangs up is seen on both sides of both hops.
+    // The dropped call is cancelled on both sides of both hops.
     let hung_up = text
         .split("\n\n")
-        .find(|tree| tree.contains("walk off"))
+        .find(|tree| tree.contains("hang up"))
         .unwrap();
     assert_eq!(hung_up.matches("cancelled").count(), 4, "{hung_up}");
     // Piped output has no colours.
@@ -52,10 +50,10 @@ fn the_summary_adds_up() {
     let [started, exported, dropped, waiting, open] = spans_line(&text);
     assert_eq!(started, exported + dropped + waiting + open, "{text}");
     assert_eq!((dropped, waiting, open), (0, 0, 0), "{text}");
-    // Every span that was exported is in one of the trees, and every trace is whole.
+    // Every exported span is in a tree, and every trace is complete.
     let printed = text.lines().filter(|line| line.contains('▕')).count() as u64;
     assert_eq!(printed, exported, "{text}");
-    let requests = common::number_after(&text, "requests");
+    let requests = number_after(&text, "requests");
     let traces = text
         .lines()
         .filter(|line| line.starts_with("trace "))

@@ -1,10 +1,8 @@
-//! What can't start says which flag to change, before any traffic.
-
-mod common;
+//! A failed start is an error that names the flag, before any traffic.
 
 use std::net::TcpListener;
 
-use common::{demo, stderr, stdout};
+use crate::common::{demo, stderr, stdout};
 
 #[test]
 fn a_taken_port_is_named_with_its_flag() {

@@ -9,12 +9,12 @@ use tower::{ServiceBuilder, ServiceExt};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Finished traces to standard output; the global pipeline, which both layers take.
+    // Prints finished traces. Both layers use the global provider.
     let guard = lianlu::console::pipeline()
         .with_resource(Resource::builder().with_service_name("hello").build())
         .install()?;
 
-    // The server: one layer on the router, and each call is a span, named by its route.
+    // The server: one layer on the router. Each call is a span, named by its route.
     let app = Router::new()
         .route("/hello/{name}", get(hello))
         .layer(lianlu::server());
@@ -22,24 +22,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    // The client: the layer around a `reqwest::Client`, which sends the trace along.
+    // The client: the layer around a `reqwest::Client`, which propagates the trace.
     let http = reqwest::Client::builder().no_proxy().build()?;
     let traced = ServiceBuilder::new()
         .layer(lianlu::client())
         .service(http.clone());
-    for path in ["hello/lianlu", "nobody/home"] {
+    for path in ["hello/lianlu", "no/such/page"] {
         let request = http.get(format!("http://{address}/{path}")).build()?;
         let response = traced.clone().oneshot(request).await?;
-        // The span lasts until the body is read.
+        // The span ends when the body has been read.
         response.text().await?;
     }
 
-    // Prints what has not been printed yet.
+    // Prints the remaining traces.
     guard.shutdown()?;
     Ok(())
 }
 
 async fn hello(Path(name): Path<String>) -> String {
-    // For logs and error pages: the trace that this call is part of.
+    // The id of the current trace, for logs and error pages.
     format!("hello {name}, this is trace {}", lianlu::trace_id())
 }

@@ -1,9 +1,9 @@
-//! The example ends by itself, with a tree for each of its two calls.
+//! The example prints a tree for each of its two calls, and ends.
 
 use std::process::Command;
 
 #[test]
-fn two_trees_of_two_spans() {
+fn two_calls_are_two_trees_of_two_spans() {
     let output = Command::new(env!("CARGO_BIN_EXE_axum-reqwest"))
         .env_remove("OTEL_TRACES_SAMPLER")
         .output()

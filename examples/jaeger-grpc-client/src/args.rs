@@ -12,15 +12,15 @@ use tonic::{Code, Status};
 #[derive(Debug, Parser)]
 #[command(name = "jaeger-grpc-client", version, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Where the Greeter listens
+    /// The address of the Greeter
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     pub(crate) addr: String,
 
-    /// Whom to greet; "boom" makes the server answer INTERNAL
+    /// The name to greet; "boom" makes the server answer INTERNAL
     #[arg(long, value_name = "NAME", default_value = "lianlu")]
     pub(crate) name: String,
 
-    /// Jaeger's collector
+    /// The endpoint of Jaeger's collector
     #[arg(
         long,
         value_name = "URL",
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The server, to connect to.
+    /// The endpoint of the server.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, String> {
         Endpoint::from_shared(format!("http://{}", self.addr)).map_err(|_| {
             format!(
@@ -40,21 +40,21 @@ impl Args {
         })
     }
 
-    /// Says the flag's name for the method's.
+    /// Names the flag in place of the method.
     pub(crate) fn explain_setup(&self, error: PipelineError) -> String {
         error
             .to_string()
             .replace("with_collector_endpoint", "--collector-endpoint")
     }
 
-    /// What went wrong with the call, and what to do.
+    /// The error of a call, with what to do.
     pub(crate) fn explain_call(&self, status: &Status) -> String {
-        let said = format!("SayHello: {:?}: {}", status.code(), status.message());
+        let error = format!("SayHello: {:?}: {}", status.code(), status.message());
         if status.code() == Code::Unavailable {
             let addr = &self.addr;
-            format!("{said}; start jaeger-grpc-server on {addr}, or say where it is with --addr")
+            format!("{error}; start jaeger-grpc-server on {addr}, or set its address with --addr")
         } else {
-            said
+            error
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The client of Kratos's tracing page, in Rust: greets a Greeter, its spans go to Jaeger.
+//! The client of Kratos's tracing page, in Rust: calls a Greeter, with spans sent to Jaeger.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
@@ -41,7 +41,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         })
         .await;
 
-    // Whatever came back, its span is sent.
+    // The span is sent, also after an error.
     if let Err(error) = guard.shutdown() {
         eprintln!("{error}");
     }

@@ -1,10 +1,10 @@
-//! No server: the client says what to do, and fails.
+//! Without a server the client fails, and prints what to do.
 
 use std::net::TcpListener;
 use std::process::Command;
 
 #[test]
-fn the_error_names_the_flag() {
+fn an_unreachable_server_is_an_error_that_names_the_flag() {
     // A port that was free a moment ago.
     let address = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -25,6 +25,6 @@ fn the_error_names_the_flag() {
         error.contains(&address) && error.contains("--addr"),
         "{error}"
     );
-    // The span of the failed call was not forgotten either.
+    // The span of the failed call is counted as lost.
     assert!(error.contains("spans are being lost"), "{error}");
 }

@@ -7,21 +7,21 @@ use tonic::transport::server::TcpIncoming;
 
 /// A gRPC server for helloworld.Greeter, traced to Jaeger.
 ///
-/// SayHello answers "Hello NAME"; the name "boom" gets the status INTERNAL. Server reflection is on,
-/// so `grpcurl -plaintext -d '{"name":"lianlu"}' 127.0.0.1:9000 helloworld.Greeter/SayHello` works.
-/// SIGTERM and Ctrl-C stop it with all spans flushed.
+/// SayHello answers "Hello NAME"; the name "boom" gets the status INTERNAL. Server reflection is
+/// on, so `grpcurl -plaintext -d '{"name":"lianlu"}' 127.0.0.1:9000 helloworld.Greeter/SayHello`
+/// works. SIGTERM and Ctrl-C stop it with all spans flushed.
 #[derive(Debug, Parser)]
 #[command(name = "jaeger-grpc-server", version, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Where to listen; port 0 is any free one
+    /// The address to listen on; port 0 for a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     addr: String,
 
-    /// This service's name in the traces
+    /// The service name in the traces
     #[arg(long, value_name = "SERVICE", default_value = "kratos-trace")]
     pub(crate) name: String,
 
-    /// Jaeger's collector
+    /// The endpoint of Jaeger's collector
     #[arg(
         long,
         value_name = "URL",
@@ -31,19 +31,19 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Takes the port.
+    /// Binds the port.
     pub(crate) async fn listen(&self) -> Result<TcpIncoming, String> {
         let listener = TcpListener::bind(&self.addr).await.map_err(|cause| {
             format!(
-                "--addr: can't listen on {} ({cause}); choose another address, such as 127.0.0.1:0 \
-                 for any free port",
+                "--addr: cannot listen on {} ({cause}); choose another address, such as 127.0.0.1:0 \
+                 for a free port",
                 self.addr
             )
         })?;
         Ok(TcpIncoming::from(listener))
     }
 
-    /// Says the flag's name for the method's.
+    /// Names the flag in place of the method.
     pub(crate) fn explain(&self, error: PipelineError) -> String {
         error
             .to_string()

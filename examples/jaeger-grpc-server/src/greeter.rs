@@ -1,4 +1,4 @@
-//! helloworld.Greeter, and its description for grpcurl.
+//! helloworld.Greeter, and its description for server reflection.
 
 use lianlu_protos::helloworld::{FILE_DESCRIPTOR_SET, HelloReply, HelloRequest, greeter_server};
 use tonic::{Request, Response, Status};
@@ -23,7 +23,7 @@ impl greeter_server::Greeter for Greeter {
     }
 }
 
-/// The service that tells grpcurl what there is to call.
+/// The server reflection service, for grpcurl.
 pub(crate) fn reflection()
 -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
     Builder::configure()

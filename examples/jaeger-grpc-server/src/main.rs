@@ -1,4 +1,4 @@
-//! The server of Kratos's tracing page, in Rust: a Greeter whose spans go to Jaeger.
+//! The server of Kratos's tracing page, in Rust: a Greeter with spans sent to Jaeger.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
@@ -36,7 +36,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         .install()
         .map_err(|error| args.explain(error))?;
 
-    // A span for each call, but for those that only look at the server.
+    // A span for each call, except for reflection.
     println!("listening on {}", incoming.local_addr()?);
     let server = Server::builder()
         .layer(lianlu::server().with_filter(|call| !call.path().starts_with("/grpc.")))
@@ -45,7 +45,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         .serve_with_incoming_shutdown(incoming, stop);
     stop::in_time(server).await?;
 
-    // Nothing that has ended stays behind.
+    // Flushes all ended spans.
     if let Err(error) = guard.shutdown() {
         eprintln!("{error}");
     }

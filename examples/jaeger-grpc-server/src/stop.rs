@@ -1,13 +1,13 @@
-//! Stops on SIGTERM and Ctrl-C, within bounds.
+//! Stops on SIGTERM and Ctrl-C, after a limited time.
 
 use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-/// How long calls that are under way may take after the signal.
+/// The time for open calls after the signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Listens for Ctrl-C and SIGTERM from now on; the future is ready when one has come.
+/// Listens for Ctrl-C and SIGTERM from now on. The future is ready after the first signal.
 #[cfg(unix)]
 pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Listens for Ctrl-C; the future is ready when it has come.
+/// Listens for Ctrl-C. The future is ready after it.
 #[cfg(not(unix))]
 pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     Ok(async {
@@ -32,7 +32,7 @@ pub(crate) fn signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Runs `server` to its end, which a client that never hangs up must not put off for ever.
+/// Runs `server` to its end, or until the time after a signal is over.
 pub(crate) async fn in_time<E>(server: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     let grace_is_over = async {
         match signal() {

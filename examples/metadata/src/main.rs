@@ -1,4 +1,4 @@
-//! Business metadata: `x-md-global-*` crosses every hop, `x-md-local-*` one.
+//! Metadata: `x-md-global-*` crosses every hop, `x-md-local-*` one hop.
 //!
 //! ```text
 //! main ── tenant, note ──► front ── tenant ──► back
@@ -19,16 +19,16 @@ const NOTE: &str = "x-md-local-note";
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let back = serve(Router::new().route("/", get(|| async { seen("back ") }))).await?;
+    let back = serve(Router::new().route("/", get(|| async { received("back ") }))).await?;
 
-    // The front calls the back: the global part goes along by itself.
+    // The front calls the back. Global metadata is sent on.
     let front = get(move || async move {
-        let behind = call(&back).await.unwrap_or_else(|error| error.to_string());
-        format!("{}\n{behind}", seen("front"))
+        let answer = call(&back).await.unwrap_or_else(|error| error.to_string());
+        format!("{}\n{answer}", received("front"))
     });
     let front = serve(Router::new().route("/", front)).await?;
 
-    // Calls made under this context carry both.
+    // Calls in this context send both keys.
     let context = metadata::append_to_client_context(
         &Context::current(),
         [(TENANT, "acme"), (NOTE, "ring twice")],
@@ -37,8 +37,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What a server got from its caller.
-fn seen(server: &str) -> String {
+/// The metadata from the caller.
+fn received(server: &str) -> String {
     let metadata = metadata::current();
     let value = |key| metadata.get(key).unwrap_or("-").to_owned();
     format!(
@@ -48,7 +48,7 @@ fn seen(server: &str) -> String {
     )
 }
 
-/// Starts a server that reads metadata. Its URL.
+/// Starts a server that reads metadata. Returns its URL.
 async fn serve(app: Router) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
@@ -57,7 +57,7 @@ async fn serve(app: Router) -> io::Result<String> {
     Ok(url)
 }
 
-/// Calls a server with a client that writes metadata. The answer.
+/// Calls a server with a client that writes metadata. Returns the response.
 async fn call(url: &str) -> Result<String, BoxError> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let client = ServiceBuilder::new()

@@ -1,9 +1,9 @@
-//! The example ends by itself; the note stays in front, the tenant goes all the way.
+//! The example shows that the local note reaches one service, and the global tenant both.
 
 use std::process::Command;
 
 #[test]
-fn the_note_goes_one_hop() {
+fn local_metadata_crosses_one_hop_and_global_all() {
     let output = Command::new(env!("CARGO_BIN_EXE_metadata"))
         .output()
         .unwrap();

@@ -55,8 +55,8 @@ pub fn otlp_json(data: &[u8]) {
     assert_eq!(ours.encode_to_vec(), theirs.encode_to_vec());
 }
 
-/// Numbers that JSON does not have and `opentelemetry-proto` does not read, by their names in protobuf's
-/// JSON mapping, and their replacements on both sides.
+/// Numbers that JSON does not have and `opentelemetry-proto` does not read, by their names in
+/// protobuf's JSON mapping, and their replacements on both sides.
 const NOT_IN_JSON: [(f64, &str, f64); 3] = [
     (f64::NAN, "NaN", 1e301),
     (f64::INFINITY, "Infinity", 1e302),

@@ -1,7 +1,7 @@
 //! Rewrites a request so that prost reads it as we do.
 //!
-//! Of a singular message that is present twice we take the last, and prost merges both. We ignore the
-//! fields of profiles, and prost reads them. A missing value is an empty one to us.
+//! Of a singular message that is present twice we take the last, and prost merges both. We ignore
+//! the fields of profiles, and prost reads them. A missing value is an empty one to us.
 
 use prost::bytes::Buf;
 use prost::encoding::{

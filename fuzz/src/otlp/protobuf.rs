@@ -9,10 +9,12 @@ use crate::memory::none;
 
 /// `data` as a request, and as each part that can be read separately.
 ///
-/// - Reading does not allocate. Every iterator ends, after at most as many elements as the bytes can hold.
-/// - If [`Request::validate`] finds no error, no iterator does. An error has a position in the input.
-/// - prost reads what we accept the same. We accept what prost reads, except for ids of a wrong length and
-///   values deeper than our limit.
+/// - Reading does not allocate. Every iterator ends, after at most as many elements as the bytes
+///   can hold.
+/// - If [`Request::validate`] finds no error, no iterator does. An error has a position in the
+///   input.
+/// - prost reads what we accept the same. We accept what prost reads, except for ids of a wrong
+///   length and values deeper than our limit.
 pub fn otlp_protobuf(data: &[u8]) {
     runs(data);
     let result = none(|| Request::new(data).validate());
@@ -27,7 +29,7 @@ pub fn otlp_protobuf(data: &[u8]) {
 
     let theirs = ExportTraceServiceRequest::decode(data);
     match result {
-        Ok(_) => is_the_same(data),
+        Ok(_) => assert_same_as_prost(data),
         Err(ReadError::IdLength { .. } | ReadError::TooDeep { .. }) => {}
         Err(error) => assert!(theirs.is_err(), "{error}"),
     }
@@ -132,11 +134,12 @@ fn runs(data: &[u8]) {
 }
 
 /// Asserts that we read a request as prost does.
-fn is_the_same(data: &[u8]) {
+fn assert_same_as_prost(data: &[u8]) {
     let ours = ours::request(data).expect("what was validated");
     let mut theirs = match ExportTraceServiceRequest::decode(&*normal(data, Kind::Request)) {
         Ok(theirs) => theirs,
-        // Its limit is 100 nested messages and groups. Ours is on values, with groups in the innermost.
+        // Its limit is 100 nested messages and groups. Ours is on values, with groups in the
+        // innermost.
         Err(error) if error.to_string().contains("recursion limit") => return,
         Err(error) => panic!("valid to us, but not to prost: {error}"),
     };

@@ -200,7 +200,8 @@ pub(super) fn compact() -> Vec<Seed> {
     ]
 }
 
-/// 100 spans, 330 logs in the first span, 320 tags in the first log, and enough bytes for each list alone.
+/// 100 spans, 330 logs in the first span, 320 tags in the first log, and enough bytes for each list
+/// alone.
 fn same_bytes() -> Vec<u8> {
     let spans = [0x1c, 0x18, 0, 0, 0x19, 0xfc, 100];
     let logs = [0xb9, 0xfc, 0xca, 0x02];

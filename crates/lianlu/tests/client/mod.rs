@@ -1,9 +1,9 @@
 //! Clients: connecting, TLS handshakes, redirects, retries and panics of the transport.
 
-mod connects;
+mod connecting;
 mod flaky;
 mod redirects;
 mod reqwest_middleware;
 mod retries;
-mod shakes_hands;
+mod tls_handshake;
 mod transport_panics;

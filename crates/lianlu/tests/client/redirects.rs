@@ -12,7 +12,7 @@ use tower_http::follow_redirect::FollowRedirectLayer;
 
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{self, Traces, assert_child, int, of_kind, text};
+use crate::common::traces::{self, Traces, assert_child, http_status, int, of_kind, text};
 
 /// Redirects `/a` to `/b`, and `/b` to `/c` on the server at `last`.
 async fn serve(traces: &Traces, last: SocketAddr) -> SocketAddr {
@@ -42,7 +42,7 @@ async fn assert_hops(traces: &Traces, first: SocketAddr, last: SocketAddr, metho
     ];
     for ((span, method), (count, status, url)) in clients.iter().zip(methods).zip(expected) {
         assert_eq!(int(span, "http.request.resend_count"), count);
-        assert_eq!(int(span, "http.response.status_code"), Some(status));
+        assert_eq!(http_status(span), Some(status));
         assert_eq!(text(span, "url.full"), Some(&*url));
         assert_eq!(span.name, method);
     }
@@ -110,7 +110,7 @@ async fn hops_inside_reqwest_are_one_span() {
     assert_eq!(soon(response.unwrap().text()).await.unwrap(), "here");
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
-    assert_eq!(int(&client, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&client), Some(200));
     assert_eq!(int(&client, "http.request.resend_count"), None);
     for server in of_kind(&spans, &SpanKind::Server) {
         assert_child(&server, &client);
@@ -130,6 +130,6 @@ async fn hops_of_tower_http_inside_the_layer_are_one_span() {
     let response = soon(client.oneshot(request)).await.unwrap();
     assert_eq!(net::read(response).await.unwrap(), "here");
     let client = traces::client(&traces.all(4).await);
-    assert_eq!(int(&client, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&client), Some(200));
     assert_eq!(int(&client, "http.request.resend_count"), None);
 }

@@ -14,7 +14,7 @@ use reqwest_retry::policies::ExponentialBackoff;
 use super::flaky::{self, resend_counts};
 use crate::common::http as net;
 use crate::common::traces::{
-    self, Traces, assert_cancelled, assert_child, assert_error, int, of_kind, text,
+    self, Traces, assert_cancelled, assert_child, assert_error, http_status, of_kind, text,
 };
 use crate::common::{closed_port, soon};
 
@@ -60,7 +60,7 @@ async fn each_attempt_is_a_span() {
     for (span, status) in clients.iter().zip([503, 503, 200]) {
         assert_eq!(span.name, "GET /orders/{id}");
         assert_eq!(text(span, "url.template"), Some("/orders/{id}"));
-        assert_eq!(int(span, "http.response.status_code"), Some(status));
+        assert_eq!(http_status(span), Some(status));
         assert_eq!(span.parent_span_id, caller, "attempts are siblings");
     }
     for (client, server) in clients.iter().zip(of_kind(&spans, &SpanKind::Server)) {
@@ -79,7 +79,7 @@ async fn outside_of_the_retry_the_call_is_one_span() {
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
     assert_eq!(resend_counts(&[client.clone()]), [None]);
-    assert_eq!(int(&client, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&client), Some(200));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 use super::flaky::{self, Retry, resend_counts};
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{self, Traces, assert_child, int, of_kind, text};
+use crate::common::traces::{self, Traces, assert_child, http_status, of_kind, text};
 
 fn get_root(address: SocketAddr) -> Request<Body> {
     net::request(Method::GET, address, "/")
@@ -53,9 +53,7 @@ async fn each_attempt_is_a_span() {
             assert_child(server, client);
             assert_eq!(client.parent_span_id, caller, "attempts are siblings");
         }
-        let codes = clients
-            .iter()
-            .map(|span| int(span, "http.response.status_code"));
+        let codes = clients.iter().map(|span| http_status(span));
         let expected = [503, 503, 200, 503, 503, 200].map(Some);
         assert!(codes.eq(expected), "{clients:#?}");
     }
@@ -77,7 +75,7 @@ async fn outside_of_the_retry_the_call_is_one_span() {
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
     assert_eq!(resend_counts(&[client.clone()]), [None]);
-    assert_eq!(int(&client, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&client), Some(200));
     for server in of_kind(&spans, &SpanKind::Server) {
         assert_child(&server, &client);
     }

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
 
 use crate::common::http::{Step, scripted};
-use crate::common::traces::{self, Traces, assert_error, int, text};
+use crate::common::traces::{self, Traces, assert_error, http_status, int, rpc_status};
 
 fn request(content_type: &str) -> Request<Body> {
     Request::post("http://shop.example/a.B/C")
@@ -52,10 +52,10 @@ async fn a_panic_in_the_body_is_an_error() {
         let span = traces::client(&traces.all(1).await);
         assert_error(&span, "panic");
         if content_type == "application/grpc" {
-            assert_eq!(text(&span, "rpc.response.status_code"), Some("UNKNOWN"));
+            assert_eq!(rpc_status(&span), Some("UNKNOWN"));
             assert_eq!(int(&span, "lianlu.rpc.response.messages"), Some(1));
         } else {
-            assert_eq!(int(&span, "http.response.status_code"), Some(200));
+            assert_eq!(http_status(&span), Some(200));
         }
     }
 }

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::handler::Handler;
+use axum::routing::any;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, Response, Version};
@@ -26,6 +28,15 @@ pub async fn serve(app: Router) -> SocketAddr {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
+}
+
+/// Serves `handler` at `/`, behind `layer`.
+pub async fn serve_root<H, T>(layer: lianlu::ServerLayer, handler: H) -> SocketAddr
+where
+    H: Handler<T, ()>,
+    T: 'static,
+{
+    serve(Router::new().route("/", any(handler)).layer(layer)).await
 }
 
 pub type Legacy = Client<HttpConnector, Body>;

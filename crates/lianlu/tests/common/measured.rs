@@ -61,7 +61,8 @@ impl Measured {
         found
     }
 
-    /// Waits until `count` calls are measured. Metrics are recorded a moment after the span has ended.
+    /// Waits until `count` calls are measured. Metrics are recorded a moment after the span has
+    /// ended.
     pub async fn of(&self, name: &str, count: u64) -> Vec<Series> {
         let give_up = Instant::now() + PATIENCE;
         loop {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use lianlu::{ClientLayer, ServerLayer, Side, TraceLayer};
 use opentelemetry::metrics::{
     Histogram, HistogramBuilder, InstrumentBuilder, InstrumentProvider, Meter, MeterProvider,
     SyncInstrument, UpDownCounter,
@@ -13,6 +14,7 @@ use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 
 use super::PATIENCE;
+use super::traces::Traces;
 
 /// One meter provider for each scenario, so that they can run in parallel.
 #[derive(Debug, Clone)]
@@ -78,6 +80,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The layer, recording into these metrics.
+    pub fn on<K: Side>(&self, layer: TraceLayer<K>) -> TraceLayer<K> {
+        layer.with_meter_provider(self.provider.clone())
+    }
+
     /// All series at this moment, sorted by name and labels.
     pub fn all(&self) -> Vec<Series> {
         self.exporter.reset();
@@ -193,6 +200,23 @@ impl Metrics {
     }
 }
 
+/// Spans and metrics of one scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    pub traces: Traces,
+    pub metrics: Metrics,
+}
+
+impl Telemetry {
+    pub fn server(&self) -> ServerLayer {
+        self.metrics.on(self.traces.server())
+    }
+
+    pub fn client(&self) -> ClientLayer {
+        self.metrics.on(self.traces.client())
+    }
+}
+
 /// A meter provider that keeps each value with the current span.
 #[derive(Debug, Clone, Default)]
 pub struct Values(Arc<Mutex<Vec<Measured>>>);
@@ -208,6 +232,11 @@ pub struct Measured {
 }
 
 impl Values {
+    /// The layer, recording into these values.
+    pub fn on<K: Side>(&self, layer: TraceLayer<K>) -> TraceLayer<K> {
+        layer.with_meter_provider(self.clone())
+    }
+
     pub fn all(&self) -> Vec<Measured> {
         self.0.lock().unwrap().clone()
     }

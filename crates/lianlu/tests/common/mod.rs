@@ -1,4 +1,5 @@
-//! What the scenarios share: destinations of spans and metrics, servers and clients on loopback sockets.
+//! What the scenarios share: destinations of spans and metrics, servers and clients on loopback
+//! sockets.
 #![allow(dead_code)]
 
 #[path = "../../../lianlu-sdk/tests/common/decoded.rs"]

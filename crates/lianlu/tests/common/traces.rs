@@ -1,7 +1,7 @@
 //! The spans of a scenario.
 //!
-//! Assertions are on `SpanData` with either provider; ours is decoded from the bytes that an exporter
-//! gets.
+//! Assertions are on `SpanData` with either provider; ours is decoded from the bytes that an
+//! exporter gets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -310,6 +310,16 @@ pub fn int(span: &SpanData, key: &str) -> Option<i64> {
         Value::I64(number) => *number,
         other => panic!("{key} is not an integer: {other:?}"),
     })
+}
+
+/// `rpc.response.status_code`.
+pub fn rpc_status(span: &SpanData) -> Option<&str> {
+    text(span, "rpc.response.status_code")
+}
+
+/// `http.response.status_code`.
+pub fn http_status(span: &SpanData) -> Option<i64> {
+    int(span, "http.response.status_code")
 }
 
 /// True with `lianlu.cancelled`.

@@ -2,7 +2,7 @@
 
 use crate::common::echo::{self, message};
 use crate::common::soon;
-use crate::common::traces::{self, Traces, assert_cancelled, int, text};
+use crate::common::traces::{self, Traces, assert_cancelled, int, rpc_status};
 
 #[tokio::test]
 async fn before_the_head_both_spans_are_cancelled() {
@@ -16,7 +16,7 @@ async fn before_the_head_both_spans_are_cancelled() {
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
         assert_cancelled(span);
-        assert_eq!(text(span, "rpc.response.status_code"), Some("CANCELLED"));
+        assert_eq!(rpc_status(span), Some("CANCELLED"));
         assert_eq!(int(span, "lianlu.rpc.request.messages"), Some(1));
         assert_eq!(int(span, "lianlu.rpc.response.messages"), Some(0));
     }
@@ -56,7 +56,7 @@ async fn in_a_server_stream_both_spans_are_cancelled() {
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
         assert_cancelled(span);
-        assert_eq!(text(span, "rpc.response.status_code"), Some("CANCELLED"));
+        assert_eq!(rpc_status(span), Some("CANCELLED"));
         assert_eq!(int(span, "lianlu.rpc.response.messages"), Some(2));
     }
 }
@@ -74,9 +74,9 @@ async fn in_a_client_stream_the_client_span_is_cancelled() {
 
     let (client, server) = traces.pair().await;
     assert_cancelled(&client);
-    assert_eq!(text(&client, "rpc.response.status_code"), Some("CANCELLED"));
+    assert_eq!(rpc_status(&client), Some("CANCELLED"));
     // The server sees either its future dropped or an error of the request.
-    assert_ne!(text(&server, "rpc.response.status_code"), Some("OK"));
+    assert_ne!(rpc_status(&server), Some("OK"));
 }
 
 #[tokio::test]

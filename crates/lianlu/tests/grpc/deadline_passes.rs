@@ -1,4 +1,5 @@
-//! A gRPC call whose deadline has passed is `DEADLINE_EXCEEDED`; one that is dropped earlier is not.
+//! A gRPC call whose deadline has passed is `DEADLINE_EXCEEDED`; one that is dropped earlier is
+//! not.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tower::{Service, ServiceExt};
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{self, Traces, assert_cancelled, assert_error, text};
+use crate::common::traces::{self, Traces, assert_cancelled, assert_error, rpc_status};
 
 /// Calls `Echo/Unary` with a client that does not enforce the deadline itself.
 async fn call_raw(
@@ -31,10 +32,7 @@ async fn it_is_exceeded_on_the_server() {
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
     call_raw(address, "20m", b"\0\0\0\0\x06\x0a\x04hang").await;
     let span = traces::server(&traces.all(1).await);
-    assert_eq!(
-        text(&span, "rpc.response.status_code"),
-        Some("DEADLINE_EXCEEDED")
-    );
+    assert_eq!(rpc_status(&span), Some("DEADLINE_EXCEEDED"));
     assert_error(&span, "DEADLINE_EXCEEDED");
 }
 
@@ -53,10 +51,7 @@ async fn it_is_exceeded_on_the_client() {
     request.set_timeout(Duration::from_millis(20));
     soon(client.unary(request)).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
-    assert_eq!(
-        text(&span, "rpc.response.status_code"),
-        Some("DEADLINE_EXCEEDED")
-    );
+    assert_eq!(rpc_status(&span), Some("DEADLINE_EXCEEDED"));
     assert_error(&span, "DEADLINE_EXCEEDED");
 }
 
@@ -79,7 +74,7 @@ async fn a_future_dropped_after_its_deadline_has_exceeded_it() {
             .await
             .unwrap_err();
         let span = traces.finished().pop().unwrap();
-        assert_eq!(text(&span, "rpc.response.status_code"), Some(code));
+        assert_eq!(rpc_status(&span), Some(code));
         match code {
             "CANCELLED" => assert_cancelled(&span),
             _ => drop(assert_error(&span, code)),
@@ -99,7 +94,7 @@ async fn a_call_dropped_before_its_deadline_is_cancelled() {
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
         assert_cancelled(span);
-        assert_eq!(text(span, "rpc.response.status_code"), Some("CANCELLED"));
+        assert_eq!(rpc_status(span), Some("CANCELLED"));
     }
 }
 

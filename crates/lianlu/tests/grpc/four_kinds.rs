@@ -1,9 +1,10 @@
-//! Unary, client stream, server stream and bidi calls: one span on each side, with messages counted.
+//! Unary, client stream, server stream and bidi calls: one span on each side, with messages
+//! counted.
 
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::common::echo::{self, message, size};
-use crate::common::traces::{Traces, assert_fine, assert_root, int, text};
+use crate::common::traces::{Traces, assert_fine, assert_root, int, rpc_status};
 
 /// Asserts the two spans of a successful call: messages and bytes of the request and the response.
 async fn check(traces: &Traces, method: &str, request: (i64, i64), response: (i64, i64)) {
@@ -11,7 +12,7 @@ async fn check(traces: &Traces, method: &str, request: (i64, i64), response: (i6
     assert_root(&client);
     for span in [&client, &server] {
         assert_eq!(span.name, format!("lianlu.testing.Echo/{method}"));
-        assert_eq!(text(span, "rpc.response.status_code"), Some("OK"));
+        assert_eq!(rpc_status(span), Some("OK"));
         assert_fine(span);
         assert_eq!(counts(span), (request, response), "{span:#?}");
     }
@@ -32,7 +33,7 @@ fn counts(span: &SpanData) -> ((i64, i64), (i64, i64)) {
 }
 
 #[tokio::test]
-async fn unary() {
+async fn a_unary_call_counts_one_message_each_way() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.unary(message("hello", 3)).await.unwrap();
@@ -47,7 +48,7 @@ async fn unary() {
 }
 
 #[tokio::test]
-async fn unary_with_an_empty_message() {
+async fn an_empty_message_counts_with_0_bytes() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.unary(message("", 0)).await.unwrap();
@@ -55,7 +56,7 @@ async fn unary_with_an_empty_message() {
 }
 
 #[tokio::test]
-async fn unary_with_a_message_of_many_frames() {
+async fn a_message_of_many_frames_counts_once() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     // HTTP/2 frames have at most 16 kB here.
@@ -66,7 +67,7 @@ async fn unary_with_a_message_of_many_frames() {
 }
 
 #[tokio::test]
-async fn client_stream() {
+async fn a_client_stream_counts_its_requests() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let requests = tokio_stream::iter([message("a", 0), message("bc", 0), message("def", 1)]);
@@ -83,7 +84,7 @@ async fn client_stream() {
 }
 
 #[tokio::test]
-async fn empty_client_stream() {
+async fn an_empty_client_stream_counts_no_request() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     client.client_stream(tokio_stream::empty()).await.unwrap();
@@ -91,7 +92,7 @@ async fn empty_client_stream() {
 }
 
 #[tokio::test]
-async fn server_stream() {
+async fn a_server_stream_counts_its_responses() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("tick", 4)).await.unwrap();
@@ -111,7 +112,7 @@ async fn server_stream() {
 }
 
 #[tokio::test]
-async fn empty_server_stream() {
+async fn an_empty_server_stream_counts_no_response() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let reply = client.server_stream(message("tick", 0)).await.unwrap();
@@ -120,7 +121,7 @@ async fn empty_server_stream() {
 }
 
 #[tokio::test]
-async fn bidi() {
+async fn a_bidi_call_counts_both_directions() {
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
     let (send, requests) = tokio::sync::mpsc::channel(1);

@@ -1,5 +1,5 @@
-//! The gRPC methods that name spans and series: those of a list or a descriptor set, those of generated
-//! clients, and on a server without a list those that its router serves.
+//! The gRPC methods that name spans and series: those of a list or a descriptor set, those of
+//! generated clients, and on a server without a list those that its router serves.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use lianlu::{ClientLayer, GrpcCode, KnownMethods, ServerLayer, SpanKind};
+use lianlu::{GrpcCode, KnownMethods, ServerLayer, SpanKind};
 use lianlu_protos::helloworld;
 use lianlu_protos::shop::GetItemRequest;
 use lianlu_protos::shop::catalog_client::CatalogClient;
@@ -17,9 +17,9 @@ use tonic::GrpcMethod;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::common::echo::{self, Echo, message};
-use crate::common::metrics::Metrics;
+use crate::common::metrics::Telemetry;
 use crate::common::soon;
-use crate::common::traces::{Traces, text};
+use crate::common::traces::text;
 
 const UNARY: &str = "lianlu.testing.Echo/Unary";
 const CLIENT_STREAM: &str = "lianlu.testing.Echo/ClientStream";
@@ -62,48 +62,26 @@ fn last<'a>(span: &'a SpanData, key: &str) -> Option<&'a str> {
     }
 }
 
-/// Spans and metrics of one call.
-struct Telemetry {
-    traces: Traces,
-    metrics: Metrics,
+/// The names on the client and on the server of the only call.
+async fn pair(telemetry: &Telemetry) -> (MethodNames, MethodNames) {
+    let (client, server) = telemetry.traces.pair().await;
+    (
+        named(telemetry, &client).await,
+        named(telemetry, &server).await,
+    )
 }
 
-impl Telemetry {
-    fn new() -> Self {
-        Self {
-            traces: Traces::default(),
-            metrics: Metrics::default(),
-        }
-    }
-
-    fn server(&self) -> ServerLayer {
-        let layer = self.traces.server();
-        layer.with_meter_provider(self.metrics.provider.clone())
-    }
-
-    fn client(&self) -> ClientLayer {
-        let layer = self.traces.client();
-        layer.with_meter_provider(self.metrics.provider.clone())
-    }
-
-    /// The names on the client and on the server of the only call.
-    async fn pair(&self) -> (MethodNames, MethodNames) {
-        let (client, server) = self.traces.pair().await;
-        (self.named(&client).await, self.named(&server).await)
-    }
-
-    async fn named(&self, span: &SpanData) -> MethodNames {
-        let duration = match span.span_kind {
-            SpanKind::Client => "rpc.client.call.duration",
-            _ => "rpc.server.call.duration",
-        };
-        let series = self.metrics.counted(duration, 1).await;
-        MethodNames {
-            span: span.name.to_string(),
-            method: last(span, "rpc.method").unwrap().to_owned(),
-            original: text(span, "rpc.method_original").map(str::to_owned),
-            label: series[0].label("rpc.method").unwrap().to_owned(),
-        }
+async fn named(telemetry: &Telemetry, span: &SpanData) -> MethodNames {
+    let duration = match span.span_kind {
+        SpanKind::Client => "rpc.client.call.duration",
+        _ => "rpc.server.call.duration",
+    };
+    let series = telemetry.metrics.counted(duration, 1).await;
+    MethodNames {
+        span: span.name.to_string(),
+        method: last(span, "rpc.method").unwrap().to_owned(),
+        original: text(span, "rpc.method_original").map(str::to_owned),
+        label: series[0].label("rpc.method").unwrap().to_owned(),
     }
 }
 
@@ -124,13 +102,13 @@ async fn call(client: &mut echo::EchoClient, method: &str) {
 #[tokio::test]
 async fn a_server_knows_the_methods_of_its_list() {
     for method in [UNARY, CLIENT_STREAM] {
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::default();
         let list = || KnownMethods::new(["/lianlu.testing.Echo/Unary"]);
         let server = telemetry.server().with_known_methods(list());
         let address = echo::serve(server, Echo::new(&telemetry.traces)).await;
         let client = telemetry.client().with_known_methods(list());
         call(&mut echo::connect(client, address).await, method).await;
-        let (client, server) = telemetry.pair().await;
+        let (client, server) = pair(&telemetry).await;
         assert_eq!(client, known(method));
         let expected = if method == UNARY { known } else { unknown };
         assert_eq!(server, expected(method));
@@ -156,7 +134,7 @@ async fn in_process(
         Ok::<_, Infallible>(response.body(Body::empty()).unwrap())
     }));
     drop(service.oneshot(grpc(path)).await.unwrap());
-    telemetry.named(&telemetry.traces.finished()[0]).await
+    named(telemetry, &telemetry.traces.finished()[0]).await
 }
 
 /// As for server reflection: of generated code, and tonic's own.
@@ -172,7 +150,7 @@ async fn a_server_knows_the_methods_of_its_descriptor_sets() {
         ("/helloworld.HelloRequest/name", false),
         ("/Greeter/SayHello", false),
     ] {
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::default();
         let methods = KnownMethods::default()
             .with_descriptor_set(helloworld::FILE_DESCRIPTOR_SET)
             .unwrap()
@@ -195,7 +173,7 @@ async fn a_server_knows_the_methods_of_its_descriptor_sets() {
 
 #[tokio::test]
 async fn a_generated_client_knows_its_methods_without_a_list() {
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     // A list without the method changes nothing.
     let list = KnownMethods::new([UNARY]);
     let client = telemetry.client().with_known_methods(list);
@@ -207,14 +185,14 @@ async fn a_generated_client_knows_its_methods_without_a_list() {
         .get_item(request)
         .await
         .unwrap_err();
-    let (client, server) = telemetry.pair().await;
+    let (client, server) = pair(&telemetry).await;
     assert_eq!(client, known(GET_ITEM));
     // The router of a server without a list refuses the method.
     assert_eq!(server, unknown(GET_ITEM));
 }
 
-/// `GrpcMethod` of generated code is used if it matches the path. Otherwise the list decides; without one
-/// the path is the method.
+/// `GrpcMethod` of generated code is used if it matches the path. Otherwise the list decides;
+/// without one the path is the method.
 #[tokio::test]
 async fn a_raw_client_knows_the_methods_of_its_list() {
     for (extension, listed, expected) in [
@@ -223,7 +201,7 @@ async fn a_raw_client_knows_the_methods_of_its_list() {
         (None, true, unknown("a.B/C")),
         (None, false, known("a.B/C")),
     ] {
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::default();
         let mut layer = telemetry.client();
         if listed {
             layer = layer.with_known_methods(KnownMethods::new([UNARY]));
@@ -241,7 +219,7 @@ async fn a_raw_client_knows_the_methods_of_its_list() {
         drop(service.oneshot(request).await.unwrap());
         let span = &telemetry.traces.finished()[0];
         assert_eq!(
-            telemetry.named(span).await,
+            named(&telemetry, span).await,
             expected,
             "{extension:?}, {listed}"
         );
@@ -252,7 +230,7 @@ async fn a_raw_client_knows_the_methods_of_its_list() {
 #[tokio::test]
 async fn a_server_without_a_list_learns_methods_from_its_answers() {
     for code in GrpcCode::ALL {
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::default();
         let named = in_process(&telemetry, telemetry.server(), "/a.B/C", code).await;
         let expected = match code {
             GrpcCode::Unimplemented => unknown("a.B/C"),
@@ -261,12 +239,12 @@ async fn a_server_without_a_list_learns_methods_from_its_answers() {
         assert_eq!(named, expected, "{code:?}");
     }
     // `UNIMPLEMENTED` with a message is the method's own.
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     let address = echo::serve(telemetry.server(), Echo::new(&telemetry.traces)).await;
     let mut client = echo::connect(telemetry.client(), address).await;
     let text = "fail 12 not yet";
     client.unary(message(text, 0)).await.unwrap_err();
-    let (client, server) = telemetry.pair().await;
+    let (client, server) = pair(&telemetry).await;
     assert_eq!((client, server), (known(UNARY), known(UNARY)));
 }
 

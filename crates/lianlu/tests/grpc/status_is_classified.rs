@@ -4,7 +4,7 @@ use opentelemetry::trace::Status;
 use tonic::Code;
 
 use crate::common::echo::{self, message};
-use crate::common::traces::{Traces, assert_error, assert_fine, attr, int, text};
+use crate::common::traces::{Traces, assert_error, assert_fine, attr, int, rpc_status};
 
 /// Number, name, and whether a server counts it as an error.
 const CODES: [(i32, &str, bool); 17] = [
@@ -30,7 +30,7 @@ const CODES: [(i32, &str, bool); 17] = [
 async fn check(traces: &Traces, name: &str, server_error: bool, sent: i64) {
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
-        assert_eq!(text(span, "rpc.response.status_code"), Some(name));
+        assert_eq!(rpc_status(span), Some(name));
         assert_eq!(int(span, "lianlu.rpc.response.messages"), Some(sent));
     }
     if name == "OK" {
@@ -123,10 +123,7 @@ async fn an_unknown_method_is_unimplemented_on_both_sides() {
 
     let (client, server) = traces.pair().await;
     for span in [client, server] {
-        assert_eq!(
-            text(&span, "rpc.response.status_code"),
-            Some("UNIMPLEMENTED")
-        );
+        assert_eq!(rpc_status(&span), Some("UNIMPLEMENTED"));
         assert_error(&span, "UNIMPLEMENTED");
         assert_eq!(attr(&span, "http.response.status_code"), None);
     }

@@ -12,7 +12,7 @@ use tower::ServiceBuilder;
 
 use crate::common::echo::{self, message};
 use crate::common::http::{Step, scripted};
-use crate::common::traces::{self, Traces, assert_error, int, text};
+use crate::common::traces::{self, Traces, assert_error, int, rpc_status};
 use crate::common::{Gate, closed_port, http as net, listen, soon};
 
 /// A framed message, `hello`.
@@ -27,7 +27,7 @@ async fn a_refused_connection_is_unavailable() {
     assert_eq!(status.code(), Code::Unavailable);
 
     let span = traces::client(&traces.all(1).await);
-    assert_eq!(text(&span, "rpc.response.status_code"), Some("UNAVAILABLE"));
+    assert_eq!(rpc_status(&span), Some("UNAVAILABLE"));
     let description = assert_error(&span, "UNAVAILABLE");
     assert!(description.contains("refused"), "{description}");
 }
@@ -87,7 +87,7 @@ async fn an_error_of_the_servers_body_is_an_error_on_both_sides() {
         assert_eq!(int(span, "lianlu.rpc.response.messages"), Some(1));
         assert_eq!(int(span, "lianlu.rpc.response.bytes"), Some(7));
     }
-    assert_eq!(text(&server, "rpc.response.status_code"), Some("UNKNOWN"));
+    assert_eq!(rpc_status(&server), Some("UNKNOWN"));
     assert!(matches!(
         &server.status,
         opentelemetry::trace::Status::Error { description } if description.contains("the disk is gone")
@@ -112,7 +112,7 @@ async fn a_body_without_a_status_is_unknown() {
 
     let (client, server) = traces.pair().await;
     for span in [&client, &server] {
-        assert_eq!(text(span, "rpc.response.status_code"), Some("UNKNOWN"));
+        assert_eq!(rpc_status(span), Some("UNKNOWN"));
         assert_error(span, "UNKNOWN");
     }
 }
@@ -131,7 +131,7 @@ async fn a_broken_connection_is_an_error_on_the_client_only() {
     let (client, server) = traces.pair().await;
     // The server's body was dropped; the client got an error.
     traces::assert_cancelled(&server);
-    assert_eq!(text(&server, "rpc.response.status_code"), Some("CANCELLED"));
+    assert_eq!(rpc_status(&server), Some("CANCELLED"));
     assert!(matches!(
         client.status,
         opentelemetry::trace::Status::Error { .. }
@@ -172,11 +172,7 @@ async fn an_http_status_is_mapped_to_a_grpc_status() {
         let mut client = echo::connect(traces.client(), address).await;
         soon(client.unary(message("hello", 0))).await.unwrap_err();
         let span = traces::client(&traces.all(1).await);
-        assert_eq!(
-            text(&span, "rpc.response.status_code"),
-            Some(name),
-            "{http_status}"
-        );
+        assert_eq!(rpc_status(&span), Some(name), "{http_status}");
         assert_error(&span, name);
         assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);
     }
@@ -210,7 +206,7 @@ async fn a_status_in_base64_is_read() {
     // A message of 3 bytes; then trailers `grpc-status:13`, split within a group of four.
     let span = answered_in_text(["AAAAAANhYmM=", "gAAAABB", "ncnBjLXN0YXR1czoxMw0K"]).await;
     assert_error(&span, "INTERNAL");
-    assert_eq!(text(&span, "rpc.response.status_code"), Some("INTERNAL"));
+    assert_eq!(rpc_status(&span), Some("INTERNAL"));
     assert_eq!(int(&span, "lianlu.rpc.response.messages"), Some(1));
     assert_eq!(int(&span, "lianlu.rpc.response.bytes"), Some(3));
 }
@@ -219,7 +215,7 @@ async fn a_status_in_base64_is_read() {
 async fn a_status_in_bad_base64_is_left_out() {
     let span = answered_in_text(["AAAA{}AAAA", "gAAAABBncnBjLXN0YXR1czoxMw0K"]).await;
     assert_eq!(span.status, opentelemetry::trace::Status::Unset);
-    assert_eq!(text(&span, "rpc.response.status_code"), None);
+    assert_eq!(rpc_status(&span), None);
     assert_eq!(int(&span, "lianlu.rpc.response.messages"), None);
 }
 
@@ -241,5 +237,5 @@ async fn a_status_in_the_head_counts_when_the_body_is_dropped() {
     let span = traces::client(&traces.all(1).await);
     let description = assert_error(&span, "NOT_FOUND");
     assert!(!description.contains("secret"), "{description}");
-    assert_eq!(text(&span, "rpc.response.status_code"), Some("NOT_FOUND"));
+    assert_eq!(rpc_status(&span), Some("NOT_FOUND"));
 }

@@ -4,12 +4,12 @@ use ::http::{Method, StatusCode, Version};
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::any;
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
 use crate::common::soon;
-use crate::common::traces::{Traces, int};
+use crate::common::traces::{Traces, http_status};
 
 type Answer = fn() -> Response;
 
@@ -21,10 +21,7 @@ fn two_pieces() -> Body {
 async fn check(method: Method, answer: Answer, status: u16, expected: &str) {
     for version in VERSIONS {
         let traces = Traces::default();
-        let app = Router::new()
-            .route("/", any(async move || answer()))
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), async move || answer()).await;
         let client = net::connect(traces.client(), version);
         let request = net::request(method.clone(), address, "/");
         let response = soon(client.oneshot(request)).await.unwrap();
@@ -33,11 +30,7 @@ async fn check(method: Method, answer: Answer, status: u16, expected: &str) {
 
         let (client, server) = traces.fine_pair().await;
         for span in [client, server] {
-            assert_eq!(
-                int(&span, "http.response.status_code"),
-                Some(status.into()),
-                "{version:?}"
-            );
+            assert_eq!(http_status(&span), Some(status.into()), "{version:?}");
         }
     }
 }
@@ -102,17 +95,12 @@ async fn every_regular_end_is_fine_on_both_sides() {
 #[tokio::test]
 async fn a_body_that_is_not_sent_is_not_waited_for() {
     let traces = Traces::default();
-    let app = Router::new()
-        .route(
-            "/",
-            get(|| async {
-                let mut response = Response::new(scripted([Step::Hang]));
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                response
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), || async {
+        let mut response = Response::new(scripted([Step::Hang]));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response
+    })
+    .await;
     let client = net::connect(traces.client(), Version::HTTP_11);
     assert_eq!(net::fetch(&client, address, "/").await, "");
     traces.fine_pair().await;
@@ -121,20 +109,15 @@ async fn a_body_that_is_not_sent_is_not_waited_for() {
 #[tokio::test]
 async fn an_upgrade_ends_both_spans() {
     let traces = Traces::default();
-    let app = Router::new()
-        .route(
-            "/",
-            get(|| async {
-                Response::builder()
-                    .status(StatusCode::SWITCHING_PROTOCOLS)
-                    .header("connection", "upgrade")
-                    .header("upgrade", "chat")
-                    .body(Body::empty())
-                    .unwrap()
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), || async {
+        Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header("connection", "upgrade")
+            .header("upgrade", "chat")
+            .body(Body::empty())
+            .unwrap()
+    })
+    .await;
     let mut request = net::request(Method::GET, address, "/");
     request.headers_mut().extend([
         ("connection".parse().unwrap(), "upgrade".parse().unwrap()),
@@ -154,26 +137,21 @@ async fn an_upgrade_ends_both_spans() {
 async fn trailers_are_passed_on() {
     for version in VERSIONS {
         let traces = Traces::default();
-        let app = Router::new()
-            .route(
-                "/",
-                get(|| async {
-                    let trailers = ::http::HeaderMap::from_iter([(
-                        "checksum".parse::<::http::HeaderName>().unwrap(),
-                        "1".parse().unwrap(),
-                    )]);
-                    let body = http_body_util::BodyExt::with_trailers(
-                        scripted([Step::Data("hello")]),
-                        std::future::ready(Some(Ok(trailers))),
-                    );
-                    Response::builder()
-                        .header("trailer", "checksum")
-                        .body(Body::new(body))
-                        .unwrap()
-                }),
-            )
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), || async {
+            let trailers = ::http::HeaderMap::from_iter([(
+                "checksum".parse::<::http::HeaderName>().unwrap(),
+                "1".parse().unwrap(),
+            )]);
+            let body = http_body_util::BodyExt::with_trailers(
+                scripted([Step::Data("hello")]),
+                std::future::ready(Some(Ok(trailers))),
+            );
+            Response::builder()
+                .header("trailer", "checksum")
+                .body(Body::new(body))
+                .unwrap()
+        })
+        .await;
         let client = net::connect(traces.client(), version);
         let mut request = net::request(Method::GET, address, "/");
         if version == Version::HTTP_11 {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
-use crate::common::traces::{self, Traces, assert_cancelled, attr, int};
+use crate::common::traces::{self, Traces, assert_cancelled, attr, http_status};
 use crate::common::{Gate, soon};
 
 /// `/never` does not answer, `/endless` does not end, `/long` sends 5 of 100 bytes.
@@ -67,7 +67,7 @@ async fn in_the_body_both_spans_are_cancelled() {
             let (client, server) = traces.pair().await;
             for span in [client, server] {
                 assert_cancelled(&span);
-                assert_eq!(int(&span, "http.response.status_code"), Some(200));
+                assert_eq!(http_status(&span), Some(200));
             }
         }
     }
@@ -132,7 +132,7 @@ async fn a_closed_socket_cancels_the_server_span() {
         drop(socket);
         let span = traces::server(&traces.all(1).await);
         assert_cancelled(&span);
-        assert_eq!(int(&span, "http.response.status_code"), status);
+        assert_eq!(http_status(&span), status);
     }
 }
 

@@ -9,17 +9,15 @@ use opentelemetry::trace::Status;
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
-use crate::common::traces::{self, Traces, assert_error, assert_fine, attr, int};
+use crate::common::traces::{self, Traces, assert_error, assert_fine, attr, http_status};
 use crate::common::{Gate, soon};
 
 #[tokio::test]
 async fn a_panic_before_the_head_is_an_error() {
     for version in VERSIONS {
         let traces = Traces::default();
-        let app = Router::new()
-            .route("/", get(async || -> () { panic!("on request") }))
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address =
+            net::serve_root(traces.server(), async || -> () { panic!("on request") }).await;
         let client = net::connect(traces.client(), version);
         net::get(&client, address, "/").await.unwrap_err();
         let (client, server) = traces.pair().await;
@@ -36,16 +34,11 @@ async fn a_panic_in_the_body_is_an_error() {
             let traces = Traces::default();
             let received = Gate::default();
             let wait = received.clone();
-            let app = Router::new()
-                .route(
-                    "/",
-                    get(async move || {
-                        let steps = [Step::Data("hel"), Step::Wait(wait), Step::Panic];
-                        response(length, scripted(steps))
-                    }),
-                )
-                .layer(traces.server());
-            let address = net::serve(app).await;
+            let address = net::serve_root(traces.server(), async move || {
+                let steps = [Step::Data("hel"), Step::Wait(wait), Step::Panic];
+                response(length, scripted(steps))
+            })
+            .await;
             let client = net::connect(traces.client(), version);
             let mut response = net::get(&client, address, "/").await.unwrap();
             soon(response.body_mut().frame()).await.unwrap().unwrap();
@@ -53,7 +46,7 @@ async fn a_panic_in_the_body_is_an_error() {
             net::read(response).await.unwrap_err();
             let (client, server) = traces.pair().await;
             assert_error(&server, "panic");
-            assert_eq!(int(&server, "http.response.status_code"), Some(200));
+            assert_eq!(http_status(&server), Some(200));
             assert!(matches!(client.status, Status::Error { .. }));
         }
     }
@@ -113,10 +106,7 @@ async fn a_hook_that_panics_after_a_panic_ends_its_task_only() {
                 .with_meter_provider(opentelemetry_sdk::metrics::SdkMeterProvider::default())
                 .with_metric_attributes(|_| panic!("by the hook")),
         };
-        let app = Router::new()
-            .route("/", get(async || -> () { panic!("on request") }))
-            .layer(layer);
-        let address = net::serve(app).await;
+        let address = net::serve_root(layer, async || -> () { panic!("on request") }).await;
         let client = net::plain(VERSIONS[0]);
         let request = net::request(http::Method::GET, address, "/");
         soon(client.request(request)).await.unwrap_err();

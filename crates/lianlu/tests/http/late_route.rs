@@ -40,9 +40,7 @@ async fn call(address: SocketAddr, method: Method, path: &str) {
 async fn name_and_route(app: Router, method: Method, path: &str) -> (String, Option<String>) {
     let traces = Traces::default();
     let metrics = Metrics::default();
-    let layer = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone());
+    let layer = metrics.on(traces.server());
     let address = serve(layer, app).await;
     call(address, method, path).await;
     let span = traces::server(&traces.all(1).await);

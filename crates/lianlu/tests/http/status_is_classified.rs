@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::routing::get;
 
 use crate::common::http::{self as net, VERSIONS};
-use crate::common::traces::{Traces, assert_error, assert_fine, int};
+use crate::common::traces::{Traces, assert_error, assert_fine, http_status};
 
 #[tokio::test]
 async fn from_400_on_the_client_and_from_500_on_the_server() {
@@ -26,7 +26,7 @@ async fn from_400_on_the_client_and_from_500_on_the_server() {
             let (client, server) = traces.pair().await;
             let class = status.to_string();
             for span in [&client, &server] {
-                assert_eq!(int(span, "http.response.status_code"), Some(status.into()));
+                assert_eq!(http_status(span), Some(status.into()));
             }
             // The code is the class; there is no description.
             if status < 400 {

@@ -1,15 +1,13 @@
 //! HTTP calls whose transport fails: refused connections, body errors, broken connections.
 
 use ::http::Version;
-use axum::Router;
-use axum::routing::get;
 use http_body_util::BodyExt;
 use opentelemetry::trace::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use crate::common::http::{self as net, Step, VERSIONS, response, scripted};
-use crate::common::traces::{self, Traces, assert_error, attr, int, text};
+use crate::common::traces::{self, Traces, assert_error, attr, http_status, text};
 use crate::common::{Gate, closed_port, listen, soon};
 
 #[tokio::test]
@@ -47,18 +45,13 @@ async fn an_error_of_the_body_is_an_error_on_both_sides() {
             let traces = Traces::default();
             let received = Gate::default();
             let wait = received.clone();
-            let app = Router::new()
-                .route(
-                    "/",
-                    get(async move || {
-                        response(
-                            length,
-                            scripted([Step::Data("hel"), Step::Wait(wait), Step::Fail]),
-                        )
-                    }),
+            let address = net::serve_root(traces.server(), async move || {
+                response(
+                    length,
+                    scripted([Step::Data("hel"), Step::Wait(wait), Step::Fail]),
                 )
-                .layer(traces.server());
-            let address = net::serve(app).await;
+            })
+            .await;
             let client = net::connect(traces.client(), version);
             let mut response = net::get(&client, address, "/").await.unwrap();
             soon(response.body_mut().frame()).await.unwrap().unwrap();
@@ -67,7 +60,7 @@ async fn an_error_of_the_body_is_an_error_on_both_sides() {
 
             let (client, server) = traces.pair().await;
             for span in [&client, &server] {
-                assert_eq!(int(span, "http.response.status_code"), Some(200));
+                assert_eq!(http_status(span), Some(200));
                 assert_eq!(attr(span, "lianlu.cancelled"), None);
                 assert!(matches!(span.status, Status::Error { .. }), "{span:#?}");
             }
@@ -95,7 +88,7 @@ async fn a_connection_that_breaks_in_the_body_is_an_error() {
     net::read(response).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
     assert!(matches!(span.status, Status::Error { .. }));
-    assert_eq!(int(&span, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&span), Some(200));
 
     let traces = Traces::default();
     let request = net::reqwest_get(&format!("http://{address}/"));
@@ -104,7 +97,7 @@ async fn a_connection_that_breaks_in_the_body_is_an_error() {
     soon(response.text()).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
     assert!(matches!(span.status, Status::Error { .. }));
-    assert_eq!(int(&span, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&span), Some(200));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use crate::common::http as net;
 use crate::common::soon;
-use crate::common::traces::{Traces, int};
+use crate::common::traces::{Traces, http_status};
 
 /// Accepts `CONNECT` and upgrades to `echo`, and echoes the bytes in the tunnel.
 async fn serve(traces: &Traces) -> SocketAddr {
@@ -49,7 +49,7 @@ fn upgrade() -> HeaderMap {
 async fn check(traces: &Traces, tunnel: impl AsyncRead + AsyncWrite + Unpin, status: i64) {
     let (client, server) = traces.fine_pair().await;
     for span in [client, server] {
-        assert_eq!(int(&span, "http.response.status_code"), Some(status));
+        assert_eq!(http_status(&span), Some(status));
     }
     let (mut from, mut to) = tokio::io::split(tunnel);
     for word in ["hello", "again"] {

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::Router;
-use axum::routing::get;
 use lianlu::HeaderCapture;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
@@ -65,10 +64,10 @@ fn with<K: lianlu::Side>(
 /// The spans of client and server, of a call whose request and response have all of the headers.
 async fn http(capture: Option<&HeaderCapture>) -> (SpanData, SpanData) {
     let traces = Traces::default();
-    let app = Router::new()
-        .route("/", get(async || (headers(), "hello")))
-        .layer(with(traces.server(), capture));
-    let address = net::serve(app).await;
+    let address = net::serve_root(with(traces.server(), capture), async || {
+        (headers(), "hello")
+    })
+    .await;
     let client = net::connect(with(traces.client(), capture), Version::HTTP_11);
     let mut request = net::request(Method::GET, address, "/");
     request.headers_mut().extend(headers());

@@ -36,9 +36,8 @@ impl Layers {
     }
 
     fn server(&self) -> lianlu::ServerLayer {
-        self.traces
-            .server()
-            .with_meter_provider(self.metrics.provider.clone())
+        self.metrics
+            .on(self.traces.server())
             .with_active_requests()
             .with_body_sizes()
             .with_traceresponse()
@@ -48,9 +47,8 @@ impl Layers {
     }
 
     fn client(&self) -> lianlu::ClientLayer {
-        self.traces
-            .client()
-            .with_meter_provider(self.metrics.provider.clone())
+        self.metrics
+            .on(self.traces.client())
             .with_active_requests()
             .with_body_sizes()
             .with_service_name("caller")

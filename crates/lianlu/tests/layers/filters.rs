@@ -1,4 +1,5 @@
-//! Filters leave calls out, or keep them from the sampler; `TraceOptions` change the span of one call.
+//! Filters leave calls out, or keep them from the sampler; `TraceOptions` change the span of one
+//! call.
 
 use ::http::{Response, Version};
 use axum::Router;
@@ -34,16 +35,11 @@ async fn middle(
 ) -> std::net::SocketAddr {
     let traces = traces.clone();
     let client = net::connect(client, Version::HTTP_11);
-    let app = Router::new()
-        .route(
-            "/",
-            get(async move || {
-                traces.child("in process");
-                net::fetch(&client, next, "/").await
-            }),
-        )
-        .layer(server);
-    net::serve(app).await
+    net::serve_root(server, async move || {
+        traces.child("in process");
+        net::fetch(&client, next, "/").await
+    })
+    .await
 }
 
 async fn call(address: std::net::SocketAddr, traceparent: Option<&str>) {
@@ -59,13 +55,8 @@ async fn a_filtered_call_has_no_span_and_no_metrics_but_propagates_the_trace() {
     let metrics = Metrics::default();
     let seen = Seen::default();
     let next = seen.serve().await;
-    let server = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone())
-        .with_active_requests();
-    let client = traces
-        .client()
-        .with_meter_provider(metrics.provider.clone());
+    let server = metrics.on(traces.server()).with_active_requests();
+    let client = metrics.on(traces.client());
     let address = middle(
         &traces,
         server.with_filter(|_| false),
@@ -94,13 +85,8 @@ async fn a_server_call_kept_from_the_sampler_is_not_sampled() {
     let metrics = Metrics::default();
     let seen = Seen::default();
     let next = seen.serve().await;
-    let server = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone())
-        .with_sampling_filter(|_| false);
-    let client = traces
-        .client()
-        .with_meter_provider(metrics.provider.clone());
+    let server = metrics.on(traces.server()).with_sampling_filter(|_| false);
+    let client = metrics.on(traces.client());
     let address = middle(&traces, server, client, next).await;
 
     call(address, Some(TRACEPARENT)).await;
@@ -197,9 +183,7 @@ fn assert_renamed(span: &SpanData) {
 async fn an_outer_layer_sets_a_servers_options() {
     let traces = Traces::default();
     let metrics = Metrics::default();
-    let layer = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone());
+    let layer = metrics.on(traces.server());
     let seen = Seen::default();
     let next = seen.serve().await;
     let client = net::connect(lianlu::client().with_filter(|_| false), Version::HTTP_11);

@@ -187,9 +187,7 @@ async fn hooks_are_not_called_for_unsampled_calls() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let metrics = Metrics::default();
     let log = HookLog::default();
-    let layer = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone());
+    let layer = metrics.on(traces.server());
     let address = serve(log.hook(layer), Gate::default()).await;
     let client = net::plain(Version::HTTP_11);
     soon(client.request(net::request(Method::GET, address, "/")))
@@ -205,9 +203,8 @@ async fn a_classifier_decides_what_is_an_error() {
     let traces = Traces::default();
     let metrics = Metrics::default();
     let log = HookLog::default();
-    let layer = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone())
+    let layer = metrics
+        .on(traces.server())
         .with_error_classifier(|outcome| {
             assert_eq!(outcome.is_error(), outcome.http_status().unwrap() == 500);
             outcome.http_status().unwrap() == 404
@@ -358,9 +355,8 @@ async fn a_name_by_with_span_name_is_not_replaced() {
 async fn with_metric_attributes_adds_labels_to_metrics_only() {
     let traces = Traces::default();
     let metrics = Metrics::default();
-    let layer = traces
-        .server()
-        .with_meter_provider(metrics.provider.clone())
+    let layer = metrics
+        .on(traces.server())
         .with_metric_attributes(|outcome| {
             let fine = outcome
                 .http_status()

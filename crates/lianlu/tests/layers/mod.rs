@@ -1,10 +1,10 @@
 //! The layers: where they can be placed, and their options.
 
-mod are_switched_off;
+mod captured_headers_and_urls;
+mod disabled;
 mod filters;
-mod headers_are_captured_by_list_alone;
 mod hooks;
 mod opt_ins;
-mod places_where_layers_go;
+mod placement;
 mod readme;
 mod trusted_proxies;

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use ::http::{Request, Version};
-use axum::Router;
 use axum::body::Body;
-use axum::routing::post;
 use lianlu::{OptIn, UrlTemplate};
 use opentelemetry_sdk::trace::SpanData;
 use tower::ServiceExt;
@@ -38,10 +36,7 @@ async fn call(opt_ins: &[OptIn], agent: &str) -> Telemetry {
         client = client.with_opt_in(*opt_in);
         server = server.with_opt_in(*opt_in);
     }
-    let app = Router::new()
-        .route("/", post(async |body: String| body + "!"))
-        .layer(server);
-    let address = net::serve(app).await;
+    let address = net::serve_root(server, async |body: String| body + "!").await;
     let mut request = Request::post(format!("http://{address}/"))
         .header("user-agent", agent)
         .body(Body::from(BODY))
@@ -188,8 +183,7 @@ async fn body_contents_are_recorded_up_to_a_limit() {
             let pieces = [before, after].map(Ok::<_, std::io::Error>);
             Body::from_stream(tokio_stream::iter(pieces))
         };
-        let app = Router::new().route("/", post(handler)).layer(server);
-        let address = net::serve(app).await;
+        let address = net::serve_root(server, handler).await;
         let body = Body::from("链路");
         let request_of = Request::post(format!("http://{address}/")).body(body);
         let call = net::connect(client, Version::HTTP_11).oneshot(request_of.unwrap());

@@ -1,7 +1,5 @@
 //! `trace_id()`, `span_id()` and `trace_attrs()` return the ids of the current span.
 
-use axum::Router;
-use axum::routing::get;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::common::echo::{self, message};
@@ -29,26 +27,21 @@ async fn ids_in_a_grpc_handler() {
 #[tokio::test]
 async fn ids_in_an_http_handler() {
     let traces = Traces::default();
-    let app = Router::new()
-        .route(
-            "/",
-            get(async || {
-                tokio::task::yield_now().await;
-                let attributes = lianlu::trace_attrs();
-                let keys = attributes
-                    .each_ref()
-                    .map(|attribute| attribute.key.as_str());
-                assert_eq!(keys, ["trace_id", "span_id"]);
-                let [trace_id, span_id] = attributes.map(|attribute| attribute.value.to_string());
-                assert_eq!(
-                    (&trace_id, &span_id),
-                    (&lianlu::trace_id(), &lianlu::span_id())
-                );
-                format!("{trace_id} {span_id}")
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async || {
+        tokio::task::yield_now().await;
+        let attributes = lianlu::trace_attrs();
+        let keys = attributes
+            .each_ref()
+            .map(|attribute| attribute.key.as_str());
+        assert_eq!(keys, ["trace_id", "span_id"]);
+        let [trace_id, span_id] = attributes.map(|attribute| attribute.value.to_string());
+        assert_eq!(
+            (&trace_id, &span_id),
+            (&lianlu::trace_id(), &lianlu::span_id())
+        );
+        format!("{trace_id} {span_id}")
+    })
+    .await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);
     let text = net::fetch(&client, address, "/").await;
     assert_eq!(text, ids(&server(&traces.all(2).await)));

@@ -1,5 +1,5 @@
 //! Trace ids in logs.
 
-mod carry_the_trace;
 mod ids_for_logs;
-mod tracing_spans_agree;
+mod tracing_events;
+mod tracing_spans;

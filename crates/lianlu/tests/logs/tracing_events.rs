@@ -1,7 +1,6 @@
 //! Log lines have the ids of the call that writes them, without `tracing-opentelemetry`.
 
 use axum::Router;
-use axum::routing::get;
 use opentelemetry::trace::{FutureExt, TraceContextExt};
 use opentelemetry_sdk::trace::Sampler;
 use tower::{ServiceBuilder, ServiceExt};
@@ -30,7 +29,7 @@ fn json_to(lines: &Lines) -> impl Subscriber + Send + Sync + 'static {
 }
 
 #[tokio::test]
-async fn in_a_grpc_handler_and_its_stream() {
+async fn a_grpc_handler_and_its_stream_log_the_servers_ids() {
     let (lines, _guard) = json();
     let traces = Traces::default();
     let (mut client, _) = echo::pair(&traces).await;
@@ -49,29 +48,24 @@ async fn in_a_grpc_handler_and_its_stream() {
 }
 
 #[tokio::test]
-async fn in_an_http_handler_and_its_body() {
+async fn an_http_handler_and_its_body_log_the_servers_ids() {
     for version in VERSIONS {
         let (lines, _guard) = json();
         let traces = Traces::default();
-        let app = Router::new()
-            .route(
-                "/",
-                get(async || {
-                    info!("before await");
-                    tokio::task::yield_now().await;
-                    // A span of `tracing` changes nothing.
-                    let _entered = info_span!("work").entered();
-                    info!("after await");
-                    let body = scripted([
-                        Step::Data("hel"),
-                        Step::Run(Box::new(|| info!("in the body"))),
-                        Step::Data("lo"),
-                    ]);
-                    response(None, body)
-                }),
-            )
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), async || {
+            info!("before await");
+            tokio::task::yield_now().await;
+            // A span of `tracing` changes nothing.
+            let _entered = info_span!("work").entered();
+            info!("after await");
+            let body = scripted([
+                Step::Data("hel"),
+                Step::Run(Box::new(|| info!("in the body"))),
+                Step::Data("lo"),
+            ]);
+            response(None, body)
+        })
+        .await;
         let client = net::connect(traces.client(), version);
         net::fetch(&client, address, "/").await;
         let (_, server) = traces.pair().await;
@@ -84,7 +78,7 @@ async fn in_an_http_handler_and_its_body() {
 }
 
 #[tokio::test]
-async fn in_a_client_call() {
+async fn a_client_call_logs_the_clients_ids() {
     let (lines, _guard) = json();
     let traces = Traces::default();
     let address = net::serve(Router::new()).await;
@@ -111,9 +105,8 @@ async fn in_a_client_call() {
     assert_in(&lines.named("around it"), &traces::named(&spans, "root"));
 }
 
-/// With flags `00`.
 #[tokio::test]
-async fn in_an_unsampled_call() {
+async fn an_unsampled_call_logs_ids_with_flags_00() {
     let (lines, _guard) = json();
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let (mut client, _) = echo::pair(&traces).await;
@@ -149,7 +142,7 @@ async fn a_users_field_of_the_same_name_takes_precedence() {
 }
 
 #[tokio::test]
-async fn as_text_with_and_without_colours() {
+async fn text_lines_end_with_the_ids() {
     let traces = Traces::default();
     let root = traces.root("root");
     let ids = root.span().span_context().clone();
@@ -186,7 +179,7 @@ async fn as_text_with_and_without_colours() {
 }
 
 #[tokio::test]
-async fn as_compact_and_pretty_text() {
+async fn compact_and_pretty_lines_end_with_the_ids() {
     fn check<S: Subscriber + Send + Sync + 'static>(make: impl Fn(Lines) -> S) {
         let traces = Traces::default();
         let lines = Lines::default();
@@ -221,38 +214,32 @@ fn carrying() -> (Lines, tracing::subscriber::DefaultGuard) {
     (lines, tracing::subscriber::set_default(subscriber))
 }
 
-/// With the ids of the call in which the span was made.
 #[tokio::test]
-async fn in_spawned_tasks_with_a_span() {
+async fn spawned_tasks_with_a_span_log_the_ids_of_its_call() {
     let (lines, _guard) = carrying();
     let traces = Traces::default();
     let other = net::serve(Router::new()).await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_11);
-    let app = Router::new()
-        .route(
-            "/",
-            get(async move || {
-                let bare = tokio::spawn(async { info!("without a span") });
-                let work = async move {
-                    info!("in the task");
-                    tokio::task::yield_now().await;
-                    async { info!("deeper") }
-                        .instrument(info_span!("deeper"))
-                        .await;
-                    net::fetch(&client, other, "/").await;
-                };
-                // On another thread, which has no context left over.
-                let span = info_span!("outer").in_scope(|| info_span!("work"));
-                let task = work.instrument(span).with_current_subscriber();
-                let handle = tokio::runtime::Handle::current();
-                tokio::task::spawn_blocking(move || handle.block_on(task))
-                    .await
-                    .unwrap();
-                bare.await.unwrap();
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async move || {
+        let bare = tokio::spawn(async { info!("without a span") });
+        let work = async move {
+            info!("in the task");
+            tokio::task::yield_now().await;
+            async { info!("deeper") }
+                .instrument(info_span!("deeper"))
+                .await;
+            net::fetch(&client, other, "/").await;
+        };
+        // On another thread, which has no context left over.
+        let span = info_span!("outer").in_scope(|| info_span!("work"));
+        let task = work.instrument(span).with_current_subscriber();
+        let handle = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || handle.block_on(task))
+            .await
+            .unwrap();
+        bare.await.unwrap();
+    })
+    .await;
     let request = net::request(::http::Method::GET, address, "/");
     let response = net::send(::http::Version::HTTP_11, request).await;
     net::read(response).await.unwrap();
@@ -265,9 +252,8 @@ async fn in_spawned_tasks_with_a_span() {
     assert!(!opentelemetry::Context::current().has_active_span());
 }
 
-/// The current context takes precedence over the span's.
 #[test]
-fn in_spans_that_are_entered_elsewhere() {
+fn the_current_context_takes_precedence_over_the_spans() {
     let (lines, _guard) = carrying();
     let traces = Traces::default();
     let (first, second) = (traces.root("first"), traces.root("second"));

@@ -47,7 +47,7 @@ where
 
 /// Server span → `tracing` span → client span → the next server's span.
 #[tokio::test]
-async fn around_and_inside_of_http_calls() {
+async fn tracing_spans_and_http_spans_are_parents_of_each_other() {
     for version in VERSIONS {
         let traces = Traces::default();
         let (lines, _guard) = set_up(&traces);
@@ -57,24 +57,19 @@ async fn around_and_inside_of_http_calls() {
         let next = net::serve(next).await;
         let client = net::connect(traces.client(), version);
         let inner = client.clone();
-        let app = Router::new()
-            .route(
-                "/",
-                get(async move || {
-                    info!("in the handler");
-                    let work = info_span!("work");
-                    async {
-                        info!("before the call");
-                        net::fetch(&inner, next, "/next").await;
-                        info!("after the call");
-                    }
-                    .instrument(work)
-                    .await;
-                    info!("at last");
-                }),
-            )
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), async move || {
+            info!("in the handler");
+            let work = info_span!("work");
+            async {
+                info!("before the call");
+                net::fetch(&inner, next, "/next").await;
+                info!("after the call");
+            }
+            .instrument(work)
+            .await;
+            info!("at last");
+        })
+        .await;
         net::fetch(&client, address, "/")
             .instrument(info_span!("caller"))
             .await;
@@ -110,7 +105,7 @@ async fn around_and_inside_of_http_calls() {
 }
 
 #[tokio::test]
-async fn around_and_inside_of_grpc_calls() {
+async fn tracing_spans_and_grpc_spans_are_parents_of_each_other() {
     let traces = Traces::default();
     let (lines, _guard) = set_up(&traces);
     let (mut client, _) = echo::pair(&traces).await;
@@ -144,27 +139,22 @@ async fn inner(number: u32) {
 
 /// `#[instrument]` across awaits, in interleaved futures, and in tasks on this and another thread.
 #[tokio::test]
-async fn across_awaits_and_tasks() {
+async fn tracing_spans_keep_their_parents_across_awaits_and_tasks() {
     let traces = Traces::default();
     let (lines, _guard) = set_up(&traces);
-    let app = Router::new()
-        .route(
-            "/",
-            get(async || {
-                tokio::join!(step(1), step(2));
-                let task = info_span!("task");
-                tokio::spawn(step(3).instrument(task)).await.unwrap();
-                let elsewhere = step(4).instrument(info_span!("elsewhere"));
-                let elsewhere = elsewhere.with_current_subscriber();
-                let handle = tokio::runtime::Handle::current();
-                tokio::task::spawn_blocking(move || handle.block_on(elsewhere))
-                    .await
-                    .unwrap();
-                info!("in the handler");
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async || {
+        tokio::join!(step(1), step(2));
+        let task = info_span!("task");
+        tokio::spawn(step(3).instrument(task)).await.unwrap();
+        let elsewhere = step(4).instrument(info_span!("elsewhere"));
+        let elsewhere = elsewhere.with_current_subscriber();
+        let handle = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || handle.block_on(elsewhere))
+            .await
+            .unwrap();
+        info!("in the handler");
+    })
+    .await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_2);
     net::fetch(&client, address, "/").await;
 
@@ -216,16 +206,14 @@ async fn handler(wait: Gate) -> ::http::Response<Body> {
 
 /// A body is polled after its handler has returned and its spans have been closed.
 #[tokio::test]
-async fn in_response_streams() {
+async fn spans_in_response_streams_have_the_server_span_or_a_kept_one_as_parent() {
     for version in VERSIONS {
         let traces = Traces::default();
         let (lines, _guard) = set_up(&traces);
         let gate = Gate::default();
         let wait = gate.clone();
-        let app = Router::new()
-            .route("/", get(async move || handler(wait.clone()).await))
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address =
+            net::serve_root(traces.server(), async move || handler(wait.clone()).await).await;
         let client = net::connect(traces.client(), version);
         let response = soon(net::get(&client, address, "/")).await.unwrap();
         gate.open();
@@ -244,9 +232,8 @@ async fn in_response_streams() {
     }
 }
 
-/// Which is not needed.
 #[tokio::test]
-async fn also_together_with_carry_trace() {
+async fn carry_trace_does_not_change_parents() {
     let traces = Traces::default();
     let subscribers = [
         tracing::Dispatch::new(

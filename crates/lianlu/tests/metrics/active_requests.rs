@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use http::{Method, Request, Response, StatusCode};
 use opentelemetry_sdk::trace::Sampler;
 use tower::{Layer, Service, service_fn};
@@ -156,9 +154,9 @@ fn assert_balanced(values: &Values, name: &str) {
 fn ten_thousand_calls_leave_no_active_request() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let values = Values::default();
-    let server = traces.server().with_meter_provider(values.clone());
+    let server = values.on(traces.server());
     let mut server = server.with_active_requests().layer(service_fn(handle));
-    let client = traces.client().with_meter_provider(values.clone());
+    let client = values.on(traces.client());
     let mut client = client.with_active_requests().layer(service_fn(handle));
     let mut panics = 0;
     for at in 0..CALLS {
@@ -190,24 +188,15 @@ async fn a_request_is_active_until_its_body_ends() {
         let (traces, metrics) = (Traces::default(), Metrics::default());
         let gate = Gate::default();
         let inside = gate.clone();
-        let app = Router::new()
-            .route(
-                "/",
-                get(async move || {
-                    let steps = [Step::Data("hel"), Step::Wait(inside), Step::Data("lo")];
-                    response(None, scripted(steps))
-                }),
-            )
-            .layer(
-                traces
-                    .server()
-                    .with_meter_provider(metrics.provider.clone())
-                    .with_active_requests(),
-            );
-        let address = net::serve(app).await;
-        let layer = traces
-            .client()
-            .with_meter_provider(metrics.provider.clone());
+        let address = net::serve_root(
+            metrics.on(traces.server()).with_active_requests(),
+            async move || {
+                let steps = [Step::Data("hel"), Step::Wait(inside), Step::Data("lo")];
+                response(None, scripted(steps))
+            },
+        )
+        .await;
+        let layer = metrics.on(traces.client());
         let client = net::connect(layer.with_active_requests(), version);
         let first = net::get(&client, address, "/").await.unwrap();
         let second = net::get(&client, address, "/").await.unwrap();

@@ -7,75 +7,49 @@ use axum::body::{Body, Bytes};
 use axum::routing::{any, get, post};
 use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
-use lianlu::{ClientLayer, Conventions, OptIn, ServerLayer, StreamEnd};
+use lianlu::{Conventions, OptIn, ServerLayer, Side, StreamEnd, TraceLayer};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::common::http::{self as net, HttpClient, Step, VERSIONS, response, scripted};
-use crate::common::metrics::{Metrics, Values};
+use crate::common::metrics::{Telemetry, Values};
 use crate::common::traces::{Traces, int};
 use crate::common::{Gate, soon};
-
-/// Spans and metrics of both sides.
-struct Telemetry {
-    traces: Traces,
-    metrics: Metrics,
-}
 
 /// The expected sizes of one side: request and response.
 type Sizes = (Option<u64>, Option<u64>);
 
-impl Telemetry {
-    fn new() -> Self {
-        Self {
-            traces: Traces::default(),
-            metrics: Metrics::default(),
-        }
-    }
+/// The layer with body sizes on both signals.
+fn sized<K: Side>(layer: TraceLayer<K>) -> TraceLayer<K> {
+    layer.with_body_sizes().with_opt_in(OptIn::BodySize)
+}
 
-    fn server(&self) -> ServerLayer {
-        self.traces
-            .server()
-            .with_meter_provider(self.metrics.provider.clone())
-            .with_body_sizes()
-            .with_opt_in(OptIn::BodySize)
-    }
+fn connect(telemetry: &Telemetry, version: Version) -> HttpClient {
+    net::connect(sized(telemetry.client()), version)
+}
 
-    fn client(&self) -> ClientLayer {
-        self.traces
-            .client()
-            .with_meter_provider(self.metrics.provider.clone())
-            .with_body_sizes()
-            .with_opt_in(OptIn::BodySize)
-    }
-
-    fn connect(&self, version: Version) -> HttpClient {
-        net::connect(self.client(), version)
-    }
-
-    /// Waits for the end of the call, and asserts both signals.
-    async fn assert(&self, server: Sizes, client: Sizes) {
-        let (client_span, server_span) = self.traces.pair().await;
-        for (side, span, sizes) in [
-            ("server", server_span, server),
-            ("client", client_span, client),
-        ] {
-            let duration = format!("http.{side}.request.duration");
-            let labels = self.metrics.counted(&duration, 1).await[0].line();
-            for (what, size) in [("request", sizes.0), ("response", sizes.1)] {
-                let key = format!("http.{what}.body.size");
-                let expected = size.map(|size| i64::try_from(size).unwrap());
-                assert_eq!(int(&span, &key), expected, "{side} {what}");
-                let name = format!("http.{side}.{what}.body.size");
-                if size.is_some() {
-                    self.metrics.counted(&name, 1).await;
-                }
-                let series = self.metrics.of(&name);
-                let found = series.first().map(|series| series.sum);
-                assert_eq!(found, size.map(|size| size as f64), "{name}");
-                for series in series {
-                    assert_eq!(series.unit, "By");
-                    assert_eq!(series.line(), labels);
-                }
+/// Waits for the end of the call, and asserts both signals.
+async fn assert_sizes(telemetry: &Telemetry, server: Sizes, client: Sizes) {
+    let (client_span, server_span) = telemetry.traces.pair().await;
+    for (side, span, sizes) in [
+        ("server", server_span, server),
+        ("client", client_span, client),
+    ] {
+        let duration = format!("http.{side}.request.duration");
+        let labels = telemetry.metrics.counted(&duration, 1).await[0].line();
+        for (what, size) in [("request", sizes.0), ("response", sizes.1)] {
+            let key = format!("http.{what}.body.size");
+            let expected = size.map(|size| i64::try_from(size).unwrap());
+            assert_eq!(int(&span, &key), expected, "{side} {what}");
+            let name = format!("http.{side}.{what}.body.size");
+            if size.is_some() {
+                telemetry.metrics.counted(&name, 1).await;
+            }
+            let series = telemetry.metrics.of(&name);
+            let found = series.first().map(|series| series.sum);
+            assert_eq!(found, size.map(|size| size as f64), "{name}");
+            for series in series {
+                assert_eq!(series.unit, "By");
+                assert_eq!(series.line(), labels);
             }
         }
     }
@@ -116,7 +90,7 @@ async fn exchange(client: &HttpClient, request: Request<Body>) -> String {
 }
 
 #[tokio::test]
-async fn of_responses_with_and_without_a_content_length() {
+async fn responses_are_counted_with_and_without_a_content_length() {
     for version in VERSIONS {
         for (method, path, size) in [
             (Method::GET, "/chunks", 10),
@@ -124,35 +98,35 @@ async fn of_responses_with_and_without_a_content_length() {
             (Method::HEAD, "/whole", 0),
             (Method::GET, "/no-content", 0),
         ] {
-            let telemetry = Telemetry::new();
-            let address = serve(telemetry.server()).await;
-            let client = telemetry.connect(version);
+            let telemetry = Telemetry::default();
+            let address = serve(sized(telemetry.server())).await;
+            let client = connect(&telemetry, version);
             exchange(&client, net::request(method, address, path)).await;
             let sizes = (Some(0), Some(size));
-            telemetry.assert(sizes, sizes).await;
+            assert_sizes(&telemetry, sizes, sizes).await;
         }
     }
 }
 
 #[tokio::test]
-async fn of_streamed_requests() {
+async fn streamed_requests_are_counted() {
     for version in VERSIONS {
-        let telemetry = Telemetry::new();
-        let address = serve(telemetry.server()).await;
-        let client = telemetry.connect(version);
+        let telemetry = Telemetry::default();
+        let address = serve(sized(telemetry.server())).await;
+        let client = connect(&telemetry, version);
         let mut request = net::request(Method::POST, address, "/swallow");
         let steps = [Step::Data("hel"), Step::Data("lo, "), Step::Data("you")];
         *request.body_mut() = scripted(steps);
         assert_eq!(exchange(&client, request).await, "10");
         let sizes = (Some(10), Some(2));
-        telemetry.assert(sizes, sizes).await;
+        assert_sizes(&telemetry, sizes, sizes).await;
     }
 }
 
 /// Compressed inside of the layer.
 #[tokio::test]
-async fn of_compressed_bodies_are_the_compressed_sizes() {
-    let telemetry = Telemetry::new();
+async fn compressed_bodies_have_their_compressed_sizes() {
+    let telemetry = Telemetry::default();
     let compress = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
         let encoding = "gzip".parse().unwrap();
         response.headers_mut().insert("content-encoding", encoding);
@@ -162,20 +136,20 @@ async fn of_compressed_bodies_are_the_compressed_sizes() {
     let app = Router::new()
         .route("/", get(async || "hello, hello, hello!"))
         .layer(compress)
-        .layer(telemetry.server());
+        .layer(sized(telemetry.server()));
     let address = net::serve(app).await;
-    let client = telemetry.connect(Version::HTTP_11);
+    let client = connect(&telemetry, Version::HTTP_11);
     let response = net::get(&client, address, "/").await.unwrap();
     soon(response.into_body().collect()).await.unwrap();
     let sizes = (Some(0), Some(GZIP.len() as u64));
-    telemetry.assert(sizes, sizes).await;
+    assert_sizes(&telemetry, sizes, sizes).await;
 }
 
 #[tokio::test]
-async fn of_reqwest_requests() {
+async fn reqwest_requests_are_counted_or_have_their_content_length() {
     for (streams, has_length) in [(false, false), (true, false), (true, true)] {
-        let telemetry = Telemetry::new();
-        let address = serve(telemetry.server()).await;
+        let telemetry = Telemetry::default();
+        let address = serve(sized(telemetry.server())).await;
         let url = format!("http://{address}/swallow").parse().unwrap();
         let mut request = reqwest::Request::new(Method::POST, url);
         *request.body_mut() = Some(match streams {
@@ -188,27 +162,25 @@ async fn of_reqwest_requests() {
             let headers = request.headers_mut();
             headers.insert(header::CONTENT_LENGTH, 10.into());
         }
-        let client = net::reqwest(telemetry.client());
+        let client = net::reqwest(sized(telemetry.client()));
         let response = soon(client.oneshot(request)).await.unwrap();
         assert_eq!(soon(response.text()).await.unwrap(), "10");
         // A reqwest stream is not wrapped, and has no size hint.
         let client = (!streams || has_length).then_some(10);
-        telemetry
-            .assert((Some(10), Some(2)), (client, Some(2)))
-            .await;
+        assert_sizes(&telemetry, (Some(10), Some(2)), (client, Some(2))).await;
     }
 }
 
 /// A body type that is neither axum's nor tonic's.
 #[tokio::test]
-async fn of_other_body_types_are_the_content_length_or_unknown() {
+async fn other_body_types_have_their_content_length_or_no_size() {
     for length in [Some(5), None] {
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::default();
         let handler = async |_: Request<Full<Bytes>>| {
             Ok::<_, std::convert::Infallible>(Response::new(Body::from("twelve bytes")))
         };
-        let service = telemetry.server().layer(service_fn(handler));
-        let service = telemetry.client().layer(service);
+        let service = sized(telemetry.server()).layer(service_fn(handler));
+        let service = sized(telemetry.client()).layer(service);
         let mut request = Request::post("/").body(Full::from("hello")).unwrap();
         if let Some(length) = length {
             let headers = request.headers_mut();
@@ -218,80 +190,78 @@ async fn of_other_body_types_are_the_content_length_or_unknown() {
             .await
             .unwrap();
         let sizes = (length, Some(12));
-        telemetry.assert(sizes, sizes).await;
+        assert_sizes(&telemetry, sizes, sizes).await;
     }
 }
 
 #[tokio::test]
-async fn of_dropped_responses_are_the_bytes_so_far() {
+async fn dropped_responses_have_the_bytes_so_far() {
     for version in VERSIONS {
-        let telemetry = Telemetry::new();
-        let address = serve(telemetry.server()).await;
-        let client = telemetry.connect(version);
+        let telemetry = Telemetry::default();
+        let address = serve(sized(telemetry.server())).await;
+        let client = connect(&telemetry, version);
         let mut response = net::get(&client, address, "/endless").await.unwrap();
         soon(response.body_mut().frame()).await.unwrap().unwrap();
         drop(response);
         let sizes = (Some(0), Some(5));
-        telemetry.assert(sizes, sizes).await;
+        assert_sizes(&telemetry, sizes, sizes).await;
     }
 }
 
 #[tokio::test]
-async fn of_dropped_requests_are_the_bytes_so_far() {
-    let telemetry = Telemetry::new();
+async fn dropped_requests_have_the_bytes_so_far() {
+    let telemetry = Telemetry::default();
     let received = Gate::default();
     let inside = received.clone();
-    let app = Router::new()
-        .route(
-            "/",
-            post(async move |mut request: Request<Body>| {
-                request.body_mut().frame().await.unwrap().unwrap();
-                inside.open();
-                std::future::pending::<()>().await;
-            }),
-        )
-        .layer(telemetry.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(
+        sized(telemetry.server()),
+        async move |mut request: Request<Body>| {
+            request.body_mut().frame().await.unwrap().unwrap();
+            inside.open();
+            std::future::pending::<()>().await;
+        },
+    )
+    .await;
     let mut request = net::request(Method::POST, address, "/");
     *request.body_mut() = scripted([Step::Data("hello"), Step::Hang]);
-    let client = telemetry.connect(Version::HTTP_2);
+    let client = connect(&telemetry, Version::HTTP_2);
     let call = tokio::spawn(client.oneshot(request));
     soon(received.pass()).await;
     call.abort();
     // There was no response.
     let sizes = (Some(5), None);
-    telemetry.assert(sizes, sizes).await;
+    assert_sizes(&telemetry, sizes, sizes).await;
 }
 
 #[tokio::test]
-async fn of_unread_requests_are_0() {
-    let telemetry = Telemetry::new();
+async fn unread_requests_have_size_0() {
+    let telemetry = Telemetry::default();
     let handler =
         async |_: Request<Body>| Ok::<_, std::convert::Infallible>(Response::new(Body::from("no")));
-    let service = telemetry.server().layer(service_fn(handler));
-    let service = telemetry.client().layer(service);
+    let service = sized(telemetry.server()).layer(service_fn(handler));
+    let service = sized(telemetry.client()).layer(service);
     let request = Request::post("/").body(Body::from("hello")).unwrap();
     net::read(service.oneshot(request).await.unwrap())
         .await
         .unwrap();
     let sizes = (Some(0), Some(2));
-    telemetry.assert(sizes, sizes).await;
+    assert_sizes(&telemetry, sizes, sizes).await;
 }
 
 #[tokio::test]
-async fn of_spans_that_end_with_the_head_are_the_content_length_or_unknown() {
+async fn spans_that_end_with_the_head_have_the_content_length_or_no_size() {
     for (path, size) in [
         ("/whole", Some(12)),
         ("/chunks", None),
         ("/no-content", Some(0)),
     ] {
-        let telemetry = Telemetry::new();
-        let address = serve(telemetry.server().with_stream_end(StreamEnd::Headers)).await;
-        let layer = telemetry.client().with_stream_end(StreamEnd::Headers);
+        let telemetry = Telemetry::default();
+        let address = serve(sized(telemetry.server()).with_stream_end(StreamEnd::Headers)).await;
+        let layer = sized(telemetry.client()).with_stream_end(StreamEnd::Headers);
         let client = net::connect(layer, Version::HTTP_2);
         exchange(&client, net::request(Method::GET, address, path)).await;
         let sizes = (Some(0), size);
-        telemetry.assert(sizes, sizes).await;
+        assert_sizes(&telemetry, sizes, sizes).await;
     }
 }
 
@@ -299,7 +269,7 @@ async fn of_spans_that_end_with_the_head_are_the_content_length_or_unknown() {
 async fn metrics_and_attributes_are_separate_options() {
     for (sizes, opt_in) in [(false, false), (true, false), (false, true)] {
         let (traces, values) = (Traces::default(), Values::default());
-        let mut layer = traces.server().with_meter_provider(values.clone());
+        let mut layer = values.on(traces.server());
         if sizes {
             layer = layer.with_body_sizes();
         }
@@ -321,9 +291,9 @@ async fn metrics_and_attributes_are_separate_options() {
 }
 
 #[tokio::test]
-async fn are_not_recorded_with_the_old_conventions() {
+async fn the_old_conventions_have_no_body_sizes() {
     let (traces, values) = (Traces::default(), Values::default());
-    let layer = traces.server().with_meter_provider(values.clone());
+    let layer = values.on(traces.server());
     let layer = layer
         .with_body_sizes()
         .with_active_requests()

@@ -1,5 +1,5 @@
-//! The four duration metrics: described by the conventions, with one value for each call, which is the
-//! duration of its span.
+//! The four duration metrics: described by the conventions, with one value for each call, which is
+//! the duration of its span.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,18 +28,11 @@ const SECONDS: [f64; 14] = [
 ];
 
 fn layers(traces: &Traces, metrics: &Metrics) -> (ServerLayer, ClientLayer) {
-    (
-        traces
-            .server()
-            .with_meter_provider(metrics.provider.clone()),
-        traces
-            .client()
-            .with_meter_provider(metrics.provider.clone()),
-    )
+    (metrics.on(traces.server()), metrics.on(traces.client()))
 }
 
-/// `/orders/{id}` answers, `/status/{code}` answers with that status, `/cut` fails in its body, `/hang`
-/// never answers, `/endless` never ends, `/panic` panics.
+/// `/orders/{id}` answers, `/status/{code}` answers with that status, `/cut` fails in its body,
+/// `/hang` never answers, `/endless` never ends, `/panic` panics.
 async fn serve(layer: ServerLayer, entered: &Gate) -> SocketAddr {
     let inside = entered.clone();
     let app = Router::new()
@@ -97,7 +90,7 @@ fn assert_described(series: &Series, description: &str) {
 }
 
 #[tokio::test]
-async fn of_http_have_the_buckets_and_labels_of_the_conventions() {
+async fn http_durations_have_the_buckets_and_labels_of_the_conventions() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let address = serve(server, &Gate::default()).await;
@@ -132,7 +125,7 @@ async fn of_http_have_the_buckets_and_labels_of_the_conventions() {
 }
 
 #[tokio::test]
-async fn of_grpc_have_the_buckets_and_labels_of_the_conventions() {
+async fn grpc_durations_have_the_buckets_and_labels_of_the_conventions() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let (mut client, _, address) = echo_pair(server, client, &traces).await;
@@ -177,7 +170,7 @@ fn assert_agrees(series: &[Series], span: &SpanData) {
 }
 
 #[tokio::test]
-async fn of_http_are_the_durations_of_the_spans() {
+async fn http_durations_are_those_of_the_spans() {
     for (path, class, client_class) in [
         ("/orders/7", None, None),
         ("/status/404", None, Some("404")),
@@ -220,7 +213,7 @@ async fn of_http_are_the_durations_of_the_spans() {
 }
 
 #[tokio::test]
-async fn of_grpc_are_the_durations_of_the_spans() {
+async fn grpc_durations_are_those_of_the_spans() {
     for (what, class) in [
         ("hi", None),
         ("fail 5 no such thing", None),
@@ -259,7 +252,7 @@ async fn of_grpc_are_the_durations_of_the_spans() {
 
 /// From the start of the first slice to the end of the last one.
 #[tokio::test]
-async fn of_a_sliced_stream_are_one_value() {
+async fn a_sliced_stream_is_one_value() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let slice = lianlu::StreamEnd::Sliced(Duration::from_millis(5));
@@ -288,7 +281,7 @@ async fn of_a_sliced_stream_are_one_value() {
 
 /// By the sampler or by a sampling filter.
 #[tokio::test]
-async fn of_unsampled_calls_are_recorded() {
+async fn unsampled_calls_are_recorded() {
     for by_filter in [false, true] {
         let traces = match by_filter {
             true => Traces::default(),
@@ -328,11 +321,11 @@ fn empty_request(extension: Option<TraceOptions>) -> Request<()> {
 }
 
 #[tokio::test]
-async fn of_filtered_and_muted_calls_are_not_recorded() {
+async fn filtered_and_muted_calls_are_not_recorded() {
     let (traces, values) = (Traces::default(), Values::default());
-    let server = traces.server().with_meter_provider(values.clone());
+    let server = values.on(traces.server());
     let server = server.with_active_requests().with_body_sizes();
-    let client = traces.client().with_meter_provider(values.clone());
+    let client = values.on(traces.client());
     let client = client.with_active_requests().with_body_sizes();
     for muted in [false, true] {
         let (mut server, mut client) = (server.clone(), client.clone());

@@ -1,5 +1,5 @@
-//! The call's span is current when its metrics are recorded, for providers with exemplars. (The SDK has
-//! none, so a provider of these tests looks.)
+//! The call's span is current when its metrics are recorded, for providers with exemplars. (The SDK
+//! has none, so a provider of these tests looks.)
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -52,14 +52,9 @@ async fn http(values: &Values, traces: &Traces) -> (net::HttpClient, std::net::S
             "/endless",
             get(async || response(None, scripted([Step::Data("hel"), Step::Hang]))),
         )
-        .layer(
-            traces
-                .server()
-                .with_meter_provider(values.clone())
-                .with_body_sizes(),
-        );
+        .layer(values.on(traces.server()).with_body_sizes());
     let address = net::serve(app).await;
-    let client = traces.client().with_meter_provider(values.clone());
+    let client = values.on(traces.client());
     (
         net::connect(client.with_body_sizes(), Version::HTTP_2),
         address,
@@ -97,9 +92,9 @@ async fn the_span_is_current_when_the_body_is_dropped_in_another_context() {
 #[tokio::test]
 async fn the_span_is_current_for_grpc_metrics() {
     let (traces, values) = (Traces::default(), Values::default());
-    let server = traces.server().with_meter_provider(values.clone());
+    let server = values.on(traces.server());
     let address = echo::serve(server, Echo::new(&traces)).await;
-    let client = traces.client().with_meter_provider(values.clone());
+    let client = values.on(traces.client());
     let mut client = echo::connect(client, address).await;
     let replies = client.server_stream(message("fail 13 oh", 2)).await;
     let mut replies = replies.unwrap().into_inner();

@@ -1,5 +1,5 @@
-//! Errors of the service or the body, and panics, are recorded as exceptions: as span events by default,
-//! as logs on request. A peer's answer is not an exception.
+//! Errors of the service or the body, and panics, are recorded as exceptions: as span events by
+//! default, as logs on request. A peer's answer is not an exception.
 
 use ::http::{Method, StatusCode, Version};
 use axum::Router;
@@ -107,7 +107,7 @@ const PANIC: &str = "exception.type=panic exception.message=the service panicked
 const BODY: &str = "exception.type=Other exception.message=the disk is gone";
 
 #[tokio::test]
-async fn are_span_events_by_default() {
+async fn exceptions_are_span_events_by_default() {
     for (path, expected) in [
         ("/no", &[][..]),
         ("/nowhere", &[]),
@@ -184,7 +184,7 @@ async fn grpc_statuses_are_not_exceptions_but_panics_are() {
 }
 
 #[tokio::test]
-async fn are_logs_or_switched_off_by_option() {
+async fn exceptions_are_logs_or_switched_off_by_option() {
     for (exceptions, is_logged) in [(Exceptions::Logs, true), (Exceptions::Off, false)] {
         let traces = Traces::default();
         let logs = Logs::new();
@@ -202,7 +202,7 @@ async fn are_logs_or_switched_off_by_option() {
 
 /// Logs are not sampled.
 #[tokio::test]
-async fn of_unsampled_calls_are_logged() {
+async fn exceptions_of_unsampled_calls_are_logged() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let logs = Logs::new();
     let layer = traces
@@ -216,7 +216,7 @@ async fn of_unsampled_calls_are_logged() {
 }
 
 #[tokio::test]
-async fn are_not_recorded_when_a_classifier_says_no_error() {
+async fn calls_that_a_classifier_declares_fine_have_no_exception() {
     let traces = Traces::default();
     let layer = traces.server().with_error_classifier(|_| false);
     let span = call(&traces, layer, "/panics").await;
@@ -226,7 +226,7 @@ async fn are_not_recorded_when_a_classifier_says_no_error() {
 
 /// Kratos mode records an event of its own.
 #[tokio::test]
-async fn are_recorded_once_in_kratos_mode() {
+async fn kratos_mode_records_one_exception() {
     let traces = Traces::default();
     let logs = Logs::new();
     let layer = traces
@@ -243,7 +243,7 @@ async fn are_recorded_once_in_kratos_mode() {
 }
 
 #[tokio::test]
-async fn are_what_the_environment_says_unless_the_code_does() {
+async fn the_environment_chooses_the_signal_unless_the_code_does() {
     if role().is_some() {
         let mut found = Vec::new();
         for in_code in [None, Some(Exceptions::Off)] {

@@ -1,5 +1,5 @@
-//! `OTEL_SDK_DISABLED` makes no spans and no warnings, and passes callers' contexts on. Warnings can be
-//! taken by the program.
+//! `OTEL_SDK_DISABLED` makes no spans and no warnings, and passes callers' contexts on. Warnings
+//! can be taken by the program.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{

@@ -43,6 +43,25 @@ fn the_variable_chooses_the_exporter() {
     assert!(collector.is_idle());
 }
 
+/// Variable, bad value, and the warning after `variable=`.
+const BAD_OTLP_VALUES: &str = r#"
+OTEL_TRACES_EXPORTER | foo | "foo": not an exporter (otlp, jaeger, zipkin, console, none); otlp is used
+OTEL_TRACES_EXPORTER | otlp,zipkin | "otlp,zipkin": lianlu has one
+OTEL_EXPORTER_OTLP_TRACES_PROTOCOL | foo | "foo": not a protocol
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | ftp://ann:pw@h | "ftp://***@h": unknown scheme
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | h:4317 | "h:4317": not a URL
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | http://ann:p/w@h:4317 | "http://***@h:4317": not a URL, its port
+OTEL_EXPORTER_OTLP_HEADERS | secret | "***": not name=value
+OTEL_EXPORTER_OTLP_TRACES_HEADERS | a b=c | "***": not name=value
+OTEL_EXPORTER_OTLP_TIMEOUT | soon | "soon": needs a whole number
+OTEL_EXPORTER_OTLP_TRACES_TIMEOUT | 0 | "0": needs a whole number
+OTEL_EXPORTER_OTLP_TRACES_COMPRESSION | foo | "foo": not a compression (none, gzip, zstd); none is used
+OTEL_EXPORTER_OTLP_CERTIFICATE | /no/such/ca.pem | "/no/such/ca.pem": No such file or directory (os error 2); the system's are used
+OTEL_EXPORTER_OTLP_CERTIFICATE | /dev/null | "/dev/null": certificates need this crate's feature `tls`
+OTEL_EXPORTER_OTLP_CLIENT_KEY | /key | "/key": OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set; no certificate is shown
+OTEL_BSP_EXPORT_TIMEOUT | -1 | "-1": needs a whole number, 1 or more; 30000 is used
+"#;
+
 #[test]
 fn otlp_is_the_default_and_takes_its_variables() {
     if child() {
@@ -100,83 +119,10 @@ fn otlp_is_the_default_and_takes_its_variables() {
     }
 
     // A bad value is warned of, and the span still arrives.
-    for (variable, value, warning) in [
-        (
-            "OTEL_TRACES_EXPORTER",
-            "foo",
-            "\"foo\": not an exporter (otlp, jaeger, zipkin, console, none); otlp is used",
-        ),
-        (
-            "OTEL_TRACES_EXPORTER",
-            "otlp,zipkin",
-            "\"otlp,zipkin\": lianlu has one",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-            "foo",
-            "\"foo\": not a protocol",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "ftp://ann:pw@h",
-            "\"ftp://***@h\": unknown scheme",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "h:4317",
-            "\"h:4317\": not a URL",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "http://ann:p/w@h:4317",
-            "\"http://***@h:4317\": not a URL, its port",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_HEADERS",
-            "secret",
-            "\"***\": not name=value",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-            "a b=c",
-            "\"***\": not name=value",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TIMEOUT",
-            "soon",
-            "\"soon\": needs a whole number",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
-            "0",
-            "\"0\": needs a whole number",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-            "foo",
-            "\"foo\": not a compression (none, gzip, zstd); none is used",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_CERTIFICATE",
-            "/no/such/ca.pem",
-            "\"/no/such/ca.pem\": No such file or directory (os error 2); the system's are used",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_CERTIFICATE",
-            "/dev/null",
-            "\"/dev/null\": certificates need this crate's feature `tls`",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-            "/key",
-            "\"/key\": OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set; no certificate is shown",
-        ),
-        (
-            "OTEL_BSP_EXPORT_TIMEOUT",
-            "-1",
-            "\"-1\": needs a whole number, 1 or more; 30000 is used",
-        ),
-    ] {
+    for line in BAD_OTLP_VALUES.trim().lines() {
+        let [variable, value, warning] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
         run(&[http, all, (variable, value)])
             .warns(&format!("{variable}={warning}"))
             .has("exported=1");

@@ -2,6 +2,16 @@
 
 use crate::from_env::{Collector, child, run, run_until};
 
+/// Sampler, its argument, and the warning.
+const BAD_SAMPLERS: &str = r#"
+foo |  | OTEL_TRACES_SAMPLER="foo": not a sampler (always_on, always_off, traceidratio, jaeger_remote, each also with parentbased_ before it); parentbased_always_on is used
+parentbased_xray |  | OTEL_TRACES_SAMPLER="parentbased_xray": not a sampler
+xray |  | OTEL_TRACES_SAMPLER="xray": AWS X-Ray's sampler is not in lianlu
+traceidratio | 7 | OTEL_TRACES_SAMPLER_ARG="7": a ratio is between 0 and 1; 1 is used
+parentbased_traceidratio | NaN | OTEL_TRACES_SAMPLER_ARG="NaN": a ratio
+traceidratio | half | OTEL_TRACES_SAMPLER_ARG="half": a ratio
+"#;
+
 #[test]
 fn the_variables_choose_the_sampler() {
     if child() {
@@ -31,38 +41,10 @@ fn the_variables_choose_the_sampler() {
     ] {
         run(sampler, argument).is_silent().has(started);
     }
-    for (sampler, argument, warning) in [
-        (
-            "foo",
-            "",
-            "OTEL_TRACES_SAMPLER=\"foo\": not a sampler (always_on, always_off, traceidratio, jaeger_remote, each also with parentbased_ before it); parentbased_always_on is used",
-        ),
-        (
-            "parentbased_xray",
-            "",
-            "OTEL_TRACES_SAMPLER=\"parentbased_xray\": not a sampler",
-        ),
-        (
-            "xray",
-            "",
-            "OTEL_TRACES_SAMPLER=\"xray\": AWS X-Ray's sampler is not in lianlu",
-        ),
-        (
-            "traceidratio",
-            "7",
-            "OTEL_TRACES_SAMPLER_ARG=\"7\": a ratio is between 0 and 1; 1 is used",
-        ),
-        (
-            "parentbased_traceidratio",
-            "NaN",
-            "OTEL_TRACES_SAMPLER_ARG=\"NaN\": a ratio",
-        ),
-        (
-            "traceidratio",
-            "half",
-            "OTEL_TRACES_SAMPLER_ARG=\"half\": a ratio",
-        ),
-    ] {
+    for line in BAD_SAMPLERS.trim().lines() {
+        let [sampler, argument, warning] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
         run(sampler, argument).warns(warning).has("started=1");
     }
 }

@@ -68,7 +68,7 @@ async fn layers_follow_each_change() {
 
     // Layers without metrics, or with a provider of their own, ignore the global one.
     let own = Metrics::default();
-    let layer = traces.client().with_meter_provider(own.provider.clone());
+    let layer = own.on(traces.client());
     let mut own_client = echo::connect(layer, address).await;
     let mut off = echo::connect(traces.client().without_metrics(), address).await;
     call(&mut own_client).await;

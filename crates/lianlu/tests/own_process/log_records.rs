@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use axum::Router;
-use axum::routing::get;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -52,26 +50,21 @@ impl Log for Seen {
 }
 
 #[tokio::test]
-async fn in_a_handler_and_not_outside() {
+async fn records_in_a_handler_have_its_ids_and_others_none() {
     if !is_alone(&this_test!()) {
         return;
     }
     log::set_boxed_logger(Box::new(lianlu::logs::logger(Seen))).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let traces = Traces::default();
-    let app = Router::new()
-        .route(
-            "/",
-            get(async || {
-                log::info!(order = 7; "paid");
-                tokio::task::yield_now().await;
-                log::info!("sent");
-                log::info!(span_id = "mine"; "by hand");
-                log::debug!("below the level");
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async || {
+        log::info!(order = 7; "paid");
+        tokio::task::yield_now().await;
+        log::info!("sent");
+        log::info!(span_id = "mine"; "by hand");
+        log::debug!("below the level");
+    })
+    .await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_11);
     net::read(net::get(&client, address, "/").await.unwrap())
         .await

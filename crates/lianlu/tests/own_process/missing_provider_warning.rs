@@ -26,7 +26,7 @@ fn run_with(test: &str, provider: &str, disabled: Option<&str>) -> Printed {
 }
 
 #[tokio::test]
-async fn at_the_first_call_that_needs_one() {
+async fn a_service_without_a_provider_gets_one_warning() {
     match role().as_deref() {
         None => {}
         Some("with a provider") => {

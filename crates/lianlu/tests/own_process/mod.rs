@@ -1,4 +1,5 @@
-//! What needs a process of its own: environment variables and global providers belong to the process.
+//! What needs a process of its own: environment variables and global providers belong to the
+//! process.
 //!
 //! A process cannot change its environment safely, so a test here starts itself again: the parent
 //! runs [`child`] with the test's own name, and the child finds its [`role`].
@@ -11,21 +12,21 @@ macro_rules! this_test {
     }};
 }
 
-mod exceptions_are_recorded_once;
+mod exceptions;
 mod from_env_disabled;
 mod from_env_exporters;
 mod from_env_limits;
 mod from_env_samplers;
+mod global_meter_provider;
 mod global_propagator;
-mod global_provider_is_switched;
+mod global_tracer_provider;
 mod http_known_methods;
-mod log_records_carry_the_trace;
-mod metrics_global_provider_is_switched;
-mod missing_provider_is_warned_of_once;
-mod pipeline_environment;
+mod log_records;
+mod missing_provider_warning;
 mod pipeline_remote_sampler_stops;
 mod pipeline_second_install;
-mod propagators_of_the_environment;
+mod pipeline_variables;
+mod propagators_from_env;
 
 use std::process::Command;
 

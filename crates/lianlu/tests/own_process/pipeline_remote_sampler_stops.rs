@@ -1,4 +1,5 @@
-//! The thread that polls for a sampling strategy ends with the guard, also while the provider lives.
+//! The thread that polls for a sampling strategy ends with the guard, also while the provider
+//! lives.
 #![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};

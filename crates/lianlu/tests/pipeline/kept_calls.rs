@@ -16,7 +16,9 @@ use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::provider::Provider;
 use crate::common::seen::{Seen, traceparent};
-use crate::common::traces::{self, Traces, assert_child, assert_error, attr, int, keys, text};
+use crate::common::traces::{
+    self, Traces, assert_child, assert_error, attr, http_status, keys, text,
+};
 use crate::common::{UNSAMPLED, soon};
 use crate::from_env::Collector;
 
@@ -128,7 +130,7 @@ async fn slow_calls_are_kept() {
     let span = traces.finished().into_iter().find(is_slow).unwrap();
     assert_kept(&span, "slow");
     assert!(span.end_time.duration_since(span.start_time).unwrap() >= SLOW);
-    assert_eq!(int(&span, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&span), Some(200));
     counts(&traces);
 
     // Neither errors nor slow calls are kept without the option.
@@ -206,10 +208,7 @@ async fn kept_spans_are_complete_and_propagated_as_unsampled() {
             net::read(answer).await.unwrap();
             StatusCode::INTERNAL_SERVER_ERROR
         };
-        let app = Router::new()
-            .route("/", get(handler))
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), handler).await;
         ask(address, "/", None).await;
         let is_sampled = counts(&traces).started == 4;
         let spans = traces.all(if is_sampled { 4 } else { 2 }).await;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use ::http::Version;
 use axum::Router;
-use axum::routing::get;
 use lianlu::metadata::{self, Metadata};
 use lianlu_protos::testing::echo_client::EchoClient;
 use lianlu_protos::testing::echo_server::EchoServer;
@@ -209,19 +208,14 @@ async fn metadata_crosses_grpc_and_http() {
 
 #[tokio::test]
 async fn metadata_is_current_in_a_response_stream() {
-    let app = Router::new()
-        .route(
-            "/",
-            get(async || {
-                let line = futures_util::stream::once(async {
-                    tokio::task::yield_now().await;
-                    Ok::<_, std::convert::Infallible>(lines())
-                });
-                axum::body::Body::from_stream(line)
-            }),
-        )
-        .layer(metadata::server());
-    let address = net::serve(app).await;
+    let app = Router::new().fallback(async || {
+        let line = futures_util::stream::once(async {
+            tokio::task::yield_now().await;
+            Ok::<_, std::convert::Infallible>(lines())
+        });
+        axum::body::Body::from_stream(line)
+    });
+    let address = net::serve(app.layer(metadata::server())).await;
     let cx = sending([("x-md-local-note", "hi")]);
     let answer = ask(&http(metadata::client()), address)
         .with_context(cx)

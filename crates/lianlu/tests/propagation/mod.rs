@@ -1,6 +1,6 @@
 //! Headers between services: what a client writes, and what a server accepts.
 
-mod kratos_mode_speaks_kratos;
+mod kratos_mode;
 mod malformed_headers_are_survived;
 mod metadata_crosses_hops;
 mod other_formats_over_the_wire;

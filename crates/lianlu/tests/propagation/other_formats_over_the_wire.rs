@@ -2,7 +2,6 @@
 
 use ::http::{HeaderValue, Method, Version};
 use axum::Router;
-use axum::routing::get;
 use lianlu::propagation::from_names;
 
 use crate::common::echo::{self, Echo, message};
@@ -20,20 +19,18 @@ async fn each_format_carries_the_trace_over_two_hops() {
         )
         .await;
         let grpc = echo::connect(traces.client().with_propagator(propagator()), grpc).await;
-        let app = Router::new()
-            .route(
-                "/",
-                get(async move || {
-                    grpc.clone()
-                        .unary(message("hello", 0))
-                        .await
-                        .unwrap()
-                        .into_inner()
-                        .text
-                }),
-            )
-            .layer(traces.server().with_propagator(propagator()));
-        let http = net::serve(app).await;
+        let http = net::serve_root(
+            traces.server().with_propagator(propagator()),
+            async move || {
+                grpc.clone()
+                    .unary(message("hello", 0))
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .text
+            },
+        )
+        .await;
         let client = net::connect(
             traces.client().with_propagator(propagator()),
             Version::HTTP_11,

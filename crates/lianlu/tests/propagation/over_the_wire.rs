@@ -295,17 +295,12 @@ async fn filtered_calls_propagate_the_trace() {
 async fn a_trace_crosses_two_hops() {
     let traces = Traces::default();
     let (grpc, _) = echo::pair(&traces).await;
-    let app = Router::new()
-        .route(
-            "/",
-            get(async move || {
-                let mut grpc = grpc.clone();
-                let reply = grpc.unary(message("hello", 0)).await.unwrap();
-                reply.into_inner().text
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async move || {
+        let mut grpc = grpc.clone();
+        let reply = grpc.unary(message("hello", 0)).await.unwrap();
+        reply.into_inner().text
+    })
+    .await;
     let client = net::connect(traces.client(), Version::HTTP_2);
     assert_eq!(net::fetch(&client, address, "/").await, "hello");
     let spans = traces.all(4).await;

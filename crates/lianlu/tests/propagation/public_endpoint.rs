@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 
 use ::http::Version;
-use axum::Router;
-use axum::routing::get;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{TraceContextExt, TraceId};
@@ -20,19 +18,14 @@ use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT as SAMPLED, UNSAMPLED};
 /// Makes a span of its own, and answers with the baggage's tenant.
 async fn serve(traces: &Traces, layer: lianlu::ServerLayer) -> SocketAddr {
     let traces = traces.clone();
-    let app = Router::new()
-        .route(
-            "/",
-            get(async move || {
-                traces.child("in process");
-                Context::map_current(|context| {
-                    let tenant = context.baggage().get("tenant");
-                    tenant.map(ToString::to_string).unwrap_or_default()
-                })
-            }),
-        )
-        .layer(layer);
-    net::serve(app).await
+    net::serve_root(layer, async move || {
+        traces.child("in process");
+        Context::map_current(|context| {
+            let tenant = context.baggage().get("tenant");
+            tenant.map(ToString::to_string).unwrap_or_default()
+        })
+    })
+    .await
 }
 
 async fn call(address: SocketAddr, headers: &[(&str, &str)]) -> String {
@@ -140,10 +133,7 @@ async fn an_unsampled_call_is_a_new_trace() {
         .server()
         .with_public_endpoint()
         .with_sampling_filter(|_| false);
-    let app = Router::new()
-        .route("/", get(async move || net::fetch(&client, next, "/").await))
-        .layer(layer);
-    let address = net::serve(app).await;
+    let address = net::serve_root(layer, async move || net::fetch(&client, next, "/").await).await;
     call(address, &[("traceparent", SAMPLED)]).await;
     let [trace, _, flags] = traceparent(&seen.header("traceparent").unwrap());
     assert_ne!(trace, TRACE_ID);

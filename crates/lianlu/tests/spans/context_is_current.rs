@@ -3,7 +3,6 @@
 use ::http::Request;
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, post};
 use http_body_util::StreamBody;
 use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt};
 use opentelemetry_sdk::trace::Sampler;
@@ -91,17 +90,12 @@ async fn in_an_http_handler() {
     for version in VERSIONS {
         let traces = Traces::default();
         let maker = traces.clone();
-        let app = Router::new()
-            .route(
-                "/",
-                get(async move || {
-                    maker.child("before await");
-                    tokio::task::yield_now().await;
-                    maker.child("after await");
-                }),
-            )
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), async move || {
+            maker.child("before await");
+            tokio::task::yield_now().await;
+            maker.child("after await");
+        })
+        .await;
         let client = net::connect(traces.client(), version);
         net::fetch(&client, address, "/").await;
         let spans = traces.all(4).await;
@@ -118,23 +112,18 @@ async fn in_an_http_response_stream() {
         let traces = Traces::default();
         let gate = Gate::default();
         let (wait, maker) = (gate.clone(), traces.clone());
-        let app = Router::new()
-            .route(
-                "/",
-                get(async move || {
-                    let [first, second] = [maker.clone(), maker];
-                    let body = scripted([
-                        Step::Run(Box::new(move || first.child("before await"))),
-                        Step::Data("hel"),
-                        Step::Wait(wait),
-                        Step::Run(Box::new(move || second.child("after await"))),
-                        Step::Data("lo"),
-                    ]);
-                    response(None, body)
-                }),
-            )
-            .layer(traces.server());
-        let address = net::serve(app).await;
+        let address = net::serve_root(traces.server(), async move || {
+            let [first, second] = [maker.clone(), maker];
+            let body = scripted([
+                Step::Run(Box::new(move || first.child("before await"))),
+                Step::Data("hel"),
+                Step::Wait(wait),
+                Step::Run(Box::new(move || second.child("after await"))),
+                Step::Data("lo"),
+            ]);
+            response(None, body)
+        })
+        .await;
         let client = net::connect(traces.client(), version);
         let response = net::get(&client, address, "/").await.unwrap();
         gate.open();
@@ -151,16 +140,11 @@ async fn in_an_http_response_stream() {
 async fn while_an_http_handler_reads_the_request() {
     let traces = Traces::default();
     let maker = traces.clone();
-    let app = Router::new()
-        .route(
-            "/",
-            post(async move |body: axum::body::Bytes| {
-                maker.child("after the body");
-                body
-            }),
-        )
-        .layer(traces.server());
-    let address = net::serve(app).await;
+    let address = net::serve_root(traces.server(), async move |body: axum::body::Bytes| {
+        maker.child("after the body");
+        body
+    })
+    .await;
     let client = net::connect(traces.client(), ::http::Version::HTTP_11);
     let pieces = tokio_stream::iter(["hel", "lo"].map(|piece| {
         Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from_static(

@@ -1,4 +1,5 @@
-//! Which calls are errors, on spans and on metrics: by the conventions' tables, or by the user's classifier.
+//! Which calls are errors, on spans and on metrics: by the conventions' tables, or by the user's
+//! classifier.
 
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -294,7 +295,8 @@ fn a_classifier_can_declare_errors_fine() {
     for answer in [FAILS, BREAKS_OFF, PANICS[1].clone()] {
         for is_grpc in [false, true] {
             let telemetry = Telemetry::new();
-            // Counted and asserted later: a failed assertion in the hook during a panic would abort.
+            // Counted and asserted later: a failed assertion in the hook during a panic would
+            // abort.
             let errors = Arc::new(AtomicUsize::new(0));
             let seen = Arc::clone(&errors);
             let never = move |outcome: &Outcome<'_>| {

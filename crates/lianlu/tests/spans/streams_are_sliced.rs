@@ -1,5 +1,7 @@
-//! `StreamEnd`: a long stream is exported in slices while it is open, or its span ends with the head.
+//! `StreamEnd`: a long stream is exported in slices while it is open, or its span ends with the
+//! head.
 
+use std::collections::HashMap;
 use std::future::Future as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +16,7 @@ use axum::routing::get;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use lianlu::{HeaderCapture, KeyValue, OptIn, Side, StreamEnd, TraceLayer, TraceOptions};
-use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry::trace::{SpanKind, Status, TraceId};
 use opentelemetry_sdk::trace::{SamplingDecision, SpanData};
 use tokio::sync::mpsc::channel;
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,7 +25,9 @@ use crate::common::echo::{self, Echo, message};
 use crate::common::http::{self as net, Step, response, scripted};
 use crate::common::metrics::Metrics;
 use crate::common::sampler::RecordingSampler;
-use crate::common::traces::{self, Traces, assert_cancelled, assert_error, attr, int, named, text};
+use crate::common::traces::{
+    self, Traces, assert_cancelled, assert_error, attr, http_status, int, named, rpc_status, text,
+};
 use crate::common::{Gate, PARENT_ID, PATIENCE, TRACEPARENT, soon};
 
 const SLICE: &str = "lianlu.stream.slice";
@@ -62,8 +66,8 @@ async fn all_ended(traces: &Traces, kind: SpanKind) -> Vec<SpanData> {
     slices(traces, &kind)
 }
 
-/// Asserts what holds for the slices of any stream. `is_root`: whether the first one has no parent of
-/// its own trace.
+/// Asserts what holds for the slices of any stream. `is_root`: whether the first one has no parent
+/// of its own trace.
 #[track_caller]
 fn assert_chain(slices: &[SpanData], is_root: bool) {
     assert!(slices.len() > 1, "{slices:#?}");
@@ -138,7 +142,7 @@ async fn a_quiet_stream_is_sliced_while_it_is_open() {
     for slice in &slices {
         assert_eq!(slice.name, "GET /events");
         assert_eq!(text(slice, "url.path"), Some("/events"));
-        assert_eq!(int(slice, "http.response.status_code"), Some(200));
+        assert_eq!(http_status(slice), Some(200));
     }
 }
 
@@ -305,7 +309,7 @@ async fn both_sides_of_a_grpc_stream_are_sliced() {
     for slices in [&clients, &servers] {
         assert_counts(slices, 4, bytes);
         let last = slices.last().unwrap();
-        assert_eq!(text(last, "rpc.response.status_code"), Some("OK"));
+        assert_eq!(rpc_status(last), Some("OK"));
         assert_eq!(slices[0].name, "lianlu.testing.Echo/Bidi");
     }
     let child = named(&traces.finished(), "after await");
@@ -336,7 +340,7 @@ async fn an_error_is_on_the_last_slice() {
     for slices in [&clients, &servers] {
         assert_eq!(total(slices, "lianlu.rpc.response.messages"), 2);
         let last = slices.last().unwrap();
-        assert_eq!(text(last, "rpc.response.status_code"), Some("INTERNAL"));
+        assert_eq!(rpc_status(last), Some("INTERNAL"));
         assert_eq!(assert_error(last, "INTERNAL"), "broken");
     }
 }
@@ -453,7 +457,7 @@ async fn a_span_can_end_with_the_head_without_the_bodys_outcome() {
     let response = open(address, "/events", false).await;
     let span = traces::server(&traces.all(1).await);
     traces::assert_fine(&span);
-    assert_eq!(int(&span, "http.response.status_code"), Some(200));
+    assert_eq!(http_status(&span), Some(200));
     assert_eq!(
         attr(&span, "http.response.body.size"),
         None,
@@ -532,18 +536,30 @@ async fn concurrent_streams_have_their_own_slices() {
     for _ in 0..20 {
         open_streams.push(open(address, "/events", false).await);
     }
-    ended(&traces, SpanKind::Server, 100).await;
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let by_trace = by_trace(slices(&traces, &SpanKind::Server));
+        if by_trace.len() == 20 && by_trace.values().all(|slices| slices.len() > 2) {
+            break;
+        }
+        assert!(Instant::now() < give_up, "{by_trace:#?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
     for stream in open_streams {
         drop(stream.into_body().into_data_stream());
     }
-    let slices = all_ended(&traces, SpanKind::Server).await;
-    let mut by_trace = std::collections::HashMap::<_, Vec<_>>::new();
-    for slice in slices {
-        let stream = by_trace.entry(slice.span_context.trace_id());
-        stream.or_default().push(slice);
-    }
+    let by_trace = by_trace(all_ended(&traces, SpanKind::Server).await);
     assert_eq!(by_trace.len(), 20);
     by_trace
         .values()
         .for_each(|slices| assert_chain(slices, true));
+}
+
+fn by_trace(slices: Vec<SpanData>) -> HashMap<TraceId, Vec<SpanData>> {
+    let mut by_trace = HashMap::<_, Vec<_>>::new();
+    for slice in slices {
+        let stream = by_trace.entry(slice.span_context.trace_id());
+        stream.or_default().push(slice);
+    }
+    by_trace
 }

@@ -1,5 +1,4 @@
-//! The server under test, and a collector that keeps what it is sent.
-#![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
+//! The server under test, and a collector that keeps its requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,9 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-const LONG: Duration = Duration::from_secs(20);
+/// Makes a hang a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running server; stopped the hard way if the test fails first.
+/// A running server, killed when dropped.
 pub struct Server {
     child: Child,
     pub address: String,
@@ -54,7 +54,7 @@ impl Drop for Server {
     }
 }
 
-/// Takes batches over HTTP.
+/// Receives batches over HTTP.
 pub struct Collector {
     pub url: String,
     batches: Receiver<Post>,
@@ -81,7 +81,7 @@ impl Collector {
     }
 
     pub fn next(&self) -> Post {
-        self.batches.recv_timeout(LONG).unwrap()
+        self.batches.recv_timeout(PATIENCE).unwrap()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -89,7 +89,7 @@ impl Collector {
     }
 }
 
-/// Reads one request and takes it; `None` at the end of the connection.
+/// Reads and answers one request. `None` at the end of the connection.
 fn answer(mut stream: &TcpStream, posts: &Sender<Post>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();

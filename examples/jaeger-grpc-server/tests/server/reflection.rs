@@ -1,9 +1,6 @@
-//! grpcurl finds the Greeter, and leaves no span.
-#![cfg(unix)]
+//! Server reflection lists the Greeter, and makes no span.
 
-mod common;
-
-use common::{Collector, Server};
+use crate::common::{Collector, Server};
 use tokio_stream::StreamExt;
 use tonic::transport::Endpoint;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
@@ -11,9 +8,9 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-// The client has to answer while this thread waits for the server.
+// This thread blocks while it waits for the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_the_greeter_without_a_span() {
+async fn reflection_lists_the_greeter_without_a_span() {
     let collector = Collector::start();
     let server = Server::start(&["--collector-endpoint", &collector.url]);
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
@@ -28,7 +25,7 @@ async fn lists_the_greeter_without_a_span() {
         .unwrap();
     let answer = answers.into_inner().next().await.unwrap().unwrap();
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
-        panic!("a list: {answer:?}");
+        panic!("not a list: {answer:?}");
     };
     let names: Vec<_> = list
         .service

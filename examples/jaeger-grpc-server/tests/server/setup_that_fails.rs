@@ -1,5 +1,4 @@
-//! What can't start says which flag to change.
-#![allow(clippy::unwrap_used)]
+//! A failed start is an error that names the flag.
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -18,7 +17,7 @@ fn assert_names(output: &Output, flag: &str) {
 }
 
 #[test]
-fn a_taken_port() {
+fn a_taken_port_is_named_with_its_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = server(&["--addr", &address]);
@@ -27,7 +26,7 @@ fn a_taken_port() {
 }
 
 #[test]
-fn an_endpoint_that_is_none() {
+fn a_bad_endpoint_is_named_with_its_flag() {
     for url in ["nonsense", "ftp://localhost/api/traces", ""] {
         let output = server(&["--addr", "127.0.0.1:0", "--collector-endpoint", url]);
         assert_names(&output, "--collector-endpoint");

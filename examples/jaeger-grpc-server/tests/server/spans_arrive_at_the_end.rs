@@ -1,10 +1,7 @@
-//! A call, a signal, and the collector has the span as the page describes it.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+//! After a call and a signal the collector has the span, with the resource of Kratos's tracing
+//! page.
 
-mod common;
-
-use common::{Collector, Server};
+use crate::common::{Collector, Server};
 use lianlu_protos::helloworld::HelloRequest;
 use lianlu_protos::helloworld::greeter_client::GreeterClient;
 use lianlu_wire::jaeger::{Tag, TagValue, decode_batch_binary};
@@ -22,9 +19,9 @@ fn tag<'a>(tags: &'a [Tag<'_>], key: &str) -> &'a TagValue<'a> {
     &tags.iter().find(|tag| tag.key == key).unwrap().value
 }
 
-// The client has to answer while this thread waits for the server.
+// This thread blocks while it waits for the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_sigterm_with_the_process_as_on_the_page() {
+async fn sigterm_flushes_the_span_with_its_resource() {
     let collector = Collector::start();
     let server = Server::start(&["--collector-endpoint", &collector.url]);
     assert_eq!(say_hello(&server, "lianlu").await.unwrap(), "Hello lianlu");
@@ -43,7 +40,7 @@ async fn on_sigterm_with_the_process_as_on_the_page() {
     assert_eq!(tag(tags, "exporter"), &TagValue::String("jaeger".into()));
     assert_eq!(tag(tags, "float"), &TagValue::Double(312.23));
     let [span] = batch.spans.as_slice() else {
-        panic!("one span: {:?}", batch.spans);
+        panic!("not one span: {:?}", batch.spans);
     };
     assert_eq!(span.operation_name, "helloworld.Greeter/SayHello");
     assert_eq!(
@@ -53,9 +50,9 @@ async fn on_sigterm_with_the_process_as_on_the_page() {
     assert!(collector.is_empty());
 }
 
-// The client has to answer while this thread waits for the server.
+// This thread blocks while it waits for the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_sigint_with_boom_as_an_error() {
+async fn sigint_flushes_the_span_of_a_failed_call() {
     let collector = Collector::start();
     let server = Server::start(&["--collector-endpoint", &collector.url, "--name", "greeter"]);
     let status = say_hello(&server, "boom").await.unwrap_err();
