@@ -146,7 +146,7 @@ async fn attempts_without_a_span_are_counted() {
     let clients = of_kind(&spans, &SpanKind::Client);
     assert_eq!(resend_counts(&clients), [Some(1), Some(2)]);
 
-    let traces = Traces::with_sampler(NotTheFirst::default());
+    let traces = Traces::with_sampler(lianlu::Sampler::custom(NotTheFirst::default()));
     let (address, _) = flaky::serve(&Traces::default()).await;
     let client = ServiceBuilder::new()
         .layer(lianlu::attempts())

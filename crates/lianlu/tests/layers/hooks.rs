@@ -251,7 +251,7 @@ async fn on_end_can_set_the_status() {
 #[tokio::test]
 async fn samplers_get_names_and_attributes() {
     let sampler = RecordingSampler::new(SamplingDecision::RecordAndSample);
-    let traces = || Traces::with_sampler(sampler.clone());
+    let traces = || Traces::with_sampler(lianlu::Sampler::custom(sampler.clone()));
     let questions = || -> [Question; 2] { sampler.take().try_into().unwrap() };
     let has_parent = |question: &Question| {
         let parent = question.parent.as_ref();

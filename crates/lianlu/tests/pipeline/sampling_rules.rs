@@ -12,7 +12,7 @@ use crate::common::soon;
 use crate::common::traces::Traces;
 
 fn traces(rules: Rules) -> Traces {
-    Traces::with_sampler(Sampler::ParentBased(Box::new(rules)))
+    Traces::with_sampler(rules.parent_based())
 }
 
 /// The paths of the sampled calls, in order.

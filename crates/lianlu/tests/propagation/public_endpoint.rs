@@ -144,7 +144,7 @@ async fn an_unsampled_call_is_a_new_trace() {
 #[tokio::test]
 async fn the_sampler_gets_a_link_and_no_parent() {
     let sampler = RecordingSampler::new(SamplingDecision::Drop);
-    let layer = Traces::with_sampler(sampler.clone()).server();
+    let layer = Traces::with_sampler(lianlu::Sampler::custom(sampler.clone())).server();
     let unused = Traces::default();
     let public = serve(&unused, layer.clone().with_public_endpoint()).await;
     let private = serve(&unused, layer).await;

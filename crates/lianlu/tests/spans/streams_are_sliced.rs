@@ -348,7 +348,7 @@ async fn an_error_is_on_the_last_slice() {
 #[tokio::test]
 async fn an_unsampled_stream_is_not_sliced() {
     let never = RecordingSampler::new(SamplingDecision::Drop);
-    let layer = sliced(Traces::with_sampler(never.clone()).server());
+    let layer = sliced(Traces::with_sampler(lianlu::Sampler::custom(never.clone())).server());
     let unsampled = net::serve(app(quiet).layer(layer)).await;
     let traces = Traces::default();
     let sampled = net::serve(app(quiet).layer(sliced(traces.server()))).await;
