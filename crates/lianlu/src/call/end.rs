@@ -105,7 +105,7 @@ impl Call {
     /// Ends the span, calls the hooks and records the metrics. `is_current`: the call's context is.
     #[inline]
     pub(super) fn end(
-        mut self,
+        &mut self,
         scratch: &mut Scratch,
         context: &Context,
         failure: Option<Failure>,

@@ -88,9 +88,10 @@ impl CallBox {
     #[inline]
     pub(super) fn end(mut self, context: &Context, failure: Option<Failure>, is_current: bool) {
         let slot = &mut *self.0;
-        if let Some(call) = slot.call.take() {
+        if let Some(call) = &mut slot.call {
             call.end(&mut slot.scratch, context, failure, is_current);
         }
+        slot.call = None;
         self.keep();
     }
 

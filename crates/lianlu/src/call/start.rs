@@ -106,7 +106,7 @@ struct Starting<'a> {
 
 impl<'a> Starting<'a> {
     #[inline]
-    fn start(self, parent: &mut Parent) -> ActiveCall {
+    fn start(&self, parent: &mut Parent) -> ActiveCall {
         let options = self.options;
         let at = self.began.unix_nanos;
         let is_sliced = matches!(self.stream_end, StreamEnd::Sliced(_));

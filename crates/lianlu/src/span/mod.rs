@@ -272,8 +272,7 @@ impl SpanHandle {
                 }
                 span.end_with_timestamp(system_time(at));
             }
-            // A provider may have counted it.
-            Self::Unrecorded => context.span().end_with_timestamp(system_time(at)),
+            Self::Unrecorded => {}
         }
     }
 }

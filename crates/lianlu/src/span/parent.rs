@@ -33,8 +33,9 @@ impl Parent {
     #[inline]
     pub(crate) fn of_default_headers(head: &RequestHead<'_>, headers: &KnownHeaders<'_>) -> Self {
         Self {
+            base: Context::current(),
             remote: RemoteParent::read(headers, head.headers()),
-            ..Self::new(Context::current())
+            link: None,
         }
     }
 

@@ -169,6 +169,7 @@ async fn nor_one_that_describes_it() {
     let (names, attributes) = (Arc::clone(&calls), Arc::clone(&calls));
     let layer = traces
         .server()
+        .without_metrics()
         .with_span_name(move |_| {
             names.fetch_add(1, Ordering::SeqCst);
             None

@@ -23,23 +23,24 @@ pub(crate) struct EndTemplate {
     /// Of the start too.
     pub(crate) labels: Labels,
     block: AttributeBlock,
-    /// The block with the counts of both directions, if spans have them.
-    counted: Option<Counted>,
+    /// The block with the counts of the response, and with those of both directions.
+    counted: [Counted; 2],
 }
 
+/// A block with counts that take one byte each.
 #[derive(Debug)]
 struct Counted {
     block: AttributeBlock,
-    /// Where the values end: the request's messages and bytes, then the response's.
-    ends: [usize; 4],
+    /// Where the counts end, if spans have them: the response's messages and bytes, then the request's.
+    ends: Vec<usize>,
 }
 
-/// The counts of both directions.
+/// The counts of the response and of the request.
 static COUNTS: [&table::AttributeSpec; 4] = [
-    &table::LIANLU_REQUEST_MESSAGES,
-    &table::LIANLU_REQUEST_BYTES,
     &table::LIANLU_RESPONSE_MESSAGES,
     &table::LIANLU_RESPONSE_BYTES,
+    &table::LIANLU_REQUEST_MESSAGES,
+    &table::LIANLU_REQUEST_BYTES,
 ];
 
 impl EndTemplate {
@@ -79,47 +80,62 @@ impl EndTemplate {
             (attributes.block(0..attributes.len()), labels)
         };
         let (block, labels) = describe(&response);
-        (response.requests, response.responses) = (Some((0, 0)), Some((0, 0)));
-        let (counted, _) = describe(&response);
-        let ends = COUNTS.map(|spec| counted.end_of(spec.key.as_str()));
-        let counted = match ends {
-            [Some(a), Some(b), Some(c), Some(d)] => Some(Counted {
-                block: counted,
-                ends: [a, b, c, d],
-            }),
-            _ => None,
+        let counted = |response: &CallResponse| {
+            let (block, _) = describe(response);
+            let ends = COUNTS.iter();
+            let ends = ends.filter_map(|spec| block.end_of(spec.key.as_str()));
+            Counted {
+                ends: ends.collect(),
+                block,
+            }
         };
+        response.responses = Some((0, 0));
+        let answered = counted(&response);
+        response.requests = Some((0, 0));
         Self {
             labels,
             block,
-            counted,
+            counted: [answered, counted(&response)],
         }
     }
 
     /// Writes the attributes, with what the call has counted.
     #[inline]
     pub(crate) fn write(&self, totals: [Totals; 2], out: &mut AttributeWriter<'_>) {
-        let Some(counted) = &self.counted else {
-            out.append(&self.block);
-            return;
-        };
-        if let [Some((a, b)), Some((c, d))] = totals
-            && (a | b | c | d) < SHORT
-            && let Some(at) = out.append(&counted.block)
-        {
-            #[allow(clippy::cast_possible_truncation)]
-            for (end, number) in counted.ends.into_iter().zip([a, b, c, d]) {
-                out.overwrite(at + end - 1, &[number as u8]);
-            }
+        if !out.is_wanted() {
             return;
         }
+        let [answered, both] = &self.counted;
+        let (counted, [a, b, c, d]) = match totals {
+            [None, Some((c, d))] => (answered, [c, d, 0, 0]),
+            [Some((a, b)), Some((c, d))] => (both, [c, d, a, b]),
+            _ => return self.write_each(totals, out),
+        };
+        if (a | b | c | d) >= SHORT {
+            return self.write_each(totals, out);
+        }
+        let Some(at) = out.append(&counted.block) else {
+            return self.write_each(totals, out);
+        };
+        #[allow(clippy::cast_possible_truncation)]
+        for (end, number) in counted.ends.iter().zip([a, b, c, d]) {
+            out.overwrite(at + end - 1, &[number as u8]);
+        }
+    }
+
+    #[inline(never)]
+    fn write_each(&self, totals: [Totals; 2], out: &mut AttributeWriter<'_>) {
         out.append(&self.block);
-        self.write_counts(totals, out);
+        let has_counts = self.counted.iter().any(|counted| !counted.ends.is_empty());
+        if has_counts {
+            self.write_counts(totals, out);
+        }
     }
 
     fn write_counts(&self, totals: [Totals; 2], out: &mut AttributeWriter<'_>) {
         let numbers = totals
             .into_iter()
+            .rev()
             .flat_map(|totals| [totals.map(|it| it.0), totals.map(|it| it.1)]);
         for (spec, number) in COUNTS.into_iter().zip(numbers) {
             if let Some(number) = number {
