@@ -1,9 +1,12 @@
 //! A disk that fails or hangs, as one process sees it.
 
 use std::cell::Cell;
+use std::env;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,34 +17,22 @@ use crate::{PATIENCE, Service};
 #[derive(Debug)]
 pub struct Disk {
     dir: tempfile::TempDir,
+    library: PathBuf,
     counted: Cell<u64>,
 }
 
 impl Disk {
     /// A disk that works. `None` if there is no C compiler for the library.
     #[must_use]
-    #[allow(clippy::print_stderr)]
     pub fn new() -> Option<Self> {
+        let library = library()?;
         let dir = tempfile::tempdir().unwrap();
-        let source = dir.path().join("disk.c");
-        fs::write(&source, include_str!("disk.c")).unwrap();
         fs::create_dir(dir.path().join("folder")).unwrap();
-        let new = Self {
+        Some(Self {
             dir,
+            library,
             counted: Cell::new(0),
-        };
-        let mut cc = Command::new("cc");
-        cc.args(["-O1", "-shared", "-fPIC", "-o"])
-            .arg(new.at("disk.so"))
-            .arg(source)
-            .arg("-ldl");
-        match cc.status() {
-            Ok(status) if status.success() => Some(new),
-            failed => {
-                eprintln!("SKIPPED: a disk that fails needs a C compiler, `cc` ({failed:?})");
-                None
-            }
-        }
+        })
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -63,7 +54,7 @@ impl Disk {
     pub fn wrap(&self, mut service: Service, folder: &Path) -> Service {
         service
             .command()
-            .env("LD_PRELOAD", self.at("disk.so"))
+            .env("LD_PRELOAD", &self.library)
             .env("LIANLU_DISK_FOLDER", folder)
             .env("LIANLU_DISK_CONTROL", self.at("control"))
             .env("LIANLU_DISK_BEGUN", self.at("begun"))
@@ -119,6 +110,38 @@ impl Disk {
         while !has_come(self) {
             assert!(begun.elapsed() < PATIENCE, "no {event}");
             thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Compiles the library, once for each version of its source. `None` if there is no C compiler.
+#[allow(clippy::print_stderr)]
+fn library() -> Option<PathBuf> {
+    const SOURCE: &str = include_str!("disk.c");
+    static COMPILED: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = COMPILED.lock();
+    let mut hasher = DefaultHasher::new();
+    SOURCE.hash(&mut hasher);
+    // In the target folder, like the test.
+    let test = env::current_exe().unwrap();
+    let name = format!("faults-disk-{:x}.so", hasher.finish());
+    let library = test.parent().unwrap().join(name);
+    if library.exists() {
+        return Some(library);
+    }
+    let dir = tempfile::tempdir_in(test.parent().unwrap()).unwrap();
+    let (source, new) = (dir.path().join("disk.c"), dir.path().join("disk.so"));
+    fs::write(&source, SOURCE).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-O1", "-shared", "-fPIC", "-o"]);
+    match cc.arg(&new).arg(source).arg("-ldl").status() {
+        Ok(status) if status.success() => {
+            fs::rename(new, &library).unwrap();
+            Some(library)
+        }
+        failed => {
+            eprintln!("SKIPPED: a disk that fails needs a C compiler, `cc` ({failed:?})");
+            None
         }
     }
 }

@@ -88,6 +88,7 @@ fn over_grpc_nothing_is_lost() {
     collector.stop();
     child.must("spans 100");
     assert!(child.ask("flush 200").contains("still wait"));
+    child.wait_for_health("Degraded");
     row.requests(requests_complete_while(&mut child, is_degraded));
     collector.resume();
     child.flush();

@@ -49,6 +49,7 @@ fn the_port_closes_and_opens() {
     for time in 1..=10 {
         collector.stop();
         child.wait_for_stderr("spans wait", time);
+        child.wait_for_health("Degraded");
         row.requests(requests_complete_while(&mut child, |child| {
             child.ask("health").starts_with("Degraded")
         }));

@@ -27,6 +27,7 @@ fn the_newest_arrive_and_requests_complete() {
         counts.dropped_by("recorder_full"),
         "{counts:?}"
     );
+    child.wait_for_stderr("drops the oldest", 1);
     let is_full = |child: &mut Child| child.stderr().contains("drops the oldest");
     row.requests(requests_complete_while(&mut child, is_full));
     fill(&mut child, 5000);

@@ -46,7 +46,7 @@ fn callbacks_use_the_pipeline() {
     collector.stop();
     let mut child = service.set("calls-back", true).start();
     // More than the recorder and the memory have room for.
-    for _ in 0..20 {
+    for _ in 0..8 {
         child.must("spans 500 2");
     }
     for event in ["spans wait", "out of order", "the queue of"] {
@@ -58,7 +58,7 @@ fn callbacks_use_the_pipeline() {
     child.flush();
     let counts = child.counts();
     // The sampler records two more for each.
-    assert!(counts.started >= 3 * 20_000, "{counts:?}");
+    assert!(counts.started >= 3 * 8_000, "{counts:?}");
     assert_eq!(counts.waiting + counts.open, 0, "{counts:?}");
     let missing = child.claims().missing(collector.inbox()).len() as u64;
     assert!(missing <= counts.dropped_by("queue_full"), "{counts:?}");
