@@ -31,6 +31,8 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 pub(crate) struct Options {
     /// Tells these options from all others.
     pub(crate) id: u64,
+    /// Whether each call is described anew, for tests.
+    pub(crate) describes_anew: bool,
     /// Whether calls that have the same method, authority and peer are described alike.
     pub(crate) uses_templates: bool,
     /// Whether calls with the same status end alike.
@@ -77,6 +79,7 @@ impl Default for Options {
         let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
         let mut options = Self {
             id: 0,
+            describes_anew: false,
             uses_templates: false,
             ends_are_alike: false,
             observes_responses: false,
@@ -122,7 +125,8 @@ impl Options {
         self.id = next_id();
         let hooks = &self.hooks;
         let has_content = self.request_content > 0 || self.response_content > 0;
-        self.uses_templates = self.proxies.is_none()
+        self.uses_templates = !self.describes_anew
+            && self.proxies.is_none()
             && hooks.span_name.is_none()
             && hooks.attributes.is_none()
             && template::fits(&self.settings);

@@ -236,6 +236,12 @@ impl<K: Side> TraceLayer<K> {
         &self.options
     }
 
+    /// Describes each call anew, without templates of calls like it. For tests that compare the two.
+    #[doc(hidden)]
+    pub fn without_templates(self) -> Self {
+        self.with(|options| options.describes_anew = true)
+    }
+
     pub(super) fn with(mut self, set: impl FnOnce(&mut Options)) -> Self {
         let options = Arc::make_mut(&mut self.options);
         set(options);

@@ -1,8 +1,7 @@
 //! What the sequences have found, each as short as it can be.
 
 use crate::call::{Call, Field};
-use crate::common::provider::Whose;
-use crate::run::seen;
+use crate::run::{Way, seen};
 use crate::sequence::Sequence;
 use crate::{fail, quietly};
 
@@ -83,9 +82,9 @@ fn users_fill_a_span_whose_method_turns_out_to_be_none() {
     let refused = GRPC().but(&[(Field::Handler, 26), (Field::Body, 9)]);
     let sequence = sequence(false, 0, TOLD_NOTHING, &[refused]);
     // Which of its two values it is the providers do not agree on.
-    for whose in Whose::BOTH {
-        let lines = seen(whose, &sequence);
+    for way in Way::ALL {
+        let lines = seen(way, &sequence);
         let span = lines.iter().find(|line| line.contains("key.0")).unwrap();
-        assert!(span.contains("\"rpc.method\""), "{whose:?}: {span}");
+        assert!(span.contains("\"rpc.method\""), "{way:?}: {span}");
     }
 }

@@ -1,9 +1,9 @@
-//! Calls of all sorts, in any order, through several layers on one thread: over lianlu's own provider, where descriptions
-//! and ends are remembered from call to call, they leave the same spans and metrics, send the same headers and show the
-//! service the same as over `opentelemetry_sdk`'s, where each call is described anew.
+//! Calls of all sorts, in any order, through several layers on one thread. They leave the same spans and metrics, send the
+//! same headers and show the service the same, whether lianlu's provider describes them from templates or each anew, and
+//! over the provider of `opentelemetry_sdk`.
 //!
-//! Sequences are made of seeds. `LIANLU_TEST_SEEDS=from..to` runs others than the few that each run has. Of one that fails
-//! the shortest is told that still does.
+//! Sequences are made from seeds. `LIANLU_TEST_SEEDS=from..to` runs others than the default; CI runs more. Of a sequence
+//! that fails, the shortest one that still fails is printed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,7 +42,7 @@ fn seeds() -> Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
-/// Without the words of panics that belong to it. The hook is the process's, so one at a time.
+/// Runs without printing panics. The hook is the process's, so one at a time.
 fn quietly<T>(run: impl FnOnce() -> T) -> T {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,10 +52,10 @@ fn quietly<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Says why itself: the hook may be another test's just now.
+/// Prints the reason itself, because the hook may be another test's.
 fn fail(why: &str) -> ! {
     eprintln!("{why}");
-    panic!("the providers differ");
+    panic!("the ways differ");
 }
 
 /// Writes a line for each seed with the hashes of what was seen over each provider, so that two versions of the code can
@@ -78,7 +78,7 @@ fn are_recorded() {
 }
 
 #[test]
-fn are_the_same_over_both_providers() {
+fn templates_and_providers_make_no_difference() {
     let differ = quietly(|| {
         seeds().find_map(|seed| {
             let sequence = Sequence::of(seed);

@@ -23,7 +23,7 @@ use tower::{BoxError, Layer, Service, service_fn};
 use crate::call::{Call, Field, SPANS, TRACES};
 use crate::common::metrics::Values;
 use crate::common::plain::Plain;
-use crate::common::provider::Whose;
+use crate::common::provider::ProviderKind;
 use crate::common::traces::Traces;
 use crate::handler::{World, handle, poll, poll_frame, say_current, say_headers};
 use crate::layers;
@@ -60,7 +60,33 @@ impl ShouldSample for Curious {
     }
 }
 
-fn traces(whose: Whose, sampler: u8) -> Traces {
+/// How calls are described, and by whose provider their spans are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By lianlu's provider, from templates where calls are alike.
+    Templates,
+    /// By lianlu's provider, each call anew.
+    Anew,
+    /// By `opentelemetry_sdk`'s provider.
+    Sdk,
+}
+
+impl Way {
+    pub const ALL: [Self; 3] = [Self::Templates, Self::Anew, Self::Sdk];
+
+    fn layer<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
+        match self {
+            Self::Anew => layer.without_templates(),
+            _ => layer,
+        }
+    }
+}
+
+fn traces(way: Way, sampler: u8) -> Traces {
+    let whose = match way {
+        Way::Sdk => ProviderKind::Sdk,
+        _ => ProviderKind::Ours,
+    };
     match sampler {
         0 => Traces::of(whose, Sampler::ParentBased(Box::new(Sampler::AlwaysOn))),
         1 => Traces::of(whose, Sampler::AlwaysOn),
@@ -78,10 +104,10 @@ type Held = (Pin<Box<AnyBody>>, Context);
 type AnyBody = dyn Body<Data = <Reply as Body>::Data, Error = <Reply as Body>::Error> + Send;
 
 /// What there is to see of a sequence: what services and callers saw, spans and measurements.
-pub fn seen(whose: Whose, sequence: &Sequence) -> Vec<String> {
+pub fn seen(way: Way, sequence: &Sequence) -> Vec<String> {
     // What a thread remembers is not another sequence's.
-    let ran = std::thread::scope(|scope| scope.spawn(|| run(whose, sequence)).join());
-    ran.unwrap_or_else(|panic| vec![format!("{whose:?}: {:?}", text(&*panic))])
+    let ran = std::thread::scope(|scope| scope.spawn(|| run(way, sequence)).join());
+    ran.unwrap_or_else(|panic| vec![format!("{way:?}: {:?}", text(&*panic))])
 }
 
 /// What a panic says.
@@ -91,23 +117,23 @@ fn text(panic: &dyn std::any::Any) -> String {
     text.or_else(constant).unwrap_or_default()
 }
 
-fn run(whose: Whose, sequence: &Sequence) -> Vec<String> {
-    let traces = traces(whose, sequence.sampler);
+fn run(way: Way, sequence: &Sequence) -> Vec<String> {
+    let traces = traces(way, sequence.sampler);
     let values = Values::default();
     let exporter = InMemoryLogExporter::default();
     let logs = SdkLoggerProvider::builder()
         .with_simple_exporter(exporter.clone())
         .build();
     let world = Arc::new(World {
-        client: traces.client().with_meter_provider(values.clone()),
-        server: traces.server(),
+        client: way.layer(traces.client().with_meter_provider(values.clone())),
+        server: way.layer(traces.server()),
         traces: traces.clone(),
         log: Mutex::default(),
         kept: Mutex::default(),
     });
     if sequence.is_client {
         let layers = sequence.layers.map(|told| {
-            let layer = traces.client().with_meter_provider(values.clone());
+            let layer = way.layer(traces.client().with_meter_provider(values.clone()));
             told.iter().fold(layer, |layer, what| match *what {
                 layers::LOGS => layer.with_logger_provider(logs.clone()),
                 what => layers::client(layer, what),
@@ -116,7 +142,7 @@ fn run(whose: Whose, sequence: &Sequence) -> Vec<String> {
         send_all(&layers, sequence, &world);
     } else {
         let layers = sequence.layers.map(|told| {
-            let layer = traces.server().with_meter_provider(values.clone());
+            let layer = way.layer(traces.server().with_meter_provider(values.clone()));
             told.iter().fold(layer, |layer, what| match *what {
                 layers::LOGS => layer.with_logger_provider(logs.clone()),
                 what => layers::server(layer, what),

@@ -1,10 +1,9 @@
 //! Sequences of calls, and the shortest one that still shows something.
 
 use crate::call::{CHOICES, Call, Field};
-use crate::common::provider::Whose;
 use crate::dice::Dice;
 use crate::layers::MOST;
-use crate::run::seen;
+use crate::run::{Way, seen};
 
 /// What is told to each of the layers, and the calls.
 #[derive(Debug, Clone)]
@@ -110,25 +109,31 @@ impl Sequence {
         settled
     }
 
-    /// What one provider has seen and the other hasn't.
+    /// What one way shows and another does not.
     pub fn differences(&self) -> Option<String> {
-        let [ours, others] = Whose::BOTH.map(|whose| seen(whose, self));
-        if ours == others {
+        let [templates, anew, sdk] = Way::ALL.map(|way| seen(way, self));
+        let (first, ours, others) = if templates != anew {
+            ("templates, anew", templates, anew)
+        } else if anew != sdk {
+            ("lianlu, opentelemetry_sdk", anew, sdk)
+        } else {
             return None;
-        }
+        };
         let count = ours.len().max(others.len());
         let nothing = String::new();
         let lines = (0..count).filter_map(|at| {
             let [ours, others] = [&ours, &others].map(|lines| lines.get(at).unwrap_or(&nothing));
             (ours != others).then(|| differing(ours, others))
         });
-        Some(lines.collect::<Vec<_>>().join("\n"))
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        Some(format!("{first}:\n{lines}"))
     }
 
-    /// Hashes of what was seen over each provider, or with `LIANLU_TEST_RECORD_TEXT` the text itself.
+    /// Hashes of what was seen by each provider, or with `LIANLU_TEST_RECORD_TEXT` the text itself.
     pub fn recorded(&self) -> String {
         let settled = self.settled();
-        let texts = Whose::BOTH.map(|whose| seen(whose, &settled).join("\n"));
+        let ways = [Way::Templates, Way::Sdk];
+        let texts = ways.map(|way| seen(way, &settled).join("\n"));
         if std::env::var_os("LIANLU_TEST_RECORD_TEXT").is_some() {
             return format!("\n{}\n======\n{}", texts[0], texts[1]);
         }
@@ -142,7 +147,7 @@ impl Sequence {
         format!("{ours:016x} {sdks:016x}")
     }
 
-    /// Whether both providers have seen the same of it, but for what is known to differ.
+    /// Whether all ways show the same, but for known differences.
     pub fn is_same(&self) -> bool {
         self.settled().differences().is_none()
     }
@@ -163,7 +168,7 @@ impl Sequence {
             .map(|call| format!("{call:?} {:?}", call.request(())))
             .collect();
         format!(
-            "{shortest:?}\n{}\nours and the other's:\n{}",
+            "{shortest:?}\n{}\n{}",
             calls.join("\n"),
             shortest.settled().differences().unwrap_or_default()
         )
