@@ -78,7 +78,7 @@ async fn outside_of_the_retry_the_call_is_one_span() {
     assert_eq!(response.text().await.unwrap(), "hello");
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
-    assert_eq!(resend_counts(&[client.clone()]), [None]);
+    assert_eq!(resend_counts(std::slice::from_ref(&client)), [None]);
     assert_eq!(http_status(&client), Some(200));
 }
 
@@ -96,7 +96,7 @@ async fn a_layer_outside_and_one_inside_of_the_retry_make_a_tree() {
     let spans = traces.all(7).await;
     let mut clients = of_kind(&spans, &SpanKind::Client);
     let whole = clients.remove(0);
-    assert_eq!(resend_counts(&[whole.clone()]), [None]);
+    assert_eq!(resend_counts(std::slice::from_ref(&whole)), [None]);
     assert_eq!(resend_counts(&clients), [None, Some(1), Some(2)]);
     for attempt in &clients {
         assert_child(attempt, &whole);

@@ -53,7 +53,7 @@ async fn each_attempt_is_a_span() {
             assert_child(server, client);
             assert_eq!(client.parent_span_id, caller, "attempts are siblings");
         }
-        let codes = clients.iter().map(|span| http_status(span));
+        let codes = clients.iter().map(http_status);
         let expected = [503, 503, 200, 503, 503, 200].map(Some);
         assert!(codes.eq(expected), "{clients:#?}");
     }
@@ -74,7 +74,7 @@ async fn outside_of_the_retry_the_call_is_one_span() {
     assert_eq!(net::read(response).await.unwrap(), "hello");
     let spans = traces.all(4).await;
     let client = traces::client(&spans);
-    assert_eq!(resend_counts(&[client.clone()]), [None]);
+    assert_eq!(resend_counts(std::slice::from_ref(&client)), [None]);
     assert_eq!(http_status(&client), Some(200));
     for server in of_kind(&spans, &SpanKind::Server) {
         assert_child(&server, &client);
