@@ -433,7 +433,7 @@ mod tests {
                 for _ in 0..600 {
                     let key = format!("key.{}", random(&mut state) % distinct);
                     // Values whose lengths take one byte and two.
-                    let length = if random(&mut state) % 4 == 0 { 200 } else { 3 };
+                    let length = [200, 3, 3, 3][usize::try_from(random(&mut state) % 4).unwrap()];
                     let value = "v".repeat(usize::try_from(random(&mut state)).unwrap() % length);
                     attributes.put_str(key.as_str(), &value);
                     if map.contains_key(&key) || map.len() < count as usize {

@@ -10,6 +10,8 @@ use crate::grpc::MessageMeter;
 
 /// What is to be counted of a request's body.
 #[derive(Debug, Clone, Copy, Default)]
+// Without tonic and axum no body can be wrapped.
+#[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
 pub(crate) struct RequestWants {
     pub(crate) messages: bool,
     pub(crate) size: bool,
@@ -39,6 +41,8 @@ pub(crate) struct RequestMeter {
     content: Option<Mutex<Content>>,
 }
 
+// Without tonic and axum no body can be wrapped.
+#[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
 impl RequestMeter {
     fn new(wants: RequestWants) -> Self {
         Self {
@@ -64,7 +68,6 @@ impl RequestMeter {
     }
 
     /// Counts bytes, and keeps the first of them if they are wanted.
-    #[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
     pub(crate) fn feed(&self, data: &impl Buf) {
         self.size
             .fetch_add(data.remaining() as u64, Ordering::Relaxed);

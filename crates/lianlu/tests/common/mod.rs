@@ -68,6 +68,3 @@ pub async fn listen() -> (tokio::net::TcpListener, std::net::SocketAddr) {
 pub async fn closed_port() -> std::net::SocketAddr {
     listen().await.1
 }
-// For `spans/same_spans_over_both_providers.rs`.
-#[allow(unused_imports)]
-pub use closed_port as nobody;

@@ -30,9 +30,6 @@ impl ProviderKind {
     }
 }
 
-/// For the files that compare the two providers.
-pub type Whose = ProviderKind;
-
 /// A provider of either kind, not wrapped: layers recognize ours by its type.
 #[derive(Debug, Clone)]
 pub enum Provider {
