@@ -3,12 +3,17 @@
 
 use lianlu_protos::helloworld;
 
+use helloworld::greeter_client::GreeterClient;
+use helloworld::greeter_server::{Greeter, GreeterServer};
+use tonic::transport::{Channel, Server};
+use tower::ServiceBuilder;
+
 struct MyGreeter<T> {
     next: T,
 }
 
 #[tonic::async_trait]
-impl<T: Send + Sync + 'static> GreeterService for MyGreeter<T> {
+impl<T: Send + Sync + 'static> Greeter for MyGreeter<T> {
     async fn say_hello(
         &self,
         _: tonic::Request<helloworld::HelloRequest>,
@@ -17,90 +22,38 @@ impl<T: Send + Sync + 'static> GreeterService for MyGreeter<T> {
     }
 }
 
-use helloworld::greeter_server::Greeter as GreeterService;
-
 // [readme]
-use helloworld::{greeter_client::GreeterClient, greeter_server::GreeterServer};
-use lianlu::{Resource, Sampler};
-use tonic::transport::{Channel, Server};
-use tower::ServiceBuilder;
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Once: where spans go. Keep the guard, its end flushes.
-    let guard = lianlu::jaeger::pipeline()
-        .with_collector_endpoint("http://localhost:14268/api/traces")
-        .with_sampler(Sampler::AlwaysOn)
-        .with_resource(Resource::builder().with_service_name("greeter").build())
-        .install()?;
+    // Spans go to http://localhost:4317. Dropping the guard flushes them too.
+    let guard = lianlu::otlp::pipeline().install()?;
+    let app = axum::Router::new()
+        .route("/orders/{id}", axum::routing::get(|| async { "an order" }))
+        .layer(lianlu::server());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    let server = axum::serve(listener, app).with_graceful_shutdown(stop);
+    server.await?;
+    guard.shutdown()?;
+    Ok(())
+}
+// [/readme]
 
-    // A client: a layer around its channel.
+async fn serves_grpc() -> Result<(), Box<dyn std::error::Error>> {
+    // [readme]
     let channel = Channel::from_static("http://127.0.0.1:9001").connect_lazy();
     let channel = ServiceBuilder::new()
         .layer(lianlu::client().with_target("http://127.0.0.1:9001"))
         .service(channel);
     let next = GreeterClient::new(channel);
 
-    // The server: a layer.
     Server::builder()
         .layer(lianlu::server())
         .add_service(GreeterServer::new(MyGreeter { next }))
-        .serve_with_shutdown("127.0.0.1:9000".parse()?, async {
-            let _ = tokio::signal::ctrl_c().await;
-        })
+        .serve("127.0.0.1:9000".parse()?)
         .await?;
-
-    guard.shutdown()?;
-    Ok(())
-}
-// [/readme]
-
-#[allow(dead_code)]
-fn from_the_environment() -> Result<(), lianlu::PipelineError> {
-    // [readme]
-    let guard = lianlu::pipeline_from_env().install()?; // OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, …
     // [/readme]
-    drop(guard);
     Ok(())
-}
-
-#[allow(dead_code)]
-#[rustfmt::skip]
-fn with_a_flight_recorder() -> Result<(), lianlu::PipelineError> {
-    // [readme]
-    let guard = lianlu::otlp::pipeline().with_flight_recorder("/var/lib/shop/traces").install()?;
-    // [/readme]
-    drop(guard);
-    Ok(())
-}
-
-#[test]
-fn a_layer_with_options() -> Result<(), lianlu::BadEntry> {
-    // [readme]
-    use lianlu::{HeaderCapture, StreamEnd, TrustedProxies};
-    use std::time::Duration;
-
-    let layer = lianlu::server()
-        .with_filter(|head| !lianlu::health_checks(head))
-        .with_trusted_proxies(TrustedProxies::new(["10.0.0.0/8"])?)
-        .with_captured_request_headers(HeaderCapture::new().allow("x-tenant-*"))
-        .with_trace_id_header(http::HeaderName::from_static("x-trace-id"))
-        .with_stream_end_by(|_, route| match route {
-            Some("/events") => StreamEnd::Sliced(Duration::from_secs(60)),
-            _ => StreamEnd::Body,
-        })
-        .with_active_requests();
-    // [/readme]
-    drop(layer);
-    Ok(())
-}
-
-#[allow(dead_code)]
-#[rustfmt::skip]
-fn log_lines_with_trace_ids() {
-    // [readme]
-    tracing_subscriber::fmt().json().map_event_format(lianlu::logs::json).init();
-    // [/readme]
 }
 
 /// The code without comments, which differ by language.
@@ -124,24 +77,31 @@ fn blocks(text: &str, begin: &str, end: &str) -> Vec<String> {
     text.split(begin).skip(1).map(block).collect()
 }
 
-#[test]
-fn both_readmes_show_this_code() {
-    let begin = concat!("// [read", "me]\n");
-    let end = concat!("// [/read", "me]\n");
-    let mut expected = blocks(include_str!("readme.rs"), begin, end);
-    for block in &mut expected {
-        // The indentation of the end mark.
+/// The blocks of Rust in a README.
+fn shown(readme: &str) -> Vec<String> {
+    trimmed(blocks(readme, "```rust\n", "```\n"))
+}
+
+/// Blocks without the line that the end mark stands on.
+fn trimmed(mut blocks: Vec<String>) -> Vec<String> {
+    for block in &mut blocks {
         block.truncate(block.trim_end().len());
     }
-    assert_eq!(expected.len(), 5);
+    blocks
+}
+
+#[test]
+fn the_readmes_show_this_code() {
+    let begin = concat!("// [read", "me]\n");
+    let end = concat!("// [/read", "me]\n");
+    let expected = trimmed(blocks(include_str!("readme.rs"), begin, end));
+    assert_eq!(expected.len(), 2);
     for readme in [
         include_str!("../../../../README.md"),
         include_str!("../../../../README.zh-CN.md"),
     ] {
-        let mut shown = blocks(readme, "```rust\n", "```\n");
-        for block in &mut shown {
-            block.truncate(block.trim_end().len());
-        }
-        assert_eq!(shown, expected);
+        assert_eq!(shown(readme), expected);
     }
+    let of_the_crate = shown(include_str!("../../README.md"));
+    assert_eq!(of_the_crate, expected[..1]);
 }
