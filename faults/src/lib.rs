@@ -55,8 +55,8 @@ pub use row::Row;
 /// Number of spans in one batch, as the pipeline has it by default.
 pub const BATCH: usize = 512;
 
-/// Watchdog: only a hang takes so long, on however slow a machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Watchdog. Only a hang takes so long, even if other processes leave little of the machine.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Timeout of flushes and shutdowns that have to succeed; shorter than [`PATIENCE`], so that their own error is reported.
-pub const FLUSH: Duration = Duration::from_secs(60);
+pub const FLUSH: Duration = Duration::from_secs(240);

@@ -29,7 +29,9 @@ fn in_seconds_and_as_a_date() {
                 }
                 _ => Answer::Accepted,
             });
-            let mut child = Service::new(&collector.url()).start();
+            // One batch.
+            let service = Service::new(&collector.url()).set("delay-ms", 3_600_000);
+            let mut child = service.start();
             child.must("spans 100");
             child.flush();
             let requests = collector.inbox().requests();

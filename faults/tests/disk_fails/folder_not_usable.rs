@@ -43,7 +43,7 @@ fn a_read_only_folder_is_refused() {
     for (path, mode) in [(dir.path(), 0o755), (&folder, 0o555)] {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
-    refused(as_nobody(dir.path()), &folder, "Permission denied");
+    refused(as_another_user(dir.path()), &folder, "Permission denied");
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn a_folder_of_another_user_is_refused() {
         // Only root can give it away.
         return;
     }
-    refused(as_nobody(dir.path()), &folder, "Permission denied");
+    refused(as_another_user(dir.path()), &folder, "Permission denied");
 }
 
 /// A child that is not root. It may have no access to the build's folder, so it runs a copy in this one.
-fn as_nobody(dir: &Path) -> Service {
+fn as_another_user(dir: &Path) -> Service {
     let mut service = Service::new("http://localhost:1");
     let copy = dir.join("service");
     fs::copy(service.command().get_program(), &copy).unwrap();

@@ -32,7 +32,7 @@ fn nothing_is_lost_with_a_recorder() {
 #[test]
 fn waiting_spans_alone_are_lost_without_a_recorder() {
     let collector = Http::start();
-    let service = Service::new(&collector.url()).set("delay-ms", 60_000);
+    let service = Service::new(&collector.url()).set("delay-ms", 3_600_000);
     let mut child = service.start();
     child.must(&format!("spans {SPANS}"));
     child.flush();

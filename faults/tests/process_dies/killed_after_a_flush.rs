@@ -32,7 +32,7 @@ fn exported_spans_are_not_sent_again() {
 #[test]
 fn waiting_spans_are_lost_without_a_recorder() {
     let collector = Http::start();
-    let service = Service::new(&collector.url()).set("delay-ms", 60_000);
+    let service = Service::new(&collector.url()).set("delay-ms", 3_600_000);
     let mut child = service.start();
     child.must("spans 100");
     let claims = child.kill();

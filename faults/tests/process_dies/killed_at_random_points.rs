@@ -65,8 +65,8 @@ fn run(seed: u64, level: &str, row: &Mutex<Row>) {
     let mut claims = Claims::default();
     let mut open = 0;
     for life in 1..=DEATHS {
-        let weather = random.below(3);
-        match weather {
+        let fault = random.below(3);
+        match fault {
             0 => collector.always(Answer::Accepted),
             1 => collector.stop(),
             _ => collector.script(|number| match number % 3 {
@@ -83,7 +83,7 @@ fn run(seed: u64, level: &str, row: &Mutex<Row>) {
         child.must(&format!("run {threads} {} 1000", 1 + random.below(16)));
         sleep(Duration::from_micros(random.below(150_000)));
         claims.extend(&child.kill());
-        if weather == 1 {
+        if fault == 1 {
             collector.resume();
         }
     }

@@ -30,7 +30,7 @@ fn spans_and_requests_survive_steps_of_the_system_clock() {
         let before: u64 = child.ask("clock").parse().unwrap();
         step_to(&clock, step);
         let after: u64 = child.ask("clock").parse().unwrap();
-        stepped += usize::from(after.abs_diff(before) > 3_000 * MINUTE / 60);
+        stepped += usize::from(after.abs_diff(before) > 50 * MINUTE);
         child.must("end");
         child.must("calls-finish");
         child.must("spans 50");
@@ -59,7 +59,7 @@ fn spans_and_requests_survive_steps_of_the_system_clock() {
         let most = if span.name == "work" {
             26 * 60 * MINUTE
         } else {
-            MINUTE
+            30 * MINUTE
         };
         assert!(duration.is_some_and(|it| it < most), "{span:?}");
     }

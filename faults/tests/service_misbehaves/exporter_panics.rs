@@ -1,6 +1,6 @@
 //! An exporter panics at each third batch: those are lost and counted, the others arrive, and requests complete.
 
-use lianlu_faults::{Child, Http, Row, Service, requests_complete_while};
+use lianlu_faults::{BATCH, Child, Http, Row, Service, requests_complete_while};
 
 #[test]
 fn other_batches_arrive() {
@@ -50,12 +50,9 @@ fn requests_complete() {
             false => service,
         }
         .start();
-        for _ in 0..2 {
-            child.must("spans 100");
-            child.flush();
-        }
         child.must("hold");
-        child.must("spans 100");
+        // At least three batches.
+        child.must(&format!("spans {}", 3 * BATCH));
         child.wait_until_held();
         row.requests(requests_complete_while(&mut child, Child::is_held));
         child.must("good");
