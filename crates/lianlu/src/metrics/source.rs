@@ -17,8 +17,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Makes `provider` the global meter provider.
 ///
 /// The same as [`opentelemetry::global::set_meter_provider`], but layers without a provider of their own
-/// switch to the new one even when they have served calls before. A provider whose type has no fields is
-/// seen only when it is set by this function.
+/// switch to the new one even when they have served calls before.
 ///
 /// ```
 /// let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().build();
@@ -68,8 +67,8 @@ impl MeterSource {
         self.cache = Arc::default();
     }
 
-    /// `None` if nothing would come of measuring. The number finds the same instruments
-    /// [again](Self::meters_of).
+    /// The instruments, and the generation that finds the same ones [again](Self::meters_of). `None` if metrics are
+    /// switched off.
     #[inline]
     pub(crate) fn meters(&self, kind: &SpanKind) -> Option<(u64, &Arc<Meters>)> {
         let generation = match self.provider {

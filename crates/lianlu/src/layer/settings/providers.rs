@@ -39,7 +39,7 @@ impl<K: Side> TraceLayer<K> {
     /// The metrics have no label that a caller can make up: methods that are not known and, on clients,
     /// hosts after the first hundred are `_OTHER`.
     ///
-    /// Without a provider, here or global, nothing is measured. The global one is looked up at the first
+    /// Without a provider here, the global one is used. It is looked up at the first
     /// call, and again after [`set_meter_provider`](crate::set_meter_provider).
     ///
     /// ```
