@@ -39,7 +39,7 @@ impl Lianlu {
         Self {
             name,
             server: provider.server(),
-            client: provider.client().with_service_name(name),
+            client: provider.client().with_caller_name(name),
             next: next.map(str::to_owned),
         }
     }

@@ -51,6 +51,23 @@ impl<S, K> Trace<S, K> {
     }
 }
 
+impl<S, K> Trace<S, K> {
+    /// The wrapped service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The wrapped service. Calls that are made on it directly are not traced.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Gives the wrapped service back.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, K, B, ResB> Service<Request<B>> for Trace<S, K>
 where
     K: Side,

@@ -52,7 +52,7 @@ use opentelemetry::propagation::TextMapCompositePropagator;
 ///
 /// If the variable is set, only its propagators are used: `x-md-service-name` is sent only if the
 /// list contains `servicename`, even if a layer has a
-/// [`with_service_name`](crate::TraceLayer::with_service_name).
+/// [`with_caller_name`](crate::TraceLayer::with_caller_name).
 ///
 /// ```
 /// use opentelemetry::propagation::TextMapPropagator;

@@ -90,7 +90,7 @@ fn either<K: Side>(layer: TraceLayer<K>, what: usize) -> TraceLayer<K> {
             (None, None) => StreamEnd::Body,
             _ => StreamEnd::Headers,
         }),
-        36 => layer.with_service_name("shop"),
+        36 => layer.with_caller_name("shop"),
         37 => layer.kratos(),
         38 => layer.with_propagator(B3::multi()),
         39 => layer.with_propagator(TraceContext::new()),

@@ -51,7 +51,7 @@ impl Layers {
             .on(self.traces.client())
             .with_active_requests()
             .with_body_sizes()
-            .with_service_name("caller")
+            .with_caller_name("caller")
             .with_enabled(self.is_on)
     }
 

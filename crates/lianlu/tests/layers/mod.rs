@@ -8,3 +8,4 @@ mod opt_ins;
 mod placement;
 mod readme;
 mod trusted_proxies;
+mod wrapped_service;

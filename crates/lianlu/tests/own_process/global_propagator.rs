@@ -55,7 +55,7 @@ async fn each_call_uses_the_propagator_of_the_moment() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
-    let client = traces.client().with_service_name("shop");
+    let client = traces.client().with_caller_name("shop");
     let client = client.with_global_propagator();
     let server = traces.server().with_global_propagator();
     // Made before a propagator is set.

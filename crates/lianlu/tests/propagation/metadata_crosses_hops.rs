@@ -192,7 +192,7 @@ async fn metadata_crosses_grpc_and_http() {
 
     let channel = echo::channel(first).connect().await.unwrap();
     let channel = ServiceBuilder::new()
-        .layer(lianlu::client().with_service_name("till"))
+        .layer(lianlu::client().with_caller_name("till"))
         .layer(metadata::client())
         .service(channel);
     let mut client = lianlu_protos::helloworld::greeter_client::GreeterClient::new(channel);

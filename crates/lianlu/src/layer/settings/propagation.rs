@@ -38,7 +38,7 @@ impl<K: Side> TraceLayer<K> {
     ///
     /// Without it, the `service.name` of the pipeline that was installed last. Replaces a propagator
     /// set before.
-    pub fn with_service_name(self, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_caller_name(self, name: impl Into<Cow<'static, str>>) -> Self {
         let (propagator, is_default) = propagation::choose(ServiceName::new(name));
         self.with_propagator(propagator)
             .with(|options| options.is_default_propagator = is_default)
