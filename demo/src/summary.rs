@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lianlu::SpanCounts;
+use lianlu::pipeline::SpanCounts;
 
 use crate::shopper::Visits;
 use crate::telemetry::ServiceSpans;

@@ -6,7 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
-use lianlu::{GrpcCode, HeaderCapture, KnownMethods};
+use lianlu::{
+    conventions::{GrpcCode, KnownMethods},
+    net::HeaderCapture,
+};
 use lianlu_conformance::{Expected, Fact, Group};
 use tower::ServiceExt;
 

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lianlu::{
-    ClientLayer, Conventions, Guard, RpcStatusKey, Sampler, ServerLayer, Side, TraceLayer,
+    ClientLayer, Guard, Sampler, ServerLayer, TraceLayer,
+    conventions::{Conventions, RpcStatusKey},
+    layer::Side,
 };
 use lianlu_conformance::{
     Expected, Generation, Model, Starts, Violation, check_metrics, check_spans, check_starts, spans,

@@ -7,7 +7,9 @@ use axum::body::Body;
 use axum::routing::any;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
-use lianlu::{ClientLayer, HeaderCapture, OptIn, ServerLayer, UrlTemplate};
+use lianlu::{
+    ClientLayer, ServerLayer, conventions::OptIn, layer::UrlTemplate, net::HeaderCapture,
+};
 use lianlu_conformance::{Expected, Fact, Group};
 use tower::ServiceExt;
 
@@ -262,7 +264,9 @@ fn late_route() -> Scenario {
             .route(ROUTE, any(async || "an order"))
             .route_layer(lianlu::route_layer());
         let service = tower::ServiceBuilder::new()
-            .map_response(|response: Response<lianlu::ResponseBody<Body>>| response.map(Body::new))
+            .map_response(|response: Response<lianlu::layer::ResponseBody<Body>>| {
+                response.map(Body::new)
+            })
             .layer(harness.server())
             .service(routes);
         let address = net::serve(Router::new().fallback_service(service)).await;

@@ -247,7 +247,7 @@ fn heads() -> Vec<Scenario> {
                 Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
             });
             let service = ServiceBuilder::new()
-                .map_response(|response: Response<lianlu::ResponseBody<Body>>| {
+                .map_response(|response: Response<lianlu::layer::ResponseBody<Body>>| {
                     response.map(Body::new)
                 })
                 .layer(harness.server())

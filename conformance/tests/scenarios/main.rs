@@ -36,7 +36,7 @@ use common::provider::ProviderKind;
 use futures_util::{StreamExt, stream};
 use harness::{Harness, Options, RootSampler};
 use known_gaps::KNOWN_GAPS;
-use lianlu::{Conventions, RpcStatusKey};
+use lianlu::conventions::{Conventions, RpcStatusKey};
 use lianlu_conformance::{Expected, Generation, Model, StatusKey};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::any;
 use http::{Method, Version};
-use lianlu::TrustedProxies;
+use lianlu::net::TrustedProxies;
 use lianlu_conformance::{Expected, Fact, Group};
 
 use crate::Scenario;

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::routing::any;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
-use lianlu::ResendCount;
+use lianlu::layer::ResendCount;
 use lianlu_conformance::{Expected, Fact};
 use tower::retry::{Policy, RetryLayer};
 use tower::{ServiceBuilder, ServiceExt};

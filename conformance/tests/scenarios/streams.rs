@@ -108,7 +108,7 @@ fn late_route() -> Scenario {
             let gate = Gate::default();
             let routes = app(gate.clone()).route_layer(lianlu::route_layer());
             let service = tower::ServiceBuilder::new()
-                .map_response(|response: Response<lianlu::ResponseBody<Body>>| {
+                .map_response(|response: Response<lianlu::layer::ResponseBody<Body>>| {
                     response.map(Body::new)
                 })
                 .layer(harness.server().with_stream_end(SLICED))

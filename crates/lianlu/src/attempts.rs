@@ -46,7 +46,7 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
-/// For requests that you resend yourself, set a [`ResendCount`](crate::ResendCount).
+/// For requests that you resend yourself, set a [`ResendCount`](crate::layer::ResendCount).
 ///
 /// [`client()`]: crate::client
 /// [`http.request.resend_count`]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span

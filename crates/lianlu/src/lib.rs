@@ -34,7 +34,7 @@
 //! A call is gRPC when its content type begins with `application/grpc`, HTTP otherwise, so one
 //! layer serves a port that speaks both. A span lasts as long as its call: until the trailers, the
 //! end of the body, an error, a panic, or until the future or the body is dropped. See
-//! [`ResponseBody`] for each way to end.
+//! [`ResponseBody`](layer::ResponseBody) for each way to end.
 //!
 //! # Attributes
 //!
@@ -50,6 +50,7 @@ mod call;
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub mod connection;
+pub mod conventions;
 mod describe;
 mod grpc;
 mod hash;
@@ -57,14 +58,17 @@ mod health;
 mod ids;
 mod known_headers;
 pub mod kratos;
-mod layer;
+pub mod layer;
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "log", feature = "tracing"))))]
 pub mod logs;
 pub mod metadata;
 mod metrics;
-mod net;
+pub mod net;
 mod per_generation;
+#[cfg(feature = "pipeline")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
+pub mod pipeline;
 pub mod propagation;
 mod request;
 mod route;
@@ -73,44 +77,19 @@ mod setup;
 mod span;
 mod warning;
 
-pub use attempts::{AttemptsFuture, AttemptsLayer, AttemptsService, attempts};
-pub use call::exceptions::Exceptions;
-pub use call::hints::{ResendCount, UrlTemplate};
-pub use call::hooks::ResponseHead;
+pub use attempts::attempts;
 pub use call::stream_end::StreamEnd;
 pub use call::trace_options::TraceOptions;
-pub use describe::methods::{DescriptorError, KnownMethods};
-pub use describe::opt_in::OptIn;
-pub use describe::outcome::Outcome;
-pub use describe::settings::RpcStatusKey;
-pub use describe::stability::Conventions;
-pub use grpc::Code as GrpcCode;
 pub use health::health_checks;
 pub use ids::{span_id, trace_attrs, trace_id};
-#[cfg(feature = "reqwest")]
-pub use layer::ReqwestFuture;
-pub use layer::{
-    ClientLayer, ClientService, ClientSide, ResponseBody, ResponseFuture, ServerLayer,
-    ServerService, ServerSide, Side, Trace, TraceLayer, client, server,
-};
+pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 #[cfg(feature = "pipeline")]
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
-pub use lianlu_sdk::sampling;
-#[cfg(feature = "pipeline")]
-pub use lianlu_sdk::{
-    BuildError, DestinationCounts, DropCounts, Durability, FlightRecorder, FlushError, Handle,
-    Health, KeepIf, OptionError, PipelineEvent, RecorderError, RecoveryReport, Span, SpanCounts,
-    Tracer, TracerProvider, WhenFull,
-};
+pub use lianlu_sdk::sampling::{self, Sampler};
 pub use metrics::set_meter_provider;
-pub use net::bad_entry::BadEntry;
-pub use net::capture::HeaderCapture;
-pub use net::forwarded::TrustedProxies;
-pub use net::host_list::HostList;
-pub use request::RequestHead;
 pub use route::Route;
 #[cfg(feature = "axum")]
-pub use route::{RouteFuture, RouteLayer, RouteService, route_layer};
+pub use route::route_layer;
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
 pub use setup::console;
@@ -124,15 +103,11 @@ pub use setup::otlp;
 #[cfg_attr(docsrs, doc(cfg(feature = "zipkin")))]
 pub use setup::zipkin;
 #[cfg(feature = "pipeline")]
-pub use setup::{Guard, Pipeline, PipelineError};
-#[cfg(feature = "pipeline")]
 #[cfg_attr(docsrs, doc(cfg(feature = "pipeline")))]
-pub use setup::{env, env::pipeline_from_env};
+pub use setup::{Guard, Pipeline, env::pipeline_from_env};
 pub use span::source::set_tracer_provider;
 
-// The types of OpenTelemetry that stand in this crate's public face.
-#[cfg(feature = "pipeline")]
-pub use lianlu_sdk::sampling::Sampler;
+// The types of OpenTelemetry in this crate's public API.
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
 #[cfg(feature = "pipeline")]
 pub use opentelemetry_sdk::Resource;

@@ -24,7 +24,7 @@ use common::echo::Echo;
 use common::metrics::{Metrics, Series};
 use common::traces::Traces;
 use http::{HeaderValue, Method, Request, Response, Uri};
-use lianlu::{ClientLayer, KeyValue, KnownMethods, ServerLayer};
+use lianlu::{ClientLayer, KeyValue, ServerLayer, conventions::KnownMethods};
 use lianlu_protos::testing::echo_server::EchoServer;
 use opentelemetry_sdk::trace::Sampler;
 use tower::{Layer, Service, service_fn};
@@ -301,7 +301,7 @@ fn hosts_of_http_clients_are_at_most_101_series() {
 #[test]
 fn hosts_of_servers_are_at_most_101_series() {
     let metrics = Metrics::default();
-    let layer = server(&metrics).with_opt_in(lianlu::OptIn::ServerAddressOnMetrics);
+    let layer = server(&metrics).with_opt_in(lianlu::conventions::OptIn::ServerAddressOnMetrics);
     let mut service = layer.with_active_requests().layer(service_fn(answer(0)));
     let mut random = random();
     for _ in 0..FEWER {

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lianlu::{Span as OwnSpan, Tracer};
+use lianlu::pipeline::{Span as OwnSpan, Tracer};
 use opentelemetry::trace::{Span, SpanKind, Status, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_semantic_conventions::attribute::{

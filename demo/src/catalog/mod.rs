@@ -8,7 +8,7 @@ mod service;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use lianlu::{ClientService, ServerLayer};
+use lianlu::{ServerLayer, layer::ClientService};
 use lianlu_protos::shop::catalog_client::CatalogClient;
 use lianlu_protos::shop::catalog_server::CatalogServer;
 use tokio::net::TcpListener;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lianlu::ClientService;
+use lianlu::layer::ClientService;
 use lianlu_protos::shop::orders_client::OrdersClient;
 use tonic::transport::{Channel, Endpoint};
 use tower::ServiceBuilder;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
-use lianlu::{ClientLayer, ClientService};
+use lianlu::{ClientLayer, layer::ClientService};
 use reqwest::{Request, Response};
 use tower::{Layer, ServiceExt};
 

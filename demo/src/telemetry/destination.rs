@@ -4,7 +4,7 @@ use std::fmt;
 
 use lianlu::console::Tree;
 use lianlu::otlp::Protocol;
-use lianlu::{Guard, Pipeline, PipelineError, Resource};
+use lianlu::{Guard, Pipeline, Resource, pipeline::PipelineError};
 
 use super::announce::Announcer;
 

@@ -5,8 +5,8 @@ mod destination;
 
 use std::time::{Duration, Instant};
 
-use lianlu::Tracer;
-use lianlu::{ClientLayer, Guard, Resource, ServerLayer, SpanCounts};
+use lianlu::pipeline::Tracer;
+use lianlu::{ClientLayer, Guard, Resource, ServerLayer, pipeline::SpanCounts};
 use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::TracerProvider;
 
@@ -111,14 +111,14 @@ impl Service {
     pub(crate) fn server(&self) -> ServerLayer {
         lianlu::server()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_service_name(self.name)
+            .with_caller_name(self.name)
     }
 
     /// The layer for this service's clients.
     pub(crate) fn client(&self) -> ClientLayer {
         lianlu::client()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_service_name(self.name)
+            .with_caller_name(self.name)
     }
 
     /// A tracer for this service's own spans.

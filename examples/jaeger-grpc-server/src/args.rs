@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::Parser;
-use lianlu::PipelineError;
+use lianlu::pipeline::PipelineError;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lianlu::{ClientLayer, ClientService};
+use lianlu::{ClientLayer, layer::ClientService};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Request, Url};
 use serde_json::Value;

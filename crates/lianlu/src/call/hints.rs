@@ -14,7 +14,7 @@ use crate::request::RequestHead;
 ///
 /// ```
 /// let mut request = http::Request::get("http://127.0.0.1:8000/orders/7").body(())?;
-/// request.extensions_mut().insert(lianlu::UrlTemplate("/orders/{id}".into()));
+/// request.extensions_mut().insert(lianlu::layer::UrlTemplate("/orders/{id}".into()));
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
@@ -25,7 +25,7 @@ use crate::request::RequestHead;
 /// ```
 /// use opentelemetry::Context;
 ///
-/// let template = lianlu::UrlTemplate("/orders/{id}".into());
+/// let template = lianlu::layer::UrlTemplate("/orders/{id}".into());
 /// let _current = Context::current_with_value(template).attach();
 /// // Calls made from here on have it; calls that their transport makes don't.
 /// ```
@@ -47,7 +47,7 @@ pub struct UrlTemplate(pub Cow<'static, str>);
 ///
 /// ```
 /// let mut request = http::Request::get("http://127.0.0.1:8000/").body(())?;
-/// request.extensions_mut().insert(lianlu::ResendCount(1));
+/// request.extensions_mut().insert(lianlu::layer::ResendCount(1));
 /// # Ok::<(), http::Error>(())
 /// ```
 ///

@@ -10,7 +10,7 @@ pub enum StreamEnd {
     /// With the response's head. What the body does is not seen: no status of a gRPC call that comes in
     /// its trailers, no error of the body.
     Headers,
-    /// With the body, see [`ResponseBody`](crate::ResponseBody) for each way to end.
+    /// With the body, see [`ResponseBody`](crate::layer::ResponseBody) for each way to end.
     #[default]
     Body,
     /// With the body; but as often as the stream has been open for this long, the span ends and another

@@ -14,7 +14,7 @@ pub use crate::grpc::descriptor::DescriptorError;
 /// The gRPC methods that a server has or a client calls; others are `_OTHER`.
 ///
 /// ```
-/// use lianlu::KnownMethods;
+/// use lianlu::conventions::KnownMethods;
 ///
 /// let methods = KnownMethods::new(["helloworld.Greeter/SayHello"]);
 /// let layer = lianlu::server().with_known_methods(methods);

@@ -36,7 +36,7 @@ use crate::call::options::Options;
 /// use tower::ServiceBuilder;
 ///
 /// let app = ServiceBuilder::new()
-///     .map_response(|response: http::Response<lianlu::ResponseBody<axum::body::Body>>| {
+///     .map_response(|response: http::Response<lianlu::layer::ResponseBody<axum::body::Body>>| {
 ///         response.map(axum::body::Body::new)
 ///     })
 ///     .layer(lianlu::server())
@@ -131,7 +131,7 @@ pub fn server() -> ServerLayer {
 ///     .build();
 /// let text = client
 ///     .get("http://127.0.0.1:8000/orders/7")
-///     .with_extension(lianlu::UrlTemplate("/orders/{id}".into()))
+///     .with_extension(lianlu::layer::UrlTemplate("/orders/{id}".into()))
 ///     .send()
 ///     .await?
 ///     .text()

@@ -1,4 +1,4 @@
-//! The tower layer around the life of a [`call`](crate::call), for servers and clients.
+//! The layer: its service, future and body, and what its options take and give.
 //!
 //! ```text
 //! Trace::call ─► call::start ─► inner service ─► ResponseFuture ─► ResponseBody
@@ -25,3 +25,12 @@ pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 pub use reqwest::ReqwestFuture;
 pub use service::{ClientService, ServerService, Trace};
 pub use side::{ClientSide, ServerSide, Side};
+
+pub use crate::attempts::{AttemptsFuture, AttemptsLayer, AttemptsService};
+pub use crate::call::exceptions::Exceptions;
+pub use crate::call::hints::{ResendCount, UrlTemplate};
+pub use crate::call::hooks::ResponseHead;
+pub use crate::describe::outcome::Outcome;
+pub use crate::request::RequestHead;
+#[cfg(feature = "axum")]
+pub use crate::route::{RouteFuture, RouteLayer, RouteService};

@@ -82,8 +82,8 @@ pub(super) fn begin(
 pin_project! {
     /// The response of a traced `reqwest::Client`.
     ///
-    /// As [`ResponseFuture`](crate::ResponseFuture), with reqwest's own response: its body ends the
-    /// span as a [`ResponseBody`](crate::ResponseBody) does.
+    /// As [`ResponseFuture`](crate::layer::ResponseFuture), with reqwest's own response: its body ends the
+    /// span as a [`ResponseBody`](crate::layer::ResponseBody) does.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ReqwestFuture<F> {

@@ -3,7 +3,7 @@
 /// An invalid entry in a list of addresses, hosts or headers.
 ///
 /// ```
-/// let error = lianlu::TrustedProxies::new(["10.0.0.0/8", "10.0.0.0/40"]).unwrap_err();
+/// let error = lianlu::net::TrustedProxies::new(["10.0.0.0/8", "10.0.0.0/40"]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "trusted proxies: \"10.0.0.0/40\": the prefix length of an IPv4 network must be 0 to 32"

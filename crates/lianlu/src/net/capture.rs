@@ -34,13 +34,13 @@ const MAX_VALUES: usize = 16;
 /// are replaced.
 ///
 /// ```
-/// use lianlu::HeaderCapture;
+/// use lianlu::net::HeaderCapture;
 ///
 /// let headers = HeaderCapture::new().allow("x-request-id").allow("x-tenant-*");
 /// headers.check()?;
 ///
 /// assert!(HeaderCapture::new().allow("x-request-id:").check().is_err());
-/// # Ok::<(), lianlu::BadEntry>(())
+/// # Ok::<(), lianlu::net::BadEntry>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 #[must_use]

@@ -19,11 +19,11 @@ use crate::net::cidr::{self, Cidr};
 /// dot is ignored. Names are never resolved: a host given by name matches no address entry.
 ///
 /// ```
-/// let hosts = lianlu::HostList::new(["orders:50051", "*.internal", "10.0.0.0/8"])?;
+/// let hosts = lianlu::net::HostList::new(["orders:50051", "*.internal", "10.0.0.0/8"])?;
 /// assert!(hosts.allows("Orders", Some(50051)));
 /// assert!(hosts.allows("db.eu.internal.", None));
 /// assert!(!hosts.allows("internal.example.com", Some(443)));
-/// # Ok::<(), lianlu::BadEntry>(())
+/// # Ok::<(), lianlu::net::BadEntry>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 #[must_use]

@@ -6,3 +6,8 @@ pub(crate) mod cidr;
 pub(crate) mod forwarded;
 pub(crate) mod host_list;
 pub(crate) mod redact;
+
+pub use bad_entry::BadEntry;
+pub use capture::HeaderCapture;
+pub use forwarded::TrustedProxies;
+pub use host_list::HostList;

@@ -151,7 +151,7 @@ impl<E> Pipeline<E> {
     /// ```
     /// # #[cfg(feature = "console")] {
     /// use std::time::Duration;
-    /// use lianlu::{KeepIf, Sampler};
+    /// use lianlu::{Sampler, pipeline::KeepIf};
     ///
     /// let pipeline = lianlu::console::pipeline()
     ///     .with_sampler(Sampler::TraceIdRatioBased(0.01))
@@ -172,7 +172,7 @@ impl<E> Pipeline<E> {
     ///
     /// ```
     /// # #[cfg(feature = "console")] {
-    /// use lianlu::{Durability, FlightRecorder};
+    /// use lianlu::pipeline::{Durability, FlightRecorder};
     ///
     /// let pipeline = lianlu::console::pipeline().with_flight_recorder("/var/lib/shop/traces");
     /// // Or with options:
@@ -249,7 +249,7 @@ impl<E: Exporter> Pipeline<E> {
     /// and its `service.name` the name that clients send.
     ///
     /// Its counts are registered as metrics with the global meter provider, which must be set
-    /// before ([`Handle::register_metrics`](crate::Handle::register_metrics)).
+    /// before ([`Handle::register_metrics`](crate::pipeline::Handle::register_metrics)).
     ///
     /// Keep the guard until the end of the program: dropping it flushes and stops the pipeline.
     ///

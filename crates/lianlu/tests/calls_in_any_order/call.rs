@@ -10,7 +10,10 @@ use futures_util::stream;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use lianlu::{KeyValue, ResendCount, Route, TraceOptions, UrlTemplate};
+use lianlu::{
+    KeyValue, Route, TraceOptions,
+    layer::{ResendCount, UrlTemplate},
+};
 use tonic::transport::server::TcpConnectInfo;
 
 /// What calls differ in.

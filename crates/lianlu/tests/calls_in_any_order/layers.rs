@@ -5,8 +5,10 @@ use std::time::Duration;
 use http::HeaderName;
 use lianlu::propagation::{B3, TraceContext};
 use lianlu::{
-    ClientLayer, Conventions, Exceptions, GrpcCode, HeaderCapture, HostList, KeyValue,
-    KnownMethods, OptIn, RpcStatusKey, ServerLayer, Side, StreamEnd, TraceLayer, TrustedProxies,
+    ClientLayer, KeyValue, ServerLayer, StreamEnd, TraceLayer,
+    conventions::{Conventions, GrpcCode, KnownMethods, OptIn, RpcStatusKey},
+    layer::{Exceptions, Side},
+    net::{HeaderCapture, HostList, TrustedProxies},
 };
 
 /// More than there are of anything here.
@@ -31,7 +33,7 @@ fn captured() -> HeaderCapture {
     HeaderCapture::new().allow("x-tenant").allow("user-agent")
 }
 
-fn tenant(head: &lianlu::RequestHead<'_>) -> Option<String> {
+fn tenant(head: &lianlu::layer::RequestHead<'_>) -> Option<String> {
     let tenant = head.headers().get("x-tenant")?;
     Some(tenant.to_str().ok()?.to_owned())
 }

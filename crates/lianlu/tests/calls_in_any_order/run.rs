@@ -11,7 +11,10 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use lianlu::Sampler;
 use lianlu::propagation::{Baggage, HeaderExtractor, ServiceName, TraceContext};
-use lianlu::{KeyValue, Side, TraceLayer, TraceOptions, UrlTemplate};
+use lianlu::{
+    KeyValue, TraceLayer, TraceOptions,
+    layer::{Side, UrlTemplate},
+};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};

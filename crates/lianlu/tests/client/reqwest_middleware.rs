@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ::http::Extensions;
 use axum::Router;
 use axum::routing::get;
-use lianlu::{ResendCount, UrlTemplate};
+use lianlu::layer::{ResendCount, UrlTemplate};
 use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
 use reqwest_retry::RetryTransientMiddleware;

@@ -8,7 +8,7 @@ use ::http::{Method, Request, Response, Version};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use lianlu::{ResendCount, ResponseBody, UrlTemplate};
+use lianlu::layer::{ResendCount, ResponseBody, UrlTemplate};
 use opentelemetry::trace::{FutureExt, Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};

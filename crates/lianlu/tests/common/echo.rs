@@ -161,7 +161,7 @@ pub async fn serve(layer: lianlu::ServerLayer, echo: Echo) -> SocketAddr {
     address
 }
 
-pub type EchoClient = echo_client::EchoClient<lianlu::ClientService<Channel>>;
+pub type EchoClient = echo_client::EchoClient<lianlu::layer::ClientService<Channel>>;
 
 /// A client of the server at `address`, behind `layer`.
 pub async fn connect(layer: lianlu::ClientLayer, address: SocketAddr) -> EchoClient {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::own_process;
-use lianlu::{FlushError, KeyValue};
+use lianlu::{KeyValue, pipeline::FlushError};
 use opentelemetry::trace::{
     Link, Span, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
 };

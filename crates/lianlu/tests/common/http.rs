@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use lianlu::ResponseBody;
+use lianlu::layer::ResponseBody;
 use tower::ServiceExt;
 
 use super::{Gate, listen, soon};
@@ -40,7 +40,7 @@ where
 }
 
 pub type Legacy = Client<HttpConnector, Body>;
-pub type HttpClient = lianlu::ClientService<Legacy>;
+pub type HttpClient = lianlu::layer::ClientService<Legacy>;
 
 /// The versions that scenarios run over.
 pub const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -62,7 +62,7 @@ pub fn connect(layer: lianlu::ClientLayer, version: Version) -> HttpClient {
 }
 
 /// reqwest's client behind `layer`.
-pub fn reqwest(layer: lianlu::ClientLayer) -> lianlu::ClientService<reqwest::Client> {
+pub fn reqwest(layer: lianlu::ClientLayer) -> lianlu::layer::ClientService<reqwest::Client> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     tower::ServiceBuilder::new().layer(layer).service(client)
 }

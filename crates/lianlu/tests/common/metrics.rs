@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lianlu::{ClientLayer, ServerLayer, Side, TraceLayer};
+use lianlu::{ClientLayer, ServerLayer, TraceLayer, layer::Side};
 use opentelemetry::metrics::{
     Histogram, HistogramBuilder, InstrumentBuilder, InstrumentProvider, Meter, MeterProvider,
     SyncInstrument, UpDownCounter,

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use lianlu::{GrpcCode, KnownMethods, ServerLayer, SpanKind};
+use lianlu::{
+    ServerLayer, SpanKind,
+    conventions::{GrpcCode, KnownMethods},
+};
 use lianlu_protos::helloworld;
 use lianlu_protos::shop::GetItemRequest;
 use lianlu_protos::shop::catalog_client::CatalogClient;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::Router;
-use lianlu::HeaderCapture;
+use lianlu::net::HeaderCapture;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 use tower::ServiceExt;
@@ -49,7 +49,7 @@ fn captured(span: &SpanData) -> Vec<String> {
     lines
 }
 
-fn with<K: lianlu::Side>(
+fn with<K: lianlu::layer::Side>(
     layer: lianlu::TraceLayer<K>,
     capture: Option<&HeaderCapture>,
 ) -> lianlu::TraceLayer<K> {

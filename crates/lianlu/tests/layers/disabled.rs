@@ -42,7 +42,7 @@ impl Layers {
             .with_body_sizes()
             .with_traceresponse()
             .with_trace_id_header(HeaderName::from_static("x-trace-id"))
-            .with_exceptions(lianlu::Exceptions::Both)
+            .with_exceptions(lianlu::layer::Exceptions::Both)
             .with_enabled(self.is_on)
     }
 

@@ -6,7 +6,11 @@ use ::http::{Method, Request, StatusCode, Version};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use lianlu::{HeaderCapture, KeyValue, Outcome, RequestHead, ResponseHead, ServerLayer};
+use lianlu::{
+    KeyValue, ServerLayer,
+    layer::{Outcome, RequestHead, ResponseHead},
+    net::HeaderCapture,
+};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision};
 
@@ -31,7 +35,7 @@ impl HookLog {
     }
 
     /// A layer with all three hooks.
-    fn hook<K: lianlu::Side>(&self, layer: lianlu::TraceLayer<K>) -> lianlu::TraceLayer<K> {
+    fn hook<K: lianlu::layer::Side>(&self, layer: lianlu::TraceLayer<K>) -> lianlu::TraceLayer<K> {
         let (requests, responses, ends) = (self.clone(), self.clone(), self.clone());
         layer
             .on_request(move |head: &RequestHead<'_>, span| {

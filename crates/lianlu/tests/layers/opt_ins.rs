@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ::http::{Request, Version};
 use axum::body::Body;
-use lianlu::{OptIn, UrlTemplate};
+use lianlu::{conventions::OptIn, layer::UrlTemplate};
 use opentelemetry_sdk::trace::SpanData;
 use tower::ServiceExt;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ::http::Version;
 use axum::Router;
-use lianlu::{OptIn, TrustedProxies};
+use lianlu::{conventions::OptIn, net::TrustedProxies};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::common::echo::{self, Echo, message};

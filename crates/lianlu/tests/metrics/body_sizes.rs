@@ -7,7 +7,11 @@ use axum::body::{Body, Bytes};
 use axum::routing::{any, get, post};
 use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
-use lianlu::{Conventions, OptIn, ServerLayer, Side, StreamEnd, TraceLayer};
+use lianlu::{
+    ServerLayer, StreamEnd, TraceLayer,
+    conventions::{Conventions, OptIn},
+    layer::Side,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::common::http::{self as net, HttpClient, Step, VERSIONS, response, scripted};

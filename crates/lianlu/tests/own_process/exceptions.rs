@@ -4,7 +4,7 @@
 use ::http::{Method, StatusCode, Version};
 use axum::Router;
 use axum::routing::get;
-use lianlu::{Exceptions, ServerLayer};
+use lianlu::{ServerLayer, layer::Exceptions};
 use opentelemetry::logs::Severity;
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{Sampler, SpanData};

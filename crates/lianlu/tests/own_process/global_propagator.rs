@@ -2,7 +2,7 @@
 
 use ::http::{Method, Version};
 use http::{HeaderValue, Request};
-use lianlu::HostList;
+use lianlu::net::HostList;
 use lianlu::propagation::{Baggage, TraceContext};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapCompositePropagator;

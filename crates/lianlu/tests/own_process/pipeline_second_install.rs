@@ -48,7 +48,7 @@ fn service(
     sent: &Sent,
 ) -> impl Service<
     Request<Empty<bytes::Bytes>>,
-    Response = Response<lianlu::ResponseBody<Empty<bytes::Bytes>>>,
+    Response = Response<lianlu::layer::ResponseBody<Empty<bytes::Bytes>>>,
     Error = Infallible,
 > + Clone {
     let sent = Arc::clone(sent);
@@ -65,7 +65,7 @@ fn service(
 async fn call(
     service: impl Service<
         Request<Empty<bytes::Bytes>>,
-        Response = Response<lianlu::ResponseBody<Empty<bytes::Bytes>>>,
+        Response = Response<lianlu::layer::ResponseBody<Empty<bytes::Bytes>>>,
         Error = Infallible,
     >,
     method: &str,

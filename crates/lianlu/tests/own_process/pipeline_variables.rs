@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use lianlu::PipelineError;
+use lianlu::pipeline::PipelineError;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
 use crate::own_process::{child, role, run};

@@ -1,6 +1,6 @@
 //! Bad options are refused before anything starts, by an error that names them.
 
-use lianlu::{PipelineError, Sampler};
+use lianlu::{Sampler, pipeline::PipelineError};
 
 fn message(result: Result<lianlu::Guard, PipelineError>) -> String {
     result.unwrap_err().to_string()

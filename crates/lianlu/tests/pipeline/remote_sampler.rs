@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use lianlu::sampling::JaegerRemote;
-use lianlu::{PipelineEvent, Resource, Sampler};
+use lianlu::{Resource, Sampler, pipeline::PipelineEvent};
 use opentelemetry::Context;
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use lianlu::FlushError;
+use lianlu::pipeline::FlushError;
 use opentelemetry::trace::{Tracer, TracerProvider};
 
 #[test]

@@ -6,7 +6,7 @@ use ::http::{HeaderMap, HeaderValue, Method, Version};
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use lianlu::HostList;
+use lianlu::net::HostList;
 use lianlu::propagation::TraceContext;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::FutureExt;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::{Request, Response};
-use lianlu::{ClientLayer, GrpcCode, Outcome, ServerLayer, SpanKind};
+use lianlu::{ClientLayer, ServerLayer, SpanKind, conventions::GrpcCode, layer::Outcome};
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use tower::{Layer, Service, service_fn};

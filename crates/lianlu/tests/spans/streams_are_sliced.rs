@@ -15,7 +15,10 @@ use axum::body::Body;
 use axum::routing::get;
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use lianlu::{HeaderCapture, KeyValue, OptIn, Side, StreamEnd, TraceLayer, TraceOptions};
+use lianlu::{
+    KeyValue, StreamEnd, TraceLayer, TraceOptions, conventions::OptIn, layer::Side,
+    net::HeaderCapture,
+};
 use opentelemetry::trace::{SpanKind, Status, TraceId};
 use opentelemetry_sdk::trace::{SamplingDecision, SpanData};
 use tokio::sync::mpsc::channel;

@@ -66,7 +66,7 @@ async fn the_trace_goes_on_and_is_not_sampled() {
         |layer: ServerLayer| layer,
         // Each of these makes the layer keep an eye on the call.
         |layer: ServerLayer| layer.with_traceresponse(),
-        |layer: ServerLayer| layer.with_exceptions(lianlu::Exceptions::Both),
+        |layer: ServerLayer| layer.with_exceptions(lianlu::layer::Exceptions::Both),
         |layer: ServerLayer| layer.with_meter_provider(Measured::default().provider),
         |layer: ServerLayer| layer.with_propagator(lianlu::propagation::TraceContext::new()),
     ] {

@@ -72,7 +72,7 @@ impl<K: Side> TraceLayer<K> {
     /// `rpc.request.metadata.<name>`, each a list of strings. No header by default.
     ///
     /// ```
-    /// use lianlu::HeaderCapture;
+    /// use lianlu::net::HeaderCapture;
     ///
     /// let headers = HeaderCapture::new().allow("x-request-id").allow("x-tenant-*");
     /// let layer = lianlu::server().with_captured_request_headers(headers);

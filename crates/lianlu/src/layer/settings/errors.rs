@@ -25,7 +25,7 @@ impl<K: Side> TraceLayer<K> {
     /// | | never: the client has gone | never: the caller has dropped the call |
     ///
     /// ```
-    /// use lianlu::GrpcCode;
+    /// use lianlu::conventions::GrpcCode;
     ///
     /// // A client that expects NOT_FOUND.
     /// let layer = lianlu::client().with_error_classifier(|outcome| {

@@ -11,14 +11,14 @@ use crate::describe::outcome::Outcome;
 impl<K: Side> TraceLayer<K> {
     /// Also counts the HTTP requests under way, to the end of their bodies:
     /// `http.server.active_requests`, `http.client.active_requests`. Opt-in by the current conventions;
-    /// nothing is counted with [`Conventions::Old`](crate::Conventions::Old).
+    /// nothing is counted with [`Conventions::Old`](crate::conventions::Conventions::Old).
     pub fn with_active_requests(self) -> Self {
         self.with(|options| options.active_requests = true)
     }
 
     /// Also measures the bodies of HTTP calls, in bytes: `http.server.request.body.size`,
     /// `http.server.response.body.size` and the client's. Opt-in by the current conventions; nothing is
-    /// measured with [`Conventions::Old`](crate::Conventions::Old).
+    /// measured with [`Conventions::Old`](crate::conventions::Conventions::Old).
     ///
     /// Response bodies are counted as they go by, and so are the request bodies of tonic and axum;
     /// other request bodies have the size that their head or the client tells, or none. So have response

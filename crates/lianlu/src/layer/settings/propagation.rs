@@ -73,9 +73,9 @@ impl TraceLayer<ServerSide> {
     /// which scheme and host it called. Without, the headers are not read.
     ///
     /// ```
-    /// let proxies = lianlu::TrustedProxies::new(["10.0.0.0/8", "::1"])?;
+    /// let proxies = lianlu::net::TrustedProxies::new(["10.0.0.0/8", "::1"])?;
     /// let layer = lianlu::server().with_trusted_proxies(proxies);
-    /// # let _ = layer; Ok::<(), lianlu::BadEntry>(())
+    /// # let _ = layer; Ok::<(), lianlu::net::BadEntry>(())
     /// ```
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         self.with(|options| options.proxies = Some(proxies))
@@ -119,9 +119,9 @@ impl TraceLayer<ClientSide> {
     /// the first request carried. See [`client()`](crate::client) for following them outside of the layer.
     ///
     /// ```
-    /// let hosts = lianlu::HostList::new(["orders", "*.internal", "10.0.0.0/8"])?;
+    /// let hosts = lianlu::net::HostList::new(["orders", "*.internal", "10.0.0.0/8"])?;
     /// let layer = lianlu::client().with_outbound_hosts(hosts);
-    /// # let _ = layer; Ok::<(), lianlu::BadEntry>(())
+    /// # let _ = layer; Ok::<(), lianlu::net::BadEntry>(())
     /// ```
     pub fn with_outbound_hosts(self, hosts: HostList) -> Self {
         self.with(|options| options.outbound = Some(hosts))

@@ -43,7 +43,7 @@ use node::Node;
 /// [`only_x_forwarded`](Self::only_x_forwarded).
 ///
 /// ```
-/// use lianlu::TrustedProxies;
+/// use lianlu::net::TrustedProxies;
 ///
 /// // The load balancer's network, and a sidecar.
 /// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;

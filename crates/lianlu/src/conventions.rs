@@ -1,0 +1,8 @@
+//! Which names and keys spans and metrics have: generations of OpenTelemetry's semantic conventions, opt-in attributes,
+//! known methods.
+
+pub use crate::describe::methods::{DescriptorError, KnownMethods};
+pub use crate::describe::opt_in::OptIn;
+pub use crate::describe::settings::RpcStatusKey;
+pub use crate::describe::stability::Conventions;
+pub use crate::grpc::Code as GrpcCode;

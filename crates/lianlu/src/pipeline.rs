@@ -1,0 +1,11 @@
+//! What a running pipeline is made of, and what it reports.
+//!
+//! A pipeline is set up by a module of its exporter (`otlp`, `jaeger`, `zipkin`, `console`), or by
+//! [`pipeline_from_env`](crate::pipeline_from_env).
+
+pub use crate::setup::{PipelineError, env};
+pub use lianlu_sdk::{
+    BuildError, DestinationCounts, DropCounts, Durability, FlightRecorder, FlushError, Handle,
+    Health, KeepIf, OptionError, PipelineEvent, RecorderError, RecoveryReport, Span, SpanCounts,
+    Tracer, TracerProvider, WhenFull,
+};
