@@ -1,4 +1,4 @@
-//! OpenTelemetry's types as OTLP bytes.
+//! Encodes OpenTelemetry's types as OTLP bytes.
 
 use std::borrow::Borrow;
 use std::cell::Cell;
@@ -47,12 +47,12 @@ impl EncodedResource {
 pub(crate) struct EncodedScope {
     pub(crate) bytes: Vec<u8>,
     pub(crate) schema_url: String,
-    /// Its number in the flight recorder's files, once it has one.
+    /// The scope's number in the flight recorder's files, once it has one.
     pub(crate) number: OnceLock<u16>,
 }
 
 impl EncodedScope {
-    /// One that was encoded elsewhere.
+    /// A scope that was encoded elsewhere.
     pub(crate) fn of(bytes: Vec<u8>, schema_url: String) -> Self {
         Self {
             bytes,
@@ -61,7 +61,7 @@ impl EncodedScope {
         }
     }
 
-    /// Whether it is the same scope; mostly the very same piece of memory.
+    /// True if both are the same scope; usually they share the allocation.
     pub(crate) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
         Arc::ptr_eq(self, other) || self.bytes == other.bytes && self.schema_url == other.schema_url
     }
@@ -77,7 +77,7 @@ impl EncodedScope {
     }
 }
 
-/// Nanoseconds since 1970; a time before is 0.
+/// Nanoseconds since 1970; earlier times are 0.
 #[inline]
 pub(crate) fn unix_nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -109,7 +109,7 @@ pub(crate) fn attributes(
     }
 }
 
-/// Appends the last value of each key: OTLP forbids a key twice.
+/// Appends the last value of each key: OTLP does not allow duplicate keys.
 fn last_attributes<T: Borrow<KeyValue>>(out: &mut Vec<u8>, of: AttributeOf, all: &[T]) {
     for (at, it) in all.iter().enumerate() {
         let KeyValue { key, value, .. } = it.borrow();
@@ -120,7 +120,7 @@ fn last_attributes<T: Borrow<KeyValue>>(out: &mut Vec<u8>, of: AttributeOf, all:
     }
 }
 
-/// Appends an event, whose attributes are left to `attributes`.
+/// Appends an event. `attributes` appends its attributes.
 pub(crate) fn event(out: &mut Vec<u8>, event: &Event, attributes: impl FnOnce(&mut Vec<u8>)) {
     let head = EventHead {
         unix_nanos: unix_nanos(event.timestamp),
@@ -130,7 +130,7 @@ pub(crate) fn event(out: &mut Vec<u8>, event: &Event, attributes: impl FnOnce(&m
     put_event(out, &head, attributes);
 }
 
-/// Appends a link, whose attributes are left to `attributes`.
+/// Appends a link. `attributes` appends its attributes.
 pub(crate) fn link(out: &mut Vec<u8>, link: &Link, attributes: impl FnOnce(&mut Vec<u8>)) {
     let context = &link.span_context;
     let state = header(context.trace_state());
@@ -156,7 +156,7 @@ thread_local! {
     static STATE: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// Calls `work` with the members of a trace state as the header has them, written where the last one was.
+/// Calls `work` with the members of a trace state in header format, written into a reused buffer.
 #[inline]
 pub(crate) fn with_header<T>(state: &TraceState, work: impl FnOnce(&str) -> T) -> T {
     if *state == TraceState::NONE {
@@ -173,17 +173,17 @@ pub(crate) fn with_header<T>(state: &TraceState, work: impl FnOnce(&str) -> T) -
         text.push_str(value);
     }
     let result = work(&text);
-    // Not there while the thread ends.
+    // Fails while the thread is ending.
     let _ = STATE.try_with(|cell| cell.set(text));
     result
 }
 
-/// The members of a trace state as the header has them.
+/// The members of a trace state in header format.
 pub(crate) fn header(state: &TraceState) -> String {
     with_header(state, str::to_owned)
 }
 
-/// Appends a span of `opentelemetry_sdk`'s.
+/// Appends a span of `opentelemetry_sdk`.
 pub(crate) fn span_data(out: &mut Vec<u8>, span: &SpanData) {
     let context = &span.span_context;
     let state = header(context.trace_state());

@@ -7,10 +7,10 @@
 //!            └── Counts: started = open + waiting + exported + dropped ──┘
 //! ```
 //!
-//! [`TracerProvider`] implements the `opentelemetry` API, so any code that makes spans through the
-//! API can use it. A span is encoded once, when it ends, as the bytes that OTLP sends. The pipeline
-//! does its I/O on its own thread. It needs no async runtime, never blocks a request, and its
-//! memory is bounded: spans that do not fit are dropped and counted.
+//! [`TracerProvider`] implements the `opentelemetry` API, so any code that makes spans through that
+//! API can use it. A span is encoded once, when it ends, as the bytes that OTLP sends. The
+//! pipeline does its I/O on its own thread. It needs no async runtime, never blocks a request, and
+//! its memory is bounded: spans that do not fit are dropped and counted.
 //!
 //! Services use it through the pipelines of the `lianlu` crate; the layers of that crate, built
 //! with the feature `pipeline`, hand over spans as bytes. A program may also build its own:

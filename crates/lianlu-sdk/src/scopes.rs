@@ -6,8 +6,8 @@ use opentelemetry::InstrumentationScope;
 
 use crate::encode::EncodedScope;
 
-/// Encodes each scope once, for the first `LIMIT` scopes; others are encoded on every call. Scopes
-/// are few, and live as long as the program.
+/// Encodes each scope once, for the first `LIMIT` scopes; others are encoded on every call. A
+/// program has few scopes, and they live as long as it does.
 #[derive(Debug, Default)]
 pub(crate) struct Scopes<const LIMIT: usize>(Mutex<Vec<(InstrumentationScope, Arc<EncodedScope>)>>);
 

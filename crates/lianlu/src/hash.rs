@@ -1,9 +1,11 @@
 //! A fast hash that is not resistant to collisions.
 
-/// 2^64 divided by the golden ratio: multiplying spreads entropy to the high bits (Fibonacci hashing).
+/// 2^64 divided by the golden ratio: multiplying spreads entropy to the high bits (Fibonacci
+/// hashing).
 pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Not collision-resistant: for tables that only the program fills, or where a collision does no harm.
+/// Not collision-resistant: for tables that only the program fills, or where a collision does no
+/// harm.
 #[inline]
 pub(crate) fn hash(text: &[u8]) -> u64 {
     let (words, rest) = text.as_chunks::<8>();
@@ -12,7 +14,7 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
     for word in words {
         mix(u64::from_le_bytes(*word));
     }
-    // What is left, with some of the last word.
+    // The remaining bytes, together with some of the last whole word.
     mix(match text.last_chunk::<8>() {
         Some(last) => u64::from_le_bytes(*last),
         None => rest

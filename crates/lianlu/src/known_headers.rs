@@ -1,6 +1,7 @@
 //! The request headers that a call depends on, found in one pass.
 //!
-//! Each look-up of a header hashes its name, and a request has fewer headers than there would be look-ups.
+//! A look-up hashes the header's name, and a request usually has fewer headers than there would be
+//! look-ups.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -20,7 +21,7 @@ pub(crate) struct KnownHeaders<'a> {
     host: Option<&'a HeaderValue>,
 }
 
-/// A header: its first value, and whether it has more.
+/// A header's first value, and whether the header occurs more than once.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Field<'a> {
     pub(crate) first: Option<&'a HeaderValue>,
@@ -28,7 +29,7 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The value of a header that is there once.
+    /// The value of a header that occurs exactly once.
     #[inline]
     pub(crate) fn single(&self) -> Option<&'a HeaderValue> {
         self.first.filter(|_| !self.has_more)
@@ -51,7 +52,8 @@ impl<'a> KnownHeaders<'a> {
         scan
     }
 
-    /// Notes a header, if it is one of these. By length first, which few others share.
+    /// Records a header if it is one of these. Lengths are compared first: few other headers have
+    /// them.
     #[inline]
     fn add(&mut self, name: &HeaderName, value: &'a HeaderValue) {
         let text = name.as_str();
@@ -70,13 +72,13 @@ impl<'a> KnownHeaders<'a> {
         single.get_or_insert(value);
     }
 
-    /// Whether a content type is there and begins with `prefix`, in upper or lower case.
+    /// True if there is a content type and it begins with `prefix`, ignoring case.
     #[inline]
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
         begins(self.content_type, prefix)
     }
 
-    /// Whether the content type is one of gRPC's, but not its text.
+    /// True for gRPC content types other than gRPC-Web's text mode.
     #[inline]
     pub(crate) fn is_plain_grpc(&self) -> bool {
         let is_bare = |value: &HeaderValue| value.as_bytes() == grpc::CONTENT_TYPE;
@@ -106,16 +108,16 @@ impl<'a> KnownHeaders<'a> {
     }
 }
 
-/// A content length.
+/// Parses a content length.
 pub(crate) fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// Whether a header's value begins with `prefix`, in upper or lower case.
+/// True if the header's value begins with `prefix`, ignoring case.
 #[inline]
 pub(crate) fn begins(value: Option<&HeaderValue>, prefix: &[u8]) -> bool {
     let start = value.and_then(|value| value.as_bytes().get(..prefix.len()));
-    // Nearly all callers write it in lower case.
+    // Nearly all clients write it in lower case.
     start.is_some_and(|start| start == prefix || start.eq_ignore_ascii_case(prefix))
 }
 
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_if_each_were_looked_up() {
+    fn one_pass_finds_the_same_as_single_look_ups() {
         let names = [
             "traceparent",
             "tracestate",
@@ -135,7 +137,7 @@ mod tests {
             "grpc-timeout",
             "user-agent",
             "host",
-            // Of the same lengths.
+            // Other headers of the same lengths.
             "date",
             "expires",
             "set-cookie",

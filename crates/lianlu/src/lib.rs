@@ -39,7 +39,8 @@
 //! # Attributes
 //!
 //! Names, kinds, attributes and status follow the OpenTelemetry semantic conventions for [HTTP] and
-//! [gRPC]. [`TraceLayer::kratos`] switches a layer to the names and keys of the Go framework Kratos.
+//! [gRPC]. [`TraceLayer::kratos`] switches a layer to the names and keys of the Go framework
+//! Kratos.
 //!
 //! [HTTP]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 //! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
@@ -107,7 +108,7 @@ pub use setup::zipkin;
 pub use setup::{Guard, Pipeline, env::pipeline_from_env};
 pub use span::source::set_tracer_provider;
 
-// The types of OpenTelemetry in this crate's public API.
+// OpenTelemetry types that appear in this crate's public API.
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
 #[cfg(feature = "pipeline")]
 pub use opentelemetry_sdk::Resource;

@@ -1,8 +1,9 @@
-//! A value that is made again when something global has changed, and is read without a lock.
+//! A value that is made again after a global change, and is read without a lock.
 
 use std::sync::OnceLock;
 
-/// One value for each generation, in a chain that only grows: generations are set-ups of a program, so there are few.
+/// One value per generation, in a chain that only grows. A generation starts when the program sets
+/// a global provider, so there are few.
 #[derive(Debug)]
 pub(crate) struct PerGeneration<T> {
     first: OnceLock<Box<Node<T>>>,
@@ -24,8 +25,8 @@ impl<T> Default for PerGeneration<T> {
 }
 
 impl<T> PerGeneration<T> {
-    /// The value of `generation`, or of a later one if another thread has seen that; made if it is the first of it.
-    /// Gives its generation too.
+    /// Returns the value of `generation`, or of a later one if another thread has already seen
+    /// that, together with its generation. Makes the value on the first call for a generation.
     #[inline]
     pub(crate) fn get(&self, generation: u64, make: impl Fn() -> T) -> (u64, &T) {
         let mut place = &self.first;
@@ -47,7 +48,7 @@ impl<T> PerGeneration<T> {
         }
     }
 
-    /// The value of a generation that [`get`](Self::get) has given.
+    /// The value of a generation that [`get`](Self::get) has returned.
     pub(crate) fn of(&self, generation: u64) -> Option<&T> {
         let mut node = self.first.get()?;
         while node.generation != generation {
@@ -62,12 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_for_each_generation() {
+    fn makes_one_value_per_generation() {
         let latest = PerGeneration::default();
         assert_eq!(latest.get(0, || "zero"), (0, &"zero"));
         assert_eq!(latest.get(0, || "again"), (0, &"zero"));
         assert_eq!(latest.get(3, || "three"), (3, &"three"));
-        // Who had looked before the change gets what is there since.
+        // A caller that read the generation before the change gets the newer value.
         assert_eq!(latest.get(2, || "two"), (3, &"three"));
         assert_eq!(latest.of(0), Some(&"zero"));
         assert_eq!(latest.of(2), None);

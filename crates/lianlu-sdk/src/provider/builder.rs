@@ -1,4 +1,4 @@
-//! A provider in the making.
+//! The builder of a provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::pipeline::{Launch, Limits, Listener, PipelineEvent, announce, to_stde
 use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
-/// Makes a [`TracerProvider`].
+/// Builds a [`TracerProvider`].
 #[derive(Default)]
 #[must_use = "nothing is made until it is built"]
 pub struct TracerProviderBuilder {
@@ -36,71 +36,72 @@ pub struct TracerProviderBuilder {
 }
 
 impl TracerProviderBuilder {
-    /// Where spans go. Each call adds a destination, with a thread of its own: none waits for another, and all share the
-    /// same bytes. Without any, spans are made and go nowhere.
+    /// Adds an exporter. Each has its own thread, so none waits for another; all share the same
+    /// bytes. Without an exporter, spans are made but not sent.
     pub fn with_exporter(mut self, exporter: impl Export) -> Self {
         self.exporters.push(Box::new(exporter));
         self
     }
 
-    /// Keeps spans in files until every destination has them, so that they outlive the process. By default, if
-    /// `LIANLU_FLIGHT_RECORDER_DIR` names a folder, there.
+    /// Keeps spans in files until every exporter has sent them, so that they outlive the process.
+    /// By default in the folder that `LIANLU_FLIGHT_RECORDER_DIR` names, if it is set.
     ///
-    /// What an earlier run has left in the folder is exported too, and calls that were open when it died: as spans with
-    /// the attribute `lianlu.unfinished`.
+    /// Spans that an earlier run has left in the folder are exported too, and so are its calls that
+    /// were open when it died: as spans with the attribute `lianlu.unfinished`.
     pub fn with_flight_recorder(mut self, recorder: impl Into<FlightRecorder>) -> Self {
         self.recorder = Some(recorder.into());
         self
     }
 
-    /// Decides which traces are recorded: a [`Sampler`], or one of `opentelemetry_sdk`'s kind
-    /// ([`Sampler::custom`]). By default what `OTEL_TRACES_SAMPLER` says, else as the parent did, and all roots.
+    /// Decides which traces are recorded: a [`Sampler`], or one of `opentelemetry_sdk`
+    /// ([`Sampler::custom`]). By default `OTEL_TRACES_SAMPLER` decides; if it is not set, spans
+    /// follow their parent, and all roots are sampled.
     pub fn with_sampler(mut self, sampler: impl Into<Sampler>) -> Self {
         self.sampler = Some(sampler.into());
         self
     }
 
-    /// Describes this service. By default what `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say.
+    /// Describes this service. By default from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// How much the pipeline holds, and how long it waits.
+    /// Limits how much the pipeline holds and how long it waits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How many attributes, events and links a span may have; more are counted. By default what the standard
-    /// variables say, else 128 of each.
+    /// Limits how many attributes, events and links a span may have; further ones are only counted.
+    /// By default from the standard variables, else 128 of each.
     pub fn with_span_limits(mut self, limits: SpanLimits) -> Self {
         self.span_limits = Some(limits);
         self
     }
 
-    /// How many characters a text may have in an attribute of a span, an event or a link, or in a list there; longer
-    /// ones are cut. By default what the standard variables say, else there is no
+    /// Limits the length, in characters, of texts in attributes of spans, events and links, also in
+    /// lists; longer texts are cut. By default from the standard variables, else without a
     /// [limit](https://opentelemetry.io/docs/specs/otel/common/#attribute-limits).
     pub fn with_attribute_value_length_limit(mut self, most: usize) -> Self {
         self.longest_value = Some(most);
         self
     }
 
-    /// Where ids come from. By default they are random.
+    /// Sets the generator of ids. By default they are random.
     pub fn with_id_generator(mut self, ids: impl IdGenerator + 'static) -> Self {
         self.ids = Some(Box::new(ids));
         self
     }
 
-    /// Exports spans that the sampler left out, if they end so. See [`KeepIf`].
+    /// Exports spans that the sampler left out, if their end meets a condition. See [`KeepIf`].
     pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
         self.keep = keep;
         self
     }
 
-    /// Tells `listener` when losses begin and when they are over, and of environment variables that can't be used, instead
-    /// of a line on standard error.
+    /// Calls `listener` when losses begin and end, and about environment variables with invalid
+    /// values, instead of writing to standard error.
     pub fn with_loss_listener(
         mut self,
         listener: impl Fn(&PipelineEvent) + Send + Sync + 'static,
@@ -113,7 +114,7 @@ impl TracerProviderBuilder {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread, or the flight recorder's folder can't be used.
+    /// If the system cannot start a thread, or the flight recorder's folder cannot be used.
     pub fn build(self) -> Result<TracerProvider, BuildError> {
         let listener = self.listener.unwrap_or_else(to_stderr);
         let mut reader = env::Reader::default();

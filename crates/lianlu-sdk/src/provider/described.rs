@@ -1,16 +1,18 @@
-//! How a layer hands over a span that it has described in bytes.
+//! Spans that a layer has described as bytes, and how it hands them over.
 //!
-//! Through the API, a layer would put each attribute into a `KeyValue`, those into a `Vec`, that into a builder, and the
-//! provider would take all of it apart again. Here it asks what the sampler says before it describes anything
-//! ([`Tracer::decide`](super::Tracer::decide)), and writes the attributes as OTLP bytes. In between the span is an
-//! ordinary one, which users reach through the context.
+//! Through the API, a layer would put each attribute into a `KeyValue`, those into a `Vec`, that
+//! into a builder, and the provider would take all of it apart again. Here it gets the sampler's
+//! decision before it describes anything ([`Tracer::decide`](super::Tracer::decide)), and writes
+//! the attributes as OTLP bytes. While the span is open, it is an ordinary span, which users reach
+//! through the context.
 //!
 //! ```text
-//! Tracer::decide, start_described, open_described ─┬──► Span ─► context ─► users' attributes ─► record ◄─┐
-//!                              └──► OpenSpan ─► the layer's call ─── end ────────────┘
+//! Tracer::decide ─► start_described ─► open_described
+//!     ├──► Span ─────► context ─► users' attributes ─► record ◄─┐
+//!     └──► OpenSpan ─► the layer's call ─── end ────────────────┘
 //! ```
 //!
-//! Made for lianlu's layers; it changes with them.
+//! Made for lianlu's layers, and changes with them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ use crate::encode;
 
 pub use super::record::Start;
 
-/// What the sampler has decided about a span.
+/// The sampler's decision about a span.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision {
     sampled: bool,
@@ -44,33 +46,34 @@ impl Decision {
     }
 }
 
-/// A span's parent, as far as its child takes over from it.
+/// The parts of a parent span that its child inherits.
 #[derive(Debug, Clone, Copy)]
 pub struct ParentSpan {
     /// The parent's id.
     pub span_id: SpanId,
     /// The parent's W3C flags.
     pub flags: TraceFlags,
-    /// Whether it is another service's.
+    /// True if the parent is in another service.
     pub is_remote: bool,
 }
 
-/// What a call's span is at its start.
+/// A call's span when it starts.
 #[derive(Debug)]
 pub enum Started {
-    /// Recorded, once it is [opened](Tracer::open_described).
+    /// Recorded, when it is [opened](Tracer::open_described).
     Recording(SpanContext, Start),
-    /// Not recorded: its context, with an id of its own.
+    /// Not recorded: only the context, with a new span id.
     NotRecorded(SpanContext),
 }
 
-/// The record of a span that has ended, for the next one.
+/// The record of a span that has ended, to be reused by the next one.
 #[derive(Debug)]
 pub struct SpareRecord(Arc<SharedRecord>);
 
 impl Tracer {
-    /// Whether a span is sampled, if that can be decided by its trace and its parent's flags. `None` where only the API
-    /// can tell: the sampler needs the span's name and attributes, or the provider is shut down.
+    /// Whether a span is sampled, if the trace and the parent's flags are enough to decide. `None`
+    /// if only the API can decide: the sampler needs the span's name and attributes, or the
+    /// provider is shut down.
     #[inline]
     #[must_use]
     pub fn decide(&self, parent: Option<TraceFlags>, trace_id: TraceId) -> Option<Decision> {
@@ -93,17 +96,18 @@ impl Tracer {
         self.owner.ids.trace_id()
     }
 
-    /// The limits of a span's attributes.
+    /// The limits for a span's attributes.
     #[inline]
     #[must_use]
     pub fn attribute_limits(&self) -> AttributeLimits {
         self.shared.provider.attribute_limits()
     }
 
-    /// Gives a span its context. Without a parent it is a root; `state` is the parent's, and `start` in nanoseconds since
-    /// 1970.
+    /// Creates the context of a span. Without a parent it is a root. `state` is the parent's trace
+    /// state; `start` is in nanoseconds since 1970.
     ///
-    /// Not for a context in which telemetry is suppressed, or whose active span has no ids.
+    /// Do not use it in a context in which telemetry is suppressed, or whose active span has no
+    /// ids.
     #[inline]
     #[must_use]
     pub fn start_described(
@@ -127,10 +131,12 @@ impl Tracer {
         Started::Recording(context, start)
     }
 
-    /// Opens a span that [`start_described`](Self::start_described) has given: one half is for the context, the other for the layer.
+    /// Opens a span that [`start_described`](Self::start_described) has returned: one half is for
+    /// the context, the other for the layer.
     ///
-    /// `attributes` are those of the start, written within [`attribute_limits`](Self::attribute_limits); an empty buffer
-    /// is left in their place. `spare` is what [`OpenSpan::end`] has given back.
+    /// `attributes` are those of the start, written within
+    /// [`attribute_limits`](Self::attribute_limits); they are replaced by an empty buffer. `spare`
+    /// is what [`OpenSpan::end`] has returned.
     #[inline]
     pub fn open_described(
         &self,
@@ -141,7 +147,7 @@ impl Tracer {
         link: Option<Link>,
         spare: &mut Option<SpareRecord>,
     ) -> (Span, OpenSpan) {
-        // Not used again while somebody has the last span's context.
+        // Not reused while other code still holds the last span's context.
         let spare = spare.take().filter(|it| Arc::strong_count(&it.0) == 1);
         let mut shared = match spare {
             Some(SpareRecord(shared)) => shared,
@@ -175,7 +181,7 @@ impl Tracer {
 pub struct OpenSpan(Arc<SharedRecord>);
 
 impl OpenSpan {
-    /// Lets `write` set attributes. It gets `None` if user code has ended the span.
+    /// Calls `write` to set attributes, with `None` if user code has ended the span.
     #[inline]
     pub fn write<T>(&self, write: impl FnOnce(Option<&mut EncodedAttributes>) -> T) -> T {
         let mut record = self.0.lock();
@@ -183,7 +189,7 @@ impl OpenSpan {
         write(is_open.then_some(&mut record.attributes))
     }
 
-    /// Gives the span another name, unless user code has ended it.
+    /// Renames the span, unless user code has ended it.
     pub fn rename(&self, name: Cow<'static, str>) {
         let mut record = self.0.lock();
         if record.is_open() {
@@ -191,10 +197,11 @@ impl OpenSpan {
         }
     }
 
-    /// Ends the span, `at` nanoseconds since 1970, with the attributes that `write` writes and a status.
+    /// Ends the span, `at` nanoseconds since 1970, with the attributes that `write` writes and a
+    /// status.
     ///
-    /// If user code has ended it before, that end counts, and attributes and status are left out. Gives back what the
-    /// next [`open`](Tracer::open_described) can use.
+    /// If user code has already ended it, that end counts, and attributes and status are discarded.
+    /// Returns the record, for the next call of [`open_described`](Tracer::open_described).
     #[inline]
     #[must_use]
     pub fn end(

@@ -1,11 +1,11 @@
-//! Where ids come from.
+//! The source of ids.
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 #[derive(Debug)]
 pub(super) enum Ids {
-    /// Random numbers of the thread's own generator, which the system has seeded.
+    /// Random numbers from a generator of the thread, seeded by the system.
     Random(RandomIdGenerator),
     Custom(Box<dyn IdGenerator>),
 }

@@ -1,4 +1,4 @@
-//! What a provider's spans share, and what its tracers do.
+//! The state that a provider's spans share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use crate::pipeline::{Handle, Shared};
 use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
-/// Scopes that are encoded once; beyond, each tracer has its own.
+/// How many scopes are encoded once and shared; further tracers encode their own.
 const MOST_SCOPES: usize = 256;
 
-/// What spans need until they have ended. Threads remember it for as long as they last, so nothing that a user gives is
-/// in here.
+/// What spans need until they have ended. Threads keep it as long as they live, so it must not hold
+/// anything that a user has provided.
 pub(crate) struct Inner {
     pub(super) limits: SpanLimits,
-    /// How many characters an attribute's text may have.
+    /// The maximum length of an attribute's text, in characters.
     pub(super) longest_value: usize,
     pub(super) keep: KeepIf,
-    /// `None` where spans are made and go nowhere.
+    /// `None` if there is no exporter.
     pub(super) pipeline: Option<Arc<Shared>>,
     is_shut_down: AtomicBool,
 }
@@ -71,7 +71,8 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Held by providers and tracers; spans and caches hold [`Inner`] alone. Its end is the pipeline's.
+/// Held by providers and tracers; spans and caches hold only [`Inner`]. Dropping it stops the
+/// pipeline.
 pub(crate) struct Owner {
     pub(super) inner: Arc<Inner>,
     pub(super) sampler: Sampler,
@@ -84,7 +85,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.inner.shut_down();
         if let Some(shared) = &self.inner.pipeline {
-            // Asked, and not waited for: the thread exports what waits and ends.
+            // Requests the shutdown without waiting: the thread exports what is queued and ends.
             let _ = shared.shut_down(Duration::ZERO);
         }
     }

@@ -1,14 +1,16 @@
-//! Which spans are kept although the sampler left them out.
+//! Spans that are kept although the sampler left them out.
 
 use std::ops::BitOr;
 use std::time::Duration;
 
-/// When a span that the sampler left out is exported all the same, decided at its end. By default never.
+/// Exports spans that the sampler left out, depending on how they end. By default none are
+/// exported.
 ///
-/// With it, calls that are not sampled are recorded while they run, as cheaply as sampled ones. What is not kept leaves
-/// nothing behind: no buffer, no count. What is kept has the attribute `lianlu.kept` (`error` or `slow`), its W3C flag
-/// still says that it was not sampled, and it counts among the started spans from its end on. The decision is local:
-/// callers and other services have left the trace out, and so have its other spans here, unless they are kept too.
+/// With it, calls that are not sampled are recorded while they run, at the cost of sampled ones. A
+/// span that is not kept leaves no buffer and no count. A span that is kept has the attribute
+/// `lianlu.kept` (`error` or `slow`); its W3C flag stays "not sampled", and it counts as a started
+/// span from its end on. The decision is local: callers and other services still leave the trace
+/// out, and other spans of this service are exported only if they are kept too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +35,7 @@ impl KeepIf {
         }
     }
 
-    /// Keeps spans that took longer.
+    /// Keeps spans that took longer than `limit`.
     pub fn slower_than(limit: Duration) -> Self {
         Self {
             error: false,
@@ -59,7 +61,7 @@ impl KeepIf {
     }
 }
 
-/// Keeps what either keeps; of two limits the lower one counts.
+/// Keeps spans that meet either condition; of two limits the lower one applies.
 impl BitOr for KeepIf {
     type Output = Self;
 
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_is_enough() {
+    fn keeps_spans_that_meet_either_condition() {
         let keep = KeepIf::error() | KeepIf::slower_than(Duration::from_nanos(10));
         assert_eq!(keep.reason(true, 5), Some("error"));
         assert_eq!(keep.reason(false, 11), Some("slow"));

@@ -5,9 +5,9 @@
 //!                   │ ids, start, name; attributes, events and links are encoded as they are set
 //! ```
 //!
-//! [`TracerProvider`], [`Tracer`] and [`Span`] are those of the `opentelemetry` API, so users' own spans, libraries and
-//! `tracing-opentelemetry` feed the same pipeline. [`described`] is how lianlu's layers hand over spans that they have
-//! described in bytes.
+//! [`TracerProvider`], [`Tracer`] and [`Span`] implement the `opentelemetry` API, so users' own
+//! spans, libraries and `tracing-opentelemetry` feed the same pipeline. Through [`described`],
+//! lianlu's layers hand over spans that they have described as bytes.
 
 mod builder;
 pub mod described;
@@ -37,8 +37,8 @@ use inner::Owner;
 
 /// Makes tracers whose spans go through one pipeline. Cheap to clone.
 ///
-/// When the last provider and tracer are gone, the pipeline stops: what has ended is still exported,
-/// but nobody waits for it. [`shutdown`](Self::shutdown) waits.
+/// When the last provider and tracer are dropped, the pipeline stops. Spans that have ended are
+/// still exported, but the drop does not wait for that. [`shutdown`](Self::shutdown) waits.
 ///
 /// ```
 /// use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
@@ -65,34 +65,34 @@ pub struct TracerProvider {
 }
 
 impl TracerProvider {
-    /// A provider in the making.
+    /// Creates a builder.
     pub fn builder() -> TracerProviderBuilder {
         TracerProviderBuilder::default()
     }
 
-    /// Reaches the pipeline: for flushes and counts.
+    /// A handle of the pipeline, for flushes and counts.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.owner.inner.handle()
     }
 
-    /// What the spans are said to come from.
+    /// The resource that the spans come from.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         &self.owner.resource
     }
 
-    /// Blocks until every span that has ended is exported, for `timeout` at most. Callable from any
-    /// thread, with or without a runtime.
+    /// Blocks until every span that has ended is exported, for `timeout` at most. Can be called
+    /// from any thread, with or without an async runtime.
     ///
     /// # Errors
     ///
-    /// When the time is over first, or spans were lost meanwhile.
+    /// If the timeout expires first, or spans were lost meanwhile.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.handle().flush(timeout)
     }
 
-    /// Flushes and stops the pipeline. Spans that are started later record nothing.
+    /// Flushes and stops the pipeline. Spans that are started later are not recorded.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Notes of spans that run, which the flight recorder keeps in case the process dies before they end.
+//! Notes of running spans, which the flight recorder keeps in case the process dies before they
+//! end.
 
 use std::cell::Cell;
 
@@ -11,7 +12,7 @@ use super::tracer::TracerInner;
 use crate::encode;
 use crate::flight_recorder::Slot;
 
-/// Longer names are cut, and a longer trace state left out: a note has little room.
+/// Longer names are cut, and a longer trace state is left out: a note has limited space.
 const LONGEST_NAME: usize = 120;
 const LONGEST_STATE: usize = 256;
 
@@ -19,17 +20,17 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs `work` with an empty buffer that is used again.
+/// Runs `work` with an empty buffer that is reused.
 fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.clear();
     let result = work(&mut scratch);
-    // Not there while the thread ends.
+    // Fails while the thread is ending.
     let _ = SCRATCH.try_with(|cell| cell.set(scratch));
     result
 }
 
-/// Whether the start of a span is noted.
+/// True if the start of a span is to be noted.
 #[inline]
 pub(super) fn is_wanted(tracer: &TracerInner, disposition: Disposition) -> bool {
     let pipeline = tracer.provider.pipeline.as_ref();
@@ -72,7 +73,7 @@ pub(super) fn attribute(tracer: &TracerInner, slot: Slot, attribute: &KeyValue) 
     });
 }
 
-/// Gives a note another name: of a field that is there twice the last one counts.
+/// Renames the span of a note: if a field occurs twice, the last one counts.
 #[cold]
 pub(super) fn name(tracer: &TracerInner, slot: Slot, name: &str) {
     more(tracer, slot, |out| {

@@ -1,7 +1,7 @@
-//! What is known of a span that runs, as the bytes that it is sent as.
+//! The record of a running span, in the bytes that are sent.
 //!
-//! Attributes, events and links are encoded when they are set. At the end of the span they go into the thread's lane
-//! behind the span's head, as `0x12 len Span`.
+//! Attributes, events and links are encoded when they are set. When the span ends, they are written
+//! into the thread's lane after the span's head, as `0x12 len Span`.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use super::tracer::{Recorder, TracerInner};
 use crate::encode;
 use crate::flight_recorder::Slot;
 
-/// Why a span that was not sampled is exported. Users can't set it on such a span.
+/// The reason why a span that was not sampled is exported. Users cannot set it on such a span.
 const KEPT: StaticKey = otlp_key!("lianlu.kept");
 
 /// What happens to a span at its end.
@@ -28,11 +28,11 @@ const KEPT: StaticKey = otlp_key!("lianlu.kept");
 pub(super) enum Disposition {
     /// Exported: it is sampled.
     Export,
-    /// Exported if [`KeepIf`](super::KeepIf) says so: it is not sampled.
+    /// Exported if [`KeepIf`](super::KeepIf) keeps it: it is not sampled.
     Judge,
 }
 
-/// What is known of a span from its start on, besides its context and its name.
+/// What is known of a span when it starts, besides its context and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     pub(super) disposition: Disposition,
@@ -60,7 +60,7 @@ impl Start {
         }
     }
 
-    /// The span's fields that are not lists.
+    /// The fields of the span that are not lists.
     #[inline]
     pub(super) fn head<'a>(
         &self,
@@ -83,7 +83,7 @@ impl Start {
     }
 }
 
-/// Events or links: encoded one behind the other.
+/// A list of events or links, encoded one after another.
 #[derive(Debug, Default)]
 struct List {
     bytes: Vec<u8>,
@@ -92,7 +92,7 @@ struct List {
 }
 
 impl List {
-    /// Room for another element, if the limit leaves some.
+    /// The buffer for another element, if the limit allows one.
     fn room(&mut self, most: u32) -> Option<&mut Vec<u8>> {
         if self.count >= most {
             self.dropped = self.dropped.saturating_add(1);
@@ -114,7 +114,7 @@ impl List {
     }
 }
 
-/// A span that runs.
+/// A running span.
 #[derive(Debug)]
 pub(super) struct SpanRecord {
     pub(super) recorder: Arc<Recorder>,
@@ -124,14 +124,14 @@ pub(super) struct SpanRecord {
     events: List,
     links: List,
     status: Status,
-    /// Where the flight recorder has noted the span.
+    /// The slot of the span's note in the flight recorder.
     slot: Option<Slot>,
-    /// When user code has ended a span whose layer had not ended it yet.
+    /// When user code ended a span that its layer had not ended yet.
     pub(super) ended_early: Option<u64>,
     pub(super) is_ended: bool,
 }
 
-/// Longer buffers are not kept for the next span.
+/// Larger buffers are not kept for the next span.
 const KEPT_BYTES: usize = 4096;
 
 impl SpanRecord {
@@ -150,7 +150,7 @@ impl SpanRecord {
         }
     }
 
-    /// Starts a span in an ended span's place.
+    /// Starts a span in the record of an ended one.
     #[inline]
     pub(super) fn begin(
         &mut self,
@@ -185,7 +185,7 @@ impl SpanRecord {
         }
     }
 
-    /// Whether the span still takes changes.
+    /// True if the span can still be changed.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         !self.is_ended && self.ended_early.is_none()
@@ -206,12 +206,13 @@ impl SpanRecord {
         self.name = name;
     }
 
-    /// `Ok` is final; of errors the last one with a description stands, and nothing takes an error back.
+    /// `Ok` is final. Otherwise the last error with a description applies, and an error is never
+    /// reset.
     #[inline]
     pub(super) fn set_status(&mut self, status: Status) {
         match (&self.status, &status) {
             (Status::Ok, _) | (_, Status::Unset) => {}
-            // A layer that knows no more than a status code does not replace a user's description.
+            // A layer that knows only a status code does not replace a user's description.
             (Status::Error { .. }, Status::Error { description }) if description.is_empty() => {}
             _ => self.status = status,
         }
@@ -243,7 +244,7 @@ impl SpanRecord {
         });
     }
 
-    /// Ends the span, and writes it into its thread's lane.
+    /// Ends the span and writes it into its thread's lane.
     #[inline]
     pub(super) fn finish(&mut self, context: &SpanContext, at: u64) {
         self.is_ended = true;
@@ -304,7 +305,7 @@ impl SpanRecord {
         });
     }
 
-    /// Forgets what the span had, and keeps its allocations unless they are large.
+    /// Removes the span's data, and keeps the allocations unless they are large.
     #[inline]
     fn clear(&mut self) {
         self.name = Cow::Borrowed("");
@@ -331,7 +332,7 @@ impl super::inner::Inner {
     }
 }
 
-/// Leaves the last value of each key, and `most` of them. Gives how many were left out.
+/// Keeps the last value of each key, and at most `most` of them. Returns how many were removed.
 fn limit(attributes: &mut Vec<KeyValue>, most: u32) -> u32 {
     let mut at = 0;
     while let Some(attribute) = attributes.get(at) {
@@ -349,7 +350,7 @@ fn limit(attributes: &mut Vec<KeyValue>, most: u32) -> u32 {
 }
 
 thread_local! {
-    // Boxes, because spans hold them as such.
+    // Boxes, because spans hold boxed records.
     #[allow(clippy::vec_box)]
     /// Records of spans that have ended, with their buffers.
     static POOL: RefCell<Vec<Box<SpanRecord>>> = const { RefCell::new(Vec::new()) };
@@ -365,11 +366,12 @@ pub(super) fn take(tracer: &Arc<TracerInner>) -> Box<SpanRecord> {
     pooled.unwrap_or_else(|| Box::new(SpanRecord::new(tracer.recorder())))
 }
 
-/// Takes the record of an ended span back.
+/// Returns the record of an ended span to the pool.
 #[inline]
 pub(super) fn recycle(record: Box<SpanRecord>) {
     let mut record = Some(record);
-    // What does not fit is dropped outside of the borrow: it may be the last to hold its provider.
+    // If there is no room, the record is dropped outside of the borrow: it may be the last owner of
+    // its provider.
     let _ = POOL.try_with(|pool| {
         if let Ok(mut pool) = pool.try_borrow_mut()
             && pool.len() < POOLED
@@ -395,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limited_list_has_the_last_value_of_each_key() {
+    fn limits_a_list_to_the_last_value_of_each_key() {
         let list = [("a", 1), ("b", 2), ("a", 3), ("c", 4)];
         let list = list.map(|(key, value)| KeyValue::new(key, value));
         for (most, expected, dropped) in [

@@ -1,4 +1,4 @@
-//! A span: users' own, and those of layers.
+//! A span, of users or of layers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,16 +12,16 @@ use opentelemetry::trace::{Event, Link, SpanContext, Status};
 use super::record::{self, SpanRecord};
 use crate::encode;
 
-/// A span of a [`Tracer`](super::Tracer). It ends when [`end`](opentelemetry::trace::Span::end) is called, or when it is
-/// dropped.
+/// A span of a [`Tracer`](super::Tracer). It ends when [`end`](opentelemetry::trace::Span::end) is
+/// called, or when it is dropped.
 pub struct Span {
     context: SpanContext,
     hold: Hold,
 }
 
-/// Who holds the record of a span.
+/// The owner of a span's record.
 enum Hold {
-    /// Nothing is recorded, or no more.
+    /// Not recorded, or already ended.
     Nothing,
     Own(Box<SpanRecord>),
     /// The layer that made the span has the other half, and ends it.
@@ -32,7 +32,7 @@ enum Hold {
 #[derive(Debug)]
 pub(super) struct SharedRecord {
     record: Mutex<SpanRecord>,
-    /// Whether the span is written. Read without the lock.
+    /// Whether the span is recorded. Read without the lock.
     is_recorded: AtomicBool,
 }
 
@@ -44,13 +44,13 @@ impl SharedRecord {
         }
     }
 
-    /// Nothing that holds this lock can panic half-way, so a poisoned record is as good.
+    /// Code that holds this lock cannot panic half-way, so a poisoned record is still valid.
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, SpanRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record, of a span that is about to start.
+    /// The record, for a span that is about to start.
     #[inline]
     pub(super) fn start(&mut self) -> &mut SpanRecord {
         *self.is_recorded.get_mut() = false;
@@ -59,7 +59,7 @@ impl SharedRecord {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the span, unless it is written already.
+    /// Writes the span, unless it is already written.
     #[inline]
     pub(super) fn finish(
         &self,
@@ -171,7 +171,7 @@ impl opentelemetry::trace::Span for Span {
         self.edit(|record| record.add_link(link));
     }
 
-    /// A layer's span takes no more changes, and is written when its layer ends it, with this end.
+    /// Closes a layer's span for changes. It is written when its layer ends it, with this end time.
     #[inline]
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
         let at = encode::unix_nanos(timestamp);
@@ -194,7 +194,7 @@ impl Drop for Span {
                 record.finish(&self.context, now());
                 record::recycle(record);
             }
-            // Of a call that its layer has not ended, because a hook has panicked.
+            // The layer has not ended its call, because a hook has panicked.
             Hold::Shared(shared) => {
                 if !shared.is_recorded.load(Ordering::Acquire) {
                     shared.finish(&self.context, now, |_| {});

@@ -1,4 +1,4 @@
-//! The tracer: decides about a span, and starts it.
+//! The tracer: decides whether a span is recorded, and starts it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -29,8 +29,8 @@ pub(super) struct TracerInner {
     pub(super) scope: Arc<EncodedScope>,
 }
 
-/// A tracer's part on one thread. Spans hold this and not the tracer, whose count of holders would go back
-/// and forth between the cores.
+/// A tracer's state on one thread. Spans hold this instead of the tracer, whose reference count
+/// would otherwise move between the cores.
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) tracer: Arc<TracerInner>,
@@ -40,7 +40,7 @@ thread_local! {
     static MINE: RefCell<Vec<(u64, Arc<Recorder>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Tracers that a thread remembers. The oldest is forgotten.
+/// How many tracers a thread caches. The oldest one is replaced.
 const REMEMBERED: usize = 16;
 
 impl TracerInner {
@@ -51,7 +51,7 @@ impl TracerInner {
             if let Some((_, recorder)) = mine.iter().find(|(id, _)| *id == self.id) {
                 return Some(Arc::clone(recorder));
             }
-            // What is forgotten is dropped later: its provider may go with it.
+            // The replaced entry is dropped later: its provider may be dropped with it.
             let forgotten = (mine.len() >= REMEMBERED).then(|| mine.remove(0));
             let recorder = self.new_recorder();
             mine.push((self.id, Arc::clone(&recorder)));
@@ -102,7 +102,7 @@ impl Tracer {
         trace_id: TraceId,
     ) -> SamplingResult {
         let sampler = &self.owner.sampler;
-        // The SDK's samplers take a span without ids for a parent that was not sampled.
+        // The SDK's samplers treat a span without ids as a parent that was not sampled.
         let is_plain = parent.is_some() || !parent_cx.has_active_span();
         if is_plain
             && let Some(sampled) =

@@ -1,6 +1,7 @@
-//! Texts with stars in them.
+//! Patterns with stars.
 
-/// A pattern in which `*` stands for any run of characters, also for none, and all else for itself.
+/// A pattern in which `*` matches any run of characters, also an empty one. Other characters match
+/// themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob(String);
 
@@ -9,7 +10,7 @@ impl Glob {
         Self(pattern.into())
     }
 
-    /// In time linear in both lengths but for what the pattern repeats, and without allocation.
+    /// Does not allocate. Takes time linear in both lengths, except for repetitions in the pattern.
     pub(super) fn matches(&self, text: &str) -> bool {
         let Some((first, mut pattern)) = self.0.split_once('*') else {
             return self.0 == text;
@@ -17,7 +18,7 @@ impl Glob {
         let Some(mut text) = text.strip_prefix(first) else {
             return false;
         };
-        // Where each part is found first leaves the most for those after it.
+        // The first match of each part leaves the most text for the following parts.
         while let Some((part, rest)) = pattern.split_once('*') {
             let Some((_, after)) = text.split_once(part) else {
                 return false;
@@ -34,7 +35,7 @@ mod tests {
     use super::Glob;
 
     #[test]
-    fn stars() {
+    fn matches_stars() {
         for (pattern, text, matches) in [
             ("", "", true),
             ("", "a", false),

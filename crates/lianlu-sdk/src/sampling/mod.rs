@@ -1,17 +1,17 @@
-//! Samplers: what a trace's first span must be for the trace to be recorded.
+//! Samplers: they decide from a trace's first span whether the trace is recorded.
 //!
 //! | sampler | decides by |
 //! |---|---|
 //! | [`Rules`] | kind, name, route, method and other attributes that a span starts with |
-//! | [`RateLimited`] | how many a second were taken already |
+//! | [`RateLimited`] | how many spans per second were already sampled |
 #![cfg_attr(
     feature = "jaeger-remote-sampler",
     doc = "| [`JaegerRemote`] | what a Jaeger collector says, asked again every minute |"
 )]
 //!
-//! Each decides for the span it is shown, and knows nothing of the span's parent. In a service that
-//! others call, that tears traces apart, so each has a `parent_based()`: a span with a parent then
-//! does as its parent did, and only a trace's first span is decided here.
+//! Each decides about a single span, without looking at its parent. In a service that others call,
+//! this would break traces apart, so each has a `parent_based()`: a span with a parent then follows
+//! its parent's decision, and only a trace's first span is decided here.
 //!
 //! ```
 //! use lianlu_sdk::sampling::{RateLimited, Rules, Spans};

@@ -1,4 +1,4 @@
-//! So many a second.
+//! A limit per second.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::{Sampler, sampling_result};
 
 type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// Samples at most so many spans a second; with [`parent_based`](Self::parent_based), so many new
-/// traces.
+/// Samples at most a number of spans per second; with [`parent_based`](Self::parent_based), a
+/// number of new traces.
 ///
-/// A bucket of tokens: it starts full and fills at the rate, each sampled span takes one. It holds one
-/// second's worth, and one token at least, so after a quiet time the first second can have up to twice
-/// the rate; [`with_burst`](Self::with_burst) sets another size.
+/// A token bucket: it starts full and fills at the rate, and each sampled span takes a token. It
+/// holds the tokens of one second, at least one, so after an idle time the first second can have up
+/// to twice the rate; [`with_burst`](Self::with_burst) sets another size.
 ///
-/// One atomic number, no lock. Copies share it. The clock is monotonic.
+/// Implemented as one atomic number, without a lock. Clones share it. The clock is monotonic.
 ///
 /// ```
 /// use lianlu_sdk::sampling::RateLimited;
@@ -37,20 +37,20 @@ pub struct RateLimited {
     burst: u32,
     /// Nanoseconds from one token to the next.
     interval: u64,
-    /// When the bucket will be full, in nanoseconds of the clock; in the past if it is.
+    /// When the bucket will be full, in nanoseconds of the clock; in the past if it is full.
     full_at: Arc<AtomicU64>,
     clock: Clock,
 }
 
 impl RateLimited {
-    /// Samples `per_second` spans a second; 0, what is below and what is no number sample none.
+    /// Samples `per_second` spans a second. Zero, negative numbers and NaN sample none.
     pub fn new(per_second: f64) -> Self {
         let start = Instant::now();
-        // No rate is negative, and `max` leaves a NaN out.
+        // Negative rates and NaN become 0: `max` ignores a NaN.
         let per_second = per_second.max(0.0);
         Self {
             per_second,
-            // Float to integer saturates.
+            // The conversion from float to integer saturates.
             burst: (per_second as u32).max(1),
             interval: (1e9 / per_second) as u64,
             full_at: Arc::default(),
@@ -58,22 +58,24 @@ impl RateLimited {
         }
     }
 
-    /// How many may come at once after a quiet time; one at least. With a full bucket.
+    /// Sets how many spans may be sampled at once after an idle time, at least one. The bucket
+    /// starts full.
     pub fn with_burst(mut self, burst: u32) -> Self {
         self.burst = burst.max(1);
         self.full_at = Arc::default();
         self
     }
 
-    /// Takes the time from `clock`, for tests: any monotonic time since any start. With a full bucket.
+    /// Takes the time from `clock`, for tests: a monotonic time since any start. The bucket starts
+    /// full.
     pub fn with_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self.full_at = Arc::default();
         self
     }
 
-    /// Counts new traces: asked about a trace's first span only; a span with a parent does as its
-    /// parent did, and takes no token.
+    /// Limits new traces: decides only about a trace's first span. A span with a parent follows its
+    /// parent's decision, and takes no token.
     pub fn parent_based(self) -> Sampler {
         Sampler::from(self).parent_based()
     }
@@ -84,7 +86,7 @@ impl RateLimited {
             return false;
         }
         let now = u64::try_from((self.clock)().as_nanos()).unwrap_or(u64::MAX);
-        // With one token left, the bucket is this far from full.
+        // If one token is left, the bucket is this far from full.
         let last = self.interval.saturating_mul(u64::from(self.burst) - 1);
         self.full_at
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bucket_then_the_rate() {
+    fn starts_full_then_samples_at_the_rate() {
         let (sampler, clock) = at(RateLimited::new(10.0));
         assert_eq!(taken(&sampler, 100), 10);
         clock.store(99, Ordering::Relaxed);
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn burst() {
+    fn limits_the_burst() {
         let (sampler, clock) = at(RateLimited::new(10.0).with_burst(3));
         assert_eq!(taken(&sampler, 100), 3);
         clock.store(10_000, Ordering::Relaxed);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn less_than_one_a_second() {
+    fn samples_less_than_one_a_second() {
         let (sampler, clock) = at(RateLimited::new(0.5));
         assert_eq!(taken(&sampler, 5), 1);
         clock.store(1_999, Ordering::Relaxed);
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_will_do() {
+    fn accepts_any_number_as_a_rate() {
         for none in [0.0, -0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
             assert_eq!(taken(&at(RateLimited::new(none)).0, 100), 0, "{none}");
         }
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stands_still_or_goes_back_gives_nothing() {
+    fn adds_no_tokens_if_the_clock_goes_back() {
         let (sampler, clock) = at(RateLimited::new(1.0));
         clock.store(5_000, Ordering::Relaxed);
         assert_eq!(taken(&sampler, 9), 1);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_get_no_more_than_there_is() {
+    fn threads_share_the_limit() {
         let (sampler, _) = at(RateLimited::new(1000.0));
         let total: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)

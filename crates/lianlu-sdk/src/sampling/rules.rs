@@ -7,8 +7,8 @@ use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 use super::sampler::Sampler;
 use super::spans::Spans;
 
-/// Samples by rules. They are tried in the order they were added; the first that matches decides, and
-/// where none does, [`otherwise`](Self::otherwise).
+/// Samples by rules. They are tried in the order in which they were added, and the first match
+/// decides. If none matches, the sampler set with [`otherwise`](Self::otherwise) decides.
 ///
 /// ```
 /// use lianlu_sdk::sampling::{RateLimited, Rules, Spans};
@@ -23,7 +23,8 @@ use super::spans::Spans;
 /// # let _ = sampler;
 /// ```
 ///
-/// Its cost is that of the comparisons: nothing is allocated but for attributes that are no texts.
+/// The cost is that of the comparisons. Nothing is allocated, except for attributes that are not
+/// texts.
 #[derive(Debug, Clone)]
 #[must_use = "a sampler does nothing until a provider has it"]
 pub struct Rules {
@@ -40,39 +41,40 @@ impl Rules {
         }
     }
 
-    /// Samples these.
+    /// Samples these spans.
     pub fn always(self, spans: Spans) -> Self {
         self.sampler(spans, Sampler::AlwaysOn)
     }
 
-    /// Drops these.
+    /// Drops these spans.
     pub fn never(self, spans: Spans) -> Self {
         self.sampler(spans, Sampler::AlwaysOff)
     }
 
-    /// Samples this share of these; see [`Sampler::TraceIdRatioBased`].
+    /// Samples this ratio of these spans; see [`Sampler::TraceIdRatioBased`].
     pub fn ratio(self, spans: Spans, ratio: f64) -> Self {
         self.sampler(spans, Sampler::TraceIdRatioBased(ratio))
     }
 
-    /// Leaves these to another sampler.
+    /// Lets another sampler decide about these spans.
     pub fn sampler(mut self, spans: Spans, sampler: impl Into<Sampler>) -> Self {
         self.rules.push((spans, sampler.into()));
         self
     }
 
-    /// Leaves all that no rule matches to this sampler, `AlwaysOn` by default.
+    /// The sampler for spans that no rule matches, `AlwaysOn` by default.
     pub fn otherwise(mut self, sampler: impl Into<Sampler>) -> Self {
         self.otherwise = Box::new(sampler.into());
         self
     }
 
-    /// Asks the rules about a trace's first span only; one with a parent does as its parent did.
+    /// Applies the rules only to a trace's first span; a span with a parent follows its parent's
+    /// decision.
     pub fn parent_based(self) -> Sampler {
         Sampler::from(self).parent_based()
     }
 
-    /// The samplers of all rules, and the one for everything else.
+    /// The samplers of all rules, and the one for all other spans.
     pub(super) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
         let rules = self.rules.iter().map(|(_, sampler)| sampler);
         rules.chain([&*self.otherwise])
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rules_sampler_keeps_its_state_in_a_copy() {
+    fn clones_share_the_state_of_a_rules_sampler() {
         let limited = RateLimited::new(1.0).with_clock(|| Duration::ZERO);
         let rules = Rules::new().sampler(Spans::any(), limited);
         let copy = rules.clone();
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn parent_based_asks_about_the_first_span_only() {
+    fn parent_based_applies_rules_to_the_first_span_only() {
         let never = Rules::new().never(Spans::any());
         let sampled_parent = parent(TraceFlags::SAMPLED);
         assert!(!sampled(&never, Some(&sampled_parent), "a"));

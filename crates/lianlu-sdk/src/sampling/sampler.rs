@@ -1,4 +1,4 @@
-//! The sampler of a provider, known by its type.
+//! The sampler of a provider, as an enum of known types.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use super::sampling_result;
 
 /// Decides which traces are recorded.
 ///
-/// The variants that decide without a span's name and attributes do so before the span is described, so a span that is
-/// left out costs least with them. [`Custom`](Self::Custom) takes any sampler that was written for `opentelemetry_sdk`:
-/// each span that it decides about is described first.
+/// The variants that decide without a span's name and attributes do so before the span is
+/// described, so with them a span that is not sampled costs least. [`Custom`](Self::Custom) takes
+/// any sampler that was written for `opentelemetry_sdk`: each span is described before it decides.
 ///
 /// ```
 /// use lianlu_sdk::sampling::{RateLimited, Sampler};
@@ -37,18 +37,20 @@ pub enum Sampler {
     AlwaysOn,
     /// Samples no span.
     AlwaysOff,
-    /// Samples this share of traces, from 0 to 1, by trace id, as `opentelemetry_sdk` does. lianlu's pipelines refuse
-    /// another number; elsewhere one below 0 is as 0, one above 1 as 1, and NaN as 0.
+    /// Samples this ratio of traces, from 0 to 1, by trace id, as `opentelemetry_sdk` does.
+    /// lianlu's pipelines refuse other numbers; elsewhere a number below 0 counts as 0, one above 1
+    /// as 1, and NaN as 0.
     TraceIdRatioBased(f64),
-    /// Does as the parent did, whether it is remote or local. For a root the sampler inside decides.
+    /// Follows the parent's decision, whether it is remote or local. For a root the inner sampler
+    /// decides.
     ParentBased(Box<Sampler>),
-    /// At most so many spans a second.
+    /// Limits the number of spans per second.
     RateLimited(RateLimited),
     /// By rules over kind, name, route, method and other attributes.
     Rules(Rules),
     /// A sampler that can often decide before the span is described.
     Early(Arc<dyn EarlySampler>),
-    /// Any other sampler of `opentelemetry_sdk`'s kind.
+    /// Any other sampler for `opentelemetry_sdk`.
     Custom(Box<dyn ShouldSample>),
 }
 
@@ -79,9 +81,10 @@ pub enum Sampler {
 /// # let _ = sampler;
 /// ```
 pub trait EarlySampler: ShouldSample {
-    /// Whether a span is sampled, if its trace and its parent's decision tell: `parent` is whether the parent was
-    /// sampled, and `None` for a root. The span keeps its parent's trace state and gets no attributes of the sampler's.
-    /// On `None` the span is described, and [`should_sample`](ShouldSample::should_sample) is called.
+    /// Whether a span is sampled, if its trace and its parent's decision are enough to decide.
+    /// `parent` is whether the parent was sampled, and `None` for a root. The span keeps its
+    /// parent's trace state and gets no attributes from the sampler. On `None` the span is
+    /// described, and [`should_sample`](ShouldSample::should_sample) is called.
     fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool>;
 }
 
@@ -91,19 +94,20 @@ impl Sampler {
         Self::Early(Arc::new(sampler))
     }
 
-    /// Any sampler of `opentelemetry_sdk`'s kind.
+    /// Any sampler for `opentelemetry_sdk`.
     pub fn custom(sampler: impl ShouldSample + 'static) -> Self {
         Self::Custom(Box::new(sampler))
     }
 
-    /// Asks this sampler about a trace's first span only; one with a parent does as its parent did.
+    /// Applies this sampler only to a trace's first span; a span with a parent follows its parent's
+    /// decision.
     #[must_use]
     pub fn parent_based(self) -> Self {
         Self::ParentBased(Box::new(self))
     }
 
-    /// Whether a span is sampled, where its name and attributes are not needed. `parent` is whether the parent was
-    /// sampled, and `None` for a root.
+    /// Whether a span is sampled, if its name and attributes are not needed. `parent` is whether
+    /// the parent was sampled, and `None` for a root.
     #[inline]
     pub(crate) fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool> {
         match (self, parent) {
@@ -126,7 +130,7 @@ impl Sampler {
         }
     }
 
-    /// A ratio outside of 0 to 1 in this sampler or in one inside of it.
+    /// A ratio outside of 0 to 1 in this sampler or in a nested one.
     #[doc(hidden)]
     #[must_use]
     pub fn invalid_ratio(&self) -> Option<f64> {
@@ -139,7 +143,7 @@ impl Sampler {
     }
 }
 
-/// As the SDK decides, so that services of both agree.
+/// Decides as the SDK does, so that services of both kinds agree.
 fn by_ratio(ratio: f64, trace_id: TraceId) -> bool {
     let sampler = SdkSampler::TraceIdRatioBased(ratio);
     let result = sampler.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]);
@@ -253,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn decides_early_where_no_description_is_needed() {
+    fn decides_early_if_no_description_is_needed() {
         let rules = || Sampler::from(Rules::new());
         let custom = || Sampler::custom(SdkSampler::AlwaysOn);
         let cases = [
@@ -282,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_is_used_up_once_for_each_decision() {
+    fn takes_one_token_for_each_decision() {
         let limited = RateLimited::new(1.0).with_burst(2);
         let sampler = Sampler::from(limited).parent_based();
         assert_eq!(decide(&sampler, None), Some(true));
@@ -291,7 +295,7 @@ mod tests {
         assert_eq!(decide(&sampler, None), Some(false));
     }
 
-    /// The early decision, the late one and the SDK's own are the same.
+    /// The early decision, the late one and the SDK's own are equal.
     #[test]
     fn agrees_with_the_sdk() {
         let samplers = [
@@ -329,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_ratios_that_are_none() {
+    fn finds_invalid_ratios() {
         for ratio in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             let by_ratio = || Sampler::TraceIdRatioBased(ratio);
             let rules = Rules::new().sampler(Spans::any(), by_ratio().parent_based());

@@ -1,4 +1,4 @@
-//! Which spans a rule is for.
+//! The spans that a rule applies to.
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Key, KeyValue};
@@ -8,7 +8,7 @@ use opentelemetry_semantic_conventions::attribute::{
 
 use super::glob::Glob;
 
-/// Kratos' keys, for the same things.
+/// Kratos' keys for the same attributes.
 const HTTP_METHOD: &str = "http.method";
 const HTTP_TARGET: &str = "http.target";
 
@@ -16,7 +16,7 @@ const ROUTES: &[&str] = &[HTTP_ROUTE];
 const PATHS: &[&str] = &[URL_PATH, HTTP_TARGET];
 const METHODS: &[&str] = &[HTTP_REQUEST_METHOD, HTTP_METHOD, RPC_METHOD];
 
-/// Where services answer whether they are well, and those below.
+/// Paths of health checks; paths below them count too.
 const HEALTH_PATHS: &[&str] = &[
     "/health",
     "/healthz",
@@ -31,9 +31,9 @@ const HEALTH_PATHS: &[&str] = &[
 ];
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 
-/// Describes spans by what is known when they start. Every condition must hold.
+/// Selects spans by what is known when they start. Every condition must hold.
 ///
-/// Patterns are exact, but for `*`, which stands for any run of characters, `/` included. Attributes
+/// Patterns match exactly, except that `*` matches any run of characters, including `/`. Attributes
 /// that are set later, such as a response's status, are not known yet and match nothing.
 ///
 /// ```
@@ -70,7 +70,7 @@ impl Spans {
 
     /// Health checks: gRPC's `grpc.health.v1.Health`, and HTTP at `/health`, `/healthz`,
     /// `/healthcheck`, `/live`, `/livez`, `/ready`, `/readyz`, `/-/healthy`, `/-/ready`,
-    /// `/actuator/health` and below these. Of servers and of clients.
+    /// `/actuator/health` and paths below these. Both on servers and on clients.
     pub fn health_checks() -> Self {
         Self::any().and(Condition::HealthCheck)
     }
@@ -86,23 +86,23 @@ impl Spans {
         self.and(Condition::Name(Glob::new(pattern)))
     }
 
-    /// Calls to this route, as the router has it (`http.route`): `/orders/{id}`.
+    /// Calls of this route, as the router defines it (`http.route`): `/orders/{id}`.
     pub fn route(self, pattern: impl Into<String>) -> Self {
         self.and(Condition::OneOf(ROUTES, Glob::new(pattern)))
     }
 
-    /// Calls a server takes at this path (`url.path`, Kratos' `http.target`): `/orders/*`.
+    /// Calls that a server receives at this path (`url.path`, Kratos' `http.target`): `/orders/*`.
     pub fn path(self, pattern: impl Into<String>) -> Self {
         self.and(Condition::OneOf(PATHS, Glob::new(pattern)))
     }
 
-    /// Calls of this method: of HTTP (`http.request.method`, Kratos' `http.method`), as `GET`, or of
-    /// gRPC (`rpc.method`), as `shop.v1.Orders/PlaceOrder`.
+    /// Calls of this method: of HTTP (`http.request.method`, Kratos' `http.method`), such as `GET`,
+    /// or of gRPC (`rpc.method`), such as `shop.v1.Orders/PlaceOrder`.
     pub fn method(self, pattern: impl Into<String>) -> Self {
         self.and(Condition::OneOf(METHODS, Glob::new(pattern)))
     }
 
-    /// Spans that start with this attribute. Numbers and booleans are compared by their text.
+    /// Spans that start with this attribute. Numbers and booleans are compared as text.
     pub fn attribute(self, key: impl Into<Key>, pattern: impl Into<String>) -> Self {
         self.and(Condition::Attribute(key.into(), Glob::new(pattern)))
     }
@@ -152,7 +152,7 @@ fn is_health_check(name: &str, attributes: &[KeyValue]) -> bool {
     })
 }
 
-/// `folder` itself, or something in it.
+/// True for `folder` itself and for paths below it.
 fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn health_checks_of_http_and_grpc() {
+    fn matches_health_checks_of_http_and_grpc() {
         let is = |name: &str, key: &'static str, value: &str| {
             let attributes = [KeyValue::new(key, value.to_owned())];
             Spans::health_checks().matches(name, &SpanKind::Server, &attributes)

@@ -1,4 +1,4 @@
-//! A call under way, with the context that is current while the service and its body run.
+//! A call in progress, with the context that is current while the service and its body run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,20 +12,22 @@ use super::pool::CallBox;
 use super::request_meter::{RequestMeter, RequestWants};
 use crate::describe::response::Failure;
 
-/// A context, and the call if it is recorded or measured. Ends the call once, at the latest when it is dropped.
+/// A context, and the call if it is recorded or measured. Ends the call exactly once, at the latest
+/// when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ActiveCall {
     context: Context,
     /// Boxed, because it moves with the future and its response.
     call: Option<CallBox>,
-    /// Set while the service or the body runs: if it is still set at the drop, that has panicked.
+    /// Set while the service or the body runs. If it is still set on drop, that code has panicked.
     is_running: bool,
-    /// Whether the request's body is polled with the context, where there is no call to count it for.
+    /// True if the request's body is polled with the context although there is no call that counts
+    /// it.
     is_for_body: bool,
 }
 
 impl ActiveCall {
-    /// The context is current, no span is made.
+    /// The context is current, but no span is made.
     pub(crate) fn untraced(context: Context) -> Self {
         Self {
             context,
@@ -35,8 +37,8 @@ impl ActiveCall {
         }
     }
 
-    /// Neither recorded nor measured: only the context is propagated. That of a gRPC call goes with its requests, as it
-    /// does with those of calls that are counted.
+    /// Not recorded and not measured: only the context is propagated. For gRPC it is also current
+    /// while the request's body is polled, as it is for calls that are counted.
     pub(super) fn propagated(context: Context, is_grpc: bool) -> Self {
         let mut active = Self::untraced(context);
         active.is_for_body = is_grpc;
@@ -68,8 +70,8 @@ impl ActiveCall {
         self.call.as_mut()?.get_mut()
     }
 
-    /// Lets `wrap` have the request's body counted, or polled with the call's context. It gets what is wanted and a
-    /// meter that an earlier call may have left.
+    /// Lets `wrap` meter the request's body, or poll it with the call's context. `wrap` gets what
+    /// to count and a meter that an earlier call may have left.
     #[inline]
     pub(crate) fn meter_request(
         &mut self,
@@ -93,15 +95,15 @@ impl ActiveCall {
         }
     }
 
-    /// The call with its context.
+    /// The context and the call.
     #[inline]
     pub(crate) fn parts(&mut self) -> (&Context, Option<&mut Call>) {
         let call = self.call.as_mut();
         (&self.context, call.and_then(CallBox::get_mut))
     }
 
-    /// Runs a piece of the call with its context current. A panic in it is seen when the call is
-    /// dropped.
+    /// Runs a part of the call with its context current. If it panics, the panic is noticed when
+    /// the call is dropped.
     #[inline]
     pub(crate) fn enter<T>(&mut self, run: impl FnOnce() -> T) -> T {
         let _current = self.attach();
@@ -114,7 +116,7 @@ impl ActiveCall {
         self.context.clone().attach()
     }
 
-    /// As [`enter`](Self::enter), where the context is current already.
+    /// As [`enter`](Self::enter), if the context is already current.
     #[inline]
     pub(crate) fn run<T>(&mut self, run: impl FnOnce() -> T) -> T {
         self.is_running = true;
@@ -130,7 +132,7 @@ impl ActiveCall {
         }
     }
 
-    /// As [`end`](Self::end), where the context is current.
+    /// As [`end`](Self::end), if the context is current.
     pub(crate) fn end_here(&mut self, failure: Option<Failure>) {
         if let Some(call) = self.call.take() {
             call.end(&self.context, failure, true);
@@ -143,7 +145,7 @@ impl ActiveCall {
         call.is_some_and(Call::is_sliced)
     }
 
-    /// Has the stream's task polled when its slice is over, if it is sliced.
+    /// Wakes the stream's task when its slice is over, if the stream is sliced.
     #[inline]
     pub(crate) fn wake_for_slice(&mut self, waker: &Waker) {
         if self.is_sliced()
@@ -153,7 +155,7 @@ impl ActiveCall {
         }
     }
 
-    /// Begins another slice of a stream, if one is due.
+    /// Starts the next slice of a stream, if it is due.
     #[inline]
     pub(crate) fn slice_if_due(&mut self) {
         // The clock is read only for calls that have slices.
@@ -178,7 +180,7 @@ impl Drop for ActiveCall {
             Failure::Dropped
         };
         if std::thread::panicking() {
-            // A hook that panics now would end the process.
+            // A panic in a hook during unwinding would abort the process.
             let end = AssertUnwindSafe(|| self.end(Some(failure)));
             let _ = catch_unwind(end);
         } else {

@@ -1,6 +1,6 @@
-//! Wakes tasks at a time, without anybody's runtime.
+//! Wakes tasks at a given time, without an async runtime's timer.
 //!
-//! A sliced stream that is quiet is polled by nobody. One thread for the whole process, started with the
+//! A sliced stream that is idle is not polled. One thread for the whole process, started with the
 //! first such stream, wakes its task when a slice is over.
 
 use std::cmp::Reverse;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
-/// A time at which a task is woken. Dropping it cancels.
+/// A time at which a task is woken. Dropping the alarm cancels it.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     at: Instant,
@@ -25,7 +25,7 @@ impl Alarm {
         Self { at, waker }
     }
 
-    /// The task may have moved to another waker.
+    /// Replaces the waker: the task may have been given another one.
     pub(crate) fn update(&self, waker: &Waker) {
         let mut known = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.will_wake(waker) {
@@ -38,14 +38,14 @@ impl Alarm {
     }
 }
 
-/// `None` if the system gives no thread: slices then wait for the stream's next sign of life.
+/// `None` if the system cannot start a thread. A slice then ends when the stream is next polled.
 static CLOCK: LazyLock<Option<&'static Clock>> = LazyLock::new(|| {
     let clock: &'static Clock = Box::leak(Box::default());
     let thread = std::thread::Builder::new().name("lianlu-slices".to_owned());
     thread.spawn(|| clock.run()).ok().map(|_| clock)
 });
 
-/// So many cancelled alarms may wait for their time among those that are not.
+/// The smallest number of entries at which cancelled alarms are removed from the queue.
 const SPARE: usize = 1024;
 
 #[derive(Default)]
@@ -57,8 +57,9 @@ struct Clock {
 #[derive(Default)]
 struct Queue {
     entries: BinaryHeap<Reverse<Entry>>,
-    /// How many entries there may be before the cancelled ones among them are looked for. Without it a
-    /// server of short calls and long slices would keep an entry for each call of the last slice's time.
+    /// Number of entries at which cancelled ones are removed. Without this limit, a server with
+    /// short calls and long slices would keep an entry for each call until the time of its slice is
+    /// over.
     limit: usize,
 }
 
@@ -124,7 +125,7 @@ impl Entry {
             return;
         };
         let waker = waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Somebody else's code.
+        // A waker is foreign code and may panic.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
     }
 }
@@ -157,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn cancelled_alarms_do_not_heap_up() {
+    fn removes_cancelled_alarms() {
         let later = Instant::now() + Duration::from_secs(3600);
         let mut queue = Queue::default();
         let kept: Vec<_> = (0..100)
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_ring_in_order_and_a_dropped_one_never() {
+    fn wakes_in_order_and_never_after_a_drop() {
         let (sender, rung) = mpsc::channel();
         let bell = |name| Waker::from(Arc::new(Bell(sender.clone(), name)));
         let at = |ms| Instant::now() + Duration::from_millis(ms);

@@ -1,9 +1,9 @@
-//! When a call began, by two clocks for the price of one.
+//! The start of a call on two clocks, for the price of reading one.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clock that everybody has, as spans have it, and the one that never steps.
+/// A time on the wall clock, for the span, and on the monotonic clock, for durations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Began {
     /// Nanoseconds since 1970.
@@ -11,11 +11,11 @@ pub(crate) struct Began {
     pub(crate) instant: Instant,
 }
 
-/// For how long the second clock tells the first one's time. Both are slewed alike; after a step of the first one,
-/// calls have its old time for so long.
+/// How long wall-clock time is derived from the monotonic clock. Both clocks are slewed alike;
+/// after a step of the wall clock, calls have the old time for up to this long.
 const TRUSTED: Duration = Duration::from_millis(100);
 
-/// Between two looks at clocks that nothing interrupts.
+/// Two clock reads that are closer than this were not interrupted.
 const NEAR: Duration = Duration::from_micros(2);
 const TRIES: usize = 8;
 
@@ -43,8 +43,9 @@ impl Began {
         began
     }
 
-    /// Reads both clocks in the same moment, or as near to it as can be: whoever is interrupted between them reads again, or
-    /// all calls until the next time would be off by that.
+    /// Reads both clocks at the same moment, as nearly as possible. If the thread is interrupted
+    /// between the two reads, it reads again: otherwise all calls until the next reading would be
+    /// off by that.
     #[cold]
     fn by_both_clocks() -> Self {
         let read = || {
@@ -71,7 +72,7 @@ impl Began {
         began
     }
 
-    /// A later time by the first clock, as the second one has counted.
+    /// The wall-clock time `duration` after this one, as measured by the monotonic clock.
     #[inline]
     pub(crate) fn plus(&self, duration: Duration) -> u64 {
         self.unix_nanos.saturating_add(nanos(duration))
@@ -86,7 +87,7 @@ fn nanos(duration: Duration) -> u64 {
         .saturating_add(u64::from(duration.subsec_nanos()))
 }
 
-/// The same as the API has it.
+/// Converts to the API's type.
 #[inline]
 pub(crate) fn system_time(unix_nanos: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(unix_nanos)
@@ -99,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_is_that_of_the_clock() {
+    fn agrees_with_the_wall_clock() {
         for _ in 0..5 {
             let before = SystemTime::now();
             let began = Began::now();
             let after = SystemTime::now();
-            // The two clocks are not read in the same moment.
+            // The two clocks are not read at the same moment.
             let off = Duration::from_millis(50);
             let at = system_time(began.unix_nanos);
             assert!(at + off >= before && at <= after + off);
@@ -113,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_who_is_interrupted() {
+    fn reads_both_clocks_together_under_preemption() {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // More than there are processors.
+            // More threads than processors.
             for _ in 0..2 * std::thread::available_parallelism().map_or(1, usize::from) {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {
@@ -132,17 +133,17 @@ mod tests {
             });
             let most = offsets.max().unwrap();
             is_over.store(true, Ordering::Relaxed);
-            // The system may be at work on its clock meanwhile.
+            // The system may be adjusting its clock meanwhile.
             assert!(most < 1_000_000, "{most} ns");
         });
     }
 
     #[test]
-    fn it_goes_on_as_the_other_clock_does() {
+    fn advances_with_the_monotonic_clock() {
         let first = Began::now();
         let second = Began::now();
         let passed = second.instant - first.instant;
-        // The same anchor, or a new one.
+        // The second reading may use the same anchor or a new one.
         let gap = second.unix_nanos.saturating_sub(first.unix_nanos);
         assert!(gap >= nanos(passed.saturating_sub(Duration::from_millis(50))));
     }

@@ -1,4 +1,4 @@
-//! The beginning of a body's content, for those who ask for it.
+//! The beginning of a body's content, kept if the user enables it.
 
 use bytes::Buf;
 
@@ -20,19 +20,20 @@ impl Content {
     pub(crate) fn feed(&mut self, data: &impl Buf) {
         let room = self.limit.saturating_sub(self.kept.len());
         if room > 0 {
-            // What a buffer of several pieces has behind the first is left out.
+            // Of a buffer in several pieces, only the first is kept.
             let chunk = data.chunk();
             self.kept
                 .extend_from_slice(chunk.get(..room).unwrap_or(chunk));
         }
     }
 
-    /// The text so far, cut between characters. `None` if nothing was asked for or has come.
+    /// The text kept so far, cut at a character boundary. `None` if content is disabled or none has
+    /// come.
     pub(crate) fn text(&self) -> Option<String> {
         if self.kept.is_empty() {
             return None;
         }
-        // An incomplete character at the cut is left out, one that is broken in the middle is replaced.
+        // An incomplete character at the cut is left out; an invalid one in the middle is replaced.
         let end = match std::str::from_utf8(&self.kept) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => self.kept.len(),
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cut_is_between_characters() {
+    fn cuts_at_a_character_boundary() {
         let mut content = Content::new(5);
         content.feed(&"链".as_bytes());
         content.feed(&"路路".as_bytes());

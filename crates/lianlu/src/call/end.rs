@@ -1,4 +1,4 @@
-//! How a call ends, or a slice of it.
+//! How a call, or a slice of it, ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,14 +21,15 @@ use crate::metrics;
 use crate::span::EndingSpan;
 
 impl Call {
-    /// Ends the running slice if its time is over. Gives the context of the next one.
+    /// Ends the running slice if its time is over. Returns the context of the next one.
     pub(super) fn next_slice(&mut self, context: &Context, now: Instant) -> Option<Context> {
         let rest = self.rest.as_ref()?;
         if !rest.slices.as_ref()?.is_due(now) {
             return None;
         }
         let is_named = rest.is_named;
-        // Another task may be sending the request: what is counted from here on belongs to the next slice.
+        // Another task may be sending the request: bytes counted after this belong to the next
+        // slice.
         let totals = self.totals();
         let response = self.response(None, totals, true);
         let span = context.span();
@@ -46,7 +47,7 @@ impl Call {
         Some(slices.next(span.span_context(), now, at))
     }
 
-    /// What the end needs of the start.
+    /// What the description of the end needs from the start.
     fn info(&self) -> Option<&CallInfo> {
         match &self.template {
             Some(template) => Some(&template.info),
@@ -54,7 +55,7 @@ impl Call {
         }
     }
 
-    /// What is known now, of the running slice or of the whole call.
+    /// What is known so far of the running slice, or of the whole call.
     fn response(
         &mut self,
         failure: Option<Failure>,
@@ -81,14 +82,14 @@ impl Call {
                 let [before_requests, before_responses] = slices.counted;
                 response.requests = since(response.requests, before_requests);
                 response.responses = since(response.responses, before_responses);
-                // A stream that ends before its first slice does is not sliced.
+                // A stream that ends during its first slice is not sliced.
                 response.slice = (goes_on || slices.number > 0).then_some(slices.number);
             }
             if !goes_on && !self.is_grpc_ok {
                 response.grpc_status = rest.grpc_status.take();
             }
             response.is_unreadable = rest.is_unreadable
-                // Text that can't be decoded hides the trailers.
+                // Base64 text that cannot be decoded hides the trailers.
                 || (rest.answers_text && totals[1].is_none());
             response.late_route = rest.late_route.clone();
             request_size = request_size.or(rest.request_length);
@@ -102,7 +103,8 @@ impl Call {
         response
     }
 
-    /// Ends the span, calls the hooks and records the metrics. `is_current`: the call's context is.
+    /// Ends the span, calls the hooks and records the metrics. `is_current`: the call's context is
+    /// current.
     #[inline]
     pub(super) fn end(
         &mut self,
@@ -126,7 +128,7 @@ impl Call {
         }
     }
 
-    /// The status of a call that ends as others with its template do.
+    /// The call's status, if its end can be described by the template.
     #[inline]
     fn templated_status(&self) -> Option<EndStatus> {
         let options = &self.options;
@@ -180,7 +182,7 @@ impl Call {
                 duration,
             );
         }
-        // Last: who waits for spans finds the metrics there too.
+        // Last, so that the metrics are there for code that waits for spans.
         let totals = self.totals();
         let peer = self.peer;
         let span = std::mem::replace(&mut self.span, crate::span::SpanHandle::Unrecorded);
@@ -224,7 +226,7 @@ impl Call {
             let settings = &options.settings;
             describe::end(settings, info, &response, &classification, out, labels)
         });
-        // The hooks, the logs and the exemplars of the end belong to the call.
+        // Hooks, logs and exemplars at the end need the call's context.
         let needs_context =
             self.meters.is_some() || options.hooks.on_end.is_some() || classification.is_error;
         let _current = (!is_current && needs_context).then(|| context.clone().attach());
@@ -274,11 +276,11 @@ impl Call {
                 rest.active = None;
             }
         }
-        // Last: who waits for spans finds the metrics there too.
+        // Last, so that the metrics are there for code that waits for spans.
         drop(span);
     }
 
-    /// What was kept of the bodies.
+    /// The kept contents of the bodies.
     fn contents(&self) -> Vec<KeyValue> {
         let request = self.requests.as_ref().and_then(|meter| meter.content());
         let rest = self.rest.as_ref();
@@ -293,7 +295,7 @@ impl Call {
     }
 }
 
-/// What the call's end means, by the conventions and by the user's classifier.
+/// Classifies the call's end by the conventions and by the user's classifier.
 fn classify(options: &Options, response: &CallResponse, duration: Duration) -> Classification {
     let mut classification = Classification::of(response);
     if let Some(classify) = &options.hooks.classify {

@@ -1,4 +1,4 @@
-//! What a failed call's error says: its class, its text, the gRPC status it stands for.
+//! The error of a failed call: its class, its message, and the gRPC status that it maps to.
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use crate::net::redact::redact;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Describes an error without taking it from the caller.
+/// Describes an error without consuming it.
 pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     let chain = as_error(error);
     let code = chain.and_then(grpc_code);
@@ -33,7 +33,7 @@ pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     }
 }
 
-/// The error as a chain to walk, for the types that can be known by name.
+/// The error as a `std::error::Error`, for the types that are known here.
 fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
     macro_rules! known {
         ($($(#[$attribute:meta])* $type:ty),* $(,)?) => {
@@ -45,7 +45,7 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
     if let Some(error) = error.downcast_ref::<BoxError>() {
         return Some(&**error);
     }
-    // It hides the error that it holds: its source is that one's source.
+    // This error hides the one that it holds: its `source` is already the inner error's source.
     #[cfg(feature = "reqwest-middleware")]
     if let Some(error) = error.downcast_ref() {
         return Some(match error {
@@ -74,14 +74,14 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
 pub(crate) fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    // Bounded, for an error that is its own source.
+    // Bounded, in case an error is its own source.
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
         (*error).source()
     })
     .take(16)
 }
 
-/// The error's text with those of its sources, none said twice.
+/// The error's message followed by those of its sources, without repetitions.
 fn with_sources(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     for error in sources(error) {
@@ -113,7 +113,7 @@ fn grpc_code(error: &(dyn StdError + 'static)) -> Option<Code> {
     })
 }
 
-/// What tonic tells its caller of a stream that was reset, see
+/// The code that tonic reports for a stream that was reset, see
 /// [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
 #[cfg(feature = "tonic")]
 fn reset_code(reason: h2::Reason) -> Code {

@@ -1,13 +1,13 @@
-//! Which class a transport's error is of, the attribute `error.type`.
+//! The class of a transport's error, for the attribute `error.type`.
 
 use std::error::Error as StdError;
 use std::io;
 
 use super::error::sources;
 
-/// The class of a transport's error: `timeout`, the kind of an `io::Error` or what is one for hyper,
-/// `connect` where no connection came about and no kind says why (a name that nobody resolves, TLS),
-/// `_OTHER` for kinds without a stable name.
+/// The class of a transport's error: `timeout`; the kind of an `io::Error` or hyper's equivalent;
+/// `connect` if no connection was made and no kind gives the reason (a name that does not resolve,
+/// TLS); `_OTHER` for kinds without a stable name.
 pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     if sources(error).any(is_timeout) {
         return Some("timeout");
@@ -48,7 +48,8 @@ fn is_connect(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// What hyper tells of a connection that ended early or speaks no HTTP, in the words of `io::Error`.
+/// hyper's errors for a connection that ended early or does not speak HTTP, as names of `io::Error`
+/// kinds.
 #[cfg(feature = "hyper")]
 fn of_connection(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     let error = error.downcast_ref::<hyper::Error>()?;
@@ -66,7 +67,8 @@ fn of_connection(_: &(dyn StdError + 'static)) -> Option<&'static str> {
     None
 }
 
-/// The kinds that a transport's errors have. What the standard library calls the others may change.
+/// The names of the kinds that transport errors have. The standard library's names for the others
+/// may change.
 fn kind_name(kind: io::ErrorKind) -> &'static str {
     macro_rules! named {
         ($($kind:ident),* $(,)?) => {
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_io() {
+    fn classifies_io_errors_by_kind() {
         for (kind, class) in [
             (io::ErrorKind::ConnectionReset, "ConnectionReset"),
             (io::ErrorKind::TimedOut, "timeout"),
@@ -128,12 +130,12 @@ mod tests {
             let boxed: BoxError = io::Error::from(kind).into();
             assert_eq!(class_of(&boxed), class);
         }
-        // Of no kind that has a name.
+        // A raw error without a named kind.
         assert_eq!(class_of(&io::Error::from_raw_os_error(9999)), "_OTHER");
     }
 
     #[test]
-    fn errors_of_others() {
+    fn classifies_errors_of_other_crates() {
         assert_eq!(class_of(&"text".to_owned()), "alloc::string::String");
         let boxed: BoxError = "text".into();
         assert_eq!(class_of(&boxed), "_OTHER");

@@ -15,18 +15,18 @@ use crate::warning::warn_variable;
 /// How an error of the service, or a panic, is recorded besides the span's status; see
 /// [`with_exceptions`](crate::TraceLayer::with_exceptions).
 ///
-/// A status that the peer answered with is no exception.
+/// An error status in the peer's response is not an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exceptions {
     /// An event `exception` of the span.
     Events,
-    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider); without
-    /// one, as [`Events`](Self::Events).
+    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider);
+    /// without a logger provider, as [`Events`](Self::Events).
     Logs,
     /// Both.
     Both,
-    /// The span's status and `error.type` alone.
+    /// Only the span's status and `error.type`.
     Off,
 }
 
@@ -56,7 +56,7 @@ static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
     }
 });
 
-/// An exception to be logged.
+/// An exception to log.
 struct Exception<'a> {
     event_name: &'static str,
     severity: Severity,
@@ -70,9 +70,9 @@ type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
 /// Where a layer's exceptions go.
 #[derive(Clone, Default)]
 pub(crate) struct ExceptionSignal {
-    /// `None` is what the environment says.
+    /// `None`: the environment decides.
     pub(crate) told: Option<Exceptions>,
-    /// Makes a logger of a scope, once the layer knows its name.
+    /// Makes a logger for a scope, once the layer's scope is known.
     provider: Option<Arc<MakeLog>>,
     log: Option<Arc<Log>>,
 }
@@ -103,13 +103,13 @@ impl ExceptionSignal {
         self.log = self.provider.as_ref().map(|make| make(scope));
     }
 
-    /// Whether calls that no span records have something to say here.
+    /// True if exceptions are logged, also for calls without a recorded span.
     pub(crate) fn are_logged(&self) -> bool {
         self.log.is_some()
     }
 
-    /// Records why a call failed. To be called while its context is current, which gives the log its
-    /// trace.
+    /// Records why a call failed. Call it while the call's context is current: the log takes its
+    /// trace from there.
     pub(crate) fn record(&self, response: &CallResponse, span: &SpanRef<'_>, with_events: bool) {
         let (class, message) = match &response.failure {
             Some(Failure::Error { class, message, .. }) => (&**class, &**message),
@@ -118,7 +118,7 @@ impl ExceptionSignal {
         };
         let mut signal = self.told.unwrap_or(*FROM_ENV);
         if signal == Exceptions::Logs && self.log.is_none() {
-            // Nobody would hear of it.
+            // Without a logger the exception would be lost.
             signal = Exceptions::Events;
         }
         if with_events && signal.events() && span.is_recording() {

@@ -1,4 +1,4 @@
-//! What a client's caller can tell the layer about a call.
+//! Hints about a call that a client's caller can give to the layer.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use opentelemetry::Context;
 use crate::attempts::Attempts;
 use crate::request::RequestHead;
 
-/// The template of a request's path, `/orders/{id}`: the attribute [`url.template`], and with the
-/// method the name of a client's span, `GET /orders/{id}`.
+/// The template of a request's path, `/orders/{id}`: the attribute [`url.template`]. Together with
+/// the method it is the name of a client's span, `GET /orders/{id}`.
 ///
-/// A client's layer finds it among the request's extensions:
+/// A client's layer reads it from the request's extensions:
 ///
 /// ```
 /// let mut request = http::Request::get("http://127.0.0.1:8000/orders/7").body(())?;
@@ -18,9 +18,9 @@ use crate::request::RequestHead;
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// A reqwest request has no extensions; there, and wherever it is handier, it may be a value of the
-/// OpenTelemetry context that is current when the call is made. (With `reqwest_middleware` it is
-/// `.with_extension(…)` again.)
+/// A reqwest request has no extensions. There, or wherever it is more convenient, set it as a value
+/// of the OpenTelemetry context that is current when the call is made. (With `reqwest_middleware`,
+/// use `.with_extension(…)`.)
 ///
 /// ```
 /// use opentelemetry::Context;
@@ -30,20 +30,20 @@ use crate::request::RequestHead;
 /// // Calls made from here on have it; calls that their transport makes don't.
 /// ```
 ///
-/// It names many spans, so it must not hold a value of a single request. Servers have their route
-/// instead, and [Kratos mode](crate::TraceLayer::kratos) its own
+/// It names spans, so it must not contain values of a single request. Servers use their route
+/// instead, and [Kratos mode](crate::TraceLayer::kratos) uses its own
 /// [`PathTemplate`](crate::kratos::PathTemplate).
 ///
 /// [`url.template`]: https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlTemplate(pub Cow<'static, str>);
 
-/// How often a request has been sent before: the attribute [`http.request.resend_count`], which is
-/// there from 1 on.
+/// How often a request has been sent before: the attribute [`http.request.resend_count`], written
+/// if it is at least 1.
 ///
-/// For clients that send again by hand; tower's retries and the like are counted by
-/// [`attempts()`](crate::attempts). Like [`UrlTemplate`] it is an extension of the request or a
-/// value of the current context. What `attempts()` counts is added.
+/// For clients with their own retry loop; [`attempts()`](crate::attempts) counts the retries of
+/// tower layers. Like [`UrlTemplate`] it is an extension of the request or a value of the current
+/// context. The count of `attempts()` is added to it.
 ///
 /// ```
 /// let mut request = http::Request::get("http://127.0.0.1:8000/").body(())?;
@@ -55,7 +55,7 @@ pub struct UrlTemplate(pub Cow<'static, str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResendCount(pub u32);
 
-/// What was told about one call.
+/// The hints for one call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallHints {
     template: Option<UrlTemplate>,
@@ -63,9 +63,9 @@ pub(crate) struct CallHints {
 }
 
 impl CallHints {
-    /// Reads what the request and the context tell, and counts an attempt.
+    /// Reads the hints of the request and of the context, and counts an attempt.
     ///
-    /// What the context told is taken from it: a call made inside of this one is another call.
+    /// The context's hints are removed from it, so that nested calls do not inherit them.
     pub(crate) fn take(context: &mut Context, head: &RequestHead<'_>) -> Self {
         let mut told = Self::default();
         let extensions = head.extensions();
@@ -95,7 +95,7 @@ impl CallHints {
             counted = attempts.next();
             *context = context.with_value(Attempts::default());
         }
-        // What is counted further out has seen the attempts that are counted further in.
+        // A counter further out has already counted the attempts of one further in.
         if counted.is_none() {
             counted = extensions.get::<Attempts>().and_then(Attempts::next);
         }
@@ -107,7 +107,7 @@ impl CallHints {
         self.template.as_ref().map(|template| &*template.0)
     }
 
-    /// `None` for a request that is sent for the first time.
+    /// `None` on the first attempt.
     pub(crate) fn resend_count(&self) -> Option<i64> {
         (self.resend_count > 0).then_some(i64::from(self.resend_count))
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_context_told_is_told_once() {
+    fn nested_calls_do_not_inherit_hints() {
         let request = http::Request::new(());
         let mut context = Context::new()
             .with_value(UrlTemplate("/{id}".into()))
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_knows_better_than_the_context() {
+    fn hints_of_the_request_override_the_context() {
         let mut request = http::Request::new(());
         request.extensions_mut().insert(UrlTemplate("/a".into()));
         request.extensions_mut().insert(ResendCount(0));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_counted_in_one_place() {
+    fn counts_attempts_once() {
         let mut request = http::Request::new(());
         request.extensions_mut().insert(Attempts::counting());
         let context = Context::new();

@@ -47,7 +47,7 @@ impl<'a> ResponseHead<'a> {
         self.headers
     }
 
-    /// What inner layers and the handler have attached to the response.
+    /// The extensions that inner layers and the handler have attached to the response.
     #[must_use]
     pub fn extensions(&self) -> &'a http::Extensions {
         self.extensions
@@ -65,7 +65,7 @@ type MetricAttributes = dyn Fn(&Outcome<'_>) -> Vec<KeyValue> + Send + Sync;
 type Classify = dyn Fn(&Outcome<'_>) -> bool + Send + Sync;
 type ErrorType = dyn Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
-/// The closures that a layer was given.
+/// The closures that a layer was configured with.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) span_name: Hook<SpanName>,

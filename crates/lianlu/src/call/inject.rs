@@ -1,4 +1,4 @@
-//! The context in the headers of a client's request.
+//! Injects the context into the headers of a client's request.
 
 use http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator;
@@ -7,7 +7,8 @@ use opentelemetry::{Context, global};
 use super::options::Options;
 use crate::propagation::{self, HeaderInjector};
 
-/// Writes the context into a request's headers, or removes a context that is there, if it must not leave.
+/// Writes the context into a request's headers. If the context must not leave, removes one that is
+/// already there.
 #[inline]
 pub(crate) fn inject(
     options: &Options,
@@ -27,7 +28,7 @@ pub(crate) fn inject(
         }
     };
     if options.is_global_propagator {
-        // The fields of the propagator that is set now.
+        // The fields of the propagator that is currently set.
         global::get_text_map_propagator(remove);
     } else {
         remove(&*options.propagator);

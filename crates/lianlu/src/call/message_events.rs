@@ -12,7 +12,7 @@ pub(crate) struct MessageEvents {
 }
 
 impl MessageEvents {
-    /// Adds an event for each length.
+    /// Adds an event for each message, given by its length.
     pub(crate) fn record(&mut self, is_sent: bool, span: &SpanRef<'_>, lengths: &[u32]) {
         for length in lengths {
             self.count += 1;

@@ -7,8 +7,9 @@
 //!                      └─ end: regular · error · panic · drop ─► span, hooks, metrics
 //! ```
 //!
-//! Nothing here knows tower. A call whose description comes from a template and to which nothing unusual happens is no
-//! more than the few fields of [`Call`]; everything else is in [`Rest`], which is made when it is needed.
+//! Nothing here depends on tower. A call whose description comes from a template, without unusual
+//! events, uses only the few fields of [`Call`]. Everything else is in [`Rest`], which is allocated
+//! when it is needed.
 
 pub(crate) mod active;
 mod alarm;
@@ -67,13 +68,14 @@ pub(crate) struct Call {
     protocol: Protocol,
     began: Began,
     span: SpanHandle,
-    /// What calls like this one have in common. If `None`, `rest` has what the end needs of the start.
+    /// The template that calls like this one share. If `None`, `rest` has what the end needs from
+    /// the start.
     template: Option<Arc<CallTemplate>>,
-    /// Which generation of the layer's instruments measures the call.
+    /// The generation of the layer's instruments that measures the call.
     meters: Option<u64>,
     deadline: Option<Instant>,
-    /// Whether the request's method leaves a response without a body, whatever its headers say: `HEAD` any, `CONNECT` a
-    /// successful one.
+    /// True if the request's method means a response without a body, whatever the headers are: any
+    /// response to `HEAD`, a successful one to `CONNECT`.
     is_head: bool,
     is_connect: bool,
     requests: Option<Arc<RequestMeter>>,
@@ -83,41 +85,41 @@ pub(crate) struct Call {
     peer: Option<SocketAddr>,
     /// Whether a gRPC response has the status `OK`. Any other status is in `rest`.
     is_grpc_ok: bool,
-    /// Of the response: whole gRPC messages, and their bytes or those of an HTTP body.
+    /// Counts of the response: complete gRPC messages, and their bytes or those of an HTTP body.
     messages: u64,
     bytes: u64,
     rest: Option<Box<Rest>>,
 }
 
-/// What few calls have.
+/// The less common parts of a call.
 #[derive(Debug, Default)]
 struct Rest {
-    /// What the end needs of the start, of a call without a template.
+    /// What the end needs from the start, for a call without a template.
     info: Option<CallInfo>,
     active: Option<ActiveRequest>,
     stream_end: StreamEnd,
     slices: Option<Box<Slices>>,
     /// Whether user code has named the span.
     is_named: bool,
-    /// Whether the request's messages are in base64, and the response's.
+    /// True if the messages are in base64: those of the request, and those of the response.
     is_text: bool,
     answers_text: bool,
     is_unreadable: bool,
-    /// Any but `OK`.
+    /// Any status but `OK`.
     grpc_status: Option<Status>,
     late_route: Option<StringValue>,
-    /// The length of a request's body that could not be counted, as its head has it.
+    /// The content length of a request whose body could not be counted.
     request_length: Option<u64>,
-    /// The size of a response's body that is not waited for, as its head has it.
+    /// The content length of a response whose body the span does not wait for.
     response_length: Option<Option<u64>>,
-    /// Counts the response's messages, where they do not come in whole frames.
+    /// Counts the response's messages, if frames are split across pieces.
     frames: Option<FrameCounter>,
     response_events: MessageEvents,
     response_content: Content,
 }
 
 impl Rest {
-    /// Makes the first messages of the response events of the span.
+    /// Records the first messages of the response as events of the span.
     fn keep_messages(&mut self, most: u32) {
         if most > 0 {
             let frames = self.frames.get_or_insert_default();
@@ -131,7 +133,7 @@ impl Rest {
     }
 }
 
-/// What a call is made of.
+/// The parts that a call is made of.
 #[derive(Debug)]
 struct NewCall<'a> {
     options: &'a Arc<Options>,
@@ -183,7 +185,7 @@ impl Call {
         self.protocol
     }
 
-    /// What is to be counted of the request's body.
+    /// What to count of the request's body.
     #[inline]
     pub(crate) fn request_wants(&self) -> RequestWants {
         let options = &self.options;
@@ -218,7 +220,7 @@ impl Call {
         self.peer = peer;
     }
 
-    /// Whether the call's time is over.
+    /// True if the call's deadline has passed.
     fn is_overdue(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| deadline <= Instant::now())
@@ -250,8 +252,8 @@ impl Call {
         }
     }
 
-    /// Counts messages that are split among pieces, or more than one in a piece. Also where no span records: gRPC-Web's
-    /// trailers have the status for the metrics.
+    /// Counts messages that are split across pieces, or several in one piece. Also used without a
+    /// recorded span: the metrics need the status, which gRPC-Web carries in its trailers.
     #[inline(never)]
     fn count_frames(&mut self, context: &Context, data: &impl Buf) {
         let rest = self.rest.get_or_insert_default();
@@ -293,7 +295,7 @@ impl Call {
         }
     }
 
-    /// Whether trailers or head have given a gRPC status.
+    /// True if the trailers or the head contained a gRPC status.
     pub(crate) fn has_grpc_status(&self) -> bool {
         let rest = self.rest.as_ref();
         self.is_grpc_ok || rest.is_some_and(|rest| rest.grpc_status.is_some())
@@ -323,7 +325,7 @@ impl Call {
         rest.is_some_and(|rest| rest.slices.is_some())
     }
 
-    /// Has the stream's task polled when its slice is over, if it is sliced.
+    /// Wakes the stream's task when its slice is over, if the stream is sliced.
     fn wake_for_slice(&mut self, waker: &Waker) {
         let rest = self.rest.as_mut();
         if let Some(slices) = rest.and_then(|rest| rest.slices.as_mut()) {
@@ -332,10 +334,11 @@ impl Call {
     }
 }
 
-/// When a call with this time-out counts as over time.
+/// When a call with this timeout counts as overdue.
 ///
-/// The client's clock started earlier than a server's, so its reset comes a little before the server's
-/// own deadline: a twentieth of the time-out, and 20 ms at most, count as over.
+/// The client's clock started before the server's, so its reset arrives a little before the
+/// server's own deadline: the last twentieth of the timeout, at most 20 ms, already counts as
+/// overdue.
 fn deadline(from: Instant, timeout: Duration) -> Option<Instant> {
     let early = (timeout / 20).min(Duration::from_millis(20));
     from.checked_add(timeout.checked_sub(early)?)

@@ -29,37 +29,37 @@ type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + S
 
 #[derive(Clone)]
 pub(crate) struct Options {
-    /// Tells these options from all others.
+    /// Identifies these options among all others.
     pub(crate) id: u64,
-    /// Whether each call is described anew, for tests.
+    /// True if each call is described from scratch, for tests.
     pub(crate) describes_anew: bool,
-    /// Whether calls that have the same method, authority and peer are described alike.
+    /// True if calls with the same method, authority and peer have the same description.
     pub(crate) uses_templates: bool,
-    /// Whether calls with the same status end alike.
+    /// True if calls with the same status have the same description of their end.
     pub(crate) ends_are_alike: bool,
     /// Whether the head of a response is captured or shown to a hook.
     pub(crate) observes_responses: bool,
-    /// Whether each call has what few calls have.
+    /// True if every call needs the less common parts.
     pub(crate) has_rest: bool,
-    /// A layer that is switched off does nothing.
+    /// False if the layer is switched off.
     pub(crate) is_on: bool,
     pub(crate) tracer: TracerSource,
     pub(crate) tracer_name: Option<Cow<'static, str>>,
     pub(crate) meter: MeterSource,
-    /// The metrics that are opt-in.
+    /// The opt-in metrics.
     pub(crate) active_requests: bool,
     pub(crate) body_sizes: bool,
     pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
     pub(crate) is_global_propagator: bool,
-    /// Whether it is that of the three defaults.
+    /// True if the propagator is the default one, which combines three formats.
     pub(crate) is_default_propagator: bool,
-    /// Where a client's context may go. `None` is everywhere.
+    /// The hosts that a client may send its context to. `None` allows all.
     pub(crate) outbound: Option<HostList>,
-    /// Which callers are linked instead of continued.
+    /// The callers whose traces are linked instead of continued.
     pub(crate) public: Option<Arc<Decision>>,
     pub(crate) proxies: Option<TrustedProxies>,
     pub(crate) response_headers: ResponseHeaders,
-    /// Which calls are traced at all, and which may be sampled.
+    /// The calls that are traced at all, and those that may be sampled.
     pub(crate) filter: Option<Arc<Decision>>,
     pub(crate) sampling_filter: Option<Arc<Decision>>,
     pub(crate) settings: Settings,
@@ -113,14 +113,14 @@ impl Default for Options {
     }
 }
 
-/// A number that no other options have or had.
+/// A number that is unique among all options.
 fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Options {
-    /// To be called after each change.
+    /// Updates derived fields. Call it after each change.
     pub(crate) fn settle(&mut self) {
         self.id = next_id();
         let hooks = &self.hooks;
@@ -141,7 +141,8 @@ impl Options {
             || has_content;
     }
 
-    /// Gives tracer, meter and logger the name that they were told, or the dialect's.
+    /// Sets the scope of the tracer, the meter and the logger: the configured name, or the
+    /// dialect's default.
     pub(crate) fn name_scope(&mut self) {
         let name = self.tracer_name.clone();
         let (scope, meter_scope) = match self.settings.dialect {
@@ -161,13 +162,13 @@ impl Options {
         self.meter.set_scope(meter_scope);
     }
 
-    /// Whether a client's context may go along with a request.
+    /// True if a client's context may be sent with a request.
     pub(crate) fn may_propagate(&self, head: &RequestHead<'_>) -> bool {
         let Some(list) = &self.outbound else {
             return true;
         };
-        // An absolute request says where it goes. Of any other the target tells: a `Host` may have been
-        // copied from somebody else's request.
+        // A request with an absolute URI names its own host. For others the configured target comes
+        // first: a `Host` header may have been copied from the request of another client.
         let asked = head.uri().authority();
         let asked = asked.map(|authority| target::split_authority(authority.as_str()));
         let told = || {
@@ -184,7 +185,7 @@ impl Options {
         }
     }
 
-    /// Whether [`stream_end`](Self::stream_end) looks at the route.
+    /// True if [`stream_end`](Self::stream_end) needs the route.
     #[inline]
     pub(crate) fn wants_routes(&self) -> bool {
         self.stream_ends.is_some()

@@ -1,5 +1,5 @@
-//! Both ends of a socket, from whoever put them among the extensions: a server into its requests, a
-//! client into its responses.
+//! The addresses of both ends of a socket, taken from extensions: a server sets them on its
+//! requests, a client on its responses.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use http::Extensions;
 
 use crate::request::RequestHead;
 
-/// What tonic knows of a connection over TCP, with or without TLS.
+/// tonic's information about a TCP connection, with or without TLS.
 #[cfg(feature = "tonic")]
 fn tcp<'a>(head: &RequestHead<'a>) -> Option<&'a tonic::transport::server::TcpConnectInfo> {
     let extensions = head.extensions();
@@ -18,7 +18,7 @@ fn tcp<'a>(head: &RequestHead<'a>) -> Option<&'a tonic::transport::server::TcpCo
     extensions.get()
 }
 
-/// The other end of a server's.
+/// The peer of a server's connection.
 pub(crate) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
     let extensions = head.extensions();
     #[cfg(feature = "tonic")]
@@ -32,7 +32,7 @@ pub(crate) fn peer(head: &RequestHead<'_>) -> Option<SocketAddr> {
     extensions.get::<SocketAddr>().copied()
 }
 
-/// The other end of a client's, as its response tells: the last one, if there were several.
+/// The peer of a client's connection, from its response: the last one, if there were several.
 pub(crate) fn contacted(response: &Extensions) -> Option<SocketAddr> {
     #[cfg(feature = "hyper")]
     if let Some(info) = response.get::<hyper_util::client::legacy::connect::HttpInfo>() {
@@ -41,19 +41,19 @@ pub(crate) fn contacted(response: &Extensions) -> Option<SocketAddr> {
     response.get::<SocketAddr>().copied()
 }
 
-/// Our end of a server's.
+/// The local address of a server's connection.
 #[cfg(feature = "tonic")]
 pub(crate) fn local(head: &RequestHead<'_>) -> Option<SocketAddr> {
     tcp(head)?.local_addr()
 }
 
-/// Nobody but tonic tells it.
+/// Only tonic provides it.
 #[cfg(not(feature = "tonic"))]
 pub(crate) fn local(_: &RequestHead<'_>) -> Option<SocketAddr> {
     None
 }
 
-/// What is below HTTP, where that is known.
+/// The transport below HTTP, if known.
 pub(crate) fn transport(head: &RequestHead<'_>, peer: Option<SocketAddr>) -> Option<&'static str> {
     #[cfg(all(feature = "tonic", unix))]
     if head

@@ -1,7 +1,8 @@
-//! Boxes for calls, used again by the next call on the thread.
+//! Boxes for calls, reused by the next call on the same thread.
 //!
-//! A call needs a box, because it moves with its future and its body, and buffers for its description. Both are kept when
-//! it ends, so that a thread that serves calls allocates neither.
+//! A call is boxed because it moves with its future and its body, and it needs buffers for its
+//! description. Box and buffers are kept when the call ends, so that serving a call allocates
+//! neither.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -18,13 +19,13 @@ use opentelemetry::Context;
 pub(super) struct Scratch {
     pub(super) labels: Labels,
     pub(super) span: SpanScratch,
-    /// The last call's.
+    /// The meter of the last call.
     pub(super) meter: Option<Arc<RequestMeter>>,
     pub(super) rest: Option<Box<Rest>>,
 }
 
-/// A box for a call, with buffers beside it. The call is dropped at its end, so that nothing of a user's is held for
-/// longer.
+/// A box for a call, with its buffers. The call itself is dropped when it ends, so that no user
+/// data is kept longer.
 #[derive(Debug, Default)]
 struct Slot {
     call: Option<Call>,
@@ -37,10 +38,10 @@ thread_local! {
     static POOL: RefCell<Vec<Box<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many boxes a thread keeps: as many calls as it has open at once, within reason.
+/// How many boxes a thread keeps: as many as the calls it has open at once, within reason.
 const MOST: usize = 64;
 
-/// A call in its box, or a box for one.
+/// A call in its box, or an empty box.
 #[derive(Debug)]
 pub(super) struct CallBox(Box<Slot>);
 
@@ -56,7 +57,7 @@ impl CallBox {
         &mut self.0.scratch
     }
 
-    /// Moves a call in.
+    /// Moves a call into the box.
     #[inline]
     pub(super) fn fill(&mut self, new: NewCall<'_>) {
         self.0.call = Some(Call::new(new));
@@ -72,7 +73,8 @@ impl CallBox {
         self.0.call.as_mut()
     }
 
-    /// Lets `meter` count the request's body. It gets a meter that an earlier call may have left.
+    /// Lets `meter` count the request's body. `meter` gets a meter that an earlier call may have
+    /// left.
     #[inline]
     pub(super) fn meter_request(
         &mut self,
@@ -84,7 +86,7 @@ impl CallBox {
         }
     }
 
-    /// Ends the call, and keeps its box. `is_current`: its context is.
+    /// Ends the call and keeps its box. `is_current`: the call's context is current.
     #[inline]
     pub(super) fn end(mut self, context: &Context, failure: Option<Failure>, is_current: bool) {
         let slot = &mut *self.0;
@@ -95,7 +97,7 @@ impl CallBox {
         self.keep();
     }
 
-    /// Keeps the box for the next call.
+    /// Returns the box to the pool.
     #[inline]
     pub(super) fn keep(mut self) {
         self.0.scratch.labels.clear();

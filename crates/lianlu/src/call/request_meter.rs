@@ -1,4 +1,4 @@
-//! The counts of a request's body.
+//! Counts of a request's body.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use bytes::Buf;
 use super::content::Content;
 use crate::grpc::MessageMeter;
 
-/// What is to be counted of a request's body.
+/// What to count of a request's body.
 #[derive(Debug, Clone, Copy, Default)]
 // Without tonic and axum no body can be wrapped.
 #[cfg_attr(not(any(feature = "tonic", feature = "axum")), allow(dead_code))]
 pub(crate) struct RequestWants {
     pub(crate) messages: bool,
     pub(crate) size: bool,
-    /// Whether the messages are in base64.
+    /// True if the messages are in base64.
     pub(crate) is_text: bool,
     /// How many messages become events, and whether they are sent or received.
     pub(crate) events: u32,
@@ -25,14 +25,14 @@ pub(crate) struct RequestWants {
 }
 
 impl RequestWants {
-    /// Whether nothing is to be counted.
+    /// True if nothing is counted.
     #[inline]
     pub(crate) fn is_nothing(self) -> bool {
         !self.messages && !self.size && self.content == 0
     }
 }
 
-/// The counts of a request's body, which another task may be sending while the call ends.
+/// The counts of a request's body. Another task may still be sending the body when the call ends.
 #[derive(Debug)]
 pub(crate) struct RequestMeter {
     pub(crate) messages: Option<MessageMeter>,
@@ -52,7 +52,7 @@ impl RequestMeter {
         }
     }
 
-    /// A meter that starts at zero, in the allocation of another that is not used any more.
+    /// A meter that starts at zero, in the allocation of one that is no longer used.
     #[inline]
     pub(crate) fn reuse(spare: Option<Arc<Self>>, wants: RequestWants) -> Arc<Self> {
         let Some(mut spare) = spare else {
@@ -67,7 +67,7 @@ impl RequestMeter {
         }
     }
 
-    /// Counts bytes, and keeps the first of them if they are wanted.
+    /// Counts bytes, and keeps the first of them if content is enabled.
     pub(crate) fn feed(&self, data: &impl Buf) {
         self.size
             .fetch_add(data.remaining() as u64, Ordering::Relaxed);
@@ -77,7 +77,7 @@ impl RequestMeter {
         }
     }
 
-    /// Bytes so far.
+    /// The number of bytes so far.
     pub(crate) fn size(&self) -> u64 {
         self.size.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What a response's head says about its call.
+//! Reads a call's state from the head of its response.
 
 use http::{HeaderMap, Response, StatusCode, header};
 use opentelemetry::Context;
@@ -16,8 +16,9 @@ use crate::known_headers::{begins, number};
 use crate::route::Route;
 
 impl Call {
-    /// Notes the response's head, and writes the headers into it that the layer adds. `true` if the call ends here.
-    /// `length` is the body's, if it is known; `body_ended`: nothing of it is left.
+    /// Records the response's head, and adds the layer's response headers to it. Returns `true` if
+    /// the call ends here. `length` is the body's length, if known; `body_ended`: the body has no
+    /// more data.
     #[inline]
     pub(crate) fn on_head<B>(
         &mut self,
@@ -45,7 +46,7 @@ impl Call {
             Protocol::Grpc => self.on_grpc_head(response, headers, body_ended),
             Protocol::Http => {
                 body_ended
-                    // A connection does not ask a body of no bytes whether it has ended.
+                    // A connection does not ask an empty body whether it has ended.
                     || length == Some(0)
                     || self.is_head
                     || (self.is_connect && status.is_success())
@@ -58,7 +59,7 @@ impl Call {
             && let Some(rest) = &mut self.rest
             && rest.stream_end == StreamEnd::Headers
         {
-            // Neither the status in the trailers nor the body's size is waited for.
+            // The span does not wait for the status in the trailers or for the body's size.
             rest.is_unreadable |= rest.grpc_status.is_none() && !self.is_grpc_ok;
             rest.response_length = Some(length);
             return true;
@@ -78,7 +79,7 @@ impl Call {
             self.set_grpc_status(Status::from_headers(response.headers()));
         }
         let content = headers.content;
-        // Not gRPC's response: a client reads it until it notices, and drops the rest.
+        // Not a gRPC response: a client reads it until it notices, and drops the rest.
         let is_other = matches!(content, ContentType::Other) || !response.status().is_success();
         if is_other || matches!(content, ContentType::Text) {
             let (messages, bytes) = (self.messages, self.bytes);
@@ -98,7 +99,7 @@ impl Call {
         body_ended || is_other
     }
 
-    /// What the response's head and its handler add to the span.
+    /// Adds the attributes that come from the response's head and from its handler.
     #[inline(never)]
     fn describe_response<B>(&mut self, context: &Context, response: &Response<B>) {
         let extensions = response.extensions();
@@ -148,13 +149,13 @@ impl Call {
     }
 }
 
-/// What the body of a gRPC call's response has.
+/// The kind of content in the body of a gRPC call's response.
 #[derive(Debug, Clone, Copy)]
 enum ContentType {
     Frames,
-    /// Frames in the base64 of gRPC-Web's text mode.
+    /// gRPC-Web's text mode: frames in base64.
     Text,
-    /// Not gRPC's, such as a proxy's page.
+    /// Not gRPC, such as a proxy's error page.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! The trace's id in a server's responses.
+//! The response headers with the trace's id, for servers.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent};
@@ -9,7 +9,7 @@ use crate::propagation::Level2;
 
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
-/// Which headers a server adds.
+/// The headers that a server adds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResponseHeaders {
     pub(crate) traceresponse: bool,

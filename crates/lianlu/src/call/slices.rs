@@ -1,4 +1,4 @@
-//! The slices of an endless stream.
+//! The slices of a long-lived stream.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,26 +12,26 @@ use super::alarm::Alarm;
 use super::options::Options;
 use crate::describe::response::Totals;
 
-/// What a sliced stream's next span is made of, and when.
+/// What the next span of a sliced stream is made of, and when it starts.
 #[derive(Debug)]
 pub(crate) struct Slices {
     options: Arc<Options>,
     every: Duration,
-    /// When the current slice is over. `None` is never.
+    /// When the current slice ends. `None`: never.
     due: Option<Instant>,
     alarm: Option<Alarm>,
-    /// Which slice runs.
+    /// The number of the running slice.
     pub(crate) number: u32,
     /// The parent of the next slice.
     parent: Context,
     kind: SpanKind,
     name: Cow<'static, str>,
     attributes: Vec<KeyValue>,
-    /// What the slices before have counted.
+    /// The counts of all earlier slices.
     pub(crate) counted: [Totals; 2],
 }
 
-/// The shortest slice: a shorter one would only make spans.
+/// The shortest slice. A shorter one would only produce many spans.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 impl Slices {
@@ -58,7 +58,7 @@ impl Slices {
         }
     }
 
-    /// The trace's first span is the parent of the others, where there is none above.
+    /// If there is no parent, the trace's first span becomes the parent of the others.
     pub(crate) fn set_first(&mut self, first: &SpanContext) {
         if !self.parent.span().span_context().is_valid() {
             self.parent = self.parent.with_remote_span_context(first.clone());
@@ -69,7 +69,7 @@ impl Slices {
         self.name = name;
     }
 
-    /// What the response has told, for the slices to come.
+    /// Adds attributes of the response to all later slices.
     pub(crate) fn add_attributes(&mut self, attributes: &[KeyValue]) {
         self.attributes.extend_from_slice(attributes);
     }
@@ -78,7 +78,7 @@ impl Slices {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// Has the stream's task polled when the slice is over.
+    /// Wakes the stream's task when the slice is over.
     pub(crate) fn wake(&mut self, waker: &Waker) {
         let Some(due) = self.due else { return };
         match &self.alarm {

@@ -59,7 +59,8 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     } else {
         Protocol::Http
     };
-    // A gRPC call is described by its method; its route is for the choice of the stream's end.
+    // The method describes a gRPC call; its route is only needed to choose when the stream's span
+    // ends.
     let has_route = is_server && (protocol == Protocol::Http || options.wants_routes());
     let route = if has_route { route(&head) } else { None };
     let starting = Starting {
@@ -89,7 +90,7 @@ fn parent(options: &Options, head: &RequestHead<'_>, headers: &KnownHeaders<'_>)
     Parent::of_propagator(&*options.propagator, head, is_public)
 }
 
-/// A call that starts.
+/// A call that is starting.
 struct Starting<'a> {
     kind: SpanKind,
     options: &'a Arc<Options>,
@@ -197,13 +198,13 @@ impl<'a> Starting<'a> {
         let mut active = ActiveCall::traced(context, call);
         if is_recording && let Some(hook) = &options.hooks.on_request {
             let context = active.context().clone();
-            // A panic of the hook is one of the call's.
+            // A panic in the hook counts as a panic of the call.
             active.run(|| hook(&self.head, &context.span()));
         }
         active
     }
 
-    /// Whether a call that is not recorded leaves nothing: it is no more than its context then.
+    /// True if a call without a recorded span has no other effect: only its context is needed then.
     #[inline]
     fn is_unheard(&self) -> bool {
         // A client's call also keeps the context for the request's body.
@@ -232,7 +233,8 @@ impl<'a> Starting<'a> {
         }
     }
 
-    /// The template's key, if nothing changes the call's description that is not in it.
+    /// The template's key. `None` if the call's description depends on anything that is not in the
+    /// key.
     #[inline]
     fn key<'k>(&'k self, base: &Context, peer: Option<SocketAddr>) -> Option<CallKey<'k>> {
         let is_server = self.kind == SpanKind::Server;
@@ -260,7 +262,7 @@ impl<'a> Starting<'a> {
         })
     }
 
-    /// What is known of the call, for its description.
+    /// The input of the call's description.
     fn request<'r>(&'r self, base: &'r Context, peer: Option<SocketAddr>) -> CallRequest<'r> {
         let (options, head) = (self.options, self.head);
         let opt_ins = options.settings.opt_ins;
@@ -275,7 +277,7 @@ impl<'a> Starting<'a> {
             route: self.route.clone().map(StringValue::from),
             hints: self.hints.clone(),
             peer,
-            // Looked up only where they are wanted.
+            // Looked up only if it is enabled.
             local: if is_server && opt_ins.contains(OptIn::NetworkLocal) {
                 local(&head)
             } else {
@@ -301,8 +303,8 @@ impl<'a> Starting<'a> {
         }
     }
 
-    /// Names and attributes of hooks and of the request itself, for the sampler to see. `true` if one of them has named
-    /// the span.
+    /// Adds names and attributes set by hooks and by the request itself, so that the sampler sees
+    /// them. Returns `true` if one of them has named the span.
     fn add_what_users_set(
         &self,
         span_name: &mut Cow<'static, str>,
@@ -328,7 +330,7 @@ impl<'a> Starting<'a> {
         is_named
     }
 
-    /// What the call has that few calls have. `None` if it is nothing.
+    /// The less common parts of the call. `None` if it has none.
     #[inline]
     fn rest(
         &self,
@@ -372,7 +374,7 @@ fn value<'a, T: Send + Sync + 'static>(
     head.extensions().get().or_else(|| context.get())
 }
 
-/// The route's template; a constant while there is room for more of them.
+/// The route's template; interned while there is room.
 fn route(head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
     if let Some(route) = head.extensions().get::<Route>() {
         return Some(interned(&route.0));
@@ -384,7 +386,7 @@ fn route(head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
     None
 }
 
-/// A template of the service's own.
+/// Interns a template of the service.
 fn interned(template: &str) -> Cow<'static, str> {
     match interner::kept(template) {
         Some(kept) => kept.into(),

@@ -1,4 +1,4 @@
-//! What a single request asks of the layer.
+//! Options for the span of a single request.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use opentelemetry::{Context, KeyValue};
 
 use crate::request::RequestHead;
 
-/// What a single request or response asks of its span: another name, more attributes, or no span at all.
+/// Options for the span of a single request: another name, more attributes, or no span at all.
 ///
-/// An extension of the request, put there by whoever calls a client, or by a layer outside of a
-/// server's:
+/// Set them as an extension of the request, in the code that calls a client, or in a layer outside
+/// of the server's:
 ///
 /// ```
 /// use lianlu::{KeyValue, TraceOptions};
@@ -26,9 +26,9 @@ use crate::request::RequestHead;
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// A handler puts it among its *response's* extensions, to name the span after the fact; muting comes too
-/// late there. A reqwest request has no extensions: there it is a value of the OpenTelemetry context that
-/// is current when the call is made.
+/// A handler can set them as an extension of its *response*, to name the span afterwards; it is
+/// then too late for muting. A reqwest request has no extensions: there, set them as a value of the
+/// OpenTelemetry context that is current when the call is made.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct TraceOptions {
@@ -38,12 +38,12 @@ pub struct TraceOptions {
 }
 
 impl TraceOptions {
-    /// Asks for nothing yet.
+    /// Options that change nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for no span and no metrics. The trace goes on past the call.
+    /// No span and no metrics. The trace continues across the call.
     pub fn muted() -> Self {
         Self {
             muted: true,
@@ -51,13 +51,13 @@ impl TraceOptions {
         }
     }
 
-    /// The span's name. It should be one that many calls have.
+    /// Sets the span's name. It should have low cardinality: many calls should share it.
     pub fn with_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// An attribute of the span.
+    /// Adds an attribute to the span.
     pub fn with_attribute(mut self, attribute: KeyValue) -> Self {
         self.attributes.push(attribute);
         self
@@ -79,13 +79,14 @@ impl TraceOptions {
         !self.muted && self.name.is_none() && self.attributes.is_empty()
     }
 
-    /// What the request itself asks for.
+    /// The options in the request's extensions.
     #[inline]
     pub(crate) fn of<'a>(head: &RequestHead<'a>) -> Option<&'a Self> {
         head.extensions().get()
     }
 
-    /// What the context asks for; it is taken from it: a call made inside of this one is another call.
+    /// The options in the context. They are removed from it, so that nested calls do not inherit
+    /// them.
     #[inline]
     pub(crate) fn take(context: &mut Context) -> Option<Box<Self>> {
         let told = context.get::<Self>().filter(|told| !told.is_empty())?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The longest text of an address, an IPv6 one with its IPv4 part spelt out.
+/// The longest textual address: IPv6 with its IPv4 part in dotted form.
 const LONGEST: usize = 45;
 
 /// The text of an IP address.
@@ -14,7 +14,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Of a socket's end. An IPv4 address is one also where the socket speaks IPv6.
+    /// The address of a socket's end. An IPv4-mapped IPv6 address is written as IPv4.
     pub(crate) fn of(end: SocketAddr) -> Self {
         let mut address = Self {
             text: [0; LONGEST],
@@ -23,7 +23,7 @@ impl Address {
         match end.ip().to_canonical() {
             IpAddr::V4(ip) => address.put_v4(ip),
             IpAddr::V6(ip) => {
-                // It fits.
+                // The buffer is large enough.
                 let _ = write!(address, "{ip}");
             }
         }
@@ -55,7 +55,7 @@ impl Address {
 
     pub(crate) fn as_str(&self) -> &str {
         let text = self.text.get(..self.length).unwrap_or_default();
-        // Digits, dots and colons.
+        // Only digits, hexadecimal letters, dots and colons.
         std::str::from_utf8(text).unwrap_or_default()
     }
 }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_the_library_writes_it() {
+    fn matches_the_standard_library() {
         let longest = "[1111:2222:3333:4444:5555:6666:7777:8888]:9";
         for text in [
             "0.0.0.0:1",

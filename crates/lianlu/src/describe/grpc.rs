@@ -17,7 +17,7 @@ use super::{count, network, table};
 use crate::grpc::Code;
 use crate::request::RequestHead;
 
-/// What stands for an unknown method in a span's name.
+/// The span name of a call with an unknown method.
 const NAME_OF_OTHER: &str = "grpc";
 
 pub(super) fn start(
@@ -64,7 +64,7 @@ pub(super) fn start(
     }
 }
 
-/// Whether tonic's generated client names this method.
+/// True if tonic's generated client code names this method.
 pub(super) fn is_named(head: &RequestHead<'_>) -> bool {
     #[cfg(feature = "tonic")]
     if let Some(method) = head.extensions().get::<tonic::GrpcMethod<'static>>() {
@@ -76,7 +76,8 @@ pub(super) fn is_named(head: &RequestHead<'_>) -> bool {
     false
 }
 
-/// Writes a known method in the current and in the old way. A span has room for one `rpc.method`.
+/// Writes a known method in the current and in the old conventions. A span has room for only one
+/// `rpc.method`.
 #[allow(clippy::ptr_arg)] // a constant among them stays one
 fn span_method(out: &mut SignalWriter<'_>, name: &Cow<'static, str>) {
     out.span(&table::RPC_METHOD, name);
@@ -90,7 +91,7 @@ fn span_method(out: &mut SignalWriter<'_>, name: &Cow<'static, str>) {
     }
 }
 
-/// The same for metrics, of which each has its own.
+/// Writes a known method to the metrics, where current and old conventions have separate labels.
 #[allow(clippy::ptr_arg)]
 fn label_method(out: &mut SignalWriter<'_>, name: &Cow<'static, str>) {
     out.label(&table::RPC_METHOD, name);
@@ -116,7 +117,7 @@ fn unknown_method(out: &mut SignalWriter<'_>, original: &Cow<'static, str>) {
     }
 }
 
-/// Gives a better name, if there is one now.
+/// Returns a better name, if the end of the call provides one.
 pub(super) fn end(
     settings: &Settings,
     info: &CallInfo,
@@ -157,7 +158,8 @@ fn status_code(settings: &Settings, code: Code, out: &mut SignalWriter<'_>) {
     }
 }
 
-/// Whether a call's method may name spans and series, now that the call has ended.
+/// True if the method may name spans and series. Call it when the call has ended: its response
+/// shows whether the method exists.
 pub(super) fn learn(settings: &Settings, info: &CallInfo, response: &CallResponse) -> bool {
     let Method::Presumed(method) = &info.grpc_method else {
         return true;
@@ -166,8 +168,8 @@ pub(super) fn learn(settings: &Settings, info: &CallInfo, response: &CallRespons
     settings.grpc_methods.admit(method, is_refused)
 }
 
-/// Whether a server has no such method: its router answers `UNIMPLEMENTED` without a message, or the response is not
-/// gRPC at all.
+/// True if the server does not have this method: its router answers `UNIMPLEMENTED` without a
+/// message, or the response is not gRPC at all.
 fn is_refused(response: &CallResponse) -> bool {
     match &response.grpc_status {
         Some(status) => status.code == Code::Unimplemented && status.message.is_empty(),
@@ -175,7 +177,7 @@ fn is_refused(response: &CallResponse) -> bool {
     }
 }
 
-/// The attributes of a direction's messages and bytes: of the request's, and of the response's.
+/// The message and byte counts of the request, and those of the response.
 static COUNTS: [[&table::AttributeSpec; 2]; 2] = [
     [
         &table::LIANLU_REQUEST_MESSAGES,
@@ -187,7 +189,7 @@ static COUNTS: [[&table::AttributeSpec; 2]; 2] = [
     ],
 ];
 
-/// Messages and bytes of both directions.
+/// Writes the messages and bytes of both directions.
 pub(super) fn messages(requests: Totals, responses: Totals, out: &mut SignalWriter<'_>) {
     for (totals, [messages, bytes]) in [requests, responses].into_iter().zip(COUNTS) {
         if let Some((message_count, byte_count)) = totals {

@@ -7,16 +7,17 @@ use super::keys;
 use super::settings::Settings;
 use super::surface::Protocol;
 
-/// Whose headers.
+/// The message that headers belong to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Direction {
     Request,
     Response,
 }
 
-/// Hands over the captured headers (a gRPC call's metadata) as attributes.
+/// Emits the captured headers (or a gRPC call's metadata) as attributes.
 ///
-/// The old conventions wrote a header's dashes as underscores, and metadata under a key of gRPC's own.
+/// The old conventions wrote a header's dashes as underscores, and metadata under gRPC-specific
+/// keys.
 pub(crate) fn capture(
     settings: &Settings,
     protocol: Protocol,
@@ -47,7 +48,7 @@ pub(crate) fn capture(
         Protocol::Grpc => Some([grpc, name.as_str()].concat()),
     };
     let old = |name: &HeaderName| match protocol {
-        // The key is the current one, which is there already.
+        // Without a dash the old key equals the current one, which is already written.
         Protocol::Http if conventions.current() && !name.as_str().contains('-') => None,
         Protocol::Http => Some([http, &name.as_str().replace('-', "_")].concat()),
         Protocol::Grpc => Some([old_grpc, name.as_str()].concat()),

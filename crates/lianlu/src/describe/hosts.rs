@@ -1,13 +1,14 @@
-//! Bounds the hosts that metrics tell apart.
+//! Limits the number of hosts that are separate series of the metrics.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-/// How many a layer tells apart; later ones are `_OTHER`. A crawler, or whoever calls the addresses that
-/// its users give it, would make a series for each otherwise, and so would a server's callers.
+/// How many hosts a layer distinguishes; later ones are `_OTHER`. Otherwise a crawler, or a service
+/// that calls addresses given by its users, would make a series for each host, and so would a
+/// server's callers.
 const MAX: usize = 100;
 
-/// The hosts that have series of their own.
+/// The hosts that have their own series.
 #[derive(Debug, Default)]
 pub(crate) struct KnownHosts(RwLock<HashMap<String, Vec<Option<u16>>>>);
 
@@ -16,7 +17,7 @@ fn count(known: &HashMap<String, Vec<Option<u16>>>) -> usize {
 }
 
 impl KnownHosts {
-    /// Whether a host may stand on a metric. The first ones may.
+    /// True if the host may be a label of a metric. The first `MAX` hosts may.
     pub(crate) fn admit(&self, host: &str, port: Option<u16>) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(ports) = known.get(host)
@@ -30,7 +31,7 @@ impl KnownHosts {
             return false;
         }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Others may have come between the locks.
+        // Another thread may have added hosts between the two locks.
         if count(&known) >= MAX {
             return known.get(host).is_some_and(|ports| ports.contains(&port));
         }
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_hosts_have_series_and_keep_them() {
+    fn admits_the_first_hosts_and_keeps_them() {
         let hosts = KnownHosts::default();
         assert!(hosts.admit("a", Some(80)));
         let admitted = (0..100_000)

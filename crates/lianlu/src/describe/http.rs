@@ -23,7 +23,7 @@ use crate::known_headers::KnownHeaders;
 use crate::net::redact::clip;
 use crate::request::RequestHead;
 
-/// What stands for an unknown method in a span's name.
+/// The span name of a call with an unknown method.
 const NAME_OF_OTHER: &str = "HTTP";
 
 pub(super) fn start(
@@ -42,7 +42,7 @@ pub(super) fn start(
         }
     }
     if out.has_old() {
-        // On the span whatever it is, but not as a label, where each would make a series.
+        // Unbounded on spans, but not a label: each value would be a series.
         out.span(&table::HTTP_METHOD, clip(head.method().as_str()));
         out.label(
             &table::HTTP_METHOD,
@@ -71,7 +71,8 @@ pub(super) fn start(
     }
 }
 
-/// Writes what differs from call to call: path and query of a server's call, the URL of a client's.
+/// Writes the attributes that differ from call to call: path and query of a server's call, the URL
+/// of a client's.
 pub(super) fn own(
     settings: &Settings,
     head: &RequestHead<'_>,
@@ -181,7 +182,7 @@ fn server(settings: &Settings, request: &CallRequest<'_>, out: &mut SignalWriter
     }
 }
 
-/// Who called: what trusted proxies say, else the socket's other response.
+/// The client's address: as reported by trusted proxies, else the socket's peer.
 fn client_address(request: &CallRequest<'_>, out: &mut SignalWriter<'_>) {
     match &request.origin.client_address {
         Some(client) => {
@@ -205,7 +206,7 @@ fn client_address(request: &CallRequest<'_>, out: &mut SignalWriter<'_>) {
     }
 }
 
-/// Gives the path's template, if there is one.
+/// Writes the attributes of clients. Returns the path's template, if there is one.
 fn client(
     settings: &Settings,
     request: &CallRequest<'_>,
@@ -232,7 +233,7 @@ fn client(
     template
 }
 
-/// What both sides have alike.
+/// Writes the attributes that both sides share.
 fn both(settings: &Settings, request: &CallRequest<'_>, out: &mut SignalWriter<'_>) {
     let head = &request.head;
     if let Some(transport) = request.transport {
@@ -258,7 +259,7 @@ fn both(settings: &Settings, request: &CallRequest<'_>, out: &mut SignalWriter<'
     );
 }
 
-/// `bot` or `test`, for a user agent that names itself so.
+/// `bot` or `test`, if the user agent identifies itself as one.
 fn synthetic(agent: &str) -> Option<&'static str> {
     let agent = clip(agent).to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| agent.contains(word));
@@ -271,7 +272,7 @@ fn synthetic(agent: &str) -> Option<&'static str> {
     }
 }
 
-/// Gives a better name, if there is one now.
+/// Returns a better name, if the end of the call provides one.
 pub(super) fn end(
     info: &CallInfo,
     response: &CallResponse,
@@ -298,7 +299,8 @@ pub(super) fn end(
     late_route(info, response, out)
 }
 
-/// Writes a route that was not known at the request. Gives the name that it makes.
+/// Writes a route that was unknown when the request arrived. Returns the name that it gives the
+/// span.
 fn late_route(
     info: &CallInfo,
     response: &CallResponse,

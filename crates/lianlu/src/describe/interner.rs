@@ -1,18 +1,18 @@
-//! Interned names: texts that many calls have, kept as constants.
+//! Interned names: texts shared by many calls, kept as constants.
 //!
-//! A label of a metric owns its text, and so does a span's name: without an interner, each call would copy the same few.
-//! Only names of the service's own are interned (methods that it serves, templates of its routes), up to a limit; names
-//! beyond it are copied for each call.
+//! A metric's label owns its text, and so does a span's name. Without an interner, each call would
+//! copy the same few texts. Only the service's own names are interned (its methods, its route
+//! templates), up to a limit; names beyond the limit are copied for each call.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Texts that are added and never removed. Reads take no lock.
+/// A set of texts that only grows. Reads take no lock.
 #[derive(Debug)]
 pub(crate) struct Interner<const SLOTS: usize> {
     slots: [OnceLock<Box<str>>; SLOTS],
-    /// How many slots are taken: half of them at most, and a few more where threads add at once, which keeps probes
-    /// short.
+    /// How many slots are taken. At most half of them, or a few more if threads add at the same
+    /// time: this keeps probes short.
     taken: AtomicUsize,
 }
 
@@ -26,14 +26,14 @@ impl<const SLOTS: usize> Interner<SLOTS> {
         }
     }
 
-    /// The slots of a hash, in the order of probing.
+    /// The slots for a hash, in probing order.
     fn slots(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<str>>> {
         let first = usize::try_from(hash % SLOTS as u64).unwrap_or_default();
         let (before, after) = self.slots.split_at(first);
         after.iter().chain(before)
     }
 
-    /// The kept value, if there is one.
+    /// The interned text, if there is one.
     fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&str> {
         for slot in self.slots(hash) {
             match slot.get() {
@@ -45,7 +45,8 @@ impl<const SLOTS: usize> Interner<SLOTS> {
         None
     }
 
-    /// Gives the kept value, which `make` makes if there is none and there is room.
+    /// Returns the interned text. If there is none and there is room, adds the one that `make`
+    /// makes.
     fn keep_with(
         &self,
         hash: u64,
@@ -61,7 +62,7 @@ impl<const SLOTS: usize> Interner<SLOTS> {
     #[cold]
     fn add(&self, hash: u64, is_it: impl Fn(&str) -> bool, mut new: Box<str>) -> Option<&str> {
         if self.taken.load(Ordering::Acquire) >= Self::MOST {
-            // It may be the last one that was added.
+            // Another thread may have added it as the last one.
             return self.find(hash, is_it);
         }
         for slot in self.slots(hash) {
@@ -72,7 +73,7 @@ impl<const SLOTS: usize> Interner<SLOTS> {
                 }
                 Err(back) => new = back,
             }
-            // Another thread may just have put it there.
+            // Another thread may just have added it here.
             if let Some(kept) = slot.get().filter(|kept| is_it(kept)) {
                 return Some(kept);
             }
@@ -80,12 +81,12 @@ impl<const SLOTS: usize> Interner<SLOTS> {
         None
     }
 
-    /// Whether a text is kept.
+    /// True if the text is interned.
     pub(crate) fn contains(&self, text: &str) -> bool {
         self.find(hash(text), |kept| kept == text).is_some()
     }
 
-    /// Keeps a text, if there is room for it. Gives the one that is kept.
+    /// Interns a text, if there is room for it. Returns the interned copy.
     pub(crate) fn keep(&self, text: &str) -> Option<&str> {
         self.keep_with(hash(text), |kept| kept == text, || text.into())
     }
@@ -96,13 +97,13 @@ static TEXTS: Interner<2048> = Interner::new();
 /// `GET /orders/{id}`, and the like.
 static SPAN_NAMES: Interner<2048> = Interner::new();
 
-/// The text as a constant, while there is room for more of them.
+/// The interned text, if it is interned or there is room for it.
 #[inline]
 pub(crate) fn kept(text: &str) -> Option<&'static str> {
     TEXTS.keep(text)
 }
 
-/// A span's name made of a method and a template, as a constant while there is room for more of them.
+/// A span's name made of a method and a template, interned while there is room.
 pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
     let is_it = |kept: &str| {
         kept.len() == method.len() + 1 + template.len()
@@ -114,7 +115,8 @@ pub(crate) fn span_name(method: &str, template: &str) -> Option<&'static str> {
     SPAN_NAMES.keep_with(both, is_it, make)
 }
 
-/// Not for texts of strangers, who could make texts with equal hashes: these come from the program.
+/// Not for untrusted texts, which could be chosen to have equal hashes. These come from the
+/// program.
 #[inline]
 pub(super) fn hash(text: &str) -> u64 {
     crate::hash::hash(text.as_bytes())
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_kept_once() {
+    fn interns_a_text_once() {
         let table = Interner::<16>::new();
         let first = table.keep("a.B/C").unwrap();
         let again = table.keep(&String::from("a.B/C")).unwrap();
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_limit_and_what_is_kept_is_found() {
+    fn interns_up_to_the_limit_and_finds_each_text() {
         let table = Interner::<64>::new();
         let kept: Vec<_> = (0..10_000)
             .map(|at| format!("name {at}"))
@@ -145,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_same_letters_differ() {
+    fn does_not_mix_up_method_and_template() {
         assert_eq!(span_name("GET", "/a b"), Some("GET /a b"));
         assert_eq!(span_name("GET /a", "b"), Some("GET /a b"));
         assert_eq!(span_name("GE", "T /a b"), Some("GE T /a b"));
     }
 
     #[test]
-    fn threads_agree() {
+    fn threads_share_one_copy() {
         for _ in 0..100 {
             let table = Interner::<64>::new();
             std::thread::scope(|scope| {

@@ -10,10 +10,10 @@ pub(crate) use opentelemetry_semantic_conventions::attribute::{
     USER_AGENT_ORIGINAL, USER_AGENT_SYNTHETIC_TYPE,
 };
 
-/// What `rpc.response.status_code` is called after v1.44.0 of the conventions.
+/// The name of `rpc.response.status_code` after v1.44.0 of the conventions.
 pub(crate) const RPC_STATUS_CODE: &str = "rpc.status_code";
 
-/// In front of a captured header's name.
+/// The prefix of a captured header's key.
 pub(crate) const HTTP_REQUEST_HEADER: &str = "http.request.header.";
 pub(crate) const HTTP_RESPONSE_HEADER: &str = "http.response.header.";
 pub(crate) const RPC_REQUEST_METADATA: &str = "rpc.request.metadata.";
@@ -21,22 +21,22 @@ pub(crate) const RPC_RESPONSE_METADATA: &str = "rpc.response.metadata.";
 
 /// `true` on a span whose future or body was dropped before the call had ended.
 pub(crate) const LIANLU_CANCELLED: &str = "lianlu.cancelled";
-/// On the spans of a sliced stream: 0 for the first, and so on.
+/// The number of a slice on the spans of a sliced stream, from 0.
 pub(crate) const LIANLU_STREAM_SLICE: &str = "lianlu.stream.slice";
 /// Messages of a gRPC call towards the server.
 pub(crate) const LIANLU_REQUEST_MESSAGES: &str = "lianlu.rpc.request.messages";
-/// Their bytes, as framed: compressed where the call is, without the frame headers.
+/// The bytes of those messages, as framed: compressed if the call is, without the frame headers.
 pub(crate) const LIANLU_REQUEST_BYTES: &str = "lianlu.rpc.request.bytes";
 /// Messages of a gRPC call towards the client.
 pub(crate) const LIANLU_RESPONSE_MESSAGES: &str = "lianlu.rpc.response.messages";
-/// Their bytes, as framed.
+/// The bytes of those messages, as framed.
 pub(crate) const LIANLU_RESPONSE_BYTES: &str = "lianlu.rpc.response.bytes";
 
-/// The beginning of a body, for those who ask for it.
+/// The beginning of a body, if it is enabled.
 pub(crate) const HTTP_REQUEST_BODY_CONTENT: &str = "http.request.body.content";
 pub(crate) const HTTP_RESPONSE_BODY_CONTENT: &str = "http.response.body.content";
 
-/// Of the events that gRPC messages become, which the conventions have given up without another.
+/// Keys of gRPC message events, which the conventions have dropped without a replacement.
 pub(crate) mod message {
     pub(crate) const EVENT: &str = "rpc.message";
     pub(crate) const TYPE: &str = "rpc.message.type";
@@ -44,7 +44,7 @@ pub(crate) mod message {
     pub(crate) const COMPRESSED_SIZE: &str = "rpc.message.compressed_size";
 }
 
-/// Of exception events and logs.
+/// Keys of exception events and logs.
 pub(crate) mod exception {
     pub(crate) use opentelemetry_semantic_conventions::attribute::{
         EXCEPTION_MESSAGE, EXCEPTION_TYPE,

@@ -16,7 +16,7 @@ use super::{Ended, count};
 use crate::grpc::Code;
 use crate::net::redact::clip;
 
-/// The span's name, and its attributes at the request.
+/// Writes the request's attributes. Returns the span's name.
 pub(super) fn start(
     settings: &Settings,
     request: &CallRequest<'_>,
@@ -69,7 +69,7 @@ pub(super) fn start(
     (Cow::Owned(operation), attributes)
 }
 
-/// A client's raw path has its query, as in Kratos, but not the credentials in it.
+/// A client's raw path includes the query, as in Kratos, but with credentials redacted.
 fn raw_path(settings: &Settings, request: &CallRequest<'_>) -> String {
     let uri = request.head.uri();
     match (&request.kind, uri.path_and_query()) {
@@ -80,7 +80,7 @@ fn raw_path(settings: &Settings, request: &CallRequest<'_>) -> String {
     }
 }
 
-/// Address and port of the other side; both are strings, and a client's address may be a name.
+/// Address and port of the peer. Both are strings, and a client's address may be a name.
 fn peer(request: &CallRequest<'_>) -> Option<(String, String)> {
     if request.kind != SpanKind::Client {
         let peer = request.peer?;
@@ -94,7 +94,7 @@ fn peer(request: &CallRequest<'_>) -> Option<(String, String)> {
     Some((host.to_owned(), port?.to_string()))
 }
 
-/// The attributes of a slice that is followed by another. Kratos has none for it.
+/// The attributes of a slice that is followed by another. Kratos has no such attributes.
 pub(super) fn slice(response: &CallResponse) -> Vec<KeyValue> {
     let number = response.slice.map(i64::from);
     number
@@ -149,7 +149,7 @@ pub(super) fn end(response: &CallResponse, into: &mut AttributeWriter<'_>) -> En
 }
 
 struct Error {
-    /// Kratos has one kind of code for both transports, modelled on HTTP's.
+    /// Kratos has one set of codes for both transports, modelled on HTTP status codes.
     code: i64,
     class: Cow<'static, str>,
     message: String,
@@ -184,7 +184,7 @@ fn http_error(response: &CallResponse) -> Option<Error> {
         Some(Failure::Dropped) => (499, "context canceled".to_owned()),
         Some(Failure::Deadline) => (504, "context deadline exceeded".to_owned()),
         None => {
-            // Kratos's client takes nothing but 2xx for an answer.
+            // Kratos's client treats every status but 2xx as an error.
             let is_client = response.kind == SpanKind::Client;
             let status = response
                 .http_status
@@ -193,7 +193,7 @@ fn http_error(response: &CallResponse) -> Option<Error> {
             (status.as_u16(), reason.to_owned())
         }
     };
-    // The text of a Kratos error. Its reason and metadata are in the body, which is not read.
+    // The message of a Kratos error. Its reason and metadata are in the body, which is not read.
     Some(Error {
         code: i64::from(code),
         class: "*errors.Error".into(),

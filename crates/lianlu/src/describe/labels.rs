@@ -7,14 +7,14 @@ use opentelemetry::KeyValue;
 pub(crate) struct Labels {
     pub(crate) current: Vec<KeyValue>,
     pub(crate) old: Vec<KeyValue>,
-    /// Of the size metrics, beside the current ones.
+    /// Additional labels of the size metrics.
     pub(crate) sizes: Vec<KeyValue>,
-    /// Of the active requests, which have only current conventions.
+    /// Labels of the active requests, which exist only in the current conventions.
     pub(crate) active: Vec<KeyValue>,
 }
 
 impl Labels {
-    /// Forgets all labels, and keeps the allocations.
+    /// Removes all labels, and keeps the allocations.
     #[inline]
     pub(crate) fn clear(&mut self) {
         let lists = [
@@ -23,7 +23,7 @@ impl Labels {
             &mut self.sizes,
             &mut self.active,
         ];
-        // Most calls leave them empty, and clearing a list is a function call.
+        // Most calls leave these lists empty; the check saves a function call.
         for list in lists.into_iter().filter(|list| !list.is_empty()) {
             list.clear();
         }

@@ -1,4 +1,4 @@
-//! Which methods are known: names that strangers make up must not name spans or series.
+//! Known methods: names that callers invent must not become span names or series.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use crate::net::redact::clip;
 
 pub use crate::grpc::descriptor::DescriptorError;
 
-/// The gRPC methods that a server has or a client calls; others are `_OTHER`.
+/// The gRPC methods that a server implements or a client calls; others are `_OTHER`.
 ///
 /// ```
 /// use lianlu::conventions::KnownMethods;
@@ -25,19 +25,19 @@ pub use crate::grpc::descriptor::DescriptorError;
 pub struct KnownMethods(HashSet<String>);
 
 impl KnownMethods {
-    /// Methods as `package.Service/Method`; a slash in front is allowed.
+    /// Creates a list of methods, as `package.Service/Method`; a leading slash is allowed.
     pub fn new<M: AsRef<str>>(methods: impl IntoIterator<Item = M>) -> Self {
         let strip = |method: M| method.as_ref().trim_start_matches('/').to_owned();
         Self(methods.into_iter().map(strip).collect())
     }
 
-    /// The methods of every service in an encoded
+    /// Adds the methods of every service in an encoded
     /// [`FileDescriptorSet`](https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.proto),
-    /// the bytes that tonic's reflection takes. Calls add up.
+    /// the bytes that tonic's reflection service takes.
     ///
     /// # Errors
     ///
-    /// When the bytes are no such set; the error has the offset.
+    /// If the bytes are not a valid set; the error contains the offset.
     pub fn with_descriptor_set(mut self, encoded: &[u8]) -> Result<Self, DescriptorError> {
         self.0.extend(descriptor::methods(encoded)?);
         Ok(self)
@@ -51,11 +51,11 @@ impl KnownMethods {
     }
 }
 
-/// The names that a layer has learned. Half of the slots may be taken: 256 methods name spans without a list.
-/// Beyond, a server needs one.
+/// The methods that a layer has learned. Half of the slots may be taken: without a list, 256
+/// methods can name spans. A server with more needs a list.
 type Learned = Interner<512>;
 
-/// The methods of a layer: a list, or what the answers teach.
+/// The known methods of a layer: from a list, or learned from responses.
 #[derive(Debug, Default)]
 pub(crate) struct GrpcMethods {
     listed: Option<HashSet<String>>,
@@ -67,9 +67,9 @@ pub(crate) struct GrpcMethods {
 pub(crate) enum Method {
     /// In the list, named by the client's generated code, or learned.
     Known(Cow<'static, str>),
-    /// Well-formed. Whether there is one of that name, the answer shows.
+    /// Well-formed; the response will show whether the method exists.
     Presumed(Cow<'static, str>),
-    /// What the caller made up, cut short.
+    /// Not a known method; the caller's text, truncated.
     Unknown(Cow<'static, str>),
 }
 
@@ -81,7 +81,7 @@ impl GrpcMethods {
         }
     }
 
-    /// What `path` asks for. `is_named`: the caller's generated code has said so too.
+    /// The method that `path` requests. `is_named`: the caller's generated code names it too.
     pub(crate) fn find(&self, path: &str, is_named: bool) -> Method {
         let Some(method) = well_formed(path) else {
             return Method::Unknown(text(path));
@@ -100,9 +100,9 @@ impl GrpcMethods {
         learned.is_some_and(|learned| learned.contains(method))
     }
 
-    /// Whether a presumed method is one, now that the call has ended: an answer that does not refuse the
-    /// name admits it, to a limit. Where something in front of the methods answers to every name, names
-    /// must not grow.
+    /// True if a presumed method exists, now that the call has ended: a response that does not
+    /// refuse the method admits it, up to a limit. The limit matters if something in front of the
+    /// methods answers to every name.
     pub(crate) fn admit(&self, method: &str, is_refused: bool) -> bool {
         if is_refused {
             return self.has_learned(method);
@@ -112,7 +112,7 @@ impl GrpcMethods {
     }
 }
 
-/// A method that there is.
+/// A method that exists, interned if there is room.
 fn known(method: &str) -> Cow<'static, str> {
     match interner::kept(method) {
         Some(kept) => Cow::Borrowed(kept),
@@ -124,7 +124,7 @@ fn text(text: &str) -> Cow<'static, str> {
     Cow::Owned(clip(text).to_owned())
 }
 
-/// `package.Service/Method` of a well-formed path.
+/// The part `package.Service/Method` of a well-formed path.
 fn well_formed(path: &str) -> Option<&str> {
     let method = path.strip_prefix('/')?;
     let (service, name) = method.split_once('/')?;
@@ -132,12 +132,12 @@ fn well_formed(path: &str) -> Option<&str> {
     (well_formed && clip(method).len() == method.len()).then_some(method)
 }
 
-/// The HTTP methods that go by their name: those of RFC 9110, `PATCH` and `QUERY`.
+/// The HTTP methods that are known by default: those of RFC 9110, `PATCH` and `QUERY`.
 const HTTP_METHODS: [&str; 10] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
 ];
 
-/// The list that `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` puts in their place.
+/// The list from `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, which replaces them.
 static HTTP_METHODS_FROM_ENV: LazyLock<Option<HashSet<String>>> = LazyLock::new(|| {
     let list = std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS").ok()?;
     let names = list.split(',').map(str::trim);
@@ -148,7 +148,7 @@ static HTTP_METHODS_FROM_ENV: LazyLock<Option<HashSet<String>>> = LazyLock::new(
     (!names.is_empty()).then_some(names)
 });
 
-/// The method, if it is a known one.
+/// The method, if it is known.
 pub(crate) fn known_http_method(
     settings: &Settings,
     method: &http::Method,
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_the_last_word() {
+    fn a_list_decides_unless_generated_code_names_the_method() {
         let methods = KnownMethods::new(["/a.B/C"]).with_method("a.B/D");
         let methods = GrpcMethods::listed(methods);
         assert!(is_known(&methods.find("/a.B/C", false)));
@@ -186,17 +186,17 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_the_answers_teach() {
+    fn learns_methods_from_responses() {
         let methods = GrpcMethods::default();
         assert!(matches!(methods.find("/a.B/C", false), Method::Presumed(_)));
         assert!(!methods.admit("a.B/C", true));
         assert!(methods.admit("a.B/C", false));
-        // Known now, whatever comes.
+        // Already learned: a refusal does not change that.
         assert!(methods.admit("a.B/C", true));
     }
 
     #[test]
-    fn what_is_learned_is_bounded() {
+    fn learns_a_limited_number_of_methods() {
         let methods = GrpcMethods::default();
         let admitted = (0..10_000)
             .filter(|i| methods.admit(&format!("a.B/{i}"), false))
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_name_is_none() {
+    fn truncates_an_overlong_method() {
         let path = format!("/a.B/{}", "x".repeat(5000));
         assert!(
             matches!(GrpcMethods::default().find(&path, true), Method::Unknown(name) if name.len() == 1024)

@@ -1,14 +1,14 @@
-//! Which name, kind, attributes, status and labels a call's span and metrics get.
+//! Determines the name, kind, attributes, status and labels of a call's span and metrics.
 //!
-//! In floors, each of which sees only those below:
+//! In levels, each of which uses only the lower ones:
 //!
-//! 1. [`keys`], [`table`] (which attribute goes where), [`surface`], [`stability`], [`opt_in`];
-//! 2. [`writer`], [`value`], [`labels`], and [`signals`], which looks at the table and writes to both;
-//! 3. [`request`], [`response`] and [`outcome`]: what is known of a call, and what is an error;
-//! 4. [`http`], [`grpc`], [`kratos`] and [`network`]: what the conventions make of that;
-//! 5. [`template`]: what one run of all this has left behind, for calls that are alike.
+//! 1. [`keys`], [`table`] (the place of each attribute), [`surface`], [`stability`], [`opt_in`];
+//! 2. [`writer`], [`value`], [`labels`], and [`signals`], which reads the table and writes to both;
+//! 3. [`request`], [`response`] and [`outcome`]: the data of a call, and what is an error;
+//! 4. [`http`], [`grpc`], [`kratos`] and [`network`]: apply the conventions to that data;
+//! 5. [`template`]: keeps the result of one description for similar calls.
 //!
-//! [`start`] and [`end`] are the entrances.
+//! [`start`] and [`end`] are the entry points.
 
 pub(crate) mod address;
 mod grpc;
@@ -53,10 +53,10 @@ use writer::AttributeWriter;
 
 use crate::request::RequestHead;
 
-/// What a span gets at its end, besides attributes.
+/// The changes to a span at its end, besides attributes.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// A better name than that of the start.
+    /// A better name than the one at the start.
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) status: SpanStatus,
     pub(crate) event: Option<(&'static str, Vec<KeyValue>)>,
@@ -89,7 +89,7 @@ pub(crate) fn start(
     described
 }
 
-/// Describes how a call ended. The labels of its metrics are completed.
+/// Describes how a call ended, and completes the labels of its metrics.
 pub(crate) fn end(
     settings: &Settings,
     info: &CallInfo,
@@ -134,7 +134,7 @@ pub(crate) fn end(
     }
 }
 
-/// The scheme of an HTTP request, without a look at what proxies report.
+/// The scheme of an HTTP request, ignoring what proxies report.
 #[inline]
 pub(crate) fn scheme<'a>(
     settings: &Settings,
@@ -148,15 +148,17 @@ pub(crate) fn scheme<'a>(
     }
 }
 
-/// Learns from a call that is neither recorded nor measured: its response shows whether its method exists.
+/// Learns from a call that is neither recorded nor measured: its response shows whether its method
+/// exists.
 pub(crate) fn learn(settings: &Settings, info: &CallInfo, response: &CallResponse) {
     if response.protocol == Protocol::Grpc {
         grpc::learn(settings, info, response);
     }
 }
 
-/// A better name, if there is one, and the attributes of a slice that is followed by another. It has no gRPC status and
-/// no error, which come last, and no labels: a call is measured once.
+/// A better name, if there is one, and the attributes of a slice that is followed by another. Such
+/// a slice has no gRPC status and no error, which come last, and no labels: a call is measured
+/// once.
 pub(crate) fn slice(
     settings: &Settings,
     info: &CallInfo,
@@ -185,9 +187,9 @@ pub(crate) fn slice(
     (name, attributes)
 }
 
-/// Adds the server that a client has reached, to an end that a [`template`] has described.
+/// Adds the server that a client has reached to an end described by a [`template`].
 pub(crate) fn contacted(style: Style, peer: SocketAddr, attributes: &mut AttributeWriter<'_>) {
-    // It is no label.
+    // The address is not a label.
     let mut labels = Labels::default();
     let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
     network::peer(peer, &mut out);

@@ -1,4 +1,4 @@
-//! Both ends of a call: its server, and the sockets' addresses.
+//! Both ends of a call: its server, and the addresses of the sockets.
 
 use std::net::SocketAddr;
 
@@ -14,8 +14,8 @@ use super::value::fixed;
 use super::{table, target};
 use crate::net::redact::clip;
 
-/// Host and port of a call's server, on the span and where the table wants them on the metrics. `scheme` is what a
-/// missing port stands for.
+/// Writes host and port of a call's server, on the span and on the metrics that the table lists.
+/// `scheme` gives the default for a missing port.
 pub(super) fn server(
     settings: &Settings,
     request: &CallRequest<'_>,
@@ -33,7 +33,7 @@ pub(super) fn server(
     if !out.wants_label(&table::SERVER_ADDRESS) {
         return;
     }
-    // Hosts that users or callers name must not make series without end.
+    // Hosts named by users or callers must not make an unlimited number of series.
     if settings.hosts.admit(clip(host), server_port) {
         out.label(&table::SERVER_ADDRESS, clip(host));
         if let Some(server_port) = server_port {
@@ -51,7 +51,7 @@ pub(super) fn contacted(response: &CallResponse, out: &mut SignalWriter<'_>) {
     }
 }
 
-/// The socket's other end.
+/// Writes the address of the socket's peer.
 pub(super) fn peer(end: SocketAddr, out: &mut SignalWriter<'_>) {
     out.span(&table::NETWORK_PEER_ADDRESS, Address::of(end).as_str());
     out.span(&table::NETWORK_PEER_PORT, port(end.port()));

@@ -1,17 +1,17 @@
-//! What the conventions leave to the user to ask for.
+//! Attributes that are opt-in in the conventions.
 
-/// An attribute that the conventions mark opt-in: written when
-/// [`with_opt_in`](crate::TraceLayer::with_opt_in) asks for it.
+/// An attribute that the conventions mark as opt-in; enable it with
+/// [`with_opt_in`](crate::TraceLayer::with_opt_in).
 ///
-/// Captured headers and body contents are opt-in too, and have methods of their own, as have the
-/// metrics of active requests and body sizes.
+/// Captured headers, body contents, active requests and body sizes are opt-in too; they have their
+/// own methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OptIn {
     /// `client.port` on an HTTP server's spans.
     ClientPort,
-    /// `network.local.address` and `network.local.port` on an HTTP server's spans, where the server
-    /// tells (tonic does, axum does not).
+    /// `network.local.address` and `network.local.port` on an HTTP server's spans, if the server
+    /// provides them (tonic does, axum does not).
     NetworkLocal,
     /// `network.transport` (`tcp` or `unix`) on HTTP spans, where it is known.
     NetworkTransport,
@@ -19,16 +19,18 @@ pub enum OptIn {
     UrlScheme,
     /// `user_agent.original` on an HTTP client's spans.
     UserAgent,
-    /// `user_agent.synthetic.type` on HTTP spans and a server's metrics: `bot` for user agents that call
-    /// themselves bot, crawler or spider, `test` for those that call themselves synthetic tests.
+    /// `user_agent.synthetic.type` on HTTP spans and a server's metrics: `bot` for user agents that
+    /// identify themselves as bot, crawler or spider, `test` for those that identify themselves as
+    /// synthetic tests.
     SyntheticUserAgent,
-    /// `http.request.body.size` and `http.response.body.size` on HTTP spans, counted from the bodies.
+    /// `http.request.body.size` and `http.response.body.size` on HTTP spans, counted from the
+    /// bodies.
     BodySize,
-    /// `server.address` and `server.port` on a server's metrics. They come from a header, so whoever
-    /// calls decides what they are; after the first hundred the host is `_OTHER`.
+    /// `server.address` and `server.port` on a server's metrics. They come from a header that the
+    /// caller controls; after the first hundred hosts the value is `_OTHER`.
     ServerAddressOnMetrics,
-    /// `url.template` on an HTTP client's duration metric. Those of active requests and body sizes have
-    /// it whenever it is known.
+    /// `url.template` on an HTTP client's duration metric. The metrics of active requests and body
+    /// sizes have it whenever it is known.
     UrlTemplateOnMetrics,
 }
 

@@ -1,4 +1,4 @@
-//! What is an error, and of which type.
+//! Classifies the outcome of a call: whether it is an error, and of which type.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::response::{CallResponse, Failure};
 use super::surface::{OTHER, Protocol};
 use crate::grpc::Code;
 
-/// How a call ended: what [`on_end`](crate::TraceLayer::on_end) and
-/// [`with_error_classifier`](crate::TraceLayer::with_error_classifier) decide by.
+/// How a call ended: the input of [`on_end`](crate::TraceLayer::on_end) and
+/// [`with_error_classifier`](crate::TraceLayer::with_error_classifier).
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
     response: &'a CallResponse,
@@ -49,9 +49,9 @@ impl<'a> Outcome<'a> {
         self.response.http_status
     }
 
-    /// The status of a gRPC call, also of one that ended before its status came: `CANCELLED` if it was
-    /// given up, `DEADLINE_EXCEEDED` if its time was over, `UNKNOWN` after a panic. `None` for HTTP, and
-    /// where it can't be known.
+    /// The status of a gRPC call, even if the call ended before its status arrived: `CANCELLED` if
+    /// it was dropped, `DEADLINE_EXCEEDED` if its deadline had passed, `UNKNOWN` after a panic.
+    /// `None` for HTTP, and if the status cannot be known.
     #[must_use]
     pub fn grpc_code(&self) -> Option<Code> {
         if !self.is_grpc() {
@@ -60,19 +60,19 @@ impl<'a> Outcome<'a> {
         self.response.grpc_status().map(|status| status.code)
     }
 
-    /// The message of an error: a gRPC status's or the error's own, free of credentials.
+    /// The error message: that of the gRPC status or of the error, without credentials.
     #[must_use]
     pub fn message(&self) -> &'a str {
         &self.classification.message
     }
 
-    /// Whether the future or the body was dropped before the call had its answer.
+    /// Whether the future or the body was dropped before the response was complete.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.classification.is_cancelled
     }
 
-    /// Whether the call was still running when its `grpc-timeout` was over.
+    /// Whether the call was still running when its `grpc-timeout` expired.
     #[must_use]
     pub fn is_deadline_exceeded(&self) -> bool {
         matches!(self.response.failure, Some(Failure::Deadline))
@@ -97,25 +97,25 @@ impl<'a> Outcome<'a> {
         self.classification.error_type.as_deref()
     }
 
-    /// How long the call took, to the end of its body, by a clock that never steps.
+    /// How long the call took, to the end of its body, on a monotonic clock.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
     }
 }
 
-/// What a call's end means.
+/// The classification of a call's end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Classification {
     pub(crate) is_error: bool,
     pub(crate) is_cancelled: bool,
     pub(crate) error_type: Option<Cow<'static, str>>,
-    /// The span's status description; empty where the code is enough.
+    /// The description of the span's status; empty if the code is enough.
     pub(crate) message: String,
 }
 
 impl Classification {
-    /// By the conventions.
+    /// Classifies by the conventions.
     pub(crate) fn of(response: &CallResponse) -> Self {
         if response.is_cancelled() && !is_http_error(response) {
             return Self {
@@ -127,7 +127,7 @@ impl Classification {
             Protocol::Http => match &response.failure {
                 Some(Failure::Error { message, .. }) => (true, message.clone()),
                 Some(Failure::Panic) => (true, "panic".to_owned()),
-                // The conventions want no description that repeats the code.
+                // The conventions do not want a description that repeats the code.
                 _ => (is_http_error(response), String::new()),
             },
             Protocol::Grpc => match response.grpc_status() {
@@ -167,14 +167,14 @@ fn is_http_error(response: &CallResponse) -> bool {
 
 fn is_grpc_error(response: &CallResponse, code: Code) -> bool {
     match &response.failure {
-        // An error of no gRPC status is one on either side.
+        // An error without a gRPC status counts on both sides.
         Some(Failure::Panic | Failure::Error { code: None, .. }) => true,
         _ if response.kind == SpanKind::Client => code.is_client_error(),
         _ => code.is_server_error(),
     }
 }
 
-/// The class of what went wrong: of few values, whoever calls.
+/// The class of the error. It has few values, whatever callers send.
 fn class(response: &CallResponse) -> Cow<'static, str> {
     match (&response.failure, response.protocol) {
         (Some(Failure::Panic), _) => "panic".into(),
@@ -189,7 +189,7 @@ fn class(response: &CallResponse) -> Cow<'static, str> {
             Some(status) => status.code.name().into(),
             None => OTHER.into(),
         },
-        // A classifier has made it an error; its status is not the reason.
+        // The classifier made it an error, so its status is not the reason.
         (_, Protocol::Http) if response.is_cancelled() && !is_http_error(response) => {
             "cancelled".into()
         }

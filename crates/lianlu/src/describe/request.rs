@@ -1,4 +1,4 @@
-//! What is known of a call when it starts.
+//! The data of a call when it starts.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -17,28 +17,28 @@ use crate::kratos::{Operation, PathTemplate};
 use crate::net::forwarded::Origin;
 use crate::request::RequestHead;
 
-/// What is known of a call when it starts.
+/// The data of a call when it starts.
 #[derive(Debug)]
 pub(crate) struct CallRequest<'a> {
     pub(crate) kind: SpanKind,
     pub(crate) protocol: Protocol,
     pub(crate) head: RequestHead<'a>,
     pub(crate) headers: &'a KnownHeaders<'a>,
-    /// The route's template, on servers that have one.
+    /// The route's template, on servers if known.
     pub(crate) route: Option<StringValue>,
-    /// What a client's caller has set for this call.
+    /// The hints of a client's caller.
     pub(crate) hints: CallHints,
-    /// The socket's other end, on servers that know it.
+    /// The socket's peer address, on servers if known.
     pub(crate) peer: Option<SocketAddr>,
-    /// The socket's own end, on servers that know it.
+    /// The socket's local address, on servers if known.
     pub(crate) local: Option<SocketAddr>,
-    /// `tcp` or `unix`, where it is known.
+    /// `tcp` or `unix`, if known.
     pub(crate) transport: Option<&'static str>,
-    /// Who called and for which host, as trusted proxies report.
+    /// The client and the requested host, as reported by trusted proxies.
     pub(crate) origin: Origin<'a>,
-    /// Where a client's calls go, if the user has configured it.
+    /// The target of a client's calls, if configured.
     pub(crate) target: Option<&'a Target>,
-    /// The calling service's name for itself.
+    /// The name that the calling service sends.
     pub(crate) caller: Option<&'a str>,
     /// Kratos's name for the call, if user code has set it.
     pub(crate) operation: Option<&'a Operation>,
@@ -50,8 +50,8 @@ pub(crate) struct CallRequest<'a> {
 }
 
 impl CallRequest<'_> {
-    /// Host and port of the call's server: the configured target, else what trusted proxies report, else the authority
-    /// that the request names. An empty name is none.
+    /// Host and port of the call's server: the configured target, else what trusted proxies report,
+    /// else the authority of the request. An empty name counts as missing.
     pub(super) fn server(&self) -> Option<(&str, Option<u16>)> {
         if let Some(target) = self.target {
             return Some((&target.host, target.port));
@@ -75,7 +75,7 @@ impl CallRequest<'_> {
     }
 }
 
-/// The authority that a request names: `:authority` or that of an absolute target, else `Host`.
+/// The authority of a request: `:authority` or that of an absolute URI, else `Host`.
 #[inline]
 pub(crate) fn authority<'a>(head: &RequestHead<'a>, headers: &KnownHeaders<'a>) -> Option<&'a str> {
     match head.uri().authority() {
@@ -84,21 +84,21 @@ pub(crate) fn authority<'a>(head: &RequestHead<'a>, headers: &KnownHeaders<'a>) 
     }
 }
 
-/// A call that is described: the name of its span, and what its end needs.
+/// The description of a call: its span's name, and what its end needs.
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) name: Cow<'static, str>,
     pub(crate) info: CallInfo,
-    /// How many attributes are the same for all calls like this one. Those that differ from call to call (path, query,
-    /// URL) come behind.
+    /// How many attributes are the same for all calls like this one. Those that differ from call to
+    /// call (path, query, URL) follow them.
     pub(crate) shared: usize,
 }
 
-/// What the end of a call needs of its start.
+/// What the end of a call needs from its start.
 #[derive(Debug, Clone)]
 pub(crate) struct CallInfo {
     pub(crate) style: Style,
-    /// The HTTP method, as it stands in a name.
+    /// The HTTP method, as used in a span's name.
     pub(crate) http_method: Cow<'static, str>,
     pub(crate) has_route: bool,
     pub(crate) grpc_method: Method,

@@ -1,4 +1,4 @@
-//! What is known of a call when it has ended.
+//! The data of a call when it has ended.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -9,21 +9,21 @@ use opentelemetry::trace::SpanKind;
 use super::surface::Protocol;
 use crate::grpc::{Code, Status};
 
-/// Why a call ended without its regular end.
+/// Why a call did not end regularly.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The service or the body gave an error.
+    /// The service or the body returned an error.
     Error {
         /// A class of errors, of low cardinality.
         class: Cow<'static, str>,
-        /// For people; free of credentials.
+        /// A message for people, without credentials.
         message: String,
-        /// The gRPC status that the error stands for.
+        /// The gRPC status that the error maps to.
         code: Option<Code>,
     },
     /// The future or the body was dropped before its end.
     Dropped,
-    /// It was dropped, and the call's deadline had passed.
+    /// Dropped after the call's deadline had passed.
     Deadline,
     /// The service or the body panicked.
     Panic,
@@ -32,25 +32,25 @@ pub(crate) enum Failure {
 /// Messages and bytes of one direction. `None` if they could not be counted.
 pub(crate) type Totals = Option<(u64, u64)>;
 
-/// What is known of a call when it has ended.
+/// The data of a call when it has ended.
 #[derive(Debug)]
 pub(crate) struct CallResponse {
     pub(crate) kind: SpanKind,
     pub(crate) protocol: Protocol,
     pub(crate) http_status: Option<http::StatusCode>,
-    /// The response's.
+    /// The version of the response.
     pub(crate) version: Option<http::Version>,
     /// The server that a client has reached.
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) grpc_status: Option<Status>,
-    /// Whether the status of a gRPC call can't be known: the span ended before it came, or it is in a text that can't
-    /// be read.
+    /// True if the status of a gRPC call cannot be known: the span ended before it arrived, or it
+    /// is in base64 text that cannot be decoded.
     pub(crate) is_unreadable: bool,
     pub(crate) failure: Option<Failure>,
-    /// Of a gRPC call.
+    /// Counts of a gRPC call.
     pub(crate) requests: Totals,
     pub(crate) responses: Totals,
-    /// Of an HTTP call.
+    /// Sizes of an HTTP call.
     pub(crate) request_size: Option<u64>,
     pub(crate) response_size: Option<u64>,
     /// A server's route, if it became known after the start.
@@ -60,7 +60,7 @@ pub(crate) struct CallResponse {
 }
 
 impl CallResponse {
-    /// Nothing but what kind of call it was.
+    /// A response of which only kind and protocol are known.
     pub(crate) fn new(kind: SpanKind, protocol: Protocol) -> Self {
         Self {
             kind,
@@ -80,7 +80,8 @@ impl CallResponse {
         }
     }
 
-    /// The status of a gRPC call, also of one that ended before its status came. `None` if it can't be known.
+    /// The status of a gRPC call, even if the call ended before its status arrived. `None` if it
+    /// cannot be known.
     pub(crate) fn grpc_status(&self) -> Option<Status> {
         let silent = |code| Status {
             code,
@@ -104,7 +105,7 @@ impl CallResponse {
         }
     }
 
-    /// The status that the response has, or that an HTTP status which is not gRPC's stands for.
+    /// The response's gRPC status, or the one that a non-gRPC HTTP status maps to.
     fn answer(&self) -> Option<Status> {
         if let Some(status) = &self.grpc_status {
             return Some(status.clone());
@@ -116,7 +117,7 @@ impl CallResponse {
         })
     }
 
-    /// Whether the caller gave up before there was a response.
+    /// True if the caller dropped the call before there was a response.
     pub(crate) fn is_cancelled(&self) -> bool {
         match (&self.failure, self.protocol) {
             (Some(Failure::Dropped), Protocol::Grpc) => self.answer().is_none(),

@@ -1,4 +1,4 @@
-//! The settings that decide how a call is described.
+//! The settings that affect the description of a call.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use super::surface::{Dialect, Protocol};
 use crate::net::capture::HeaderCapture;
 use crate::net::redact::Redaction;
 
-/// Which key a gRPC call's status code has in the current conventions.
+/// The key of a gRPC call's status code in the current conventions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RpcStatusKey {
     /// `rpc.response.status_code`, as released up to v1.44.0.
     #[default]
     ResponseStatusCode,
-    /// `rpc.status_code`, its name after v1.44.0.
+    /// `rpc.status_code`, the name after v1.44.0.
     StatusCode,
 }
 
-/// The settings that decide how a call is described.
+/// The settings that affect the description of a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
-    /// `None` is the environment's choice.
+    /// `None`: the environment decides.
     pub(crate) http: Option<Conventions>,
     pub(crate) rpc: Option<Conventions>,
     pub(crate) rpc_status_key: RpcStatusKey,
     pub(crate) opt_ins: OptIns,
-    /// `None` is the conventions' list, or the environment's.
+    /// `None`: the list of the environment, or of the conventions.
     pub(crate) http_methods: Option<Arc<HashSet<String>>>,
     pub(crate) grpc_methods: Arc<GrpcMethods>,
     pub(crate) hosts: Arc<KnownHosts>,
     pub(crate) redaction: Redaction,
-    /// Whether a server speaks TLS itself.
+    /// True if the server terminates TLS itself.
     pub(crate) https: bool,
     pub(crate) request_headers: HeaderCapture,
     pub(crate) response_headers: HeaderCapture,

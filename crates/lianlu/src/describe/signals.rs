@@ -1,4 +1,4 @@
-//! Writes each value to the span and to the metrics that the table names for it.
+//! Writes each value to the span and to the metrics that the table lists for it.
 
 use opentelemetry::KeyValue;
 
@@ -10,7 +10,7 @@ use super::table::{AttributeSpec, Level, Requirement};
 use super::value::AttributeValue;
 use super::writer::AttributeWriter;
 
-/// Which signals a call has, by which conventions.
+/// The signals of a call, and their conventions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     pub(crate) surface: Surface,
@@ -57,7 +57,7 @@ impl<'a> SignalWriter<'a> {
         }
     }
 
-    /// Whether the span has the attribute, so that its value is worth making.
+    /// True if the span has the attribute. Check it before making an expensive value.
     #[inline]
     pub(crate) fn wants(&self, spec: &AttributeSpec) -> bool {
         let requirement = spec.requirement(self.style.surface);
@@ -65,7 +65,7 @@ impl<'a> SignalWriter<'a> {
             && (self.style.wants(requirement.span) || self.style.old(requirement).is_some())
     }
 
-    /// Whether a metric has the attribute.
+    /// True if a metric has the attribute.
     pub(crate) fn wants_label(&self, spec: &AttributeSpec) -> bool {
         let requirement = spec.requirement(self.style.surface);
         self.style.metrics
@@ -74,17 +74,17 @@ impl<'a> SignalWriter<'a> {
                 || (requirement.old_metric && self.style.old(requirement).is_some()))
     }
 
-    /// Whether the old conventions are written.
+    /// True if the old conventions are written.
     pub(crate) fn has_old(&self) -> bool {
         self.style.conventions.old()
     }
 
-    /// Whether only the old conventions are written.
+    /// True if only the old conventions are written.
     pub(crate) fn only_old(&self) -> bool {
         !self.style.conventions.current()
     }
 
-    /// Writes `value` wherever the table has the attribute: on the span and on metrics.
+    /// Writes `value` to the span and to the metrics that have the attribute.
     #[inline]
     pub(crate) fn put<'v>(
         &mut self,
@@ -98,7 +98,7 @@ impl<'a> SignalWriter<'a> {
         self.put_attribute(spec, &value);
     }
 
-    /// Writes `value` on the span alone.
+    /// Writes `value` to the span only.
     #[inline]
     pub(crate) fn span<'v>(
         &mut self,
@@ -125,7 +125,7 @@ impl<'a> SignalWriter<'a> {
         }
     }
 
-    /// Writes `value` on metrics alone. Takes only values of low cardinality.
+    /// Writes `value` to metrics only. Takes only values of low cardinality.
     pub(crate) fn label<'v>(
         &mut self,
         spec: &'static AttributeSpec,

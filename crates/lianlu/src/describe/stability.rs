@@ -1,4 +1,4 @@
-//! Which generation of the conventions is written.
+//! The generation of the conventions that is written.
 
 use std::sync::LazyLock;
 
@@ -16,20 +16,21 @@ use crate::warning::warn_variable;
 /// | [`Old`](Self::Old) | `http/old`, `rpc/old` | v1.20.0 | v1.37.0 |
 /// | [`Both`](Self::Both) | `http/dup`, `rpc/dup` | each under its keys | each under its keys; `rpc.method`, which both have, is the current one on spans |
 ///
-/// The [migration guides](https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/) say
-/// what differs. Durations are in seconds in the current metrics and in milliseconds in the old ones; the
-/// metrics of active requests and body sizes are current ones alone. What strangers can write is bounded
-/// in the old ones too: a span of an unknown HTTP method is named `HTTP`, and a server's metrics have no
-/// host.
+/// The [migration
+/// guides](https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/) list the
+/// differences. Durations are in seconds in the current metrics and in milliseconds in the old
+/// ones; active requests and body sizes are measured only in the current conventions. Values that
+/// callers control are limited in the old conventions too: a span of an unknown HTTP method is
+/// named `HTTP`, and a server's metrics have no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Conventions {
-    /// The current ones.
+    /// The current conventions.
     #[default]
     Current,
-    /// Those before they became stable.
+    /// The conventions before they became stable.
     Old,
-    /// Both at once, for a change-over.
+    /// Both, for a migration.
     Both,
 }
 
@@ -42,7 +43,7 @@ impl Conventions {
         self != Self::Current
     }
 
-    /// What the environment says for a protocol.
+    /// The generation that the environment sets for a protocol.
     pub(crate) fn from_env(protocol: Protocol) -> Self {
         let (http, rpc) = *FROM_ENV;
         match protocol {
@@ -71,7 +72,7 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim)
 }
 
-/// `area/dup` beats the others wherever it stands, as the conventions say.
+/// `area/dup` takes precedence at any position, as the conventions require.
 fn pick(list: &str, area: &str) -> Conventions {
     let has = |mode: &str| {
         entries(list).any(|entry| entry.strip_prefix(area).is_some_and(|rest| rest == mode))
@@ -85,7 +86,7 @@ fn pick(list: &str, area: &str) -> Conventions {
     }
 }
 
-/// Entries that are meant for HTTP or RPC and say nothing. Others are for other libraries.
+/// Invalid entries for HTTP or RPC. Entries for other areas belong to other libraries.
 fn unknown(list: &str) -> impl Iterator<Item = &str> {
     entries(list).filter(|entry| {
         let (area, mode) = entry.split_once('/').unwrap_or((entry, ""));
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_list() {
+    fn parses_the_list_of_the_variable() {
         for (list, http, rpc) in [
             ("", Conventions::Current, Conventions::Current),
             ("http", Conventions::Current, Conventions::Current),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_ours_is_unknown() {
+    fn reports_only_unknown_http_and_rpc_entries() {
         let list = "http/dpu,database/dup,rpc/new,http,gen_ai_latest";
         assert_eq!(unknown(list).collect::<Vec<_>>(), ["http/dpu", "rpc/new"]);
     }

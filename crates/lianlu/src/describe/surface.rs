@@ -1,11 +1,11 @@
-//! What a call speaks, on which side, and in which dialect.
+//! The protocol of a call, its side, and the dialect.
 
 use opentelemetry::trace::SpanKind;
 
-/// Stands for what the conventions, or a list of known names, don't know.
+/// Replaces values that the conventions, or a list of known names, do not contain.
 pub(crate) const OTHER: &str = "_OTHER";
 
-/// Which names and keys spans have.
+/// The dialect of a span's names and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     OpenTelemetry,

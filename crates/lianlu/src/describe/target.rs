@@ -4,18 +4,19 @@ use std::net::IpAddr;
 
 use crate::net::redact::redact;
 
-/// A host and, where known, a port.
+/// A host and, if known, a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `http` or `https`, of a URL.
+    /// The scheme of a URL: `http` or `https`.
     pub(crate) scheme: Option<&'static str>,
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
 }
 
 impl Target {
-    /// Reads a gRPC channel's target as the [gRPC conventions] say: `host:port`, `dns://…/host:port`
-    /// and URLs give host and port, `unix:` gives the path, anything else stands for itself, without its credentials.
+    /// Parses a gRPC channel's target as the [gRPC conventions] require: `host:port`,
+    /// `dns://…/host:port` and URLs give host and port, `unix:` gives the path. Anything else is
+    /// used unchanged, without its credentials.
     ///
     /// [gRPC conventions]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
     pub(crate) fn parse(target: &str) -> Self {
@@ -48,7 +49,7 @@ impl Target {
                 host: rest.to_owned(),
                 port: None,
             },
-            // A plain `host:port`, or an address in brackets; several addresses stand for themselves.
+            // A plain `host:port`, or an address in brackets; several addresses are used unchanged.
             _ if target.starts_with('[') || rest.parse::<u16>().is_ok() => {
                 Self::from_authority(target)
             }
@@ -60,7 +61,7 @@ impl Target {
         }
     }
 
-    /// As a URL has it, without a port that its scheme stands for.
+    /// The authority as in a URL, without the default port of its scheme.
     pub(crate) fn authority(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
@@ -73,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Reads `host`, `host:port` or `[v6]:port`.
+    /// Parses `host`, `host:port` or `[v6]:port`.
     pub(crate) fn from_authority(authority: &str) -> Self {
         let (host, port) = split_authority(authority);
         Self {
@@ -84,12 +85,13 @@ impl Target {
     }
 }
 
-/// Splits `user@host:port` into the host, free of brackets, and the port.
+/// Splits `user@host:port` into the host, without brackets, and the port.
 pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
     let authority = authority
         .rsplit_once('@')
         .map_or(authority, |(_, authority)| authority);
-    // One of version 6 without brackets; all others have a port behind their only colon, or none.
+    // An IPv6 address without brackets has several colons and no port. All others have at most one
+    // colon, before the port.
     let colons = authority.bytes().filter(|byte| *byte == b':').count();
     if colons > 1 && authority.parse::<IpAddr>().is_ok() {
         return (authority, None);
@@ -108,7 +110,7 @@ pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
     (host, port)
 }
 
-/// The port that a scheme stands for.
+/// The default port of a scheme.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_targets_of_the_conventions() {
+    fn parses_the_targets_of_the_conventions() {
         for (target, host, port) in [
             ("grpc.io:50051", "grpc.io", Some(50051)),
             ("dns://1.2.3.4/grpc.io:50051", "grpc.io", Some(50051)),
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_again() {
+    fn formats_a_target_as_an_authority() {
         for (target, authority) in [
             ("https://api.example:8443", "api.example:8443"),
             ("https://api.example", "api.example"),
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities() {
+    fn splits_authorities() {
         assert_eq!(split_authority("a.example:80"), ("a.example", Some(80)));
         assert_eq!(split_authority("[::1]:80"), ("::1", Some(80)));
         assert_eq!(split_authority("[::1]"), ("::1", None));

@@ -1,10 +1,11 @@
-//! The value of an attribute, borrowed where it can be.
+//! The value of an attribute, borrowed if possible.
 
 use std::borrow::Cow;
 
 use opentelemetry::{StringValue, Value};
 
-/// Bytes are written from it directly; a [`Value`] that owns its text is made only for the API and for metrics.
+/// Bytes are written directly from it. A [`Value`] that owns its text is made only for the API and
+/// for metrics.
 #[derive(Debug, Clone)]
 pub(crate) enum AttributeValue<'a> {
     /// A constant, or an interned name.

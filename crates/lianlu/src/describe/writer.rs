@@ -1,18 +1,18 @@
-//! The attributes of a span, in the form that its provider takes.
+//! A span's attributes, in the form that its provider takes.
 
 use lianlu_wire::otlp::{AttributeBlock, EncodedAttributes, StaticKey};
 use opentelemetry::KeyValue;
 
 use super::value::AttributeValue;
 
-/// Where a span's attributes go.
+/// The destination of a span's attributes.
 #[derive(Debug)]
 pub(crate) enum AttributeWriter<'a> {
     /// The span is not recorded.
     Nothing,
-    /// A provider behind the API.
+    /// The span's provider is behind the API.
     KeyValues(&'a mut Vec<KeyValue>),
-    /// lianlu's own provider, which takes OTLP as it is.
+    /// lianlu's own provider, which takes OTLP bytes.
     Bytes(&'a mut EncodedAttributes),
 }
 
@@ -31,7 +31,7 @@ impl AttributeWriter<'_> {
         }
     }
 
-    /// How many attributes there are, where they are bytes.
+    /// The number of attributes, if they are bytes.
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Bytes(attributes) => attributes.len(),
@@ -76,7 +76,7 @@ impl AttributeWriter<'_> {
         }
     }
 
-    /// Appends attributes that were written before. Gives where they begin, if they stand there as they are.
+    /// Appends encoded attributes. Returns their offset, if they are there unchanged.
     #[inline]
     pub(crate) fn append(&mut self, block: &AttributeBlock) -> Option<usize> {
         match self {
@@ -85,7 +85,7 @@ impl AttributeWriter<'_> {
         }
     }
 
-    /// Writes over what [`append`](Self::append) has appended.
+    /// Overwrites a part of what [`append`](Self::append) has appended.
     #[inline]
     pub(crate) fn overwrite(&mut self, at: usize, bytes: &[u8]) {
         if let Self::Bytes(attributes) = self {

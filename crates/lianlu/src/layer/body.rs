@@ -14,26 +14,27 @@ use crate::call::error::failure;
 use crate::describe::surface::Protocol;
 
 pin_project! {
-    /// A response's body that ends its call's span when it ends.
+    /// The body of a response; its call's span ends with it.
     ///
     /// The call's context is current while the inner body is polled. The span ends, once, at
     ///
     /// - the response's head, if no body follows it: an empty body, `HEAD`, 1xx, 204, 304, a gRPC
     ///   response of trailers only;
-    /// - the trailers, which hold a gRPC call's status;
-    /// - the last byte, when the content length says so or the body says that it has ended (a
-    ///   server's connection does not ask any further then);
+    /// - the trailers, which carry a gRPC call's status;
+    /// - the last byte, if the content length is reached or the body reports its end (a server's
+    ///   connection then does not poll the body again);
     /// - the end of the stream;
     /// - an error, recorded with its class;
     /// - a panic, recorded as `error.type=panic` and passed on;
     /// - the drop of the body before any of these: the other side hung up, or the rest was not
-    ///   wanted. That is no error; `lianlu.cancelled=true` tells it, and a gRPC call is `CANCELLED`.
+    ///   wanted. This is not an error; the span has `lianlu.cancelled=true`, and a gRPC call is
+    ///   `CANCELLED`.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
         call: Option<ActiveCall>,
-        // Bytes still to come, where that is known.
+        // Bytes still to come, if known.
         left: Option<u64>,
     }
 }
@@ -79,7 +80,7 @@ where
             return this.inner.poll_frame(cx);
         };
         call.slice_if_due();
-        // Also at the end, which may come with the frame.
+        // Also for the end, which may come with this frame.
         let _current = call.attach();
         let inner = this.inner.as_mut();
         let Poll::Ready(frame) = call.run(|| inner.poll_frame(cx)) else {
@@ -92,7 +93,7 @@ where
                     on_data(call, data, this.left, this.inner.is_end_stream());
                 } else if let Some(trailers) = frame.trailers_ref() {
                     on_trailers(call, trailers);
-                    // Nothing of the call comes after them.
+                    // Trailers are the last part of a call.
                     *this.call = None;
                 }
             }
@@ -127,7 +128,7 @@ fn on_data(active: &mut ActiveCall, data: &impl Buf, left: &mut Option<u64>, has
     if let Some(left) = left {
         *left = left.saturating_sub(data.remaining() as u64);
     }
-    // A gRPC call ends with its status, which comes after the last byte.
+    // A gRPC call ends with its status, which follows the last byte.
     let is_complete = match call.protocol() {
         Protocol::Http => *left == Some(0),
         Protocol::Grpc => *left == Some(0) && call.has_grpc_status(),

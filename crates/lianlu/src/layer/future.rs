@@ -15,10 +15,11 @@ use crate::call::error::failure;
 use crate::call::response::ResponseHeaders;
 
 pin_project! {
-    /// The response of a traced service, with its body wrapped.
+    /// The response future of a traced service; wraps the response's body.
     ///
-    /// The call's context is current while the inner future is polled. Dropped before it is ready,
-    /// the span ends as cancelled, or as `DEADLINE_EXCEEDED` once the call's `grpc-timeout` is over.
+    /// The call's context is current while the inner future is polled. If the future is dropped
+    /// before it is ready, the span ends as cancelled, or as `DEADLINE_EXCEEDED` if the call's
+    /// `grpc-timeout` has passed.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
@@ -29,7 +30,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    /// Passes the inner future's output on.
+    /// Forwards the inner future's output.
     pub(super) fn untraced(inner: F) -> Self {
         Self { inner, call: None }
     }
@@ -56,7 +57,8 @@ where
         let response = ready!(poll_call(this.inner, this.call, cx))?;
         Poll::Ready(Ok(match this.call.take() {
             Some(call) => wrap(response, call),
-            // Switched off; or polled again after it was ready, and the inner future allowed it.
+            // The layer is switched off, or the future was polled again after it was ready and the
+            // inner future allowed that.
             None => response.map(ResponseBody::untouched),
         }))
     }
@@ -84,7 +86,7 @@ where
     Poll::Ready(result)
 }
 
-/// Notes a response's head, and lets the call last as long as its body.
+/// Records a response's head, and keeps the call open until its body ends.
 #[inline]
 pub(super) fn wrap<B: Body>(
     mut response: Response<B>,

@@ -1,4 +1,4 @@
-//! The layer. What it can be told is in `settings`.
+//! The layer. Its options are set in `settings`.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::call::options::Options;
 
 /// A layer that traces each call of a server. See [`TraceLayer`] for its options.
 ///
-/// It goes wherever tower's layers go; for tonic and axum see the [crate's front page](crate), for a
-/// plain hyper server wrap the service:
+/// Use it like any tower layer. For tonic and axum see the [crate's front page](crate); for a plain
+/// hyper server wrap the service:
 ///
 /// ```
 /// use tower::ServiceBuilder;
@@ -27,8 +27,8 @@ use crate::call::options::Options;
 /// ```
 ///
 /// On axum prefer `Router::layer` or `route_layer`: inside the router the route's template is known
-/// and names the span; outside of it (around the whole router, or on a tonic server) an HTTP call is
-/// named by its method alone. `axum::serve` takes a wrapped router once its response bodies are
+/// and names the span. Outside of it (around the whole router, or on a tonic server) an HTTP call
+/// is named by its method alone. `axum::serve` takes a wrapped router once its response bodies are
 /// axum's again:
 ///
 /// ```
@@ -45,18 +45,18 @@ use crate::call::options::Options;
 /// # }
 /// ```
 ///
-/// The peer's address is known on a tonic server, and on axum when it is served with
+/// The peer's address is known on a tonic server, and on axum if it is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn server() -> ServerLayer {
     TraceLayer::new()
 }
 
-/// A layer that traces each call of a client, and sends the trace along with it. See [`TraceLayer`]
-/// for its options.
+/// A layer that traces each call of a client and propagates the trace. See [`TraceLayer`] for its
+/// options.
 ///
 /// # tonic
 ///
-/// Wrap the channel. A channel does not tell where it goes, so name it with
+/// Wrap the channel. A channel does not expose its target, so set it with
 /// [`with_target`](TraceLayer::with_target) for the attributes `server.address` and `server.port`:
 ///
 /// ```
@@ -77,9 +77,9 @@ pub fn server() -> ServerLayer {
 ///
 /// # hyper-util
 ///
-/// A request that hyper-util's client sends again by itself, because the idle connection it took had
-/// just been closed, is part of the one span. For what it does to get a connection see
-/// `lianlu::connection` (feature `hyper`).
+/// If hyper-util's client retries a request because its idle connection had just been closed, both
+/// attempts are one span. To trace how it gets a connection, see `lianlu::connection` (feature
+/// `hyper`).
 ///
 /// ```
 /// use http_body_util::Empty;
@@ -97,9 +97,9 @@ pub fn server() -> ServerLayer {
 ///
 /// # reqwest
 ///
-/// A `reqwest::Client` is a tower service of `reqwest::Request`, and stays one (feature `reqwest`).
-/// A redirect that reqwest follows by itself, and a retry of its own (`ClientBuilder::retry`), is part
-/// of the one span.
+/// A `reqwest::Client` is a tower service of `reqwest::Request`, and stays one when it is wrapped
+/// (feature `reqwest`). Redirects that reqwest follows itself and its own retries
+/// (`ClientBuilder::retry`) are part of the same span.
 ///
 /// ```
 /// # #[cfg(feature = "reqwest")]
@@ -116,7 +116,7 @@ pub fn server() -> ServerLayer {
 ///
 /// # `reqwest_middleware`
 ///
-/// The layer is a middleware too (feature `reqwest-middleware`):
+/// The layer is also a middleware (feature `reqwest-middleware`):
 ///
 /// ```
 /// # #[cfg(feature = "reqwest-middleware")]
@@ -142,18 +142,19 @@ pub fn server() -> ServerLayer {
 ///
 /// # Retries and redirects
 ///
-/// Where the layer stands decides what a span is:
+/// The position of the layer decides what a span covers:
 ///
-/// - **inside** of what sends again, each attempt is a span with its own `traceparent`, as the
-///   conventions want it. Put [`attempts()`](crate::attempts) outside of both and they are numbered by
-///   `http.request.resend_count`. (A middleware needs no `attempts()`.)
-/// - **outside** of it, the call as a whole is one span, which ends as the last attempt does; all
-///   attempts carry the same `traceparent`.
+/// - **inside** of the retry or redirect layer, each attempt is a span with its own `traceparent`,
+///   as the conventions require. Add [`attempts()`](crate::attempts) outside of both to number the
+///   attempts in `http.request.resend_count`. (A middleware needs no `attempts()`.)
+/// - **outside** of it, the whole call is one span, which ends with the last attempt; all attempts
+///   carry the same `traceparent`.
 ///
-/// Both at once make a span for the call with one for each attempt below it. Only the layer inside
-/// writes the `traceparent` that is sent.
+/// With a layer in both positions, the call has a span, and each attempt has a child span. Only the
+/// inner layer writes the `traceparent` that is sent.
 ///
-/// reqwest follows redirects inside itself. For a span each, switch that off and follow them outside:
+/// reqwest follows redirects internally. To get a span for each, disable that and follow them in a
+/// layer outside:
 ///
 /// ```
 /// # #[cfg(feature = "reqwest")]
@@ -189,11 +190,12 @@ pub type ClientLayer = TraceLayer<ClientSide>;
 
 /// A tower layer that makes a span for each call. Cheap to clone.
 ///
-/// A server reads the trace from the request's headers, a client writes it there. By default the
-/// span comes from the global tracer provider ([`set_tracer_provider`](crate::set_tracer_provider)),
-/// with a tracer named `lianlu`, and travels as
-/// [`default_propagator`](crate::propagation::default_propagator) says; durations go to the global meter
-/// provider, if there is one ([`set_meter_provider`](crate::set_meter_provider)).
+/// A server reads the trace context from the request's headers, a client writes it there. By
+/// default spans come from the global tracer provider
+/// ([`set_tracer_provider`](crate::set_tracer_provider)), with a tracer named `lianlu`, and their
+/// context is propagated by [`default_propagator`](crate::propagation::default_propagator);
+/// durations go to the global meter provider, if there is one
+/// ([`set_meter_provider`](crate::set_meter_provider)).
 ///
 /// | | |
 /// |---|---|
@@ -213,7 +215,7 @@ pub struct TraceLayer<K> {
     side: PhantomData<K>,
 }
 
-// Not derived: a layer is `Clone` whatever its side.
+// Not derived: a derive would require `K: Clone`, and a layer is `Clone` for every side.
 impl<K> Clone for TraceLayer<K> {
     fn clone(&self) -> Self {
         Self {
@@ -236,7 +238,7 @@ impl<K: Side> TraceLayer<K> {
         &self.options
     }
 
-    /// Describes each call anew, without templates of calls like it. For tests that compare the two.
+    /// Describes each call from scratch, without templates. For tests that compare the two.
     #[doc(hidden)]
     pub fn without_templates(self) -> Self {
         self.with(|options| options.describes_anew = true)

@@ -1,8 +1,9 @@
 //! Counts the bytes and the gRPC messages of a request's body.
 //!
-//! A wrapper of another type would not fit in front of a tonic `Channel`, which takes tonic's own
-//! body alone. So the body types that can hold any body, tonic's and axum's, are wrapped in place
-//! and keep their type; others are left as they are, and the span then has no request counts.
+//! A wrapper of another type would not fit in front of a tonic `Channel`, which accepts only
+//! tonic's own body type. So the types that can hold any body, tonic's and axum's, are wrapped in
+//! place and keep their type. Other bodies are left unchanged, and their spans have no request
+//! counts.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use opentelemetry::Context;
 
 use crate::call::request_meter::{RequestMeter, RequestWants};
 
-/// Has `body` polled with the context current and starts to count it, if its type is one that can be wrapped. `spare` is
-/// a meter that an earlier call may have left.
+/// Starts to count `body` and polls it with the context current, if it can be wrapped. `spare` is a
+/// meter that an earlier call may have left.
 #[cfg(any(feature = "tonic", feature = "axum"))]
 #[inline]
 pub(super) fn wrap<B: 'static>(
@@ -27,7 +28,7 @@ pub(super) fn wrap<B: 'static>(
     let body: &mut dyn std::any::Any = body;
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<tonic::body::Body>() {
-        // If it has ended, tonic makes it an empty one.
+        // tonic turns a body that has ended into an empty one.
         let (inner, meter) = (std::mem::take(body), RequestMeter::reuse(spare, wants));
         *body = tonic::body::Body::new(MeteredBody::new(inner, &meter, context, wants));
         return Some(meter);

@@ -44,13 +44,13 @@ where
     }
 }
 
-/// Starts a request's call, and sends the trace along with it.
+/// Starts a request's call and writes the trace context into the request.
 pub(super) fn begin(
     options: &Arc<Options>,
     request: &mut Request,
     extensions: &Extensions,
 ) -> ActiveCall {
-    // A URL that is no URI, which reqwest refuses, is described without its parts.
+    // A URL that is not a valid URI, which reqwest refuses, is described without its parts.
     let uri = Uri::try_from(request.url().as_str()).unwrap_or_default();
     let head = RequestHead::from_parts(
         request.method(),
@@ -62,8 +62,8 @@ pub(super) fn begin(
     let may_propagate = options.may_propagate(&head);
     let mut active = start(options, ClientSide::KIND, head);
     if let Some(call) = active.call() {
-        // A body in one piece has a length, and a stream may have one in its head. Streams are not wrapped,
-        // or they could not be sent again.
+        // A body in one piece has a length, and a stream may have one in its head. Streams are not
+        // wrapped, because a wrapped stream could not be sent again.
         match request.body().map(Body::as_bytes) {
             Some(Some(bytes)) => call.set_request_length(bytes.len() as u64),
             Some(None) => {}
@@ -80,7 +80,7 @@ pub(super) fn begin(
 }
 
 pin_project! {
-    /// The response of a traced `reqwest::Client`.
+    /// The response future of a traced `reqwest::Client`.
     ///
     /// As [`ResponseFuture`](crate::layer::ResponseFuture), with reqwest's own response: its body ends the
     /// span as a [`ResponseBody`](crate::layer::ResponseBody) does.
@@ -126,7 +126,7 @@ where
     }
 }
 
-/// Puts the body that ends the call into reqwest's response, which keeps all the rest.
+/// Puts the body that ends the call into reqwest's response and keeps everything else.
 fn rebuild(response: Response, mut active: ActiveCall) -> Response {
     if let Some(call) = active.call() {
         call.set_peer(response.remote_addr());
@@ -134,7 +134,7 @@ fn rebuild(response: Response, mut active: ActiveCall) -> Response {
     let url = response.url().clone();
     let response = wrap(http::Response::<Body>::from(response), active);
     let (mut head, body) = response.into_parts();
-    // The URL goes through an extension that only this builder can make.
+    // Only this builder can create the extension that carries the URL.
     if let Ok(carrier) = http::Response::builder().url(url).body(()) {
         head.extensions.extend(carrier.into_parts().0.extensions);
     }

@@ -13,14 +13,14 @@ use crate::attempts::Attempts;
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
-/// As a middleware of `reqwest_middleware`, each time that the request passes is a span (feature
-/// `reqwest-middleware`).
+/// As a middleware of `reqwest_middleware`, the layer makes a span each time a request passes
+/// (feature `reqwest-middleware`).
 ///
-/// After a retry middleware in the chain, that is each attempt, with `http.request.resend_count` from
-/// the second on; before it, the call as a whole. Errors of the middlewares that come after are the
-/// span's too.
+/// After a retry middleware in the chain, each attempt is a span, with `http.request.resend_count`
+/// from the second attempt on. Before it, the whole call is one span. Errors of later middlewares
+/// are recorded on the span.
 impl Middleware for ClientLayer {
-    // As `async_trait` writes it.
+    // The signature that `async_trait` generates.
     fn handle<'a, 'b, 'c, 'd>(
         &'a self,
         mut request: Request,
@@ -36,11 +36,11 @@ impl Middleware for ClientLayer {
         if !self.options().is_on {
             return Box::pin(next.run(request, extensions));
         }
-        // The extensions are the call's, whatever sends its request again.
+        // The extensions belong to the call and are shared by all of its attempts.
         let attempts = extensions.remove().unwrap_or_else(Attempts::counting);
         extensions.insert(attempts.clone());
         let mut active = begin(self.options(), &mut request, extensions);
-        // A layer further in has attempts of its own.
+        // A layer further in counts its own attempts.
         extensions.remove::<Attempts>();
         Box::pin(async move {
             let future = active.enter(|| next.run(request, &mut *extensions));

@@ -25,9 +25,10 @@ pub type ServerService<S> = Trace<S, ServerSide>;
 /// The service that [`client()`](crate::client) wraps around another.
 pub type ClientService<S> = Trace<S, ClientSide>;
 
-/// A service that makes a span for each call of the one inside.
+/// A service that makes a span for each call of the inner service.
 ///
-/// Takes the same requests, gives the same errors; the response's body becomes a [`ResponseBody`].
+/// Request and error types are those of the inner service; the response's body becomes a
+/// [`ResponseBody`].
 #[derive(Debug)]
 pub struct Trace<S, K> {
     pub(super) inner: S,
@@ -97,7 +98,7 @@ where
             let headers = request.headers_mut();
             inject(&self.options, call.context(), may_propagate, headers);
         }
-        // Also where no span records: what is made in the stream has a parent all the same.
+        // Even if no span is recorded: spans made in the stream still get their parent.
         let body = request.body_mut();
         call.meter_request(|context, wants, spare| wrap(body, context, wants, spare));
         let inner = &mut self.inner;

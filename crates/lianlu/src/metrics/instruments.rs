@@ -1,4 +1,4 @@
-//! The instruments, made once for a layer.
+//! The instruments of a layer, made once.
 
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use opentelemetry_semantic_conventions::metric;
@@ -8,20 +8,20 @@ const SECONDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// Those that the SDKs had for milliseconds when the old conventions were current.
+/// The SDKs' default buckets, in milliseconds, from when the old conventions were current.
 const MILLISECONDS: [f64; 15] = [
     0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0,
     10000.0,
 ];
 
-/// What one protocol measures on one side.
+/// The instruments of one protocol on one side.
 #[derive(Debug)]
 pub(crate) struct Instruments {
     /// In seconds.
     pub(crate) duration: Histogram<f64>,
     /// In milliseconds, under the old name.
     pub(crate) old_duration: Histogram<f64>,
-    /// HTTP only, as are the sizes.
+    /// HTTP only, like the sizes.
     pub(crate) http: Option<HttpInstruments>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct HttpInstruments {
     pub(crate) response_size: Histogram<u64>,
 }
 
-/// All that a layer measures.
+/// All instruments of a layer.
 #[derive(Debug)]
 pub(crate) struct Meters {
     pub(crate) http: Instruments,

@@ -8,8 +8,8 @@
 //! | `http.{server,client}.{request,response}.body.size` | By | `with_body_sizes` |
 //! | `http.server.duration`, `rpc.client.duration` and so on | ms | with the old conventions |
 //!
-//! A duration is the one of the call's span, and has its `error.type`. It is recorded while the span's
-//! context is current, for meter providers that make exemplars.
+//! A duration equals that of the call's span, and has the same `error.type`. It is recorded while
+//! the span's context is current, for meter providers that support exemplars.
 
 mod instruments;
 mod record;

@@ -1,4 +1,4 @@
-//! What a call measures.
+//! Records the metrics of a call.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::describe::surface::Protocol;
 #[derive(Debug)]
 pub(crate) struct ActiveRequest {
     meters: Arc<Meters>,
-    /// The labels that it was counted under.
+    /// The labels under which it was counted.
     labels: Vec<KeyValue>,
 }
 
 impl ActiveRequest {
-    /// Takes the labels. There are none where active requests are not counted, or where only the old conventions are
-    /// written, which have no such metric.
+    /// Takes the labels. They are empty if active requests are not counted, or if only the old
+    /// conventions are written, which have no such metric.
     pub(crate) fn start(meters: &Arc<Meters>, labels: &mut Vec<KeyValue>) -> Option<Self> {
         if labels.is_empty() {
             return None;
@@ -72,7 +72,7 @@ pub(crate) fn record(
         let milliseconds = seconds * 1000.0;
         instruments.old_duration.record(milliseconds, &labels.old);
     }
-    // The size metrics are current conventions alone.
+    // The size metrics exist only in the current conventions.
     let sizes = sizes.filter(|_| !labels.current.is_empty());
     if let (Some(http), Some([request, response])) = (&instruments.http, sizes) {
         let labels = match labels.sizes[..] {

@@ -1,4 +1,4 @@
-//! Where a layer's instruments come from: its own meter provider, or the global one.
+//! The source of a layer's instruments: its own meter provider, or the global one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use opentelemetry::{InstrumentationScope, global};
 use super::instruments::Meters;
 use crate::per_generation::PerGeneration;
 
-/// Counts the calls of [`set_meter_provider`], so that layers notice a new one.
+/// Counts the calls of [`set_meter_provider`], so that layers notice a new provider.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Makes `provider` the global meter provider.
 ///
-/// The same as [`opentelemetry::global::set_meter_provider`], but layers without a provider of their own
-/// switch to the new one even when they have served calls before.
+/// Like [`opentelemetry::global::set_meter_provider`], but layers without a provider of their own
+/// switch to the new one even if they have already served calls.
 ///
 /// ```
 /// let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().build();
@@ -67,8 +67,8 @@ impl MeterSource {
         self.cache = Arc::default();
     }
 
-    /// The instruments, and the generation that finds the same ones [again](Self::meters_of). `None` if metrics are
-    /// switched off.
+    /// The instruments, and the generation with which [`meters_of`](Self::meters_of) finds the same
+    /// ones again. `None` if metrics are switched off.
     #[inline]
     pub(crate) fn meters(&self, kind: &SpanKind) -> Option<(u64, &Arc<Meters>)> {
         let generation = match self.provider {

@@ -17,7 +17,7 @@ pub(crate) struct DirectPlan<'t> {
     start: Start,
 }
 
-/// `None` where only the API can decide; the parent is as it was then.
+/// `None` if only the API can decide; `parent` is then unchanged.
 #[inline]
 pub(super) fn plan<'t>(
     tracer: &'t Tracer,

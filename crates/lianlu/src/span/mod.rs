@@ -1,8 +1,10 @@
-//! The spans of calls. These files alone know that there are two kinds of tracer providers: lianlu's own, which takes
-//! attributes as OTLP bytes and decides early, and any other, behind the API.
+//! The spans of calls. Only these files distinguish the two kinds of tracer providers: lianlu's
+//! own, which takes attributes as OTLP bytes and decides early, and any other, used through the
+//! API.
 //!
 //! ```text
-//! SpanPlan::of ─► writer ─► describe::start ─► SpanPlan::start ─► SpanHandle ─► write · rename · end
+//! SpanPlan::of ─► writer ─► describe::start ─► SpanPlan::start
+//!     ─► SpanHandle ─► write · rename · end
 //! ```
 
 #[cfg(feature = "pipeline")]
@@ -24,7 +26,7 @@ use crate::ids;
 pub(crate) use parent::Parent;
 use source::TracerSource;
 
-/// Buffers for the attributes of a span, used again by the thread's next call.
+/// Buffers for the attributes of a span, reused by the thread's next call.
 #[derive(Debug, Default)]
 pub(crate) struct SpanScratch {
     attributes: EncodedAttributes,
@@ -34,7 +36,7 @@ pub(crate) struct SpanScratch {
 }
 
 impl SpanScratch {
-    /// Forgets attributes that no span has taken.
+    /// Discards attributes that no span has taken.
     #[inline]
     pub(crate) fn clear(&mut self) {
         if !self.attributes.is_empty() {
@@ -44,15 +46,15 @@ impl SpanScratch {
     }
 }
 
-/// How a call's span will be made, known before the call is described.
+/// How a call's span will be made. Known before the call is described.
 #[derive(Debug)]
 pub(crate) enum SpanPlan<'t> {
     /// By lianlu's own provider.
     #[cfg(feature = "pipeline")]
     Direct(direct::DirectPlan<'t>),
-    /// By the API: the provider decides once the call is described.
+    /// By the API: the provider decides when the call has been described.
     Api(&'t TracerSource),
-    /// Not recorded. This is its context.
+    /// Not recorded. This is the span's context.
     Unrecorded(SpanContext),
 }
 
@@ -66,8 +68,9 @@ pub(crate) struct SpanStart {
 }
 
 impl<'t> SpanPlan<'t> {
-    /// Decides as early as it can be. `at` is the start, in nanoseconds since 1970. `is_never_sampled`: a filter has
-    /// excluded the call from sampling. `needs_api`: its span is not the only one of the call.
+    /// Decides as early as possible. `at` is the start, in nanoseconds since 1970.
+    /// `is_never_sampled`: a filter has excluded the call from sampling. `needs_api`: the call may
+    /// have more than one span.
     #[inline]
     pub(crate) fn of(
         source: &'t TracerSource,
@@ -91,7 +94,7 @@ impl<'t> SpanPlan<'t> {
         Self::Api(source)
     }
 
-    /// The context that the call starts in.
+    /// The context in which the call starts.
     #[inline]
     pub(crate) fn base(&self, parent: &mut Parent) -> Context {
         match self {
@@ -100,7 +103,7 @@ impl<'t> SpanPlan<'t> {
         }
     }
 
-    /// Where the attributes of the start go.
+    /// The destination of the start's attributes.
     #[inline]
     pub(crate) fn writer<'s>(&self, scratch: &'s mut SpanScratch) -> AttributeWriter<'s> {
         match self {
@@ -117,7 +120,7 @@ impl<'t> SpanPlan<'t> {
         }
     }
 
-    /// Whether a template may take the place of the description.
+    /// True if a template may replace the description.
     #[inline]
     pub(crate) fn takes_templates(&self) -> bool {
         match self {
@@ -128,7 +131,7 @@ impl<'t> SpanPlan<'t> {
         }
     }
 
-    /// Starts the span with the attributes in `scratch`. Gives the context that it is in.
+    /// Starts the span with the attributes in `scratch`. Returns the context that contains it.
     #[inline]
     pub(crate) fn start(
         self,
@@ -175,7 +178,7 @@ fn start_by_api(
     (context, handle)
 }
 
-/// A span that is not recorded, in the trace of the parent or in one of its own.
+/// A span that is not recorded, in the parent's trace or in a new one.
 fn unsampled_span(parent: &SpanContext) -> SpanContext {
     let (trace_id, flags, state) = if parent.is_valid() {
         let flags = parent.trace_flags() & !TraceFlags::SAMPLED;
@@ -193,10 +196,10 @@ fn unsampled_span(parent: &SpanContext) -> SpanContext {
 /// The span of a call.
 #[derive(Debug)]
 pub(crate) enum SpanHandle {
-    /// Of lianlu's own provider.
+    /// A span of lianlu's own provider.
     #[cfg(feature = "pipeline")]
     Direct(lianlu_sdk::described::OpenSpan),
-    /// In the call's context, behind the API.
+    /// The span of the call's context, behind the API.
     Api,
     Unrecorded,
 }
@@ -235,7 +238,7 @@ impl SpanHandle {
         }
     }
 
-    /// Gives the span a better name than that of its start.
+    /// Renames the span, after a better name has become known.
     pub(crate) fn rename(&self, context: &Context, name: Cow<'static, str>) {
         match self {
             #[cfg(feature = "pipeline")]
@@ -277,8 +280,8 @@ impl SpanHandle {
     }
 }
 
-/// A span at its end. A user's hook may panic before its description is complete; the span ends all the same, with what
-/// is known.
+/// A span that is being ended. If a user's hook panics before the description is complete, the span
+/// still ends, with what is known so far.
 #[derive(Debug)]
 pub(crate) struct EndingSpan<'a> {
     span: Option<SpanHandle>,
@@ -319,7 +322,7 @@ impl<'a> EndingSpan<'a> {
         }
     }
 
-    /// The status that the span gets when it ends, after those that hooks set.
+    /// Sets the status that the span gets when it ends, after any status set by hooks.
     pub(crate) fn set_status(&mut self, status: Status) {
         self.status = status;
     }

@@ -1,4 +1,4 @@
-//! The context that a call starts in.
+//! The context in which a call starts.
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
@@ -9,14 +9,14 @@ use crate::known_headers::KnownHeaders;
 use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
 use crate::request::RequestHead;
 
-/// The context that a call starts in.
+/// The context in which a call starts.
 #[derive(Debug)]
 pub(crate) struct Parent {
-    /// The current context, with what the caller has sent but for what `remote` has.
+    /// The current context with what the caller has sent, except for what is in `remote`.
     pub(crate) base: Context,
-    /// The caller, where it was read without a propagator.
+    /// The caller, if it was read without a propagator.
     pub(super) remote: RemoteParent,
-    /// A caller that is linked and not trusted as a parent.
+    /// The caller, if its trace is linked instead of trusted as the parent.
     pub(crate) link: Option<Box<Link>>,
 }
 
@@ -39,7 +39,8 @@ impl Parent {
         }
     }
 
-    /// Reads the headers with a propagator. `is_public`: the caller's trace is linked, and not continued.
+    /// Reads the headers with a propagator. `is_public`: the caller's trace is linked instead of
+    /// continued.
     pub(crate) fn of_propagator(
         propagator: &dyn TextMapPropagator,
         head: &RequestHead<'_>,
@@ -59,14 +60,15 @@ impl Parent {
         }
     }
 
-    /// The context without the caller's span. `for_sdk`: with marks for which spans of `opentelemetry_sdk` have no room.
+    /// The context without the caller's span. `for_sdk`: also carries marks that spans of
+    /// `opentelemetry_sdk` cannot hold.
     #[inline]
     pub(super) fn base(&mut self, for_sdk: bool) -> Context {
         let base = std::mem::take(&mut self.base);
         self.remote.move_values(base, for_sdk)
     }
 
-    /// The call's parent span, which is not valid if there is none.
+    /// The call's parent span; invalid if there is none.
     pub(super) fn span_context(&self) -> SpanContext {
         match &self.remote.span {
             Some(caller) => {
@@ -77,15 +79,15 @@ impl Parent {
         }
     }
 
-    /// The whole context, for those who know nothing but the API.
+    /// The complete context, for code that uses only the API.
     pub(crate) fn context(&mut self) -> Context {
         let base = std::mem::take(&mut self.base);
         std::mem::take(&mut self.remote).into_context(base, true)
     }
 }
 
-/// What a stranger has sent, without the trace. Not by `with_remote_span_context` of an empty one, which samplers take
-/// for a parent that was not sampled.
+/// What an untrusted caller has sent, without its trace. `with_remote_span_context` of an empty
+/// span context would not do: samplers take it for a parent that was not sampled.
 fn without_trace(current: &Context, extracted: &Context) -> Context {
     let baggage = extracted.baggage();
     let baggage = baggage.iter().map(|(key, (value, metadata))| {

@@ -1,4 +1,4 @@
-//! Where a layer's tracer comes from: its own provider, or the global one.
+//! The source of a layer's tracer: its own provider, or the global one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,18 +13,18 @@ use opentelemetry::{InstrumentationScope, global};
 
 use crate::per_generation::PerGeneration;
 
-/// Counts the calls of [`set_tracer_provider`], so that layers notice a new one.
+/// Counts the calls of [`set_tracer_provider`], so that layers notice a new provider.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// The global provider that was set last, if it is lianlu's own.
+/// The last global provider that was set, if it is lianlu's own.
 #[cfg(feature = "pipeline")]
 static GLOBAL: RwLock<Option<lianlu_sdk::TracerProvider>> = RwLock::new(None);
 
 /// Makes `provider` the global tracer provider.
 ///
-/// The same as [`opentelemetry::global::set_tracer_provider`], but layers without a provider of
-/// their own switch to the new one even when they have served calls before, and hand attributes to lianlu's own provider as
-/// bytes. Spans that the earlier provider started still end there.
+/// Like [`opentelemetry::global::set_tracer_provider`], but layers without a provider of their own
+/// switch to the new one even if they have already served calls, and pass attributes to lianlu's
+/// own provider as bytes. Spans that the earlier provider started still end there.
 ///
 /// ```
 /// let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
@@ -54,7 +54,7 @@ fn own(provider: &dyn std::any::Any) -> Option<lianlu_sdk::TracerProvider> {
 /// A tracer, made on first use and kept.
 #[derive(Clone)]
 pub(crate) struct TracerSource {
-    /// `None` is the global provider.
+    /// `None`: the global provider.
     provider: Option<Arc<dyn ObjectSafeTracerProvider + Send + Sync>>,
     /// The same provider, if it is lianlu's own.
     #[cfg(feature = "pipeline")]
@@ -66,7 +66,7 @@ pub(crate) struct TracerSource {
 /// A tracer of a provider.
 pub(crate) struct FoundTracer {
     pub(crate) tracer: BoxedTracer,
-    /// Its tracer of lianlu's own kind, if it is that.
+    /// The tracer of lianlu's own provider, if it is that.
     #[cfg(feature = "pipeline")]
     pub(crate) direct: Option<lianlu_sdk::Tracer>,
 }
@@ -129,15 +129,15 @@ impl TracerSource {
     }
 }
 
-/// Warns once if the spans of this process go nowhere: without a provider, or with one that was set by
-/// the global functions of another version of the crate `opentelemetry`, which this one can't see. A
-/// provider that was shut down is not warned about.
+/// Warns once if the spans of this process are lost: without a provider, or with one that was set
+/// with the global functions of another version of the crate `opentelemetry`, which this version
+/// cannot see. Does not warn about a provider that was shut down.
 pub(crate) fn check(span: &SpanContext, parent: &SpanContext) {
     static SETTLED: AtomicBool = AtomicBool::new(false);
     if SETTLED.load(Ordering::Relaxed) || SETTLED.swap(true, Ordering::Relaxed) {
         return;
     }
-    // Without a provider a span is its parent again, or nothing.
+    // Without a provider, a new span is the parent again, or invalid.
     if span.is_valid() && span.span_id() != parent.span_id() {
         return;
     }
@@ -161,7 +161,7 @@ impl fmt::Debug for TracerSource {
     }
 }
 
-/// The scope of the spans that the layers make by default.
+/// The default instrumentation scope of the layers' spans.
 pub(crate) fn default_scope(name: Cow<'static, str>) -> InstrumentationScope {
     InstrumentationScope::builder(name)
         .with_version(env!("CARGO_PKG_VERSION"))

@@ -1,8 +1,8 @@
-//! What a collector says, in the JSON of `api_v2/sampling.proto`.
+//! A collector's sampling strategy, in the JSON of `api_v2/sampling.proto`.
 
 use serde::Deserialize;
 
-/// Operations beyond this many have the default.
+/// The maximum number of operations; further ones use the default ratio.
 pub(super) const MAX_OPERATIONS: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -42,24 +42,24 @@ struct Operation {
     probabilistic_sampling: Probabilistic,
 }
 
-/// A strategy whose numbers make sense.
+/// A strategy with valid numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Told {
     Ratio(f64),
     PerSecond(f64),
     Operations {
         default: f64,
-        /// Traces a second that each operation has at least.
+        /// The minimum number of traces a second for each operation.
         at_least: f64,
         ratios: Vec<(String, f64)>,
     },
 }
 
-/// Reads an answer; `Err` says what is wrong with it.
+/// Parses a response; `Err` describes what is wrong with it.
 pub(super) fn read(body: &[u8]) -> Result<Told, String> {
     let answer: Answer =
         serde_json::from_slice(body).map_err(|error| format!("no sampling strategy: {error}"))?;
-    // The order that the protocol asks for; its field for the type is older than operations.
+    // The order that the protocol requires; its type field is older than per-operation strategies.
     if let Some(operations) = answer.operation_sampling {
         let ratios = operations.per_operation_strategies.unwrap_or_default();
         return Ok(Told::Operations {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_strategy() {
+    fn parses_each_strategy() {
         let told = |text: &str| read(text.as_bytes()).unwrap();
         assert_eq!(
             told(
@@ -121,7 +121,7 @@ mod tests {
             ),
             Told::PerSecond(5.0)
         );
-        // With operations, a collector still sends the ratio for older clients.
+        // With per-operation strategies, a collector also sends a ratio for older clients.
         let operations = r#"{"strategyType":0,"probabilisticSampling":{"samplingRate":1},
             "operationSampling":{"defaultSamplingProbability":0.5,
             "defaultLowerBoundTracesPerSecond":0.1,"perOperationStrategies":[
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense() {
+    fn refuses_invalid_strategies() {
         let deep = "[".repeat(100_000);
         for text in [
             "",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_bounded() {
+    fn limits_the_number_of_operations() {
         let one = r#"{"operation":"a"}"#;
         let list = vec![one; MAX_OPERATIONS + 10].join(",");
         let text = format!(r#"{{"operationSampling":{{"perOperationStrategies":[{list}]}}}}"#);

@@ -1,4 +1,4 @@
-//! The sampler whose strategy a Jaeger collector sends.
+//! A sampler whose strategy comes from a Jaeger collector.
 
 mod answer;
 mod poller;
@@ -23,19 +23,21 @@ use poller::Shared;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 3600);
-/// Jaeger's own clients begin with this share.
+/// The initial ratio of Jaeger's own clients.
 const INITIAL_RATIO: f64 = 0.001;
 
-/// Samples as a Jaeger collector says, which is asked for its strategy at intervals.
+/// Samples by the strategy of a Jaeger collector, which is polled at intervals.
 ///
-/// `GET {endpoint}/sampling?service=NAME` is Jaeger's
-/// [remote sampling](https://www.jaegertracing.io/docs/latest/architecture/sampling/#remote-sampling)
-/// over HTTP; Jaeger v2 serves it on port 5778 (extension `remote_sampling`). It answers with a ratio,
-/// a rate, or a ratio for each operation (a span's name) with a rate that each has at least.
+/// `GET {endpoint}/sampling?service=NAME` is Jaeger's [remote
+/// sampling](https://www.jaegertracing.io/docs/latest/architecture/sampling/#remote-sampling) over
+/// HTTP; Jaeger v2 serves it on port 5778 (extension `remote_sampling`). The strategy is a ratio, a
+/// rate, or a ratio for each operation (a span's name) together with a minimum rate for each
+/// operation.
 ///
-/// A thread of its own asks; a request takes what was last heard and waits for nothing. An answer that
-/// does not come, is longer than 1 MiB or makes no sense leaves the strategy as it is and is said once
-/// as a [`PipelineEvent::SamplingFailing`]. At most 2000 operations are kept; the others have the default.
+/// A dedicated thread polls; requests use the last strategy and never wait. If a response is
+/// missing, longer than 1 MiB or invalid, the strategy stays, and the failure is reported once as a
+/// [`PipelineEvent::SamplingFailing`]. At most 2000 operations are kept; others use the default
+/// ratio.
 ///
 /// ```
 /// use lianlu_sdk::sampling::{JaegerRemote, Sampler};
@@ -63,17 +65,17 @@ pub struct JaegerRemote {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteSamplerError {
-    /// The endpoint is no usable URL.
+    /// The endpoint is not a usable URL.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The system gave no thread.
+    /// The system could not start a thread.
     #[error("no thread for the remote sampler: {0}")]
     Thread(#[from] std::io::Error),
 }
 
 impl JaegerRemote {
-    /// Asks at this URL. One without a path gets `/sampling`; another path is taken as it is, such as
-    /// `/api/sampling` of Jaeger v1's collector on port 14268.
+    /// Polls this URL. `/sampling` is added if it has no path; another path is used unchanged, such
+    /// as `/api/sampling` of Jaeger v1's collector on port 14268.
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self {
             option: "JaegerRemote::new",
@@ -83,42 +85,43 @@ impl JaegerRemote {
         }
     }
 
-    /// Asks this often, every 60 seconds by default; between 10 ms and a day.
+    /// The time between two polls: 60 seconds by default, between 10 ms and a day.
     pub fn with_poll_interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
         self
     }
 
-    /// Decides until the first answer; one trace in a thousand by default, as Jaeger's clients do.
+    /// The sampler that decides until the first response. By default it samples one trace in a
+    /// thousand, as Jaeger's clients do.
     pub fn with_initial_sampler(mut self, sampler: impl Into<Sampler>) -> Self {
         self.initial = sampler.into();
         self
     }
 
-    /// Names the option or variable that an error about the endpoint is about.
+    /// The name of the option or variable to use in errors about the endpoint.
     #[doc(hidden)]
     pub fn named(mut self, option: &'static str) -> Self {
         self.option = option;
         self
     }
 
-    /// Checks the endpoint without asking there.
+    /// Checks the endpoint without connecting to it.
     #[doc(hidden)]
     pub fn check(&self) -> Result<(), OptionError> {
         self.uri("").map(drop)
     }
 
-    /// Starts to ask for the strategy of `service`. Failures are said on standard error.
+    /// Starts to poll for the strategy of `service`. Failures are reported on standard error.
     ///
     /// # Errors
     ///
-    /// When the endpoint is no usable URL, or the system gives no thread. A collector that isn't there
-    /// is no error: the initial sampler decides until it is.
+    /// If the endpoint is not a usable URL, or the system cannot start a thread. A collector that
+    /// cannot be reached is not an error: the initial sampler decides until it responds.
     pub fn start(self, service: &str) -> Result<RemoteSampler, RemoteSamplerError> {
         self.launch(service, to_stderr())
     }
 
-    /// As [`start`](Self::start), and failures are said to `listener`, on the sampler's thread.
+    /// As [`start`](Self::start), but failures are reported to `listener`, on the sampler's thread.
     ///
     /// # Errors
     ///
@@ -167,7 +170,7 @@ impl JaegerRemote {
     }
 }
 
-/// All but what a query's value may hold as it is.
+/// Escapes everything that a query's value may not contain literally.
 fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -181,20 +184,22 @@ fn percent_encode(text: &str) -> String {
     out
 }
 
-/// A running [`JaegerRemote`]. Copies share the strategy; the thread ends with the last of them, or at
-/// [`stop`](Self::stop).
+/// A running [`JaegerRemote`]. Clones share the strategy; the thread ends when the last one is
+/// dropped, or at [`stop`](Self::stop).
 #[derive(Clone)]
 pub struct RemoteSampler {
     owner: Arc<Owner>,
 }
 
 impl RemoteSampler {
-    /// Asks no more, and keeps deciding by what was heard last. A question under way is not waited for.
+    /// Stops polling, and keeps sampling by the last strategy. Does not wait for a request in
+    /// progress.
     pub fn stop(&self) {
         self.owner.0.stop();
     }
 
-    /// Follows the strategy for a trace's first span only; a span with a parent does as its parent did.
+    /// Applies the strategy only to a trace's first span; a span with a parent follows its parent's
+    /// decision.
     #[must_use]
     pub fn parent_based(self) -> Sampler {
         Sampler::from(self).parent_based()
@@ -251,7 +256,7 @@ mod tests {
     use super::JaegerRemote;
 
     #[test]
-    fn where_it_asks() {
+    fn polls_the_configured_url() {
         for (endpoint, uri) in [
             ("http://h:5778", "http://h:5778/sampling?service=a%20b%26c"),
             ("http://h:5778/", "http://h:5778/sampling?service=a%20b%26c"),

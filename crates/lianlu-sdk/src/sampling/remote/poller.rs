@@ -1,4 +1,4 @@
-//! The thread that asks.
+//! The thread that polls the collector.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,14 +14,14 @@ use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
 use crate::pipeline::{Listener, PipelineEvent};
 
-/// How long a question may take.
+/// The timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer is read to this size, and no further.
+/// The maximum size of a response.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
-/// What the sampler and the thread share.
+/// The state that the sampler and the thread share.
 pub(super) struct Shared {
-    /// Locked for a pointer's time.
+    /// Locked only while the pointer is read or replaced.
     strategy: RwLock<Arc<Strategy>>,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -45,7 +45,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner) = new;
     }
 
-    /// Waits, and says whether to go on.
+    /// Waits for `interval`. Returns `false` if the sampler was stopped.
     fn goes_on_after(&self, interval: Duration) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let (stopped, _) = self
@@ -75,7 +75,7 @@ pub(super) fn start(
 }
 
 fn run(shared: &Shared, place: &CollectorUrl, interval: Duration, listener: &Listener) {
-    // Questions of ours are nobody's trace.
+    // Polling must not be traced.
     let _silent = Context::enter_telemetry_suppressed_scope();
     let client = HttpClient::new(TIMEOUT);
     let mut is_failing = false;
@@ -93,7 +93,7 @@ fn run(shared: &Shared, place: &CollectorUrl, interval: Duration, listener: &Lis
             }
         };
         if let Some(notice) = notice {
-            // A listener may do as he likes but not end this thread.
+            // A panic in the listener must not end this thread.
             let _ = catch_unwind(AssertUnwindSafe(|| listener(&notice)));
         }
         if !shared.goes_on_after(interval) {

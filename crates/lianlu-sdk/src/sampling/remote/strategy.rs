@@ -1,4 +1,4 @@
-//! What decides now.
+//! The current sampling strategy.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use super::answer::{MAX_OPERATIONS, Told};
 use crate::sampling::{RateLimited, Sampler, sampling_result};
 
-/// A longer name comes from a stranger, and gets no bucket of its own.
+/// Longer names are likely to come from outside, and get no bucket of their own.
 const MAX_NAME: usize = 256;
 
 #[derive(Debug, Clone)]
@@ -26,13 +26,13 @@ pub(super) struct Operations {
     default: f64,
     ratios: HashMap<String, f64>,
     at_least: f64,
-    /// Each operation's bucket of what it has at least.
+    /// The bucket for each operation's minimum rate.
     floors: Arc<RwLock<HashMap<String, RateLimited>>>,
 }
 
 impl Strategy {
-    /// The strategy that was told. Buckets live on where their rate is the same, or each answer would
-    /// fill them.
+    /// The strategy for a new response. A bucket is kept if its rate has not changed; otherwise
+    /// each response would fill it.
     pub(super) fn after(&self, told: Told) -> Self {
         match (told, self) {
             (Told::Ratio(ratio), _) => Self::Ratio(ratio),
@@ -93,7 +93,8 @@ impl Strategy {
             Self::Operations(operations) => {
                 let ratio = operations.ratios.get(name).unwrap_or(&operations.default);
                 let result = by(&Sampler::TraceIdRatioBased(*ratio));
-                // A span that the ratio takes uses the floor up too, so asked either way.
+                // A span sampled by the ratio also takes a token of the minimum rate, so take it in
+                // both cases.
                 let floor = operations.floor(name);
                 if result.decision == SamplingDecision::RecordAndSample {
                     result
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn by_operation() {
+    fn samples_by_operation() {
         let strategy = initial().after(operations(0.0, 0.0, &[("a", 1.0)]));
         assert!(sampled(&strategy, "a"));
         assert!(!sampled(&strategy, "b"));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_has_its_floor_once() {
+    fn each_operation_has_one_minimum_rate() {
         let rare = 1e-6;
         let strategy = initial().after(operations(0.0, rare, &[("a", 0.0)]));
         for name in ["a", "b"] {
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn floors_are_bounded() {
+    fn limits_the_number_of_minimum_rates() {
         let strategy = initial().after(operations(0.0, 1.0, &[]));
         let granted = (0..MAX_OPERATIONS + 50)
             .filter(|number| sampled(&strategy, &number.to_string()))
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_rate_keeps_its_bucket() {
+    fn keeps_the_bucket_if_the_rate_is_the_same() {
         let strategy = initial().after(Told::PerSecond(1e-6));
         assert!(sampled(&strategy, "a"));
         let strategy = strategy.after(Told::PerSecond(1e-6));

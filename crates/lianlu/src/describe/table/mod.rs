@@ -1,12 +1,12 @@
-//! Which attribute goes where: the one table that spans and metrics are written by.
+//! The place of each attribute: spans and metrics are both written from this one table.
 //!
-//! A row is an attribute; it has a requirement for each of the two sides of HTTP and of gRPC, which says how the
-//! attribute stands on the span and on the metrics, and its key in the old conventions. The code that describes a call
-//! hands values to a [`SignalWriter`](super::signals::SignalWriter), which looks at the table; a change of the
-//! conventions is a change of a row.
+//! A row is an attribute. It has a requirement for each of the two sides of HTTP and of gRPC, which
+//! defines its level on the span and on the metrics, and its key in the old conventions. The code
+//! that describes a call passes values to a [`SignalWriter`](super::signals::SignalWriter), which
+//! reads the table; a change of the conventions is a change of a row.
 //!
-//! Current conventions: v1.44.0 of the [HTTP] and [gRPC] pages. Old ones: v1.20.0 for HTTP and v1.37.0 for
-//! RPC, where the migration guides begin.
+//! Current conventions: v1.44.0 of the [HTTP] and [gRPC] pages. Old ones: v1.20.0 for HTTP and
+//! v1.37.0 for RPC, where the migration guides begin.
 //!
 //! [HTTP]: https://opentelemetry.io/docs/specs/semconv/http/
 //! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
@@ -56,17 +56,17 @@ macro_rules! table {
             grpc_client: $grpc_client,
         };)*
 
-        /// Every row.
+        /// All rows.
         #[cfg(test)]
         pub(crate) static SPECS: &[&AttributeSpec] = &[$(&$name),*];
     };
 }
 
 table! {
-    // Which call.
+    // The call.
     HTTP_REQUEST_METHOD = keys::HTTP_REQUEST_METHOD;
         SPAN.metric().active(), SPAN.metric().active(), NO, NO;
-    /// Also one that is unknown, in the old conventions only.
+    /// Includes unknown methods; in the old conventions only.
     HTTP_METHOD = old::HTTP_METHOD;
         NO.old(old::HTTP_METHOD).old_metric(), NO.old(old::HTTP_METHOD).old_metric(), NO, NO;
     HTTP_REQUEST_METHOD_ORIGINAL = keys::HTTP_REQUEST_METHOD_ORIGINAL;
@@ -103,13 +103,13 @@ table! {
     RPC_SERVICE = old::RPC_SERVICE;
         NO, NO,
         NO.old(old::RPC_SERVICE).old_metric(), NO.old(old::RPC_SERVICE).old_metric();
-    /// The method without its service, in the old conventions only. Both conventions have the key, so
-    /// with both switched on the current value has it.
+    /// The method without its service, in the old conventions only. Both conventions use this key;
+    /// if both are enabled, it has the current value.
     OLD_RPC_METHOD = keys::RPC_METHOD;
         NO, NO,
         NO.old(keys::RPC_METHOD).old_metric(), NO.old(keys::RPC_METHOD).old_metric();
 
-    // Who with.
+    // The peers.
     SERVER_ADDRESS = keys::SERVER_ADDRESS;
         SPAN.metric_asked(OptIn::ServerAddressOnMetrics).active_asked(OptIn::ServerAddressOnMetrics)
             .old(old::NET_HOST_NAME),
@@ -124,7 +124,7 @@ table! {
         SPAN.metric().old(keys::SERVER_PORT).old_metric();
     CLIENT_ADDRESS = keys::CLIENT_ADDRESS;
         SPAN, NO, NO, NO;
-    /// Only what proxies tell, in the old conventions only: the socket's other end has its own key.
+    /// Only as reported by proxies, in the old conventions only: the socket's peer has its own key.
     HTTP_CLIENT_IP = old::HTTP_CLIENT_IP;
         NO.old(old::HTTP_CLIENT_IP), NO, NO, NO;
     CLIENT_PORT = keys::CLIENT_PORT;
@@ -156,14 +156,14 @@ table! {
     SERVICE_PEER_NAME = keys::SERVICE_PEER_NAME;
         SPAN, NO, SPAN, NO;
 
-    // How it went.
+    // The result.
     HTTP_RESPONSE_STATUS_CODE = keys::HTTP_RESPONSE_STATUS_CODE;
         SPAN.metric().old(old::HTTP_STATUS_CODE).old_metric(),
         SPAN.metric().old(old::HTTP_STATUS_CODE).old_metric(),
         NO, NO;
     RPC_RESPONSE_STATUS_CODE = keys::RPC_RESPONSE_STATUS_CODE;
         NO, NO, SPAN.metric(), SPAN.metric();
-    /// The name that the status code has after v1.44.0.
+    /// The name of the status code after v1.44.0.
     RPC_STATUS_CODE = keys::RPC_STATUS_CODE;
         NO, NO, SPAN.metric(), SPAN.metric();
     /// The status code as a number, in the old conventions only.
@@ -181,7 +181,7 @@ table! {
         asked(OptIn::BodySize).old(old::HTTP_RESPONSE_CONTENT_LENGTH),
         NO, NO;
 
-    // Ours, in every convention.
+    // lianlu's own attributes, in all conventions.
     LIANLU_CANCELLED = keys::LIANLU_CANCELLED;
         SPAN.old(keys::LIANLU_CANCELLED), SPAN.old(keys::LIANLU_CANCELLED),
         SPAN.old(keys::LIANLU_CANCELLED), SPAN.old(keys::LIANLU_CANCELLED);

@@ -1,4 +1,4 @@
-//! How an attribute stands on spans and metrics of one side of a protocol.
+//! The place of an attribute on spans and metrics of one side of a protocol.
 
 use crate::describe::opt_in::OptIn;
 
@@ -8,24 +8,24 @@ pub(crate) enum Level {
     Never,
     /// When its value is known: required, conditionally required and recommended attributes.
     Known,
-    /// When its value is known and the user asked for it.
+    /// When its value is known and the user has enabled it.
     Asked(OptIn),
 }
 
-/// What an attribute is on one side of a protocol.
+/// The requirement of an attribute on one side of a protocol.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requirement {
     /// On spans.
     pub(crate) span: Level,
     /// On the duration and size metrics.
     pub(crate) metric: Level,
-    /// On the size metrics, where it is not on the duration.
+    /// On the size metrics, even if it is not on the duration.
     pub(crate) size: bool,
     /// On the metric of active requests.
     pub(crate) active: Level,
     /// The key in the old conventions, on spans.
     pub(crate) old: Option<&'static str>,
-    /// Whether the old duration metric has it, under the same old key.
+    /// True if the old duration metric has it, under the same old key.
     pub(crate) old_metric: bool,
 }
 

@@ -1,11 +1,11 @@
-//! The table against the registry crate's constants.
+//! Compares the table with the registry crate's constants.
 
 use super::*;
 use opentelemetry_semantic_conventions as registry;
 use std::collections::HashSet;
 
-/// The registry's own constants for everything that the table names, old or new. The crate knows
-/// one released version; what it can't know yet stands in `NEWER`.
+/// The registry crate's constants for all keys of the table, old or new. The crate covers one
+/// released version; keys of later versions are in `NEWER`.
 #[allow(deprecated)] // the old conventions' keys are
 const REGISTRY: &[&str] = &[
     registry::attribute::CLIENT_ADDRESS,
@@ -62,7 +62,7 @@ const REGISTRY: &[&str] = &[
 const NEWER: &[&str] = &["rpc.status_code", "http.resend_count"];
 
 #[test]
-fn every_key_is_the_registrys_or_ours() {
+fn every_key_is_in_the_registry_or_lianlus_own() {
     for row in SPECS {
         let places = Surface::ALL.map(|surface| row.requirement(surface));
         let keys = places.iter().filter_map(|place| place.old);
@@ -90,7 +90,7 @@ fn every_key_of_the_registry_list_is_in_the_table() {
 }
 
 #[test]
-fn no_two_rows_write_one_key_in_one_place() {
+fn no_two_rows_write_the_same_key_in_the_same_place() {
     for surface in Surface::ALL {
         let mut current = HashSet::new();
         let mut old = HashSet::new();
@@ -111,7 +111,7 @@ fn no_two_rows_write_one_key_in_one_place() {
 }
 
 #[test]
-fn what_an_attacker_writes_is_on_no_metric_by_default() {
+fn values_that_callers_control_are_not_labels_by_default() {
     for row in [
         &URL_PATH,
         &URL_QUERY,

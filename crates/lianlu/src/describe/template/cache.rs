@@ -1,4 +1,4 @@
-//! The templates of a thread.
+//! The template cache of a thread.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use super::{CallKey, CallTemplate};
 use crate::hash::MIX;
 use crate::request::RequestHead;
 
-/// How many a thread has. A new one takes the place of another.
+/// How many templates a thread keeps. A new one replaces the one in its slot.
 const SLOTS: usize = 256;
 
 #[derive(Default)]
 struct Slot {
-    /// The hash of the call that was described last.
+    /// The hash of the last described call.
     last: u64,
     template: Option<Arc<CallTemplate>>,
 }
@@ -39,7 +39,7 @@ pub(super) fn find(key: &CallKey<'_>, head: &RequestHead<'_>) -> Option<Arc<Call
     found.ok().flatten()
 }
 
-/// Keeps what `make` makes, if the key has come before.
+/// Stores the template that `make` makes, if the key has occurred before.
 pub(super) fn insert(
     key: &CallKey<'_>,
     head: &RequestHead<'_>,

@@ -1,4 +1,4 @@
-//! How calls end that have no error.
+//! Templates for the end of calls without an error.
 
 use lianlu_wire::otlp::{AttributeBlock, EncodedAttributes};
 
@@ -14,16 +14,16 @@ use crate::describe::{count, end, table};
 use crate::grpc::{Code, Status};
 use opentelemetry::trace::SpanKind;
 
-/// Messages and bytes below this take one byte each.
+/// Counts below this take one byte each.
 const SHORT: u64 = 0x80;
 
-/// The attributes and labels of an end.
+/// The attributes and labels of a call's end.
 #[derive(Debug)]
 pub(crate) struct EndTemplate {
-    /// Of the start too.
+    /// Includes the labels of the start.
     pub(crate) labels: Labels,
     block: AttributeBlock,
-    /// The block with the counts of the response, and with those of both directions.
+    /// The block with the counts of the response, and the one with those of both directions.
     counted: [Counted; 2],
 }
 
@@ -31,7 +31,8 @@ pub(crate) struct EndTemplate {
 #[derive(Debug)]
 struct Counted {
     block: AttributeBlock,
-    /// Where the counts end, if spans have them: the response's messages and bytes, then the request's.
+    /// Where each count ends, if spans have counts: the response's messages and bytes, then the
+    /// request's.
     ends: Vec<usize>,
 }
 
@@ -99,7 +100,7 @@ impl EndTemplate {
         }
     }
 
-    /// Writes the attributes, with what the call has counted.
+    /// Writes the attributes, with the counts of this call.
     #[inline]
     pub(crate) fn write(&self, totals: [Totals; 2], out: &mut AttributeWriter<'_>) {
         if !out.is_wanted() {

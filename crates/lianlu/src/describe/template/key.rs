@@ -1,4 +1,4 @@
-//! What tells calls apart whose descriptions differ.
+//! The key of a template: it differs for calls with different descriptions.
 
 use std::net::SocketAddr;
 
@@ -11,10 +11,11 @@ use crate::describe::{grpc, interner};
 use crate::hash::MIX;
 use crate::request::RequestHead;
 
-/// What a call's description depends on, besides the layer's settings and what changes from call to call.
+/// What a call's description depends on, besides the layer's settings and the attributes that
+/// change from call to call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallKey<'a> {
-    /// The layer with its settings.
+    /// The id of the layer's options.
     pub(crate) layer: u64,
     pub(crate) protocol: Protocol,
     /// A gRPC call's path; an HTTP call's route or URL template.
@@ -22,18 +23,18 @@ pub(crate) struct CallKey<'a> {
     pub(crate) authority: Option<&'a str>,
     /// An HTTP call's user agent.
     pub(crate) agent: Option<&'a [u8]>,
-    /// An HTTP call's.
+    /// The scheme of an HTTP call.
     pub(crate) scheme: &'a str,
     peer: Peer,
     port: Port,
     is_measured: bool,
 }
 
-/// A peer's address, and what else is the same for all of its connections that are described alike.
+/// A peer's address, and the properties shared by all of its connections with the same description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Peer {
     address: [u64; 2],
-    /// The kind of the address, the version of HTTP, the length of the port.
+    /// The kind of the address, the HTTP version, and the encoded length of the port.
     shape: u64,
 }
 
@@ -64,7 +65,7 @@ impl Peer {
     }
 }
 
-/// A number for each version of HTTP.
+/// A number for each HTTP version.
 #[inline]
 pub(super) fn version_number(version: Version) -> u8 {
     match version {
@@ -107,11 +108,11 @@ impl std::ops::Deref for PortBytes {
     }
 }
 
-/// Longer texts come from strangers.
+/// Longer texts are under the caller's control.
 const LONGEST: usize = 256;
 
 impl<'a> CallKey<'a> {
-    /// The key of a gRPC call, through this layer.
+    /// The key of a gRPC call in this layer.
     #[inline]
     pub(crate) fn grpc(
         layer: u64,
@@ -160,7 +161,7 @@ impl<'a> CallKey<'a> {
         self.scheme
     }
 
-    /// Where the peer's port ends among these attributes, if there is one.
+    /// The end of the peer's port in these attributes, if there is one.
     pub(super) fn peer_port_end(&self, block: &AttributeBlock) -> Option<usize> {
         block.end_of(PEER_PORT)
     }
@@ -210,7 +211,7 @@ pub(super) struct OwnedKey {
     scheme: Box<str>,
     peer: Peer,
     is_measured: bool,
-    /// Whether the gRPC method is known from generated code alone, which not every caller has.
+    /// Whether the gRPC method is known only from generated code, which not every caller has.
     is_named: bool,
 }
 

@@ -1,16 +1,17 @@
-//! Templates: what one run of the description has left behind, for calls that are alike.
+//! Templates: the result of one description, reused for similar calls.
 //!
-//! gRPC calls of one method, and HTTP calls of one method and route, between the same two ends, begin with the same name
-//! and the same attributes, but for path, query, URL and the peer's port; and most of them end alike. As long as nothing
-//! else changes the description (no hook, no captured header, no proxy), a template takes its place.
+//! gRPC calls of one method, or HTTP calls of one method and route, between the same two ends start
+//! with the same name and the same attributes, except for path, query, URL and the peer's port.
+//! Most of them also end with the same attributes. If nothing else changes the description (no
+//! hook, no captured header, no proxy), a template replaces it.
 //!
 //! ```text
 //! CallKey ─► cache ─► CallTemplate ─┬─ start: attributes │ own: path, query, URL of this call
 //!                                   └─ ends by status: attributes, labels │ counts of this call
 //! ```
 //!
-//! A hit replaces the description and nothing else of a call's life. The templates of a thread are its own, up to a
-//! limit; a peer that calls once leaves none.
+//! A hit replaces only the description; everything else happens as for other calls. Each thread has
+//! its own templates, up to a limit. A peer that calls only once does not create one.
 
 mod cache;
 mod end;
@@ -38,18 +39,19 @@ pub(crate) use end::EndTemplate;
 pub(crate) use key::CallKey;
 use key::OwnedKey;
 
-/// How many ends a template has. A method or route has few statuses; the others are described each time.
+/// How many ends a template has. A method or route has few statuses; further ones are described for
+/// each call.
 const ENDS: usize = 4;
 
-/// What calls with the same [`CallKey`] have in common.
+/// The shared description of calls with the same [`CallKey`].
 #[derive(Debug)]
 pub(crate) struct CallTemplate {
     key: OwnedKey,
     name: Cow<'static, str>,
     pub(crate) info: CallInfo,
-    /// Those of the start.
+    /// The labels of the start.
     pub(crate) labels: Labels,
-    /// `None` if it was made of a call that was not recorded.
+    /// `None` if the template was made from a call that was not recorded.
     start: Option<StartTemplate>,
     ends: [OnceLock<(u32, EndTemplate)>; ENDS],
 }
@@ -57,12 +59,12 @@ pub(crate) struct CallTemplate {
 #[derive(Debug)]
 struct StartTemplate {
     block: AttributeBlock,
-    /// Where the peer's port stands.
+    /// The positions of the peer's port.
     port_ends: Vec<usize>,
 }
 
-/// Whether calls with these settings that have the same key are described alike, if nothing else changes their
-/// description.
+/// True if, with these settings, calls with the same key have the same description, provided that
+/// nothing else changes it.
 pub(crate) fn fits(settings: &Settings) -> bool {
     settings.dialect == Dialect::OpenTelemetry
         && settings.request_headers.is_empty()
@@ -70,7 +72,8 @@ pub(crate) fn fits(settings: &Settings) -> bool {
 }
 
 impl CallTemplate {
-    /// The template of a call, if calls like it have come before. It is written to `attributes`; the name is given.
+    /// The template of a call, if similar calls have occurred before. Writes its attributes to
+    /// `attributes`, and returns the name.
     #[inline]
     pub(crate) fn start(
         key: &CallKey<'_>,
@@ -89,7 +92,7 @@ impl CallTemplate {
                 attributes.overwrite(at + end - port.len(), &port);
             }
             if key.protocol == Protocol::Http {
-                // No labels: those of the start are in the template.
+                // The template already has the labels of the start.
                 let mut labels = Labels::default();
                 let style = template.info.style;
                 let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
@@ -104,8 +107,8 @@ impl CallTemplate {
         self.name.clone()
     }
 
-    /// Makes a template of a call that was just described, if its method or route is one of the service's own and such a
-    /// call has come before.
+    /// Makes a template from the call that was just described, if its method or route belongs to
+    /// the service and such a call has occurred before.
     #[cold]
     pub(crate) fn learn(
         key: &CallKey<'_>,
@@ -143,7 +146,7 @@ impl CallTemplate {
         });
     }
 
-    /// How calls end that have this status and no error.
+    /// The template for the end of calls with this status and no error.
     #[inline]
     pub(crate) fn end(&self, settings: &Settings, status: EndStatus) -> Option<&EndTemplate> {
         for end in &self.ends {
@@ -159,7 +162,7 @@ impl CallTemplate {
     }
 }
 
-/// What tells the ends of calls apart that have no error.
+/// What the description of an end without an error depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum EndStatus {
     /// A gRPC call whose status is `OK`.
@@ -179,7 +182,7 @@ impl EndStatus {
     }
 }
 
-/// Whether a call has a name of low cardinality that is its key's.
+/// True if the call's name has low cardinality and is determined by its key.
 fn is_common(key: &CallKey<'_>, head: &RequestHead<'_>, described: &Described) -> bool {
     let info = &described.info;
     match (key.protocol, &info.grpc_method) {
@@ -187,7 +190,7 @@ fn is_common(key: &CallKey<'_>, head: &RequestHead<'_>, described: &Described) -
         (Protocol::Grpc, _) => false,
         (Protocol::Http, _) => {
             let is_known = info.http_method == head.method().as_str();
-            // Sizes are on the spans of the old conventions.
+            // In the old conventions, spans have sizes.
             let is_alike = !info.style.conventions.old() && !info.style.active;
             let has_scheme = info.style.surface != Surface::HttpClient
                 || matches!(key.scheme(), "http" | "https");
@@ -196,7 +199,7 @@ fn is_common(key: &CallKey<'_>, head: &RequestHead<'_>, described: &Described) -
     }
 }
 
-/// The key of the peer's port, whose value is written anew for each call.
+/// The key of the peer's port, whose value is written for each call.
 const PEER_PORT: &str = keys::NETWORK_PEER_PORT;
 
 #[cfg(test)]
@@ -204,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_and_versions_have_ends_of_their_own() {
+    fn statuses_and_versions_have_separate_ends() {
         use ::http::{StatusCode, Version};
 
         let all = [

@@ -1,4 +1,5 @@
-//! What spans tell beside the conventions' attributes, and what they must not tell.
+//! Attributes that spans have in addition to those of the conventions, and values they must not
+//! have.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::net::redact::Redaction;
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
-    /// Names spans. `None` leaves the name that the conventions give. The name should be one that many
-    /// calls have.
+    /// Names spans. `None` keeps the name from the conventions. The name should have low
+    /// cardinality: many calls should share it.
     ///
     /// ```
     /// let layer = lianlu::server()
@@ -30,7 +31,7 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.span_name = Some(Arc::new(name)))
     }
 
-    /// Attributes that spans start with; samplers see them.
+    /// Adds attributes when a span starts; samplers see them.
     pub fn with_attributes(
         self,
         attributes: impl Fn(&RequestHead<'_>) -> Vec<KeyValue> + Send + Sync + 'static,
@@ -38,7 +39,7 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.attributes = Some(Arc::new(attributes)))
     }
 
-    /// Called when a recorded span has started.
+    /// Calls `hook` when a recorded span has started.
     pub fn on_request(
         self,
         hook: impl Fn(&RequestHead<'_>, &SpanRef<'_>) + Send + Sync + 'static,
@@ -46,7 +47,7 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.on_request = Some(Arc::new(hook)))
     }
 
-    /// Called when a recorded call's response has come, before its body.
+    /// Calls `hook` when the response of a recorded call arrives, before its body.
     pub fn on_response(
         self,
         hook: impl Fn(&ResponseHead<'_>, &SpanRef<'_>) + Send + Sync + 'static,
@@ -54,7 +55,7 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.on_response = Some(Arc::new(hook)))
     }
 
-    /// Called when a recorded call has ended, just before its span does, however it ended.
+    /// Calls `hook` when a recorded call has ended, in whatever way, just before its span ends.
     ///
     /// ```
     /// use lianlu::KeyValue;
@@ -68,8 +69,9 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.hooks.on_end = Some(Arc::new(hook)))
     }
 
-    /// Writes request headers into spans: `http.request.header.<name>`, or a gRPC call's metadata as
-    /// `rpc.request.metadata.<name>`, each a list of strings. No header by default.
+    /// Writes request headers into spans: `http.request.header.<name>`, or a gRPC call's metadata
+    /// as `rpc.request.metadata.<name>`. Each value is a list of strings. By default no header is
+    /// captured.
     ///
     /// ```
     /// use lianlu::net::HeaderCapture;
@@ -83,16 +85,16 @@ impl<K: Side> TraceLayer<K> {
     }
 
     /// Writes response headers into spans: `http.response.header.<name>`, or
-    /// `rpc.response.metadata.<name>`. No header by default.
+    /// `rpc.response.metadata.<name>`. By default no header is captured.
     pub fn with_captured_response_headers(self, headers: HeaderCapture) -> Self {
         self.with(|options| options.settings.response_headers = headers)
     }
 
     /// Writes the first `max` bytes of an HTTP request's body into its span, as text:
-    /// `http.request.body.content`. Counted bodies only, see
+    /// `http.request.body.content`. Only for bodies that are counted, see
     /// [`with_body_sizes`](Self::with_body_sizes).
     ///
-    /// Bodies hold what users have entrusted to the service. This is for debugging.
+    /// Bodies may contain personal or confidential data. Use this for debugging.
     pub fn with_request_body_content(self, max: usize) -> Self {
         self.with(|options| options.request_content = max)
     }
@@ -103,8 +105,9 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.response_content = max)
     }
 
-    /// The keys whose values are `REDACTED` in `url.query`, `url.full` and `http.target`, in place of
-    /// the seven of the conventions. With their case. Texts of errors keep the conventions' list.
+    /// The query keys whose values are replaced by `REDACTED` in `url.query`, `url.full` and
+    /// `http.target`, instead of the seven keys of the conventions. Case-sensitive. Error messages
+    /// still use the conventions' list.
     ///
     /// ```
     /// let layer = lianlu::server().with_redacted_query_keys(["sig", "token"]);

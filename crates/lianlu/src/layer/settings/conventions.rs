@@ -1,4 +1,4 @@
-//! Which names and keys spans and metrics have.
+//! The names and keys of spans and metrics.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::describe::stability::Conventions;
 use crate::describe::surface::Dialect;
 
 impl<K: Side> TraceLayer<K> {
-    /// Which generation of the HTTP conventions is written. The current one by default, or what
-    /// `OTEL_SEMCONV_STABILITY_OPT_IN` says.
+    /// The generation of the HTTP conventions to write. By default `OTEL_SEMCONV_STABILITY_OPT_IN`
+    /// decides, or the current one if it is not set.
     pub fn with_http_conventions(self, conventions: Conventions) -> Self {
         self.with(|options| options.settings.http = Some(conventions))
     }
@@ -22,34 +22,37 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.settings.rpc = Some(conventions))
     }
 
-    /// Under which key a gRPC call's status code stands.
+    /// The key of a gRPC call's status code.
     pub fn with_rpc_status_key(self, key: RpcStatusKey) -> Self {
         self.with(|options| options.settings.rpc_status_key = key)
     }
 
-    /// Writes an attribute that the conventions leave to be asked for. Calls add up.
+    /// Writes an attribute that is opt-in in the conventions. Calls add up.
     pub fn with_opt_in(self, opt_in: OptIn) -> Self {
         self.with(|options| options.settings.opt_ins.insert(opt_in))
     }
 
-    /// The gRPC methods that may name spans and series; others are `_OTHER`, with the path in
-    /// `rpc.method_original`, and their spans are named `grpc`.
+    /// The gRPC methods that may name spans and series. Others are recorded as `_OTHER`, with the
+    /// path in `rpc.method_original`, and their spans are named `grpc`.
     ///
-    /// Without a list a client's generated code tells them, and a server learns them from its own
-    /// answers to calls that are recorded or measured: unknown is what its router refuses (`UNIMPLEMENTED`
-    /// without a message) or what is answered without a gRPC status, and at most 256 methods are learned. A
-    /// server that answers to unknown methods with anything else (because it authenticates first, say), or
-    /// has more methods than that, should have a list. Without one a span has started under the path when the answer shows that
-    /// there is no such method; its `rpc.method` is then set again, for providers that keep the last value
-    /// of a key as the API wants it. (`opentelemetry_sdk` keeps both; the pipelines of this crate don't.)
+    /// Without a list, a client takes the methods from its generated code. A server learns them
+    /// from its own responses to calls that are recorded or measured: a method is unknown if the
+    /// router refuses it (`UNIMPLEMENTED` without a message) or if the response has no gRPC status.
+    /// At most 256 methods are learned. Provide a list if the server has more methods, or if it
+    /// responds to unknown methods in another way (because it authenticates first, for example).
+    ///
+    /// Without a list, the span of an unknown method has already started under the path when the
+    /// response shows that there is no such method. Its `rpc.method` is then set again; providers
+    /// keep the last value of a key, as the API requires. (`opentelemetry_sdk` keeps both; the
+    /// pipelines of this crate do not.)
     pub fn with_known_methods(self, methods: KnownMethods) -> Self {
         self.with(|options| {
             options.settings.grpc_methods = Arc::new(GrpcMethods::listed(methods));
         })
     }
 
-    /// The HTTP methods that may name spans and series, in place of those of RFC 9110, `PATCH` and
-    /// `QUERY`, or of `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`. With their case.
+    /// The HTTP methods that may name spans and series, instead of those of RFC 9110, `PATCH` and
+    /// `QUERY`, or of `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`. Case-sensitive.
     ///
     /// ```
     /// let layer = lianlu::server().with_known_http_methods(["GET", "PROPFIND"]);
@@ -63,14 +66,15 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.settings.http_methods = Some(Arc::new(methods)))
     }
 
-    /// Writes spans as Kratos v2 and v3 do: names with a leading slash, Kratos's own attribute keys,
-    /// status `Ok` on success, and the tracer name `kratos` unless
-    /// [`with_tracer_name`](Self::with_tracer_name) gives another. The metrics stay OpenTelemetry's.
+    /// Writes spans as Kratos v2 and v3 do: names with a leading slash, Kratos's own attribute
+    /// keys, status `Ok` on success, and the tracer name `kratos` unless
+    /// [`with_tracer_name`](Self::with_tracer_name) sets another. Metrics follow the OpenTelemetry
+    /// conventions.
     ///
-    /// What differs on purpose: a stream is one span and not one for each message, a panic is an
-    /// error, `peer.service` is never empty, sizes are those on the wire (compressed where the call
-    /// is), and over HTTP the sizes of protobuf messages, which are not on the wire, are left out. See
-    /// [`crate::kratos`] for the operation's name over HTTP.
+    /// Deliberate differences from Kratos: a stream is one span instead of one per message, a panic
+    /// is an error, `peer.service` is never empty, sizes are those on the wire (compressed if the
+    /// call is), and over HTTP the sizes of protobuf messages, which are not sent in that form, are
+    /// left out. See [`crate::kratos`] for the operation's name over HTTP.
     pub fn kratos(self) -> Self {
         self.with(|options| {
             options.settings.dialect = Dialect::Kratos;
@@ -80,8 +84,8 @@ impl<K: Side> TraceLayer<K> {
 }
 
 impl TraceLayer<ServerSide> {
-    /// This server's own sockets speak TLS: `url.scheme` is `https`. Over HTTP/2 the request says so
-    /// itself; an HTTP/1.1 request does not. (Behind a proxy that speaks TLS in its place, use
+    /// Declares that this server terminates TLS itself: `url.scheme` is `https`. An HTTP/2 request
+    /// carries its scheme, an HTTP/1.1 request does not. (Behind a proxy that terminates TLS, use
     /// [`with_trusted_proxies`](Self::with_trusted_proxies).)
     pub fn with_https(self) -> Self {
         self.with(|options| options.settings.https = true)

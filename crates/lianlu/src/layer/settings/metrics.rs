@@ -1,4 +1,4 @@
-//! What is measured beside durations.
+//! Metrics besides durations.
 
 use std::sync::Arc;
 
@@ -9,27 +9,28 @@ use super::super::side::Side;
 use crate::describe::outcome::Outcome;
 
 impl<K: Side> TraceLayer<K> {
-    /// Also counts the HTTP requests under way, to the end of their bodies:
-    /// `http.server.active_requests`, `http.client.active_requests`. Opt-in by the current conventions;
-    /// nothing is counted with [`Conventions::Old`](crate::conventions::Conventions::Old).
+    /// Also counts the HTTP requests in progress, to the end of their bodies:
+    /// `http.server.active_requests`, `http.client.active_requests`. Opt-in in the current
+    /// conventions; nothing is counted with [`Conventions::Old`](crate::conventions::Conventions::Old).
     pub fn with_active_requests(self) -> Self {
         self.with(|options| options.active_requests = true)
     }
 
     /// Also measures the bodies of HTTP calls, in bytes: `http.server.request.body.size`,
-    /// `http.server.response.body.size` and the client's. Opt-in by the current conventions; nothing is
-    /// measured with [`Conventions::Old`](crate::conventions::Conventions::Old).
+    /// `http.server.response.body.size` and those of clients. Opt-in in the current conventions;
+    /// nothing is measured with [`Conventions::Old`](crate::conventions::Conventions::Old).
     ///
-    /// Response bodies are counted as they go by, and so are the request bodies of tonic and axum;
-    /// other request bodies have the size that their head or the client tells, or none. So have response
-    /// bodies that the span does not wait for ([`StreamEnd::Headers`](crate::StreamEnd::Headers)).
+    /// Response bodies and the request bodies of tonic and axum are counted as they pass. For other
+    /// request bodies, and for response bodies that the span does not wait for
+    /// ([`StreamEnd::Headers`](crate::StreamEnd::Headers)), the size is taken from the head or from
+    /// the client; it is missing if neither has it.
     pub fn with_body_sizes(self) -> Self {
         self.with(|options| options.body_sizes = true)
     }
 
-    /// Labels that the metrics of a call get beside those of the conventions: its duration and its sizes,
-    /// not the active requests, which are counted before the outcome is known. Each value makes a series
-    /// of its own: it should be one of few.
+    /// Adds labels to a call's duration and size metrics, besides those of the conventions. The
+    /// active requests do not get them, because they are counted before the outcome is known. Each
+    /// value is a separate series, so values should have low cardinality.
     ///
     /// ```
     /// use lianlu::KeyValue;

@@ -1,4 +1,4 @@
-//! What a layer can be told, by subject.
+//! The options of a layer, by subject.
 
 mod attributes;
 mod conventions;

@@ -1,4 +1,4 @@
-//! How the context travels, and how far.
+//! Context propagation, and its limits.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::propagation::{self, GlobalPropagator, ServiceName};
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
-    /// Reads and writes headers with `propagator` alone. OpenTelemetry's global propagator is never
-    /// asked, as in Kratos.
+    /// Reads and writes headers with `propagator` alone. OpenTelemetry's global propagator is not
+    /// used, as in Kratos.
     pub fn with_propagator(
         self,
         propagator: impl TextMapPropagator + Send + Sync + 'static,
@@ -28,16 +28,16 @@ impl<K: Side> TraceLayer<K> {
         })
     }
 
-    /// Reads and writes headers with OpenTelemetry's global propagator, whatever it is at each call.
+    /// Reads and writes headers with OpenTelemetry's global propagator, looked up at each call.
     pub fn with_global_propagator(self) -> Self {
         self.with_propagator(GlobalPropagator::new())
             .with(|options| options.is_global_propagator = true)
     }
 
-    /// The name that a client calls itself by in `x-md-service-name`.
+    /// The name of this service that a client sends in `x-md-service-name`.
     ///
-    /// Without it, the `service.name` of the pipeline that was installed last. Replaces a propagator
-    /// set before.
+    /// By default it is the `service.name` of the pipeline that was installed last. Replaces a
+    /// propagator that was set before.
     pub fn with_caller_name(self, name: impl Into<Cow<'static, str>>) -> Self {
         let (propagator, is_default) = propagation::choose(ServiceName::new(name));
         self.with_propagator(propagator)
@@ -46,16 +46,17 @@ impl<K: Side> TraceLayer<K> {
 }
 
 impl TraceLayer<ServerSide> {
-    /// Takes nobody's trace for its own: each call begins a new one, with a link to the caller's.
+    /// Does not continue the traces of callers: each call starts a new trace, with a link to the
+    /// caller's.
     ///
-    /// For services that strangers call: they could make every call sampled, or none, and tie calls
-    /// together that have nothing in common.
+    /// For services that untrusted clients call. Such clients could otherwise make every call
+    /// sampled, or none, and join unrelated calls into one trace.
     pub fn with_public_endpoint(self) -> Self {
         self.with_public_endpoint_for(|_| true)
     }
 
-    /// As [`with_public_endpoint`](Self::with_public_endpoint), for requests that `is_public` says
-    /// `true` to.
+    /// As [`with_public_endpoint`](Self::with_public_endpoint), for requests for which `is_public`
+    /// returns `true`.
     ///
     /// ```
     /// let layer = lianlu::server()
@@ -69,8 +70,8 @@ impl TraceLayer<ServerSide> {
         self.with(|options| options.public = Some(Arc::new(is_public)))
     }
 
-    /// Believes what these proxies write into `Forwarded` and `X-Forwarded-*`: who the client is, by
-    /// which scheme and host it called. Without, the headers are not read.
+    /// Trusts `Forwarded` and `X-Forwarded-*` headers from these proxies: the client's address, and
+    /// the scheme and host that it used. By default the headers are not read.
     ///
     /// ```
     /// let proxies = lianlu::net::TrustedProxies::new(["10.0.0.0/8", "::1"])?;
@@ -81,14 +82,15 @@ impl TraceLayer<ServerSide> {
         self.with(|options| options.proxies = Some(proxies))
     }
 
-    /// Writes the span into each response's `traceresponse`, in the format of `traceparent`: on errors
-    /// and streams too. See [Trace Context: Response Headers](https://w3c.github.io/trace-context/#traceresponse-header).
+    /// Writes the span's context into each response's `traceresponse`, in the format of
+    /// `traceparent`, also on errors and streams. See [Trace Context: Response
+    /// Headers](https://w3c.github.io/trace-context/#traceresponse-header).
     pub fn with_traceresponse(self) -> Self {
         self.with(|options| options.response_headers.traceresponse = true)
     }
 
-    /// Writes the trace's id (32 hex digits) into each response under `name`, on errors and streams
-    /// too: what a user who reports a problem can copy.
+    /// Writes the trace's id (32 hex digits) into each response under `name`, also on errors and
+    /// streams. Users can copy it into a problem report.
     ///
     /// ```
     /// use http::HeaderName;
@@ -102,21 +104,23 @@ impl TraceLayer<ServerSide> {
 }
 
 impl TraceLayer<ClientSide> {
-    /// Where this client's calls go, for `server.address` and `server.port`: a URL or a gRPC target
-    /// (`host:port`, `dns:///host:port`, `unix:///path`).
+    /// The target of this client's calls, for `server.address` and `server.port`: a URL or a gRPC
+    /// target (`host:port`, `dns:///host:port`, `unix:///path`).
     ///
-    /// Needed around a tonic `Channel`, which hides it; other clients have it in each request.
+    /// Needed around a tonic `Channel`, which hides its target; the requests of other clients
+    /// contain it.
     pub fn with_target(self, target: impl AsRef<str>) -> Self {
         self.with(|options| options.target = Some(Target::parse(target.as_ref())))
     }
 
-    /// Sends trace context, baggage and the service's name to these hosts alone. Requests to others
-    /// leave without, also without what a proxy has copied from the request that it serves, in any format
-    /// that [`propagation`](crate::propagation) has.
+    /// Sends trace context, baggage and the service's name only to these hosts. They are removed
+    /// from requests to other hosts, in every format that [`propagation`](crate::propagation)
+    /// supports, even if a proxy has copied them from the request that it serves.
     ///
-    /// The host is that of the request's target, or [`with_target`](Self::with_target)'s where the request
-    /// has none, or its `Host`. A redirect that a client follows by itself is not seen here: it carries what
-    /// the first request carried. See [`client()`](crate::client) for following them outside of the layer.
+    /// The host is taken from the request's URI, else from [`with_target`](Self::with_target), else
+    /// from the `Host` header. The layer does not see a redirect that a client follows internally:
+    /// it carries the headers of the first request. See [`client()`](crate::client) for following
+    /// redirects outside of the layer.
     ///
     /// ```
     /// let hosts = lianlu::net::HostList::new(["orders", "*.internal", "10.0.0.0/8"])?;

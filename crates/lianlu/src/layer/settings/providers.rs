@@ -1,4 +1,4 @@
-//! Where spans, metrics and logs go.
+//! The providers of spans, metrics and logs.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,17 +30,17 @@ impl<K: Side> TraceLayer<K> {
 
     /// Records metrics with `provider` instead of the global one.
     ///
-    /// Each call's duration goes, in seconds and with the buckets of the conventions, into
-    /// `http.server.request.duration`, `http.client.request.duration`, `rpc.server.call.duration` or
-    /// `rpc.client.call.duration`. It is the duration of the call's span, whether that is sampled or not,
-    /// and is recorded while the span's context is current: a meter provider that takes exemplars finds
-    /// the trace there. (`opentelemetry_sdk` 0.33 takes none.)
+    /// Each call's duration is recorded, in seconds and with the buckets of the conventions, in
+    /// `http.server.request.duration`, `http.client.request.duration`, `rpc.server.call.duration`
+    /// or `rpc.client.call.duration`. It is the duration of the call's span, whether that is
+    /// sampled or not, and is recorded while the span's context is current: a meter provider that
+    /// supports exemplars finds the trace there. (`opentelemetry_sdk` 0.33 does not.)
     ///
-    /// The metrics have no label that a caller can make up: methods that are not known and, on clients,
-    /// hosts after the first hundred are `_OTHER`.
+    /// No label has values that a caller can choose freely: unknown methods and, on clients, hosts
+    /// after the first hundred are `_OTHER`.
     ///
-    /// Without a provider here, the global one is used. It is looked up at the first
-    /// call, and again after [`set_meter_provider`](crate::set_meter_provider).
+    /// By default the global provider is used. It is looked up at the first call, and again after
+    /// [`set_meter_provider`](crate::set_meter_provider).
     ///
     /// ```
     /// let provider = opentelemetry_sdk::metrics::SdkMeterProvider::builder().build();
@@ -51,14 +51,15 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.meter.set_provider(Arc::new(provider)))
     }
 
-    /// Records no metrics, not with the global provider either.
+    /// Records no metrics, not even with the global provider.
     pub fn without_metrics(self) -> Self {
         self.with(|options| options.meter.switch_off())
     }
 
-    /// Where exceptions are logged, if [`with_exceptions`](Self::with_exceptions) or the environment
-    /// wants them logged: events `http.server.request.exception`, `rpc.client.call.exception` and so on,
-    /// `ERROR` on servers and `WARN` on clients, with the call's trace.
+    /// The provider for exception logs, if [`with_exceptions`](Self::with_exceptions) or the
+    /// environment enables them: events `http.server.request.exception`,
+    /// `rpc.client.call.exception` and so on, `ERROR` on servers and `WARN` on clients, with the
+    /// call's trace.
     pub fn with_logger_provider<P>(self, provider: P) -> Self
     where
         P: LoggerProvider + Send + Sync + 'static,
@@ -71,7 +72,7 @@ impl<K: Side> TraceLayer<K> {
         })
     }
 
-    /// Names the tracer and the meter: the instrumentation scope of spans and metrics.
+    /// The name of the tracer and the meter: the instrumentation scope of spans and metrics.
     pub fn with_tracer_name(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.with(|options| {
             options.tracer_name = Some(name.into());

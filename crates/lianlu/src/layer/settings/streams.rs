@@ -1,4 +1,4 @@
-//! How calls that stream are told.
+//! How streaming calls are recorded.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ impl<K: Side> TraceLayer<K> {
         self.with_stream_end_by(move |_, _| end)
     }
 
-    /// When the span of a call ends, for each route: `choose` gets the request's head, and the route's
-    /// template where it is known at the start.
+    /// When the span of a call ends, by request: `choose` gets the request's head, and the route's
+    /// template if it is known at the start.
     ///
     /// ```
     /// use lianlu::StreamEnd;
@@ -33,9 +33,10 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.stream_ends = Some(Arc::new(choose)))
     }
 
-    /// Makes the first `max` messages of a gRPC call events of its span, in each direction:
-    /// `rpc.message` with `rpc.message.type`, `rpc.message.id` and `rpc.message.compressed_size`. None
-    /// by default: the conventions have given them up, and the counts on the span are free.
+    /// Adds an event to the span for each of the first `max` messages of a gRPC call, in each
+    /// direction: `rpc.message` with `rpc.message.type`, `rpc.message.id` and
+    /// `rpc.message.compressed_size`. None by default: the conventions have dropped these events,
+    /// and the message counts on the span cost nothing extra.
     pub fn with_message_events(self, max: u32) -> Self {
         self.with(|options| options.message_events = max)
     }

@@ -7,8 +7,9 @@ use super::super::side::Side;
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
-    /// Switches the layer off, or on again: off, it passes requests on and does nothing else. No span, no metric, no
-    /// header read or written, so a trace ends here. For a flag in a service's configuration.
+    /// Switches the layer on or off. When off, it only forwards requests: it makes no span, records
+    /// no metric, and neither reads nor writes headers, so a trace ends here. Useful for a flag in
+    /// a service's configuration.
     ///
     /// ```
     /// let layer = lianlu::server().with_enabled(std::env::var_os("NO_TRACING").is_none());
@@ -18,9 +19,9 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.is_on = is_on)
     }
 
-    /// Traces and measures only requests that `filter` says `true` to.
+    /// Traces and measures only requests for which `filter` returns `true`.
     ///
-    /// Headers are read and written for the others too, so a trace goes on past a call that has no
+    /// The context is propagated for the others too, so a trace continues across a call without a
     /// span.
     ///
     /// ```
@@ -35,9 +36,9 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.filter = Some(Arc::new(filter)))
     }
 
-    /// Lets the sampler decide only about requests that `filter` says `true` to. The others are not
-    /// sampled; nor, by samplers that respect their parent's decision, is what they lead to here and in
-    /// other services. Their metrics are recorded.
+    /// Consults the sampler only for requests for which `filter` returns `true`. The others are not
+    /// sampled. Neither are their child spans, here and in other services, if the samplers there
+    /// follow the parent's decision. Metrics are recorded for all requests.
     ///
     /// ```
     /// let layer = lianlu::server().with_sampling_filter(|head| !lianlu::health_checks(head));
