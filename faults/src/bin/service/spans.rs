@@ -11,9 +11,9 @@ use opentelemetry::trace::{Span as _, SpanKind, Tracer as _, TracerProvider as _
 
 use crate::say;
 
-/// A span's number is `life << 40 | thread << 32 | number`.
-const LIFE: u32 = 40;
-const THREAD: u32 = 32;
+/// A span's number is `life << 48 | thread << 28 | number`: room for a million threads or series, each with 268 million spans.
+const LIFE: u32 = 48;
+const THREAD: u32 = 28;
 
 /// Makes spans and reports which have ended.
 #[derive(Clone)]
