@@ -39,7 +39,9 @@ impl Lianlu {
         Self {
             name,
             server: provider.server(),
-            client: provider.client().with_caller_name(name),
+            client: provider
+                .client()
+                .with_propagator(lianlu::propagation::default_propagator().with_caller_name(name)),
             next: next.map(str::to_owned),
         }
     }

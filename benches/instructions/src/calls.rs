@@ -93,7 +93,7 @@ impl Counter {
         match self.case.layer {
             Layer::None => self.count(service, body),
             Layer::Server | Layer::Recorded => self.count(server.layer(service), body),
-            Layer::Off => self.count(server.with_enabled(false).layer(service), body),
+            Layer::Off => self.count(server.with_filter(|_| false).layer(service), body),
             Layer::Client => self.count(lianlu::client().layer(service), body),
         }
     }

@@ -52,7 +52,7 @@ pub(crate) enum Layer {
     Server,
     /// The server's layer with a flight recorder behind it.
     Recorded,
-    /// The server's layer with `with_enabled(false)`.
+    /// The server's layer with a filter that leaves each call out.
     Off,
     Client,
 }

@@ -21,14 +21,14 @@ pub(crate) enum Metrics {
 pub(crate) fn layer(metrics: Metrics, off: bool) -> lianlu::ServerLayer {
     let layer = lianlu::server();
     let layer = match metrics {
-        Metrics::None => layer.without_metrics(),
+        Metrics::None => layer.with_metrics(|metrics| metrics.off()),
         Metrics::Noop => {
             lianlu::set_meter_provider(NoopMeterProvider::new());
             layer
         }
-        Metrics::Sdk => layer.with_meter_provider(super::meters::sdk()),
+        Metrics::Sdk => layer.with_metrics(|metrics| metrics.provider(super::meters::sdk())),
     };
-    layer.with_enabled(!off)
+    if off { layer.with_filter(|_| false) } else { layer }
 }
 
 struct Drop(Exported);

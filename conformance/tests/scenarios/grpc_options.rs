@@ -42,18 +42,18 @@ fn metadata() -> Scenario {
         let sent = HeaderCapture::new().allow("x-tenant-*");
         let got = HeaderCapture::new().allow("content-type");
         let address = echo::serve(
-            harness
-                .server()
-                .with_captured_request_headers(sent.clone())
-                .with_captured_response_headers(got.clone()),
+            harness.server().with_capture(|capture| {
+                capture
+                    .request_headers(sent.clone())
+                    .response_headers(got.clone())
+            }),
             Echo::default(),
         )
         .await;
         let layer = harness
             .client()
             .with_target(address.to_string())
-            .with_captured_request_headers(sent)
-            .with_captured_response_headers(got);
+            .with_capture(|capture| capture.request_headers(sent).response_headers(got));
         let mut channel = echo::connect(layer, address).await;
         let mut request = tonic::Request::new(message("hello", 0));
         for name in ["ann", "bob"] {
@@ -89,9 +89,13 @@ fn known_methods() -> Vec<Scenario> {
         all.push(Scenario::new(name, async move |harness| {
             let method = if is_listed { "Unary" } else { "Bidi" };
             let methods = KnownMethods::new([full_name(method)]);
-            let layer = harness.server().with_known_methods(methods.clone());
+            let layer = harness
+                .server()
+                .with_conventions(|conventions| conventions.grpc_methods(methods.clone()));
             let address = echo::serve(layer, Echo::default()).await;
-            let layer = harness.client().with_known_methods(methods);
+            let layer = harness
+                .client()
+                .with_conventions(|conventions| conventions.grpc_methods(methods));
             let layer = layer.with_target(address.to_string());
             let mut channel = echo::connect(layer, address).await;
             soon(channel.unary(message("hello", 0))).await.unwrap();
@@ -114,15 +118,17 @@ fn known_methods() -> Vec<Scenario> {
 fn classified() -> Scenario {
     Scenario::new("grpc: a user's error classifier", async |harness| {
         let address = echo::serve(
-            harness
-                .server()
-                .with_error_classifier(|outcome| outcome.grpc_code() == Some(GrpcCode::NotFound)),
+            harness.server().with_errors(|errors| {
+                errors.classifier(|outcome| outcome.grpc_code() == Some(GrpcCode::NotFound))
+            }),
             Echo::default(),
         )
         .await;
         let layer = harness.client().with_target(address.to_string());
-        let layer = layer.with_error_classifier(|outcome| {
-            outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
+        let layer = layer.with_errors(|errors| {
+            errors.classifier(|outcome| {
+                outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
+            })
         });
         let mut channel = echo::connect(layer, address).await;
         soon(channel.unary(message("fail 5 on request", 0)))
@@ -141,7 +147,7 @@ fn classified() -> Scenario {
 
 fn public_endpoint() -> Scenario {
     Scenario::new("grpc server: a public endpoint", async |harness| {
-        let layer = harness.server().with_public_endpoint();
+        let layer = harness.server().with_public_endpoint(|_| true);
         let address = echo::serve(layer, Echo::default()).await;
         let layer = harness.client().with_target(address.to_string());
         let mut channel = echo::connect(layer, address).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lianlu::{
     ClientLayer, Guard, Sampler, ServerLayer, TraceLayer,
-    conventions::{Conventions, RpcStatusKey},
+    conventions::{self, RpcStatusKey},
     layer::Side,
 };
 use lianlu_conformance::{
@@ -90,7 +90,7 @@ pub enum RootSampler {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// `None`: by the environment.
-    pub conventions: Option<Conventions>,
+    pub conventions: Option<conventions::Generation>,
     pub status_key: RpcStatusKey,
     pub sampler: RootSampler,
 }
@@ -98,13 +98,12 @@ pub struct Options {
 impl Options {
     fn apply<K: Side>(self, layer: TraceLayer<K>) -> TraceLayer<K> {
         let layer = layer
-            .with_active_requests()
-            .with_body_sizes()
-            .with_rpc_status_key(self.status_key);
+            .with_metrics(|metrics| metrics.active_requests().body_sizes())
+            .with_conventions(|conventions| conventions.rpc_status_key(self.status_key));
         match self.conventions {
-            Some(conventions) => layer
-                .with_http_conventions(conventions)
-                .with_rpc_conventions(conventions),
+            Some(generation) => {
+                layer.with_conventions(|conventions| conventions.http(generation).rpc(generation))
+            }
             None => layer,
         }
     }
@@ -211,7 +210,7 @@ impl Harness {
             .spans
             .provider()
             .server()
-            .with_meter_provider(self.meters.clone());
+            .with_metrics(|metrics| metrics.provider(self.meters.clone()));
         self.options.apply(layer)
     }
 
@@ -221,7 +220,7 @@ impl Harness {
             .spans
             .provider()
             .client()
-            .with_meter_provider(self.meters.clone());
+            .with_metrics(|metrics| metrics.provider(self.meters.clone()));
         self.options.apply(layer)
     }
 

@@ -101,17 +101,15 @@ fn headers() -> Vec<Scenario> {
                 .allow("X-Request-Id")
                 .allow("x-tenant-*");
             let got = HeaderCapture::new().allow("x-answer").allow("x-none");
-            let address = serve(
-                harness
-                    .server()
-                    .with_captured_request_headers(sent.clone())
-                    .with_captured_response_headers(got.clone()),
-            )
+            let address = serve(harness.server().with_capture(|capture| {
+                capture
+                    .request_headers(sent.clone())
+                    .response_headers(got.clone())
+            }))
             .await;
             let layer = harness
                 .client()
-                .with_captured_request_headers(sent)
-                .with_captured_response_headers(got);
+                .with_capture(|capture| capture.request_headers(sent).response_headers(got));
             let headers = [
                 ("x-request-id", "7"),
                 ("x-request-id", "8"),
@@ -150,7 +148,9 @@ fn templates() -> Vec<Scenario> {
             let address = serve_plain().await;
             let mut layer = harness.client();
             if on_metrics {
-                layer = layer.with_opt_in(OptIn::UrlTemplateOnMetrics);
+                layer = layer.with_conventions(|conventions| {
+                    conventions.opt_in(OptIn::UrlTemplateOnMetrics)
+                });
             }
             let mut request = request("GET", address, &[]);
             request.extensions_mut().insert(UrlTemplate(ROUTE.into()));
@@ -170,14 +170,15 @@ const AGENT: &str = "shop-crawler/1";
 
 fn opt_ins_of_a_server() -> Scenario {
     Scenario::new("http server: every opt-in", async |harness| {
-        let layer = harness
-            .server()
-            .with_opt_in(OptIn::ClientPort)
-            .with_opt_in(OptIn::NetworkLocal)
-            .with_opt_in(OptIn::NetworkTransport)
-            .with_opt_in(OptIn::SyntheticUserAgent)
-            .with_opt_in(OptIn::BodySize)
-            .with_opt_in(OptIn::ServerAddressOnMetrics);
+        let layer = harness.server().with_conventions(|conventions| {
+            conventions
+                .opt_in(OptIn::ClientPort)
+                .opt_in(OptIn::NetworkLocal)
+                .opt_in(OptIn::NetworkTransport)
+                .opt_in(OptIn::SyntheticUserAgent)
+                .opt_in(OptIn::BodySize)
+                .opt_in(OptIn::ServerAddressOnMetrics)
+        });
         let address = serve(layer).await;
         let mut request = request("POST", address, &[("user-agent", AGENT)]);
         *request.body_mut() = Body::from("hello");
@@ -206,13 +207,14 @@ fn opt_ins_of_a_server() -> Scenario {
 
 fn opt_ins_of_a_client() -> Scenario {
     Scenario::new("http client: every opt-in", async |harness| {
-        let layer = harness
-            .client()
-            .with_opt_in(OptIn::NetworkTransport)
-            .with_opt_in(OptIn::UrlScheme)
-            .with_opt_in(OptIn::UserAgent)
-            .with_opt_in(OptIn::SyntheticUserAgent)
-            .with_opt_in(OptIn::BodySize);
+        let layer = harness.client().with_conventions(|conventions| {
+            conventions
+                .opt_in(OptIn::NetworkTransport)
+                .opt_in(OptIn::UrlScheme)
+                .opt_in(OptIn::UserAgent)
+                .opt_in(OptIn::SyntheticUserAgent)
+                .opt_in(OptIn::BodySize)
+        });
         let address = serve_plain().await;
         let headers = [("user-agent", AGENT), ("content-length", "5")];
         let mut request = request("POST", address, &headers);
@@ -238,11 +240,18 @@ fn opt_ins_of_a_client() -> Scenario {
 fn known_methods() -> Scenario {
     Scenario::new("http: a list of methods", async |harness| {
         let list = ["GET", "PROPFIND"];
-        let address = serve(harness.server().with_known_http_methods(list)).await;
+        let address = serve(
+            harness
+                .server()
+                .with_conventions(|conventions| conventions.http_methods(list)),
+        )
+        .await;
         let version = Version::HTTP_11;
         let mut calls = Vec::new();
         for method in ["PROPFIND", "POST"] {
-            let layer = harness.client().with_known_http_methods(list);
+            let layer = harness
+                .client()
+                .with_conventions(|conventions| conventions.http_methods(list));
             send(layer, version, request(method, address, &[])).await;
             let call = |group| match method {
                 "POST" => Expected::http_unknown(group, method),
@@ -280,7 +289,7 @@ fn late_route() -> Scenario {
 /// The caller's trace is not the parent; the new root has the sampling-relevant attributes.
 fn public_endpoint() -> Scenario {
     Scenario::new("http server: a public endpoint", async |harness| {
-        let address = serve(harness.server().with_public_endpoint()).await;
+        let address = serve(harness.server().with_public_endpoint(|_| true)).await;
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
         let version = Version::HTTP_11;
         let request = request("GET", address, &[("traceparent", parent)]);
@@ -294,12 +303,19 @@ fn public_endpoint() -> Scenario {
 fn redacted_keys() -> Scenario {
     Scenario::new("http: redacted query keys", async |harness| {
         let keys = ["token"];
-        let address = serve(harness.server().with_redacted_query_keys(keys)).await;
+        let address = serve(
+            harness
+                .server()
+                .with_capture(|capture| capture.redacted_query_keys(keys)),
+        )
+        .await;
         let path = "/orders/7?token=secret&sig=shown";
         let request = net::request(http::Method::GET, address, path);
         let version = Version::HTTP_11;
         send(
-            harness.client().with_redacted_query_keys(keys),
+            harness
+                .client()
+                .with_capture(|capture| capture.redacted_query_keys(keys)),
             version,
             request,
         )
@@ -317,8 +333,7 @@ fn contents() -> Scenario {
     Scenario::new("http server: the contents of bodies", async |harness| {
         let layer = harness
             .server()
-            .with_request_body_content(4)
-            .with_response_body_content(100);
+            .with_capture(|capture| capture.request_body(4).response_body(100));
         let address = serve(layer).await;
         let mut request = request("POST", address, &[]);
         *request.body_mut() = Body::from("hello");
@@ -339,10 +354,12 @@ fn contents() -> Scenario {
 /// A user's error classifier and error types.
 fn errors() -> Vec<Scenario> {
     let classified = Scenario::new("http: a user's error classifier", async |harness| {
-        let of_server = harness
-            .server()
-            .with_error_classifier(|outcome| outcome.http_status() == Some(StatusCode::NOT_FOUND));
-        let of_client = harness.client().with_error_classifier(|_| false);
+        let of_server = harness.server().with_errors(|errors| {
+            errors.classifier(|outcome| outcome.http_status() == Some(StatusCode::NOT_FOUND))
+        });
+        let of_client = harness
+            .client()
+            .with_errors(|errors| errors.classifier(|_| false));
         let address = serve(of_server).await;
         let version = Version::HTTP_11;
         let mut calls = Vec::new();
@@ -360,7 +377,7 @@ fn errors() -> Vec<Scenario> {
     let named = Scenario::new("http server: a user's error type", async |harness| {
         let layer = harness
             .server()
-            .with_error_type(|_| Some("maintenance".into()));
+            .with_errors(|errors| errors.error_type(|_| Some("maintenance".into())));
         let address = serve(layer).await;
         let version = Version::HTTP_11;
         let request = request("GET", address, &[("x-status", "503")]);

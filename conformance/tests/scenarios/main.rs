@@ -36,7 +36,7 @@ use common::provider::ProviderKind;
 use futures_util::{StreamExt, stream};
 use harness::{Harness, Options, RootSampler};
 use known_gaps::KNOWN_GAPS;
-use lianlu::conventions::{Conventions, RpcStatusKey};
+use lianlu::conventions::{self, RpcStatusKey};
 use lianlu_conformance::{Expected, Generation, Model, StatusKey};
 
 type Calls = Pin<Box<dyn Future<Output = Vec<Expected>> + Send>>;
@@ -95,17 +95,17 @@ async fn every_scenario_can_have_the_other_status_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_the_old_conventions() {
-    check_generation(Generation::Old, Conventions::Old).await;
+    check_generation(Generation::Old, conventions::Generation::Old).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_follows_both_conventions_at_once() {
-    check_generation(Generation::Both, Conventions::Both).await;
+    check_generation(Generation::Both, conventions::Generation::Both).await;
 }
 
-async fn check_generation(generation: Generation, conventions: Conventions) {
+async fn check_generation(generation: Generation, written: conventions::Generation) {
     let options = Options {
-        conventions: Some(conventions),
+        conventions: Some(written),
         ..Options::default()
     };
     check_everything(&Model::of(generation).unwrap(), options).await;

@@ -82,7 +82,7 @@ fn http_server(version: Version) -> Scenario {
     let name = format!("http server: a sliced stream over {}", number(version));
     Scenario::new(name, async move |harness| {
         let gate = Gate::default();
-        let app = app(gate.clone()).layer(harness.server().with_stream_end(SLICED));
+        let app = app(gate.clone()).layer(harness.server().with_stream_end(|_, _| SLICED));
         let address = read(client_without_spans(), &harness, gate, app, version).await;
         let call = server(address, "GET", PATH, version).route("/events/{topic}");
         vec![call.http_status(200).sliced()]
@@ -93,7 +93,7 @@ fn http_client(version: Version) -> Scenario {
     let name = format!("http client: a sliced stream over {}", number(version));
     Scenario::new(name, async move |harness| {
         let gate = Gate::default();
-        let layer = harness.client().with_stream_end(SLICED);
+        let layer = harness.client().with_stream_end(|_, _| SLICED);
         let address = read(layer, &harness, gate.clone(), app(gate), version).await;
         let call = client(address, "GET", PATH);
         vec![answered(call, address, 200, version).sliced()]
@@ -111,7 +111,7 @@ fn late_route() -> Scenario {
                 .map_response(|response: Response<lianlu::layer::ResponseBody<Body>>| {
                     response.map(Body::new)
                 })
-                .layer(harness.server().with_stream_end(SLICED))
+                .layer(harness.server().with_stream_end(|_, _| SLICED))
                 .service(routes);
             let app = Router::new().fallback_service(service);
             let version = Version::HTTP_11;
@@ -141,9 +141,9 @@ fn headers(version: Version) -> Scenario {
                     }
                 }),
             )
-            .layer(harness.server().with_stream_end(StreamEnd::Headers));
+            .layer(harness.server().with_stream_end(|_, _| StreamEnd::Headers));
         let address = net::serve(app).await;
-        let layer = harness.client().with_stream_end(StreamEnd::Headers);
+        let layer = harness.client().with_stream_end(|_, _| StreamEnd::Headers);
         let service = net::connect(layer, version);
         let response = net::get(&service, address, "/breaks").await.unwrap();
         gate.open();
@@ -190,7 +190,7 @@ fn grpc_server(text: &'static str) -> Scenario {
     let code = code(text);
     let name = format!("grpc server: a sliced stream, {code}");
     Scenario::new(name, async move |harness| {
-        let layer = harness.server().with_stream_end(SLICED);
+        let layer = harness.server().with_stream_end(|_, _| SLICED);
         let address = call(&harness, (layer, client_without_spans()), text).await;
         vec![
             grpc::server(address, "ServerStream")
@@ -204,7 +204,7 @@ fn grpc_client(text: &'static str) -> Scenario {
     let code = code(text);
     let name = format!("grpc client: a sliced stream, {code}");
     Scenario::new(name, async move |harness| {
-        let layer = harness.client().with_stream_end(SLICED);
+        let layer = harness.client().with_stream_end(|_, _| SLICED);
         let address = call(&harness, (grpc::without_spans(), layer), text).await;
         vec![
             grpc::client(address, "ServerStream")

@@ -4,5 +4,6 @@
 pub use crate::describe::methods::{DescriptorError, KnownMethods};
 pub use crate::describe::opt_in::OptIn;
 pub use crate::describe::settings::RpcStatusKey;
-pub use crate::describe::stability::Conventions;
+pub use crate::describe::stability::Generation;
 pub use crate::grpc::Code as GrpcCode;
+pub use crate::layer::settings::conventions::Conventions;

@@ -1,8 +1,6 @@
 //! The ids of the current span, for logs and error pages.
 
-use std::hash::{BuildHasher, RandomState};
-
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 /// The current trace id: 32 lower-case hex digits, or an empty string outside of a trace.
@@ -50,32 +48,4 @@ fn current(read: impl FnOnce(&SpanContext) -> String) -> String {
             String::new()
         }
     })
-}
-
-/// A random trace id, for calls without a span from a provider.
-pub(crate) fn random_trace_id() -> TraceId {
-    let high = u128::from(random()) << 64;
-    TraceId::from((high | u128::from(random())).max(1))
-}
-
-pub(crate) fn random_span_id() -> SpanId {
-    SpanId::from(random().max(1))
-}
-
-/// Uses the random keys of the standard library's hash maps, which differ for each `RandomState`.
-/// This avoids a dependency on a random number generator.
-fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_ids_differ() {
-        let ids: std::collections::HashSet<_> = (0..1000).map(|_| random_trace_id()).collect();
-        assert_eq!(ids.len(), 1000);
-        assert_ne!(random_span_id(), random_span_id());
-    }
 }

@@ -64,13 +64,13 @@ fn random() -> Random {
 fn server(metrics: &Metrics) -> ServerLayer {
     Traces::with_sampler(Sampler::AlwaysOff)
         .server()
-        .with_meter_provider(metrics.provider.clone())
+        .with_metrics(|it| it.provider(metrics.provider.clone()))
 }
 
 fn client(metrics: &Metrics) -> ClientLayer {
     Traces::with_sampler(Sampler::AlwaysOff)
         .client()
-        .with_meter_provider(metrics.provider.clone())
+        .with_metrics(|it| it.provider(metrics.provider.clone()))
 }
 
 /// Calls a service that is always ready, and drops the answer.
@@ -120,7 +120,7 @@ fn http_methods_paths_and_hosts_make_four_series() {
     let app = Router::new()
         .route("/orders/{id}", get(async || "an order"))
         .route("/files/{*path}", get(async || "a file"));
-    let layer = server(&metrics).with_active_requests().with_body_sizes();
+    let layer = server(&metrics).with_metrics(|metrics| metrics.active_requests().body_sizes());
     let mut service = layer.layer(app);
     let mut random = random();
     for at in 0..CALLS {
@@ -222,7 +222,8 @@ fn grpc_methods_that_the_router_refuses_are_one_series() {
 fn grpc_methods_outside_of_the_list_are_one_series() {
     for code in [0, 16] {
         let metrics = Metrics::default();
-        let layer = server(&metrics).with_known_methods(KnownMethods::new([KNOWN]));
+        let layer = server(&metrics)
+            .with_conventions(|conventions| conventions.grpc_methods(KnownMethods::new([KNOWN])));
         let mut service = layer.layer(service_fn(answer(code)));
         let mut random = random();
         for _ in 0..FEWER {
@@ -265,7 +266,7 @@ fn grpc_methods_without_a_list_are_at_most_257_series() {
 #[test]
 fn hosts_of_http_clients_are_at_most_101_series() {
     let metrics = Metrics::default();
-    let layer = client(&metrics).with_active_requests().with_body_sizes();
+    let layer = client(&metrics).with_metrics(|metrics| metrics.active_requests().body_sizes());
     let mut service = layer.layer(service_fn(answer(0)));
     let mut random = random();
     for at in 0..FEWER {
@@ -301,8 +302,12 @@ fn hosts_of_http_clients_are_at_most_101_series() {
 #[test]
 fn hosts_of_servers_are_at_most_101_series() {
     let metrics = Metrics::default();
-    let layer = server(&metrics).with_opt_in(lianlu::conventions::OptIn::ServerAddressOnMetrics);
-    let mut service = layer.with_active_requests().layer(service_fn(answer(0)));
+    let layer = server(&metrics).with_conventions(|conventions| {
+        conventions.opt_in(lianlu::conventions::OptIn::ServerAddressOnMetrics)
+    });
+    let mut service = layer
+        .with_metrics(|metrics| metrics.active_requests())
+        .layer(service_fn(answer(0)));
     let mut random = random();
     for _ in 0..FEWER {
         let host = format!("{}:{}", random.word(), 1 + random.next() % 60_000);
@@ -343,11 +348,13 @@ fn hosts_and_methods_of_grpc_clients_are_bounded() {
 fn with_metric_attributes_adds_labels() {
     let metrics = Metrics::default();
     let layer = server(&metrics)
-        .with_body_sizes()
-        .with_metric_attributes(|outcome| {
-            assert!(outcome.duration().as_secs() < 3600 && !outcome.is_error());
-            let class = outcome.http_status().unwrap().as_u16() / 100;
-            vec![KeyValue::new("class", i64::from(class))]
+        .with_metrics(|metrics| metrics.body_sizes())
+        .with_metrics(|metrics| {
+            metrics.attributes(|outcome| {
+                assert!(outcome.duration().as_secs() < 3600 && !outcome.is_error());
+                let class = outcome.http_status().unwrap().as_u16() / 100;
+                vec![KeyValue::new("class", i64::from(class))]
+            })
         });
     let mut service = layer.layer(service_fn(async |request: Request<Body>| {
         let status: u16 = request.uri().path()[1..].parse().unwrap();

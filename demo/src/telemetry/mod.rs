@@ -111,14 +111,14 @@ impl Service {
     pub(crate) fn server(&self) -> ServerLayer {
         lianlu::server()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_caller_name(self.name)
+            .with_propagator(lianlu::propagation::default_propagator().with_caller_name(self.name))
     }
 
     /// The layer for this service's clients.
     pub(crate) fn client(&self) -> ClientLayer {
         lianlu::client()
             .with_tracer_provider(self.guard.tracer_provider().clone())
-            .with_caller_name(self.name)
+            .with_propagator(lianlu::propagation::default_propagator().with_caller_name(self.name))
     }
 
     /// A tracer for this service's own spans.

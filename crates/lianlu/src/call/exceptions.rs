@@ -13,7 +13,7 @@ use crate::describe::surface::Protocol;
 use crate::warning::warn_variable;
 
 /// How an error of the service, or a panic, is recorded besides the span's status; see
-/// [`with_exceptions`](crate::TraceLayer::with_exceptions).
+/// [`Errors::exceptions`](crate::layer::Errors::exceptions).
 ///
 /// An error status in the peer's response is not an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ use crate::warning::warn_variable;
 pub enum Exceptions {
     /// An event `exception` of the span.
     Events,
-    /// A log record, through [`with_logger_provider`](crate::TraceLayer::with_logger_provider);
+    /// A log record, through [`Errors::logger_provider`](crate::layer::Errors::logger_provider);
     /// without a logger provider, as [`Events`](Self::Events).
     Logs,
     /// Both.
@@ -57,50 +57,63 @@ static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
 });
 
 /// An exception to log.
-struct Exception<'a> {
+pub(crate) struct Exception<'a> {
     event_name: &'static str,
     severity: Severity,
     class: &'a str,
     message: &'a str,
 }
 
-type Log = dyn Fn(&Exception<'_>) + Send + Sync;
-type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
+pub(crate) type Log = dyn Fn(&Exception<'_>) + Send + Sync;
+/// Makes a logger for a scope, once the layer's scope is known.
+pub(crate) type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
+
+pub(crate) fn make_log<P>(provider: P) -> Arc<MakeLog>
+where
+    P: LoggerProvider + Send + Sync + 'static,
+    P::Logger: Send + Sync + 'static,
+{
+    Arc::new(move |scope| {
+        let logger = provider.logger_with_scope(scope);
+        Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
+    })
+}
 
 /// Where a layer's exceptions go.
 #[derive(Clone, Default)]
 pub(crate) struct ExceptionSignal {
     /// `None`: the environment decides.
-    pub(crate) told: Option<Exceptions>,
-    /// Makes a logger for a scope, once the layer's scope is known.
-    provider: Option<Arc<MakeLog>>,
+    configured: Option<Exceptions>,
+    make_log: Option<Arc<MakeLog>>,
     log: Option<Arc<Log>>,
 }
 
 impl fmt::Debug for ExceptionSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExceptionSignal")
-            .field("told", &self.told)
+            .field("configured", &self.configured)
             .field("log", &self.log.is_some())
             .finish()
     }
 }
 
 impl ExceptionSignal {
-    pub(crate) fn set_provider<P>(&mut self, provider: P, scope: InstrumentationScope)
-    where
-        P: LoggerProvider + Send + Sync + 'static,
-        P::Logger: Send + Sync + 'static,
-    {
-        self.provider = Some(Arc::new(move |scope| {
-            let logger = provider.logger_with_scope(scope);
-            Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
-        }));
-        self.set_scope(scope);
+    /// Logs nothing until [`set_scope`](Self::set_scope).
+    pub(crate) fn new(configured: Option<Exceptions>, make_log: Option<Arc<MakeLog>>) -> Self {
+        Self {
+            configured,
+            make_log,
+            log: None,
+        }
+    }
+
+    /// What [`new`](Self::new) was given.
+    pub(crate) fn take(&mut self) -> (Option<Exceptions>, Option<Arc<MakeLog>>) {
+        (self.configured.take(), self.make_log.take())
     }
 
     pub(crate) fn set_scope(&mut self, scope: InstrumentationScope) {
-        self.log = self.provider.as_ref().map(|make| make(scope));
+        self.log = self.make_log.as_ref().map(|make| make(scope));
     }
 
     /// True if exceptions are logged, also for calls without a recorded span.
@@ -116,7 +129,7 @@ impl ExceptionSignal {
             Some(Failure::Panic) => ("panic", "the service panicked"),
             _ => return,
         };
-        let mut signal = self.told.unwrap_or(*FROM_ENV);
+        let mut signal = self.configured.unwrap_or(*FROM_ENV);
         if signal == Exceptions::Logs && self.log.is_none() {
             // Without a logger the exception would be lost.
             signal = Exceptions::Events;

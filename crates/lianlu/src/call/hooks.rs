@@ -61,9 +61,9 @@ type Attributes = dyn Fn(&RequestHead<'_>) -> Vec<KeyValue> + Send + Sync;
 type OnRequest = dyn Fn(&RequestHead<'_>, &SpanRef<'_>) + Send + Sync;
 type OnResponse = dyn Fn(&ResponseHead<'_>, &SpanRef<'_>) + Send + Sync;
 type OnEnd = dyn Fn(&Outcome<'_>, &SpanRef<'_>) + Send + Sync;
-type MetricAttributes = dyn Fn(&Outcome<'_>) -> Vec<KeyValue> + Send + Sync;
-type Classify = dyn Fn(&Outcome<'_>) -> bool + Send + Sync;
-type ErrorType = dyn Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
+pub(crate) type MetricAttributes = dyn Fn(&Outcome<'_>) -> Vec<KeyValue> + Send + Sync;
+pub(crate) type Classify = dyn Fn(&Outcome<'_>) -> bool + Send + Sync;
+pub(crate) type ErrorType = dyn Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
 /// The closures that a layer was configured with.
 #[derive(Clone, Default)]

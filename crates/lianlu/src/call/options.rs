@@ -20,7 +20,7 @@ use crate::describe::template;
 use crate::metrics::MeterSource;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
-use crate::propagation::{self, ServiceName};
+use crate::propagation::default_propagator;
 use crate::request::RequestHead;
 use crate::span::source::{TracerSource, default_scope};
 
@@ -41,8 +41,6 @@ pub(crate) struct Options {
     pub(crate) observes_responses: bool,
     /// True if every call needs the less common parts.
     pub(crate) has_rest: bool,
-    /// False if the layer is switched off.
-    pub(crate) is_on: bool,
     pub(crate) tracer: TracerSource,
     pub(crate) tracer_name: Option<Cow<'static, str>>,
     pub(crate) meter: MeterSource,
@@ -59,9 +57,8 @@ pub(crate) struct Options {
     pub(crate) public: Option<Arc<Decision>>,
     pub(crate) proxies: Option<TrustedProxies>,
     pub(crate) response_headers: ResponseHeaders,
-    /// The calls that are traced at all, and those that may be sampled.
+    /// The calls that are traced.
     pub(crate) filter: Option<Arc<Decision>>,
-    pub(crate) sampling_filter: Option<Arc<Decision>>,
     pub(crate) settings: Settings,
     pub(crate) target: Option<Target>,
     pub(crate) hooks: Hooks,
@@ -76,7 +73,8 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let (propagator, is_default_propagator) = propagation::choose(ServiceName::from_pipeline());
+        let propagator = default_propagator();
+        let is_default_propagator = propagator.is_of_known_headers();
         let mut options = Self {
             id: 0,
             describes_anew: false,
@@ -84,7 +82,6 @@ impl Default for Options {
             ends_are_alike: false,
             observes_responses: false,
             has_rest: false,
-            is_on: true,
             tracer: TracerSource::global(default_scope("lianlu".into())),
             tracer_name: None,
             meter: MeterSource::global(default_scope("lianlu".into())),
@@ -98,7 +95,6 @@ impl Default for Options {
             proxies: None,
             response_headers: ResponseHeaders::default(),
             filter: None,
-            sampling_filter: None,
             settings: Settings::default(),
             target: None,
             hooks: Hooks::default(),
@@ -136,7 +132,7 @@ impl Options {
         self.has_rest = self.active_requests
             || self.body_sizes
             || self.settings.opt_ins.contains(OptIn::BodySize)
-            || self.settings.conventions(Protocol::Http).old()
+            || self.settings.generation(Protocol::Http).old()
             || self.message_events > 0
             || has_content;
     }
@@ -207,7 +203,6 @@ impl fmt::Debug for Options {
             .field("settings", &self.settings)
             .field("target", &self.target)
             .field("filter", &self.filter.is_some())
-            .field("sampling_filter", &self.sampling_filter.is_some())
             .field("public", &self.public.is_some())
             .field("proxies", &self.proxies)
             .field("outbound", &self.outbound)

@@ -111,10 +111,8 @@ impl<'a> Starting<'a> {
         let options = self.options;
         let at = self.began.unix_nanos;
         let is_sliced = matches!(self.stream_end, StreamEnd::Sliced(_));
-        let filter = options.sampling_filter.as_ref();
-        let is_never_sampled = filter.is_some_and(|filter| !filter(&self.head));
         let (source, kind) = (&options.tracer, &self.kind);
-        let plan = SpanPlan::of(source, parent, kind, at, is_never_sampled, is_sliced);
+        let plan = SpanPlan::of(source, parent, kind, at, is_sliced);
         let base = plan.base(parent);
         if matches!(plan, SpanPlan::Unrecorded(_)) && self.is_unheard() {
             return self.propagate(&base, plan);

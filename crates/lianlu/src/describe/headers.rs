@@ -42,7 +42,7 @@ pub(crate) fn capture(
     if capture.is_empty() {
         return;
     }
-    let conventions = settings.conventions(protocol);
+    let conventions = settings.generation(protocol);
     let current = |name: &HeaderName| match protocol {
         Protocol::Http => Some([http, name.as_str()].concat()),
         Protocol::Grpc => Some([grpc, name.as_str()].concat()),

@@ -17,7 +17,7 @@ pub use crate::grpc::descriptor::DescriptorError;
 /// use lianlu::conventions::KnownMethods;
 ///
 /// let methods = KnownMethods::new(["helloworld.Greeter/SayHello"]);
-/// let layer = lianlu::server().with_known_methods(methods);
+/// let layer = lianlu::server().with_conventions(|conventions| conventions.grpc_methods(methods));
 /// # let _ = layer;
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! Attributes that are opt-in in the conventions.
 
 /// An attribute that the conventions mark as opt-in; enable it with
-/// [`with_opt_in`](crate::TraceLayer::with_opt_in).
+/// [`Conventions::opt_in`](crate::conventions::Conventions::opt_in).
 ///
 /// Captured headers, body contents, active requests and body sizes are opt-in too; they have their
 /// own methods.

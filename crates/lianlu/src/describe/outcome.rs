@@ -10,7 +10,7 @@ use super::surface::{OTHER, Protocol};
 use crate::grpc::Code;
 
 /// How a call ended: the input of [`on_end`](crate::TraceLayer::on_end) and
-/// [`with_error_classifier`](crate::TraceLayer::with_error_classifier).
+/// [`Errors::classifier`](crate::layer::Errors::classifier).
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
     response: &'a CallResponse,

@@ -67,7 +67,7 @@ impl CallRequest<'_> {
     pub(super) fn style(&self, settings: &Settings) -> Style {
         Style {
             surface: Surface::of(&self.kind, self.protocol),
-            conventions: settings.conventions(self.protocol),
+            conventions: settings.generation(self.protocol),
             opt_ins: settings.opt_ins,
             metrics: self.metrics,
             active: self.active,

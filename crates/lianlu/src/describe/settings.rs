@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::hosts::KnownHosts;
 use super::methods::GrpcMethods;
 use super::opt_in::OptIns;
-use super::stability::Conventions;
+use super::stability::Generation;
 use super::surface::{Dialect, Protocol};
 use crate::net::capture::HeaderCapture;
 use crate::net::redact::Redaction;
@@ -27,8 +27,8 @@ pub enum RpcStatusKey {
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
     /// `None`: the environment decides.
-    pub(crate) http: Option<Conventions>,
-    pub(crate) rpc: Option<Conventions>,
+    pub(crate) http: Option<Generation>,
+    pub(crate) rpc: Option<Generation>,
     pub(crate) rpc_status_key: RpcStatusKey,
     pub(crate) opt_ins: OptIns,
     /// `None`: the list of the environment, or of the conventions.
@@ -62,11 +62,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) fn conventions(&self, protocol: Protocol) -> Conventions {
-        let told = match protocol {
+    pub(crate) fn generation(&self, protocol: Protocol) -> Generation {
+        let configured = match protocol {
             Protocol::Http => self.http,
             Protocol::Grpc => self.rpc,
         };
-        told.unwrap_or_else(|| Conventions::from_env(protocol))
+        configured.unwrap_or_else(|| Generation::from_env(protocol))
     }
 }

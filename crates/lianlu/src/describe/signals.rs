@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 
 use super::labels::Labels;
 use super::opt_in::OptIns;
-use super::stability::Conventions;
+use super::stability::Generation;
 use super::surface::Surface;
 use super::table::{AttributeSpec, Level, Requirement};
 use super::value::AttributeValue;
@@ -14,7 +14,7 @@ use super::writer::AttributeWriter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     pub(crate) surface: Surface,
-    pub(crate) conventions: Conventions,
+    pub(crate) conventions: Generation,
     pub(crate) opt_ins: OptIns,
     /// Whether metrics are recorded, and active requests among them.
     pub(crate) metrics: bool,

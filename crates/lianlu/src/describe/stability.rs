@@ -6,8 +6,7 @@ use super::surface::Protocol;
 use crate::warning::warn_variable;
 
 /// A generation of the semantic conventions, chosen for HTTP and for RPC by
-/// [`with_http_conventions`](crate::TraceLayer::with_http_conventions) and
-/// [`with_rpc_conventions`](crate::TraceLayer::with_rpc_conventions), or by the variable
+/// [`Conventions`](crate::conventions::Conventions), or by the variable
 /// `OTEL_SEMCONV_STABILITY_OPT_IN` where the code does not choose.
 ///
 /// | | variable | HTTP | RPC |
@@ -24,7 +23,7 @@ use crate::warning::warn_variable;
 /// named `HTTP`, and a server's metrics have no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Conventions {
+pub enum Generation {
     /// The current conventions.
     #[default]
     Current,
@@ -34,7 +33,7 @@ pub enum Conventions {
     Both,
 }
 
-impl Conventions {
+impl Generation {
     pub(crate) fn current(self) -> bool {
         self != Self::Old
     }
@@ -55,7 +54,7 @@ impl Conventions {
 
 const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
 
-static FROM_ENV: LazyLock<(Conventions, Conventions)> = LazyLock::new(|| {
+static FROM_ENV: LazyLock<(Generation, Generation)> = LazyLock::new(|| {
     let list = std::env::var(VARIABLE).unwrap_or_default();
     for unknown in unknown(&list) {
         warn_variable(
@@ -73,16 +72,16 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `area/dup` takes precedence at any position, as the conventions require.
-fn pick(list: &str, area: &str) -> Conventions {
+fn pick(list: &str, area: &str) -> Generation {
     let has = |mode: &str| {
         entries(list).any(|entry| entry.strip_prefix(area).is_some_and(|rest| rest == mode))
     };
     if has("/dup") {
-        Conventions::Both
+        Generation::Both
     } else if has("/old") && !has("") {
-        Conventions::Old
+        Generation::Old
     } else {
-        Conventions::Current
+        Generation::Current
     }
 }
 
@@ -101,16 +100,16 @@ mod tests {
     #[test]
     fn parses_the_list_of_the_variable() {
         for (list, http, rpc) in [
-            ("", Conventions::Current, Conventions::Current),
-            ("http", Conventions::Current, Conventions::Current),
-            ("http/dup", Conventions::Both, Conventions::Current),
-            ("http,http/dup", Conventions::Both, Conventions::Current),
-            (" rpc/old , http/old", Conventions::Old, Conventions::Old),
-            ("rpc/old,rpc", Conventions::Current, Conventions::Current),
+            ("", Generation::Current, Generation::Current),
+            ("http", Generation::Current, Generation::Current),
+            ("http/dup", Generation::Both, Generation::Current),
+            ("http,http/dup", Generation::Both, Generation::Current),
+            (" rpc/old , http/old", Generation::Old, Generation::Old),
+            ("rpc/old,rpc", Generation::Current, Generation::Current),
             (
                 "database/dup,httpx/dup",
-                Conventions::Current,
-                Conventions::Current,
+                Generation::Current,
+                Generation::Current,
             ),
         ] {
             assert_eq!(

@@ -30,11 +30,6 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    /// Forwards the inner future's output.
-    pub(super) fn untraced(inner: F) -> Self {
-        Self { inner, call: None }
-    }
-
     pub(crate) fn new(inner: F, call: ActiveCall) -> Self {
         Self {
             inner,
@@ -57,8 +52,7 @@ where
         let response = ready!(poll_call(this.inner, this.call, cx))?;
         Poll::Ready(Ok(match this.call.take() {
             Some(call) => wrap(response, call),
-            // The layer is switched off, or the future was polled again after it was ready and the
-            // inner future allowed that.
+            // Polled again after it was ready, and the inner future allowed that.
             None => response.map(ResponseBody::untouched),
         }))
     }

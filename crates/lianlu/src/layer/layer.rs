@@ -199,15 +199,14 @@ pub type ClientLayer = TraceLayer<ClientSide>;
 ///
 /// | | |
 /// |---|---|
-/// | providers | [`with_tracer_provider`](Self::with_tracer_provider), [`with_meter_provider`](Self::with_meter_provider), [`without_metrics`](Self::without_metrics), [`with_logger_provider`](Self::with_logger_provider), [`with_tracer_name`](Self::with_tracer_name) |
-/// | which calls | [`with_filter`](Self::with_filter), [`with_sampling_filter`](Self::with_sampling_filter), [`health_checks`](crate::health_checks), [`TraceOptions`](crate::TraceOptions) |
-/// | propagation | [`with_propagator`](Self::with_propagator), [`with_global_propagator`](Self::with_global_propagator), [`with_caller_name`](Self::with_caller_name); servers: [`with_public_endpoint`](TraceLayer::with_public_endpoint), [`with_traceresponse`](TraceLayer::with_traceresponse), [`with_trace_id_header`](TraceLayer::with_trace_id_header); clients: [`with_outbound_hosts`](TraceLayer::with_outbound_hosts) |
-/// | conventions | [`with_http_conventions`](Self::with_http_conventions), [`with_rpc_conventions`](Self::with_rpc_conventions), [`with_rpc_status_key`](Self::with_rpc_status_key), [`with_opt_in`](Self::with_opt_in), [`with_known_methods`](Self::with_known_methods), [`with_known_http_methods`](Self::with_known_http_methods), [`kratos`](Self::kratos) |
-/// | metrics | [`with_active_requests`](Self::with_active_requests), [`with_body_sizes`](Self::with_body_sizes), [`with_metric_attributes`](Self::with_metric_attributes) |
-/// | security | [`with_captured_request_headers`](Self::with_captured_request_headers), [`with_captured_response_headers`](Self::with_captured_response_headers), [`with_redacted_query_keys`](Self::with_redacted_query_keys), [`with_trusted_proxies`](TraceLayer::with_trusted_proxies) |
+/// | spans | [`with_tracer_provider`](Self::with_tracer_provider), [`with_tracer_name`](Self::with_tracer_name), [`with_conventions`](Self::with_conventions), [`kratos`](Self::kratos) |
+/// | which calls | [`with_filter`](Self::with_filter), [`health_checks`](crate::health_checks), [`TraceOptions`](crate::TraceOptions), [`with_stream_end`](Self::with_stream_end) |
+/// | propagation | [`with_propagator`](Self::with_propagator); servers: [`with_public_endpoint`](TraceLayer::with_public_endpoint), [`with_response_ids`](TraceLayer::with_response_ids); clients: [`with_outbound_hosts`](TraceLayer::with_outbound_hosts) |
+/// | addresses | servers: [`with_trusted_proxies`](TraceLayer::with_trusted_proxies); clients: [`with_target`](TraceLayer::with_target) |
+/// | metrics | [`with_metrics`](Self::with_metrics) |
+/// | headers, bodies | [`with_capture`](Self::with_capture) |
+/// | errors | [`with_errors`](Self::with_errors) |
 /// | hooks | [`with_span_name`](Self::with_span_name), [`with_attributes`](Self::with_attributes), [`on_request`](Self::on_request), [`on_response`](Self::on_response), [`on_end`](Self::on_end) |
-/// | errors | [`with_error_classifier`](Self::with_error_classifier), [`with_error_type`](Self::with_error_type), [`with_exceptions`](Self::with_exceptions) |
-/// | streams | [`with_stream_end`](Self::with_stream_end), [`with_stream_end_by`](Self::with_stream_end_by), [`with_message_events`](Self::with_message_events) |
 #[derive(Debug)]
 #[must_use]
 pub struct TraceLayer<K> {

@@ -15,7 +15,7 @@ mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
 mod service;
-mod settings;
+pub(crate) mod settings;
 mod side;
 
 pub use body::ResponseBody;
@@ -24,6 +24,7 @@ pub use layer::{ClientLayer, ServerLayer, TraceLayer, client, server};
 #[cfg(feature = "reqwest")]
 pub use reqwest::ReqwestFuture;
 pub use service::{ClientService, ServerService, Trace};
+pub use settings::{Errors, Metrics, ResponseIds};
 pub use side::{ClientSide, ServerSide, Side};
 
 pub use crate::attempts::{AttemptsFuture, AttemptsLayer, AttemptsService};

@@ -34,9 +34,6 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if !self.options.is_on {
-            return ReqwestFuture::untraced(self.inner.call(request));
-        }
         let mut active = begin(&self.options, &mut request, &Extensions::new());
         let inner = &mut self.inner;
         let future = active.enter(|| inner.call(request));
@@ -94,13 +91,6 @@ pin_project! {
 }
 
 impl<F> ReqwestFuture<F> {
-    fn untraced(inner: F) -> Self {
-        Self {
-            inner,
-            active: None,
-        }
-    }
-
     pub(super) fn new(inner: F, active: ActiveCall) -> Self {
         Self {
             inner,

@@ -33,9 +33,6 @@ impl Middleware for ClientLayer {
         'c: 'd,
         Self: 'd,
     {
-        if !self.options().is_on {
-            return Box::pin(next.run(request, extensions));
-        }
         // The extensions belong to the call and are shared by all of its attempts.
         let attempts = extensions.remove().unwrap_or_else(Attempts::counting);
         extensions.insert(attempts.clone());

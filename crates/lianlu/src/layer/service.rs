@@ -87,9 +87,6 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if !self.options.is_on {
-            return ResponseFuture::untraced(self.inner.call(request));
-        }
         let head = RequestHead::new(&request);
         let is_client = K::KIND == SpanKind::Client;
         let may_propagate = is_client && self.options.may_propagate(&head);

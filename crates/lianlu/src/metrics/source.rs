@@ -36,8 +36,9 @@ pub(crate) struct MeterSource {
     cache: Arc<PerGeneration<Option<Arc<Meters>>>>,
 }
 
+/// Where instruments come from.
 #[derive(Clone)]
-enum Provider {
+pub(crate) enum Provider {
     Off,
     Global,
     Own(Arc<dyn MeterProvider + Send + Sync>),
@@ -52,13 +53,12 @@ impl MeterSource {
         }
     }
 
-    pub(crate) fn set_provider(&mut self, provider: Arc<dyn MeterProvider + Send + Sync>) {
-        self.provider = Provider::Own(provider);
-        self.cache = Arc::default();
+    pub(crate) fn provider(&self) -> Provider {
+        self.provider.clone()
     }
 
-    pub(crate) fn switch_off(&mut self) {
-        self.provider = Provider::Off;
+    pub(crate) fn set_provider(&mut self, provider: Provider) {
+        self.provider = provider;
         self.cache = Arc::default();
     }
 
@@ -99,15 +99,20 @@ impl MeterSource {
     }
 }
 
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Global => "global",
+            Self::Own(_) => "own",
+        })
+    }
+}
+
 impl fmt::Debug for MeterSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let provider = match self.provider {
-            Provider::Off => "off",
-            Provider::Global => "global",
-            Provider::Own(_) => "own",
-        };
         f.debug_struct("MeterSource")
-            .field("provider", &provider)
+            .field("provider", &self.provider)
             .field("scope", &self.scope.name())
             .finish_non_exhaustive()
     }

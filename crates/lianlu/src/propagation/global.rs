@@ -4,16 +4,31 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
-/// Delegates to [`opentelemetry::global::get_text_map_propagator`].
+/// OpenTelemetry's global propagator, looked up at each call.
+///
+/// ```
+/// use lianlu::propagation::GlobalPropagator;
+///
+/// let layer = lianlu::server().with_propagator(GlobalPropagator::new());
+/// # let _ = layer;
+/// ```
 #[derive(Debug)]
-pub(crate) struct GlobalPropagator {
+pub struct GlobalPropagator {
     /// The fields of the propagator that was global at construction; the trait returns them by
     /// reference.
     fields: Vec<String>,
 }
 
+impl Default for GlobalPropagator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl GlobalPropagator {
-    pub(crate) fn new() -> Self {
+    /// Delegates to [`opentelemetry::global::get_text_map_propagator`].
+    #[must_use]
+    pub fn new() -> Self {
         let fields =
             |propagator: &dyn TextMapPropagator| propagator.fields().map(str::to_owned).collect();
         Self {

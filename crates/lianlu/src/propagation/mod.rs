@@ -17,6 +17,7 @@ mod b3;
 mod baggage;
 mod by_name;
 mod carrier;
+mod default;
 mod global;
 mod jaeger;
 mod level2;
@@ -33,57 +34,15 @@ pub use b3::B3;
 pub use baggage::Baggage;
 pub use by_name::{UnknownPropagator, from_env, from_names};
 pub use carrier::{HeaderExtractor, HeaderInjector};
+pub use default::{DefaultPropagator, default_propagator};
+pub use global::GlobalPropagator;
 pub use jaeger::Jaeger;
 pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 pub use xray::XRay;
 
 pub(crate) use carrier::remove_formats;
-pub(crate) use global::GlobalPropagator;
 pub(crate) use level2::Level2;
 pub(crate) use remote_parent::RemoteParent;
 #[cfg(feature = "pipeline")]
 pub(crate) use service_name::set_service_name;
-
-use opentelemetry::propagation::TextMapCompositePropagator;
-
-/// The layers' default propagator: the propagators in `OTEL_PROPAGATORS` ([`from_env`]) or, if it
-/// is not set, service name, baggage and trace context, in Kratos's order.
-///
-/// If the variable is set, only its propagators are used: `x-md-service-name` is sent only if the
-/// list contains `servicename`, even if a layer has a
-/// [`with_caller_name`](crate::TraceLayer::with_caller_name).
-///
-/// ```
-/// use opentelemetry::propagation::TextMapPropagator;
-///
-/// # if std::env::var_os("OTEL_PROPAGATORS").is_some() { return; }
-/// let propagator = lianlu::propagation::default_propagator();
-/// let mut fields: Vec<_> = propagator.fields().collect();
-/// fields.sort();
-/// assert_eq!(fields, ["baggage", "traceparent", "tracestate", "x-md-service-name"]);
-/// ```
-#[must_use]
-pub fn default_propagator() -> TextMapCompositePropagator {
-    default_propagator_for(ServiceName::from_pipeline())
-}
-
-pub(crate) fn default_propagator_for(service_name: ServiceName) -> TextMapCompositePropagator {
-    choose(service_name).0
-}
-
-/// The default propagator, and true if it consists of the three defaults, which
-/// [`RemoteParent::read`] replaces.
-pub(crate) fn choose(service_name: ServiceName) -> (TextMapCompositePropagator, bool) {
-    match by_name::from_env_for(&service_name) {
-        Some(from_env) => (from_env, false),
-        None => {
-            let defaults = TextMapCompositePropagator::new(vec![
-                Box::new(service_name),
-                Box::new(Baggage::new()),
-                Box::new(TraceContext::new()),
-            ]);
-            (defaults, true)
-        }
-    }
-}

@@ -7,7 +7,7 @@ use lianlu_sdk::{Span, Tracer};
 use lianlu_wire::otlp::{AttributeLimits, EncodedAttributes};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceState};
 
-use super::{Parent, SpanPlan, unsampled_span};
+use super::{Parent, SpanPlan};
 
 /// A span that will be recorded.
 #[derive(Debug)]
@@ -24,13 +24,9 @@ pub(super) fn plan<'t>(
     parent: &mut Parent,
     kind: &SpanKind,
     at: u64,
-    is_never_sampled: bool,
 ) -> Option<SpanPlan<'t>> {
     if parent.base.is_telemetry_suppressed() {
         return None;
-    }
-    if is_never_sampled {
-        return Some(SpanPlan::Unrecorded(unsampled_span(&parent.span_context())));
     }
     let (trace_id, span) = match &parent.remote.span {
         Some(caller) => {

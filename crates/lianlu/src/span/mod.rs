@@ -15,14 +15,11 @@ pub(crate) mod source;
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::EncodedAttributes;
-use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags,
-};
+use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::call::clock::system_time;
 use crate::describe::writer::AttributeWriter;
-use crate::ids;
 pub(crate) use parent::Parent;
 use source::TracerSource;
 
@@ -68,29 +65,24 @@ pub(crate) struct SpanStart {
 }
 
 impl<'t> SpanPlan<'t> {
-    /// Decides as early as possible. `at` is the start, in nanoseconds since 1970.
-    /// `is_never_sampled`: a filter has excluded the call from sampling. `needs_api`: the call may
-    /// have more than one span.
+    /// Decides as early as possible. `at` is the start, in nanoseconds since 1970. `needs_api`: the
+    /// call may have more than one span.
     #[inline]
     pub(crate) fn of(
         source: &'t TracerSource,
         parent: &mut Parent,
         kind: &SpanKind,
         at: u64,
-        is_never_sampled: bool,
         needs_api: bool,
     ) -> Self {
         #[cfg(feature = "pipeline")]
         if !needs_api
             && let Some(tracer) = source.find().direct.as_ref()
-            && let Some(plan) = direct::plan(tracer, parent, kind, at, is_never_sampled)
+            && let Some(plan) = direct::plan(tracer, parent, kind, at)
         {
             return plan;
         }
         let _ = (kind, at, needs_api);
-        if is_never_sampled {
-            return Self::Unrecorded(unsampled_span(&parent.span_context()));
-        }
         Self::Api(source)
     }
 
@@ -176,21 +168,6 @@ fn start_by_api(
         false => SpanHandle::Unrecorded,
     };
     (context, handle)
-}
-
-/// A span that is not recorded, in the parent's trace or in a new one.
-fn unsampled_span(parent: &SpanContext) -> SpanContext {
-    let (trace_id, flags, state) = if parent.is_valid() {
-        let flags = parent.trace_flags() & !TraceFlags::SAMPLED;
-        (parent.trace_id(), flags, parent.trace_state().clone())
-    } else {
-        (
-            ids::random_trace_id(),
-            TraceFlags::default(),
-            Default::default(),
-        )
-    };
-    SpanContext::new(trace_id, ids::random_span_id(), flags, false, state)
 }
 
 /// The span of a call.

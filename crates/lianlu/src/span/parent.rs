@@ -3,7 +3,7 @@
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+use opentelemetry::trace::{Link, TraceContextExt};
 
 use crate::known_headers::KnownHeaders;
 use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
@@ -66,17 +66,6 @@ impl Parent {
     pub(super) fn base(&mut self, for_sdk: bool) -> Context {
         let base = std::mem::take(&mut self.base);
         self.remote.move_values(base, for_sdk)
-    }
-
-    /// The call's parent span; invalid if there is none.
-    pub(super) fn span_context(&self) -> SpanContext {
-        match &self.remote.span {
-            Some(caller) => {
-                let state = caller.state.clone();
-                SpanContext::new(caller.trace_id, caller.span_id, caller.flags, true, state)
-            }
-            None => self.base.span().span_context().clone(),
-        }
     }
 
     /// The complete context, for code that uses only the API.

@@ -128,7 +128,11 @@ fn run(way: Way, sequence: &Sequence) -> Vec<String> {
         .with_simple_exporter(exporter.clone())
         .build();
     let world = Arc::new(World {
-        client: way.layer(traces.client().with_meter_provider(values.clone())),
+        client: way.layer(
+            traces
+                .client()
+                .with_metrics(|metrics| metrics.provider(values.clone())),
+        ),
         server: way.layer(traces.server()),
         traces: traces.clone(),
         log: Mutex::default(),
@@ -136,18 +140,26 @@ fn run(way: Way, sequence: &Sequence) -> Vec<String> {
     });
     if sequence.is_client {
         let layers = sequence.layers.map(|told| {
-            let layer = way.layer(traces.client().with_meter_provider(values.clone()));
+            let layer = way.layer(
+                traces
+                    .client()
+                    .with_metrics(|metrics| metrics.provider(values.clone())),
+            );
             told.iter().fold(layer, |layer, what| match *what {
-                layers::LOGS => layer.with_logger_provider(logs.clone()),
+                layers::LOGS => layer.with_errors(|errors| errors.logger_provider(logs.clone())),
                 what => layers::client(layer, what),
             })
         });
         send_all(&layers, sequence, &world);
     } else {
         let layers = sequence.layers.map(|told| {
-            let layer = way.layer(traces.server().with_meter_provider(values.clone()));
+            let layer = way.layer(
+                traces
+                    .server()
+                    .with_metrics(|metrics| metrics.provider(values.clone())),
+            );
             told.iter().fold(layer, |layer, what| match *what {
-                layers::LOGS => layer.with_logger_provider(logs.clone()),
+                layers::LOGS => layer.with_errors(|errors| errors.logger_provider(logs.clone())),
                 what => layers::server(layer, what),
             })
         });

@@ -82,7 +82,7 @@ impl Default for Metrics {
 impl Metrics {
     /// The layer, recording into these metrics.
     pub fn on<K: Side>(&self, layer: TraceLayer<K>) -> TraceLayer<K> {
-        layer.with_meter_provider(self.provider.clone())
+        layer.with_metrics(|metrics| metrics.provider(self.provider.clone()))
     }
 
     /// All series at this moment, sorted by name and labels.
@@ -234,7 +234,7 @@ pub struct Measured {
 impl Values {
     /// The layer, recording into these values.
     pub fn on<K: Side>(&self, layer: TraceLayer<K>) -> TraceLayer<K> {
-        layer.with_meter_provider(self.clone())
+        layer.with_metrics(|metrics| metrics.provider(self.clone()))
     }
 
     pub fn all(&self) -> Vec<Measured> {

@@ -107,9 +107,13 @@ async fn a_server_knows_the_methods_of_its_list() {
     for method in [UNARY, CLIENT_STREAM] {
         let telemetry = Telemetry::default();
         let list = || KnownMethods::new(["/lianlu.testing.Echo/Unary"]);
-        let server = telemetry.server().with_known_methods(list());
+        let server = telemetry
+            .server()
+            .with_conventions(|conventions| conventions.grpc_methods(list()));
         let address = echo::serve(server, Echo::new(&telemetry.traces)).await;
-        let client = telemetry.client().with_known_methods(list());
+        let client = telemetry
+            .client()
+            .with_conventions(|conventions| conventions.grpc_methods(list()));
         call(&mut echo::connect(client, address).await, method).await;
         let (client, server) = pair(&telemetry).await;
         assert_eq!(client, known(method));
@@ -159,7 +163,9 @@ async fn a_server_knows_the_methods_of_its_descriptor_sets() {
             .unwrap()
             .with_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
             .unwrap();
-        let layer = telemetry.server().with_known_methods(methods);
+        let layer = telemetry
+            .server()
+            .with_conventions(|conventions| conventions.grpc_methods(methods));
         let named = in_process(&telemetry, layer, path, GrpcCode::Ok).await;
         let method = path.trim_start_matches('/');
         let expected = if is_known { known } else { unknown };
@@ -179,7 +185,9 @@ async fn a_generated_client_knows_its_methods_without_a_list() {
     let telemetry = Telemetry::default();
     // A list without the method changes nothing.
     let list = KnownMethods::new([UNARY]);
-    let client = telemetry.client().with_known_methods(list);
+    let client = telemetry
+        .client()
+        .with_conventions(|conventions| conventions.grpc_methods(list));
     let address = echo::serve(telemetry.server(), Echo::new(&telemetry.traces)).await;
     let channel = echo::channel(address).connect().await.unwrap();
     let channel = ServiceBuilder::new().layer(client).service(channel);
@@ -207,7 +215,9 @@ async fn a_raw_client_knows_the_methods_of_its_list() {
         let telemetry = Telemetry::default();
         let mut layer = telemetry.client();
         if listed {
-            layer = layer.with_known_methods(KnownMethods::new([UNARY]));
+            layer = layer.with_conventions(|conventions| {
+                conventions.grpc_methods(KnownMethods::new([UNARY]))
+            });
         }
         let mut request = grpc("http://shop.example/a.B/C");
         if let Some((service, method)) = extension {

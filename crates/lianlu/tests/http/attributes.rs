@@ -272,7 +272,14 @@ async fn each_form_of_a_host_gives_address_and_port() {
 async fn with_https_sets_the_scheme() {
     for (layer, scheme) in [
         (Traces::server as fn(&Traces) -> _, "http"),
-        (|traces: &Traces| traces.server().with_https(), "https"),
+        (
+            |traces: &Traces| {
+                traces
+                    .server()
+                    .with_conventions(|conventions| conventions.https())
+            },
+            "https",
+        ),
     ] {
         let traces = Traces::default();
         let app = Router::new().route("/", get(async || "home"));

@@ -100,11 +100,13 @@ async fn a_hook_that_panics_after_a_panic_ends_its_task_only() {
         let layer = traces.server();
         let layer = match hook {
             0 => layer.on_end(|_, _| panic!("by the hook")),
-            1 => layer.with_error_classifier(|_| panic!("by the hook")),
-            2 => layer.with_error_type(|_| panic!("by the hook")),
+            1 => layer.with_errors(|errors| errors.classifier(|_| panic!("by the hook"))),
+            2 => layer.with_errors(|errors| errors.error_type(|_| panic!("by the hook"))),
             _ => layer
-                .with_meter_provider(opentelemetry_sdk::metrics::SdkMeterProvider::default())
-                .with_metric_attributes(|_| panic!("by the hook")),
+                .with_metrics(|metrics| {
+                    metrics.provider(opentelemetry_sdk::metrics::SdkMeterProvider::default())
+                })
+                .with_metrics(|metrics| metrics.attributes(|_| panic!("by the hook"))),
         };
         let address = net::serve_root(layer, async || -> () { panic!("on request") }).await;
         let client = net::plain(VERSIONS[0]);

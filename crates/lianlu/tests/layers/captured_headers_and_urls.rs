@@ -54,9 +54,10 @@ fn with<K: lianlu::layer::Side>(
     capture: Option<&HeaderCapture>,
 ) -> lianlu::TraceLayer<K> {
     match capture {
-        Some(capture) => layer
-            .with_captured_request_headers(capture.clone())
-            .with_captured_response_headers(capture.clone()),
+        Some(capture) => layer.with_capture(|it| {
+            it.request_headers(capture.clone())
+                .response_headers(capture.clone())
+        }),
         None => layer,
     }
 }
@@ -189,7 +190,9 @@ async fn a_sensitive_value_is_a_credential_under_any_name() {
     ] {
         let traces = Traces::default();
         let address = net::serve(Router::new()).await;
-        let layer = traces.client().with_captured_request_headers(capture);
+        let layer = traces
+            .client()
+            .with_capture(|it| it.request_headers(capture));
         let mut request = net::request(Method::GET, address, "/");
         let mut value = HeaderValue::from_static("secret");
         value.set_sensitive(true);
@@ -206,7 +209,11 @@ async fn a_sensitive_value_is_a_credential_under_any_name() {
 async fn captured_headers_are_limited_in_number_and_length() {
     let traces = Traces::default();
     let capture = HeaderCapture::new().allow("x-*");
-    let app = Router::new().layer(traces.server().with_captured_request_headers(capture));
+    let app = Router::new().layer(
+        traces
+            .server()
+            .with_capture(|it| it.request_headers(capture)),
+    );
     let address = net::serve(app).await;
     let mut request = net::request(Method::GET, address, "/");
     for number in 0..80 {
@@ -310,12 +317,18 @@ async fn urls_in_grpc_messages_are_redacted() {
 async fn with_redacted_query_keys_replaces_the_default_keys() {
     let traces = Traces::default();
     let keys = ["token"];
-    let app = Router::new().layer(traces.server().with_redacted_query_keys(keys));
+    let app = Router::new().layer(
+        traces
+            .server()
+            .with_capture(|capture| capture.redacted_query_keys(keys)),
+    );
     let address: SocketAddr = net::serve(app).await;
     let url = format!("http://bob:secret@{address}/?token=mine&sig=shown");
     ask(
         &traces,
-        traces.client().with_redacted_query_keys(keys),
+        traces
+            .client()
+            .with_capture(|capture| capture.redacted_query_keys(keys)),
         &url,
     )
     .await;

@@ -12,10 +12,10 @@ use opentelemetry::trace::FutureExt;
 use opentelemetry_sdk::trace::{Sampler, SpanData};
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::common::echo::{self, Echo, message};
+use crate::common::echo::{self, Echo};
 use crate::common::http as net;
 use crate::common::metrics::Metrics;
-use crate::common::seen::{Seen, traceparent};
+use crate::common::seen::Seen;
 use crate::common::traces::{self, Traces, attr, named, text};
 use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, soon};
 
@@ -55,7 +55,9 @@ async fn a_filtered_call_has_no_span_and_no_metrics_but_propagates_the_trace() {
     let metrics = Metrics::default();
     let seen = Seen::default();
     let next = seen.serve().await;
-    let server = metrics.on(traces.server()).with_active_requests();
+    let server = metrics
+        .on(traces.server())
+        .with_metrics(|metrics| metrics.active_requests());
     let client = metrics.on(traces.client());
     let address = middle(
         &traces,
@@ -76,65 +78,6 @@ async fn a_filtered_call_has_no_span_and_no_metrics_but_propagates_the_trace() {
     for metric in [HTTP_SERVER, HTTP_CLIENT, "http.server.active_requests"] {
         assert!(metrics.of(metric).is_empty(), "{metric}");
     }
-}
-
-/// Neither here nor by the next services.
-#[tokio::test]
-async fn a_server_call_kept_from_the_sampler_is_not_sampled() {
-    let traces = parent_based();
-    let metrics = Metrics::default();
-    let seen = Seen::default();
-    let next = seen.serve().await;
-    let server = metrics.on(traces.server()).with_sampling_filter(|_| false);
-    let client = metrics.on(traces.client());
-    let address = middle(&traces, server, client, next).await;
-
-    call(address, Some(TRACEPARENT)).await;
-    let [trace, parent, flags] = traceparent(&seen.header("traceparent").unwrap());
-    assert_eq!((trace.as_str(), flags.as_str()), (TRACE_ID, "00"));
-    assert_ne!(parent, PARENT_ID, "the next hop is a child of our span");
-
-    call(address, None).await;
-    let [first, _, flags] = traceparent(&seen.header("traceparent").unwrap());
-    assert_eq!(flags, "00");
-    call(address, None).await;
-    let [second, _, _] = traceparent(&seen.header("traceparent").unwrap());
-    assert_ne!(first, second, "each call has its own trace");
-
-    assert_eq!(traces.started(), 0);
-    metrics.counted(HTTP_SERVER, 3).await;
-    metrics.counted(HTTP_CLIENT, 3).await;
-}
-
-#[tokio::test]
-async fn a_client_call_kept_from_the_sampler_is_not_sampled() {
-    let traces = parent_based();
-    let seen = Seen::default();
-    let next = seen.serve().await;
-    let layer = traces.client().with_sampling_filter(|head| !head.is_grpc());
-    let http = net::connect(layer.clone(), Version::HTTP_11);
-    let mut grpc = echo::connect(layer, next).await;
-
-    let root = traces.root("root");
-    let call = grpc.unary(message("hello", 0));
-    call.with_context(root.clone()).await.unwrap();
-    let [trace, parent, flags] = traceparent(&seen.header("traceparent").unwrap());
-    let ids = opentelemetry::trace::TraceContextExt::span(&root);
-    let ids = ids.span_context();
-    assert_eq!(
-        (trace, flags),
-        (ids.trace_id().to_string(), "00".to_owned())
-    );
-    assert_ne!(parent, ids.span_id().to_string());
-
-    net::get(&http, next, "/")
-        .with_context(root.clone())
-        .await
-        .unwrap();
-    let [_, _, flags] = traceparent(&seen.header("traceparent").unwrap());
-    assert_eq!(flags, "01", "the filter does not apply to HTTP");
-    drop(root);
-    traces::client(&traces.all(2).await);
 }
 
 #[tokio::test]

@@ -207,13 +207,14 @@ async fn a_classifier_decides_what_is_an_error() {
     let traces = Traces::default();
     let metrics = Metrics::default();
     let log = HookLog::default();
-    let layer = metrics
-        .on(traces.server())
-        .with_error_classifier(|outcome| {
-            assert_eq!(outcome.is_error(), outcome.http_status().unwrap() == 500);
-            outcome.http_status().unwrap() == 404
-        })
-        .with_error_type(|outcome| Some(format!("mine-{}", outcome.error_type()?).into()));
+    let layer = metrics.on(traces.server()).with_errors(|errors| {
+        errors
+            .classifier(|outcome| {
+                assert_eq!(outcome.is_error(), outcome.http_status().unwrap() == 500);
+                outcome.http_status().unwrap() == 404
+            })
+            .error_type(|outcome| Some(format!("mine-{}", outcome.error_type()?).into()))
+    });
     let address = serve(log.hook(layer), Gate::default()).await;
     let client = net::plain(Version::HTTP_11);
     for path in ["/no", "/nowhere"] {
@@ -264,11 +265,11 @@ async fn samplers_get_names_and_attributes() {
     let captured = HeaderCapture::new().allow("x-tenant");
     let client = traces()
         .client()
-        .with_captured_request_headers(captured.clone())
+        .with_capture(|capture| capture.request_headers(captured.clone()))
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())]);
     let server = traces()
         .server()
-        .with_captured_request_headers(captured)
+        .with_capture(|capture| capture.request_headers(captured))
         .with_attributes(|head| vec![KeyValue::new("mine", head.path().to_owned())])
         .with_span_name(|head| head.path().starts_with("/lianlu.").then(|| "mine".into()));
 
@@ -359,14 +360,14 @@ async fn a_name_by_with_span_name_is_not_replaced() {
 async fn with_metric_attributes_adds_labels_to_metrics_only() {
     let traces = Traces::default();
     let metrics = Metrics::default();
-    let layer = metrics
-        .on(traces.server())
-        .with_metric_attributes(|outcome| {
+    let layer = metrics.on(traces.server()).with_metrics(|metrics| {
+        metrics.attributes(|outcome| {
             let fine = outcome
                 .http_status()
                 .is_some_and(|status| status.is_success());
             vec![KeyValue::new("fine", fine)]
-        });
+        })
+    });
     let address = serve(layer, Gate::default()).await;
     let client = net::plain(Version::HTTP_11);
     for path in ["/", "/", "/nowhere"] {

@@ -1,7 +1,6 @@
 //! The layers: where they can be placed, and their options.
 
 mod captured_headers_and_urls;
-mod disabled;
 mod filters;
 mod hooks;
 mod opt_ins;

@@ -30,11 +30,15 @@ async fn call(opt_ins: &[OptIn], agent: &str) -> Telemetry {
     let traces = Traces::default();
     let metrics = Metrics::default();
     let provider = &metrics.provider;
-    let mut client = traces.client().with_meter_provider(provider.clone());
-    let mut server = traces.server().with_meter_provider(provider.clone());
+    let mut client = traces
+        .client()
+        .with_metrics(|metrics| metrics.provider(provider.clone()));
+    let mut server = traces
+        .server()
+        .with_metrics(|metrics| metrics.provider(provider.clone()));
     for opt_in in opt_ins {
-        client = client.with_opt_in(*opt_in);
-        server = server.with_opt_in(*opt_in);
+        client = client.with_conventions(|conventions| conventions.opt_in(*opt_in));
+        server = server.with_conventions(|conventions| conventions.opt_in(*opt_in));
     }
     let address = net::serve_root(server, async |body: String| body + "!").await;
     let mut request = Request::post(format!("http://{address}/"))
@@ -140,7 +144,7 @@ async fn network_local_is_the_servers_address() {
         let traces = Traces::default();
         let mut layer = traces.server();
         if opted_in {
-            layer = layer.with_opt_in(OptIn::NetworkLocal);
+            layer = layer.with_conventions(|conventions| conventions.opt_in(OptIn::NetworkLocal));
         }
         let address = echo::serve(layer, Echo::new(&traces)).await;
         let request = Request::post(format!("http://{address}/")).body(Body::empty());
@@ -170,12 +174,8 @@ async fn body_contents_are_recorded_up_to_a_limit() {
         let traces = Traces::default();
         let (mut client, mut server) = (traces.client(), traces.server());
         if let Some(max) = max {
-            client = client
-                .with_request_body_content(max)
-                .with_response_body_content(max);
-            server = server
-                .with_request_body_content(max)
-                .with_response_body_content(max);
+            client = client.with_capture(|capture| capture.request_body(max).response_body(max));
+            server = server.with_capture(|capture| capture.request_body(max).response_body(max));
         }
         let handler = async |body: String| {
             // In two frames.
@@ -228,8 +228,8 @@ async fn message_events_are_recorded_up_to_a_limit() {
         let traces = Traces::default();
         let (mut client, mut server) = (traces.client(), traces.server());
         if let Some(max) = max {
-            client = client.with_message_events(max);
-            server = server.with_message_events(max);
+            client = client.with_capture(|capture| capture.messages(max));
+            server = server.with_capture(|capture| capture.messages(max));
         }
         let address = echo::serve(server, Echo::new(&traces)).await;
         let mut grpc = echo::connect(client, address).await;

@@ -29,7 +29,9 @@ fn summary(span: &SpanData) -> String {
 
 async fn http(proxies: Option<TrustedProxies>, headers: &[(&str, &str)]) -> (SpanData, SocketAddr) {
     let traces = Traces::default();
-    let mut layer = traces.server().with_opt_in(OptIn::ClientPort);
+    let mut layer = traces
+        .server()
+        .with_conventions(|conventions| conventions.opt_in(OptIn::ClientPort));
     if let Some(proxies) = proxies {
         layer = layer.with_trusted_proxies(proxies);
     }

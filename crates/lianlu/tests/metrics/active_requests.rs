@@ -155,9 +155,13 @@ fn ten_thousand_calls_leave_no_active_request() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let values = Values::default();
     let server = values.on(traces.server());
-    let mut server = server.with_active_requests().layer(service_fn(handle));
+    let mut server = server
+        .with_metrics(|metrics| metrics.active_requests())
+        .layer(service_fn(handle));
     let client = values.on(traces.client());
-    let mut client = client.with_active_requests().layer(service_fn(handle));
+    let mut client = client
+        .with_metrics(|metrics| metrics.active_requests())
+        .layer(service_fn(handle));
     let mut panics = 0;
     for at in 0..CALLS {
         let case = CASES[at % CASES.len()];
@@ -189,7 +193,9 @@ async fn a_request_is_active_until_its_body_ends() {
         let gate = Gate::default();
         let inside = gate.clone();
         let address = net::serve_root(
-            metrics.on(traces.server()).with_active_requests(),
+            metrics
+                .on(traces.server())
+                .with_metrics(|metrics| metrics.active_requests()),
             async move || {
                 let steps = [Step::Data("hel"), Step::Wait(inside), Step::Data("lo")];
                 response(None, scripted(steps))
@@ -197,7 +203,10 @@ async fn a_request_is_active_until_its_body_ends() {
         )
         .await;
         let layer = metrics.on(traces.client());
-        let client = net::connect(layer.with_active_requests(), version);
+        let client = net::connect(
+            layer.with_metrics(|metrics| metrics.active_requests()),
+            version,
+        );
         let first = net::get(&client, address, "/").await.unwrap();
         let second = net::get(&client, address, "/").await.unwrap();
         for name in [SERVER, CLIENT] {
@@ -221,7 +230,7 @@ fn the_metric_is_off_by_default() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
-        .with_meter_provider(values.clone());
+        .with_metrics(|metrics| metrics.provider(values.clone()));
     call(&mut layer.layer(service_fn(handle)), Case::BodyRead);
     let names: Vec<_> = values.all().into_iter().map(|value| value.name).collect();
     assert_eq!(names, ["http.server.request.duration"]);
@@ -232,8 +241,10 @@ fn unknown_methods_are_one_series() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
-        .with_meter_provider(values.clone());
-    let mut service = layer.with_active_requests().layer(service_fn(net::answer));
+        .with_metrics(|metrics| metrics.provider(values.clone()));
+    let mut service = layer
+        .with_metrics(|metrics| metrics.active_requests())
+        .layer(service_fn(net::answer));
     for method in ["GET", "BREW", "STEAL"] {
         let request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())

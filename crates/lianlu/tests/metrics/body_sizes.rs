@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
 use lianlu::{
     ServerLayer, StreamEnd, TraceLayer,
-    conventions::{Conventions, OptIn},
+    conventions::{Generation, OptIn},
     layer::Side,
 };
 use tower::{Layer, ServiceExt, service_fn};
@@ -24,7 +24,9 @@ type Sizes = (Option<u64>, Option<u64>);
 
 /// The layer with body sizes on both signals.
 fn sized<K: Side>(layer: TraceLayer<K>) -> TraceLayer<K> {
-    layer.with_body_sizes().with_opt_in(OptIn::BodySize)
+    layer
+        .with_metrics(|metrics| metrics.body_sizes())
+        .with_conventions(|conventions| conventions.opt_in(OptIn::BodySize))
 }
 
 fn connect(telemetry: &Telemetry, version: Version) -> HttpClient {
@@ -260,8 +262,9 @@ async fn spans_that_end_with_the_head_have_the_content_length_or_no_size() {
         ("/no-content", Some(0)),
     ] {
         let telemetry = Telemetry::default();
-        let address = serve(sized(telemetry.server()).with_stream_end(StreamEnd::Headers)).await;
-        let layer = sized(telemetry.client()).with_stream_end(StreamEnd::Headers);
+        let address =
+            serve(sized(telemetry.server()).with_stream_end(|_, _| StreamEnd::Headers)).await;
+        let layer = sized(telemetry.client()).with_stream_end(|_, _| StreamEnd::Headers);
         let client = net::connect(layer, Version::HTTP_2);
         exchange(&client, net::request(Method::GET, address, path)).await;
         let sizes = (Some(0), size);
@@ -275,10 +278,10 @@ async fn metrics_and_attributes_are_separate_options() {
         let (traces, values) = (Traces::default(), Values::default());
         let mut layer = values.on(traces.server());
         if sizes {
-            layer = layer.with_body_sizes();
+            layer = layer.with_metrics(|metrics| metrics.body_sizes());
         }
         if opt_in {
-            layer = layer.with_opt_in(OptIn::BodySize);
+            layer = layer.with_conventions(|conventions| conventions.opt_in(OptIn::BodySize));
         }
         let handler = async |request: Request<Body>| {
             Ok::<_, std::convert::Infallible>(Response::new(request.into_body()))
@@ -299,9 +302,8 @@ async fn the_old_conventions_have_no_body_sizes() {
     let (traces, values) = (Traces::default(), Values::default());
     let layer = values.on(traces.server());
     let layer = layer
-        .with_body_sizes()
-        .with_active_requests()
-        .with_http_conventions(Conventions::Old);
+        .with_metrics(|metrics| metrics.body_sizes().active_requests())
+        .with_conventions(|conventions| conventions.http(Generation::Old));
     let handler = async |request: Request<Body>| {
         Ok::<_, std::convert::Infallible>(Response::new(request.into_body()))
     };

@@ -256,7 +256,8 @@ async fn a_sliced_stream_is_one_value() {
     let (traces, metrics) = (Traces::default(), Metrics::default());
     let (server, client) = layers(&traces, &metrics);
     let slice = lianlu::StreamEnd::Sliced(Duration::from_millis(5));
-    let (mut client, echo, _) = echo_pair(server.with_stream_end(slice), client, &traces).await;
+    let (mut client, echo, _) =
+        echo_pair(server.with_stream_end(move |_, _| slice), client, &traces).await;
     let replies = client.server_stream(message("wait to end", 1)).await;
     let mut replies = replies.unwrap().into_inner();
     soon(replies.message()).await.unwrap().unwrap();
@@ -279,37 +280,27 @@ async fn a_sliced_stream_is_one_value() {
     assert!((series[0].sum - duration).abs() < 1e-6);
 }
 
-/// By the sampler or by a sampling filter.
 #[tokio::test]
 async fn unsampled_calls_are_recorded() {
-    for by_filter in [false, true] {
-        let traces = match by_filter {
-            true => Traces::default(),
-            false => Traces::with_sampler(Sampler::AlwaysOff),
-        };
-        let metrics = Metrics::default();
-        let (mut server, mut client) = layers(&traces, &metrics);
-        if by_filter {
-            server = server.with_sampling_filter(|_| false);
-            client = client.with_sampling_filter(|_| false);
-        }
-        let (mut echo, _, _) = echo_pair(server.clone(), client.clone(), &traces).await;
-        echo.unary(message("fail 13 oh", 0)).await.unwrap_err();
-        let address = serve(server, &Gate::default()).await;
-        let client = net::connect(client, Version::HTTP_11);
-        let response = net::get(&client, address, "/status/500").await;
-        net::read(response.unwrap()).await.unwrap();
-        for (name, class) in [
-            (RPC_SERVER, "INTERNAL"),
-            (RPC_CLIENT, "INTERNAL"),
-            (HTTP_SERVER, "500"),
-            (HTTP_CLIENT, "500"),
-        ] {
-            let series = metrics.counted(name, 1).await;
-            assert_eq!(series[0].label("error.type"), Some(class), "{series:?}");
-        }
-        assert!(traces.finished().is_empty());
+    let traces = Traces::with_sampler(Sampler::AlwaysOff);
+    let metrics = Metrics::default();
+    let (server, client) = layers(&traces, &metrics);
+    let (mut echo, _, _) = echo_pair(server.clone(), client.clone(), &traces).await;
+    echo.unary(message("fail 13 oh", 0)).await.unwrap_err();
+    let address = serve(server, &Gate::default()).await;
+    let client = net::connect(client, Version::HTTP_11);
+    let response = net::get(&client, address, "/status/500").await;
+    net::read(response.unwrap()).await.unwrap();
+    for (name, class) in [
+        (RPC_SERVER, "INTERNAL"),
+        (RPC_CLIENT, "INTERNAL"),
+        (HTTP_SERVER, "500"),
+        (HTTP_CLIENT, "500"),
+    ] {
+        let series = metrics.counted(name, 1).await;
+        assert_eq!(series[0].label("error.type"), Some(class), "{series:?}");
     }
+    assert!(traces.finished().is_empty());
 }
 
 fn empty_request(extension: Option<TraceOptions>) -> Request<()> {
@@ -324,9 +315,9 @@ fn empty_request(extension: Option<TraceOptions>) -> Request<()> {
 async fn filtered_and_muted_calls_are_not_recorded() {
     let (traces, values) = (Traces::default(), Values::default());
     let server = values.on(traces.server());
-    let server = server.with_active_requests().with_body_sizes();
+    let server = server.with_metrics(|metrics| metrics.active_requests().body_sizes());
     let client = values.on(traces.client());
-    let client = client.with_active_requests().with_body_sizes();
+    let client = client.with_metrics(|metrics| metrics.active_requests().body_sizes());
     for muted in [false, true] {
         let (mut server, mut client) = (server.clone(), client.clone());
         if !muted {
@@ -354,8 +345,8 @@ async fn without_metrics_switches_them_off() {
     let values = Values::default();
     let layer = Traces::default()
         .server()
-        .with_meter_provider(values.clone());
-    let off = layer.clone().without_metrics();
+        .with_metrics(|metrics| metrics.provider(values.clone()));
+    let off = layer.clone().with_metrics(|metrics| metrics.off());
     let call = off
         .layer(service_fn(net::answer))
         .oneshot(empty_request(None));

@@ -52,11 +52,18 @@ async fn http(values: &Values, traces: &Traces) -> (net::HttpClient, std::net::S
             "/endless",
             get(async || response(None, scripted([Step::Data("hel"), Step::Hang]))),
         )
-        .layer(values.on(traces.server()).with_body_sizes());
+        .layer(
+            values
+                .on(traces.server())
+                .with_metrics(|metrics| metrics.body_sizes()),
+        );
     let address = net::serve(app).await;
     let client = values.on(traces.client());
     (
-        net::connect(client.with_body_sizes(), Version::HTTP_2),
+        net::connect(
+            client.with_metrics(|metrics| metrics.body_sizes()),
+            Version::HTTP_2,
+        ),
         address,
     )
 }

@@ -116,7 +116,9 @@ async fn exceptions_are_span_events_by_default() {
     ] {
         let traces = Traces::default();
         let logs = Logs::new();
-        let layer = traces.server().with_logger_provider(logs.provider.clone());
+        let layer = traces
+            .server()
+            .with_errors(|errors| errors.logger_provider(logs.provider.clone()));
         assert_eq!(
             events(&call(&traces, layer, path).await),
             expected,
@@ -130,10 +132,11 @@ async fn exceptions_are_span_events_by_default() {
 async fn connection_errors_are_recorded_and_logged_by_clients() {
     let traces = Traces::default();
     let logs = Logs::new();
-    let layer = traces
-        .client()
-        .with_exceptions(Exceptions::Both)
-        .with_logger_provider(logs.provider.clone());
+    let layer = traces.client().with_errors(|errors| {
+        errors
+            .exceptions(Exceptions::Both)
+            .logger_provider(logs.provider.clone())
+    });
     let address = closed_port().await;
     let http = net::connect(layer.clone(), Version::HTTP_11);
     net::get(&http, address, "/").await.unwrap_err();
@@ -159,10 +162,11 @@ async fn connection_errors_are_recorded_and_logged_by_clients() {
 async fn grpc_statuses_are_not_exceptions_but_panics_are() {
     let traces = Traces::default();
     let logs = Logs::new();
-    let layer = traces
-        .server()
-        .with_exceptions(Exceptions::Both)
-        .with_logger_provider(logs.provider.clone());
+    let layer = traces.server().with_errors(|errors| {
+        errors
+            .exceptions(Exceptions::Both)
+            .logger_provider(logs.provider.clone())
+    });
     let address = echo::serve(layer, echo::Echo::new(&traces)).await;
     let mut client = echo::connect(traces.client(), address).await;
     client
@@ -188,10 +192,11 @@ async fn exceptions_are_logs_or_switched_off_by_option() {
     for (exceptions, is_logged) in [(Exceptions::Logs, true), (Exceptions::Off, false)] {
         let traces = Traces::default();
         let logs = Logs::new();
-        let layer = traces
-            .server()
-            .with_exceptions(exceptions)
-            .with_logger_provider(logs.provider.clone());
+        let layer = traces.server().with_errors(|errors| {
+            errors
+                .exceptions(exceptions)
+                .logger_provider(logs.provider.clone())
+        });
         let span = call(&traces, layer, "/panics").await;
         assert!(events(&span).is_empty());
         let expected = format!("http.server.request.exception Error {PANIC}");
@@ -205,10 +210,11 @@ async fn exceptions_are_logs_or_switched_off_by_option() {
 async fn exceptions_of_unsampled_calls_are_logged() {
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let logs = Logs::new();
-    let layer = traces
-        .server()
-        .with_exceptions(Exceptions::Logs)
-        .with_logger_provider(logs.provider.clone());
+    let layer = traces.server().with_errors(|errors| {
+        errors
+            .exceptions(Exceptions::Logs)
+            .logger_provider(logs.provider.clone())
+    });
     let address = serve(layer).await;
     let call = net::plain(Version::HTTP_11).request(net::request(Method::GET, address, "/panics"));
     soon(call).await.unwrap_err();
@@ -218,7 +224,9 @@ async fn exceptions_of_unsampled_calls_are_logged() {
 #[tokio::test]
 async fn calls_that_a_classifier_declares_fine_have_no_exception() {
     let traces = Traces::default();
-    let layer = traces.server().with_error_classifier(|_| false);
+    let layer = traces
+        .server()
+        .with_errors(|errors| errors.classifier(|_| false));
     let span = call(&traces, layer, "/panics").await;
     traces::assert_fine(&span);
     assert!(events(&span).is_empty());
@@ -231,13 +239,16 @@ async fn kratos_mode_records_one_exception() {
     let logs = Logs::new();
     let layer = traces
         .server()
-        .with_exceptions(Exceptions::Both)
-        .with_logger_provider(logs.provider.clone())
+        .with_errors(|errors| {
+            errors
+                .exceptions(Exceptions::Both)
+                .logger_provider(logs.provider.clone())
+        })
         .kratos();
     let span = call(&traces, layer, "/body-fails").await;
     assert_eq!(events(&span), [BODY]);
     assert_eq!(logs.all().len(), 1);
-    // `kratos()` after `with_logger_provider` still names the logger.
+    // `kratos()` after `logger_provider` still names the logger.
     let emitted = logs.exporter.get_emitted_logs().unwrap();
     assert_eq!(emitted[0].instrumentation.name(), "kratos");
 }
@@ -249,9 +260,11 @@ async fn the_environment_chooses_the_signal_unless_the_code_does() {
         for in_code in [None, Some(Exceptions::Off)] {
             let traces = Traces::default();
             let logs = Logs::new();
-            let mut layer = traces.server().with_logger_provider(logs.provider.clone());
+            let mut layer = traces
+                .server()
+                .with_errors(|errors| errors.logger_provider(logs.provider.clone()));
             if let Some(exceptions) = in_code {
-                layer = layer.with_exceptions(exceptions);
+                layer = layer.with_errors(|errors| errors.exceptions(exceptions));
             }
             let span = call(&traces, layer, "/panics").await;
             found.push(format!("{} {}", events(&span).len(), logs.all().len()));

@@ -70,7 +70,11 @@ async fn layers_follow_each_change() {
     let own = Metrics::default();
     let layer = own.on(traces.client());
     let mut own_client = echo::connect(layer, address).await;
-    let mut off = echo::connect(traces.client().without_metrics(), address).await;
+    let mut off = echo::connect(
+        traces.client().with_metrics(|metrics| metrics.off()),
+        address,
+    )
+    .await;
     call(&mut own_client).await;
     call(&mut off).await;
     own.counted(CLIENT, 1).await;

@@ -1,4 +1,4 @@
-//! `with_global_propagator` uses OpenTelemetry's global propagator of the moment, at each call.
+//! `GlobalPropagator` uses OpenTelemetry's global propagator of the moment, at each call.
 
 use ::http::{Method, Version};
 use http::{HeaderValue, Request};
@@ -55,9 +55,13 @@ async fn each_call_uses_the_propagator_of_the_moment() {
     let traces = Traces::default();
     let seen = Seen::default();
     let address = seen.serve().await;
-    let client = traces.client().with_caller_name("shop");
-    let client = client.with_global_propagator();
-    let server = traces.server().with_global_propagator();
+    let client = traces
+        .client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("shop"));
+    let client = client.with_propagator(lianlu::propagation::GlobalPropagator::new());
+    let server = traces
+        .server()
+        .with_propagator(lianlu::propagation::GlobalPropagator::new());
     // Made before a propagator is set.
     let held = client.clone().with_outbound_hosts(HostList::default());
     assert!(sent(&client, &seen, address).await.is_empty());

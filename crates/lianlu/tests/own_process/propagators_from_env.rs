@@ -52,7 +52,11 @@ fn run_with(test: &str, list: Option<&OsStr>) -> Printed {
 /// In the child: calls of a client, of one with a service name, and of one with its own propagator.
 async fn print_calls() {
     println!("made: {}", made(Traces::client).await);
-    let named = |traces: &Traces| traces.client().with_caller_name("till");
+    let named = |traces: &Traces| {
+        traces
+            .client()
+            .with_propagator(lianlu::propagation::default_propagator().with_caller_name("till"))
+    };
     println!("made: {}", made(named).await);
     let own = |traces: &Traces| traces.client().with_propagator(TraceContext::new());
     println!("made: {}", made(own).await);

@@ -142,7 +142,9 @@ async fn slow_calls_are_kept() {
     }
     // A slow error is kept as an error.
     let traces = Traces::keeping(Sampler::AlwaysOff, KeepIf::error() | late);
-    let layer = traces.server().with_error_classifier(|_| true);
+    let layer = traces
+        .server()
+        .with_errors(|errors| errors.classifier(|_| true));
     ask(shop(layer).await, "/slow", None).await;
     assert_kept(&traces.all(1).await[0], "error");
 }

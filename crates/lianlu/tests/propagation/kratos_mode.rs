@@ -18,7 +18,7 @@ async fn grpc(traces: &Traces) -> (EchoClient, std::net::SocketAddr) {
     let address = echo::serve(traces.server().kratos(), Echo::new(traces)).await;
     let layer = traces
         .client()
-        .with_caller_name("caller")
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("caller"))
         .with_target(format!("http://{address}"))
         .kratos();
     (echo::connect(layer, address).await, address)
@@ -253,7 +253,10 @@ async fn http(traces: &Traces) -> std::net::SocketAddr {
 async fn http_spans_have_kratos_attributes() {
     let traces = Traces::default();
     let address = http(&traces).await;
-    let layer = traces.client().with_caller_name("caller").kratos();
+    let layer = traces
+        .client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("caller"))
+        .kratos();
     let client = net::connect(layer, Version::HTTP_11);
     let response = soon(client.oneshot(hello(address, "world"))).await.unwrap();
     net::read(response).await.unwrap();

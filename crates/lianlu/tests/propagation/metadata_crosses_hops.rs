@@ -191,10 +191,13 @@ async fn metadata_crosses_grpc_and_http() {
     tokio::spawn(server.serve_with_incoming(incoming));
 
     let channel = echo::channel(first).connect().await.unwrap();
-    let channel = ServiceBuilder::new()
-        .layer(lianlu::client().with_caller_name("till"))
-        .layer(metadata::client())
-        .service(channel);
+    let channel =
+        ServiceBuilder::new()
+            .layer(lianlu::client().with_propagator(
+                lianlu::propagation::default_propagator().with_caller_name("till"),
+            ))
+            .layer(metadata::client())
+            .service(channel);
     let mut client = lianlu_protos::helloworld::greeter_client::GreeterClient::new(channel);
     let request = lianlu_protos::helloworld::HelloRequest::default();
     let cx = sending([("x-md-global-tenant", "acme"), ("x-md-local-note", "hi")]);

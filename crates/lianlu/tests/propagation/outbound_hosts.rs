@@ -28,7 +28,7 @@ fn hosts(entries: &[&str]) -> HostList {
 fn layer(traces: &Traces, entries: &[&str]) -> lianlu::ClientLayer {
     traces
         .client()
-        .with_caller_name("shop")
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("shop"))
         .with_outbound_hosts(hosts(entries))
 }
 

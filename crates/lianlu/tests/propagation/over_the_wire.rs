@@ -117,7 +117,9 @@ async fn clients_send_the_trace_and_no_empty_headers() {
 #[tokio::test]
 async fn clients_send_trace_state_baggage_and_service_name() {
     let traces = Traces::default();
-    let layer = traces.client().with_caller_name("shop");
+    let layer = traces
+        .client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("shop"));
     let cx = with_baggage(&remote(TraceFlags::SAMPLED, "a=1,b=2"));
     let sent = sent(layer, &cx, &HeaderMap::new()).await;
     let spans = traces.all(3).await;
@@ -140,7 +142,9 @@ async fn clients_send_trace_state_baggage_and_service_name() {
 #[tokio::test]
 async fn clients_replace_headers_that_users_have_set() {
     let traces = Traces::default();
-    let layer = traces.client().with_caller_name("shop");
+    let layer = traces
+        .client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("shop"));
     let mut stale = HeaderMap::new();
     for (name, value) in [
         ("traceparent", TRACEPARENT),
@@ -191,7 +195,7 @@ async fn with_propagator_replaces_the_default_headers() {
     let traces = Traces::default();
     let layer = traces
         .client()
-        .with_caller_name("shop")
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("shop"))
         .with_propagator(Baggage::new());
     let cx = with_baggage(&remote(TraceFlags::SAMPLED, ""));
     for lines in sent(layer, &cx, &HeaderMap::new()).await {
@@ -254,7 +258,7 @@ async fn filtered_calls_propagate_the_trace() {
     let client = net::connect(
         filtered
             .client()
-            .with_caller_name("middle")
+            .with_propagator(lianlu::propagation::default_propagator().with_caller_name("middle"))
             .with_filter(|head| head.path() != "/"),
         Version::HTTP_11,
     );
@@ -317,7 +321,9 @@ async fn a_trace_crosses_two_hops() {
 async fn the_callers_service_name_is_on_the_server_span() {
     let traces = Traces::default();
     let address = echo::serve(traces.server(), Echo::new(&traces)).await;
-    let layer = traces.client().with_caller_name("till");
+    let layer = traces
+        .client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("till"));
     let mut client = echo::connect(layer, address).await;
     client.unary(message("hello", 0)).await.unwrap();
     let (client, server) = traces.pair().await;
@@ -332,7 +338,7 @@ async fn with_caller_name_after_with_propagator_restores_the_default_headers() {
     let layer = traces
         .client()
         .with_propagator(TraceContext::new())
-        .with_caller_name("till");
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("till"));
     for lines in sent(layer, &cx, &HeaderMap::new()).await {
         assert_eq!(
             without_traceparent(&lines),

@@ -53,7 +53,7 @@ fn assert_new_trace(span: &SpanData) {
 async fn a_call_is_a_new_trace_with_a_link_to_the_caller() {
     for caller in [SAMPLED, UNSAMPLED] {
         let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
-        let address = serve(&traces, traces.server().with_public_endpoint()).await;
+        let address = serve(&traces, traces.server().with_public_endpoint(|_| true)).await;
         let headers = [
             ("traceparent", caller),
             ("tracestate", "a=1"),
@@ -67,7 +67,7 @@ async fn a_call_is_a_new_trace_with_a_link_to_the_caller() {
         assert_child(&named(&spans, "in process"), &server);
     }
     let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff)));
-    let address = serve(&traces, traces.server().with_public_endpoint()).await;
+    let address = serve(&traces, traces.server().with_public_endpoint(|_| true)).await;
     call(address, &[("traceparent", SAMPLED)]).await;
     assert_eq!(traces.started(), 0);
 }
@@ -76,7 +76,7 @@ async fn a_call_is_a_new_trace_with_a_link_to_the_caller() {
 async fn a_call_without_a_trace_has_no_link() {
     for headers in [&[][..], &[("traceparent", "nonsense")]] {
         let traces = Traces::default();
-        let address = serve(&traces, traces.server().with_public_endpoint()).await;
+        let address = serve(&traces, traces.server().with_public_endpoint(|_| true)).await;
         call(address, headers).await;
         let server = traces::server(&traces.all(2).await);
         assert_root(&server);
@@ -89,7 +89,7 @@ async fn with_public_endpoint_for_decides_by_request() {
     let traces = Traces::default();
     let layer = traces
         .server()
-        .with_public_endpoint_for(|head| !head.headers().contains_key("x-ours"));
+        .with_public_endpoint(|head| !head.headers().contains_key("x-ours"));
     let address = serve(&traces, layer).await;
     call(address, &[("traceparent", SAMPLED)]).await;
     assert_new_trace(&traces::server(&traces.all(2).await));
@@ -103,7 +103,7 @@ async fn with_public_endpoint_for_decides_by_request() {
 #[tokio::test]
 async fn a_grpc_call_is_a_new_trace_with_a_link() {
     let traces = Traces::default();
-    let layer = traces.server().with_public_endpoint();
+    let layer = traces.server().with_public_endpoint(|_| true);
     let address = echo::serve(layer, Echo::new(&traces)).await;
     let client = traces.client();
     let mut client = echo::connect(client, address).await;
@@ -122,17 +122,13 @@ async fn a_grpc_call_is_a_new_trace_with_a_link() {
     assert_child(&named(&spans, "after await"), &server);
 }
 
-/// Also a call that is kept from the sampler.
 #[tokio::test]
 async fn an_unsampled_call_is_a_new_trace() {
-    let traces = Traces::with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
+    let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let seen = Seen::default();
     let next = seen.serve().await;
     let client = net::connect(traces.client(), Version::HTTP_11);
-    let layer = traces
-        .server()
-        .with_public_endpoint()
-        .with_sampling_filter(|_| false);
+    let layer = traces.server().with_public_endpoint(|_| true);
     let address = net::serve_root(layer, async move || net::fetch(&client, next, "/").await).await;
     call(address, &[("traceparent", SAMPLED)]).await;
     let [trace, _, flags] = traceparent(&seen.header("traceparent").unwrap());
@@ -146,7 +142,7 @@ async fn the_sampler_gets_a_link_and_no_parent() {
     let sampler = RecordingSampler::new(SamplingDecision::Drop);
     let layer = Traces::with_sampler(lianlu::Sampler::custom(sampler.clone())).server();
     let unused = Traces::default();
-    let public = serve(&unused, layer.clone().with_public_endpoint()).await;
+    let public = serve(&unused, layer.clone().with_public_endpoint(|_| true)).await;
     let private = serve(&unused, layer).await;
     let headers = [("traceparent", SAMPLED), ("baggage", "tenant=acme")];
     call(public, &headers).await;

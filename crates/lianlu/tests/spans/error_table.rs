@@ -40,12 +40,12 @@ impl Telemetry {
 
     fn server(&self) -> ServerLayer {
         let layer = self.traces.server();
-        layer.with_meter_provider(self.values.clone())
+        layer.with_metrics(|metrics| metrics.provider(self.values.clone()))
     }
 
     fn client(&self) -> ClientLayer {
         let layer = self.traces.client();
-        layer.with_meter_provider(self.values.clone())
+        layer.with_metrics(|metrics| metrics.provider(self.values.clone()))
     }
 
     /// The `error.type` of the last call, on which span and metric agree.
@@ -304,8 +304,12 @@ fn a_classifier_can_declare_errors_fine() {
                 seen.fetch_add(usize::from(is_error), Ordering::SeqCst);
                 false
             };
-            let server = telemetry.server().with_error_classifier(never.clone());
-            let client = telemetry.client().with_error_classifier(never);
+            let server = telemetry
+                .server()
+                .with_errors(|errors| errors.classifier(never.clone()));
+            let client = telemetry
+                .client()
+                .with_errors(|errors| errors.classifier(never));
             for on_server in [true, false] {
                 let answer = answer.clone();
                 let _ = catch_unwind(AssertUnwindSafe(|| match on_server {
@@ -331,10 +335,14 @@ fn a_classifier_can_declare_fine_calls_errors() {
     ] {
         for (is_grpc, class) in [(false, http), (true, grpc)] {
             let telemetry = Telemetry::new();
-            let server = telemetry.server().with_error_classifier(|_| true);
+            let server = telemetry
+                .server()
+                .with_errors(|errors| errors.classifier(|_| true));
             call(server.layer(answer.clone()), request(is_grpc, None));
             assert_eq!(telemetry.last().as_deref(), Some(class), "grpc: {is_grpc}");
-            let client = telemetry.client().with_error_classifier(|_| true);
+            let client = telemetry
+                .client()
+                .with_errors(|errors| errors.classifier(|_| true));
             call(client.layer(answer.clone()), request(is_grpc, None));
             assert_eq!(telemetry.last().as_deref(), Some(class), "grpc: {is_grpc}");
         }
@@ -348,10 +356,10 @@ async fn a_classifier_can_decide_by_the_grpc_code() {
     let is_not_found = |outcome: &Outcome<'_>| outcome.grpc_code() == Some(GrpcCode::NotFound);
     let server = telemetry
         .server()
-        .with_error_classifier(move |outcome| is_not_found(outcome));
-    let client = telemetry
-        .client()
-        .with_error_classifier(move |outcome| outcome.is_error() && !is_not_found(outcome));
+        .with_errors(|errors| errors.classifier(move |outcome| is_not_found(outcome)));
+    let client = telemetry.client().with_errors(|errors| {
+        errors.classifier(move |outcome| outcome.is_error() && !is_not_found(outcome))
+    });
     let address = echo::serve(server, Echo::new(&telemetry.traces)).await;
     let mut client = echo::connect(client, address).await;
     client.unary(message("fail 5 gone", 0)).await.unwrap_err();
@@ -379,7 +387,9 @@ fn a_classifier_decides_for_unsampled_calls() {
     };
     call(telemetry.server().layer(FAILS), request(false, None));
     assert!(is_error(0));
-    let layer = telemetry.server().with_error_classifier(|_| false);
+    let layer = telemetry
+        .server()
+        .with_errors(|errors| errors.classifier(|_| false));
     call(layer.layer(FAILS), request(false, None));
     assert!(!is_error(1));
 }
@@ -388,7 +398,10 @@ fn a_classifier_decides_for_unsampled_calls() {
 #[test]
 fn a_classifier_does_not_change_spans_in_kratos_mode() {
     let telemetry = Telemetry::new();
-    let layer = telemetry.server().kratos().with_error_classifier(|_| false);
+    let layer = telemetry
+        .server()
+        .kratos()
+        .with_errors(|errors| errors.classifier(|_| false));
     call(layer.layer(FAILS), request(false, None));
     let span = telemetry.traces.finished().pop().unwrap();
     assert!(matches!(span.status, Status::Error { .. }), "{span:#?}");
@@ -401,12 +414,16 @@ fn with_error_type_replaces_the_class_of_errors() {
     let telemetry = Telemetry::new();
     let layer = telemetry
         .server()
-        .with_error_classifier(|outcome| outcome.http_status().is_some() || outcome.is_error())
-        .with_error_type(|outcome| {
-            // Called for errors only.
-            assert!(outcome.is_error());
-            outcome.http_status()?;
-            Some(format!("was {}", outcome.error_type().unwrap()).into())
+        .with_errors(|errors| {
+            errors.classifier(|outcome| outcome.http_status().is_some() || outcome.is_error())
+        })
+        .with_errors(|errors| {
+            errors.error_type(|outcome| {
+                // Called for errors only.
+                assert!(outcome.is_error());
+                outcome.http_status()?;
+                Some(format!("was {}", outcome.error_type().unwrap()).into())
+            })
         });
     call(layer.layer(ANSWERS), request(false, None));
     assert_eq!(telemetry.last().as_deref(), Some("was 200"));

@@ -36,7 +36,7 @@ use crate::common::{Gate, PARENT_ID, PATIENCE, TRACEPARENT, soon};
 const SLICE: &str = "lianlu.stream.slice";
 
 fn sliced<K: Side>(layer: TraceLayer<K>) -> TraceLayer<K> {
-    layer.with_stream_end(StreamEnd::Sliced(Duration::from_millis(15)))
+    layer.with_stream_end(|_, _| StreamEnd::Sliced(Duration::from_millis(15)))
 }
 
 /// The ended slices of one side.
@@ -205,7 +205,7 @@ async fn slices_share_the_remote_parent_and_are_measured_once() {
             ])
         }
     };
-    let layer = sliced(traces.server()).with_meter_provider(metrics.provider.clone());
+    let layer = sliced(traces.server()).with_metrics(|it| it.provider(metrics.provider.clone()));
     let address = net::serve(app(steps).layer(layer)).await;
     let response = open(address, "/events", true).await;
     let before = ended(&traces, SpanKind::Server, 1).await.len();
@@ -247,7 +247,7 @@ async fn a_short_stream_is_not_sliced() {
     let traces = Traces::default();
     let layer = traces
         .server()
-        .with_stream_end(StreamEnd::Sliced(Duration::from_secs(3600)));
+        .with_stream_end(|_, _| StreamEnd::Sliced(Duration::from_secs(3600)));
     let body = || scripted([Step::Data("a"), Step::Data("b")]);
     let address = net::serve(app(body).layer(layer)).await;
     net::read(open(address, "/events", false).await)
@@ -275,7 +275,7 @@ fn assert_counts(slices: &[SpanData], messages: i64, bytes: i64) {
 async fn both_sides_of_a_grpc_stream_are_sliced() {
     let traces = Traces::default();
     let metrics = Metrics::default();
-    let layer = sliced(traces.server()).with_meter_provider(metrics.provider.clone());
+    let layer = sliced(traces.server()).with_metrics(|it| it.provider(metrics.provider.clone()));
     let address = echo::serve(layer, Echo::new(&traces)).await;
     let mut client = echo::connect(sliced(traces.client()), address).await;
     let (send, requests) = channel(1);
@@ -385,7 +385,7 @@ async fn all_slices_have_what_came_with_the_response() {
         .route("/named", get(answer(Some(options))))
         .route_layer(lianlu::route_layer());
     let layer = sliced(traces.server())
-        .with_captured_response_headers(HeaderCapture::new().allow("x-tenant"));
+        .with_capture(|capture| capture.response_headers(HeaderCapture::new().allow("x-tenant")));
     let app = Router::new().fallback_service(app).layer(layer);
     let address = net::serve(app).await;
 
@@ -412,7 +412,7 @@ async fn all_slices_have_what_came_with_the_response() {
 #[tokio::test]
 async fn slices_of_a_public_endpoint_are_in_a_new_trace() {
     let traces = Traces::default();
-    let layer = sliced(traces.server()).with_public_endpoint();
+    let layer = sliced(traces.server()).with_public_endpoint(|_| true);
     let address = net::serve(app(quiet).layer(layer)).await;
     let response = open(address, "/events", true).await;
     ended(&traces, SpanKind::Server, 2).await;
@@ -454,8 +454,8 @@ async fn a_span_can_end_with_the_head_without_the_bodys_outcome() {
     };
     let layer = traces
         .server()
-        .with_opt_in(OptIn::BodySize)
-        .with_stream_end(StreamEnd::Headers);
+        .with_conventions(|conventions| conventions.opt_in(OptIn::BodySize))
+        .with_stream_end(|_, _| StreamEnd::Headers);
     let address = net::serve(app(steps).layer(layer.clone())).await;
     let response = open(address, "/events", false).await;
     let span = traces::server(&traces.all(1).await);
@@ -472,7 +472,7 @@ async fn a_span_can_end_with_the_head_without_the_bodys_outcome() {
 
     let echo = Echo::new(&traces);
     let address = echo::serve(layer, echo.clone()).await;
-    let client = traces.client().with_stream_end(StreamEnd::Headers);
+    let client = traces.client().with_stream_end(|_, _| StreamEnd::Headers);
     let mut client = echo::connect(client, address).await;
     let request = message("wait fail 13 broken", 1);
     let mut replies = client.server_stream(request).await.unwrap().into_inner();
@@ -500,7 +500,7 @@ async fn a_span_can_end_with_the_head_without_the_bodys_outcome() {
 #[tokio::test]
 async fn the_stream_end_can_depend_on_the_route() {
     let traces = Traces::default();
-    let layer = traces.server().with_stream_end_by(|head, route| {
+    let layer = traces.server().with_stream_end(|head, route| {
         assert_eq!(head.method(), ::http::Method::GET);
         match route {
             Some("/sliced/{id}") => StreamEnd::Sliced(Duration::from_millis(15)),

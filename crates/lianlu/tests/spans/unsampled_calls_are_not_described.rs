@@ -65,9 +65,13 @@ async fn the_trace_goes_on_and_is_not_sampled() {
     for layer in [
         |layer: ServerLayer| layer,
         // Each of these makes the layer keep an eye on the call.
-        |layer: ServerLayer| layer.with_traceresponse(),
-        |layer: ServerLayer| layer.with_exceptions(lianlu::layer::Exceptions::Both),
-        |layer: ServerLayer| layer.with_meter_provider(Measured::default().provider),
+        |layer: ServerLayer| layer.with_response_ids(|ids| ids.traceresponse()),
+        |layer: ServerLayer| {
+            layer.with_errors(|errors| errors.exceptions(lianlu::layer::Exceptions::Both))
+        },
+        |layer: ServerLayer| {
+            layer.with_metrics(|metrics| metrics.provider(Measured::default().provider))
+        },
         |layer: ServerLayer| layer.with_propagator(lianlu::propagation::TraceContext::new()),
     ] {
         let traces = traces();
@@ -169,7 +173,7 @@ async fn nor_one_that_describes_it() {
     let (names, attributes) = (Arc::clone(&calls), Arc::clone(&calls));
     let layer = traces
         .server()
-        .without_metrics()
+        .with_metrics(|metrics| metrics.off())
         .with_span_name(move |_| {
             names.fetch_add(1, Ordering::SeqCst);
             None
@@ -192,11 +196,11 @@ async fn metrics_are_recorded() {
     let measured = Measured::default();
     let server = traces
         .server()
-        .with_meter_provider(measured.provider.clone());
+        .with_metrics(|metrics| metrics.provider(measured.provider.clone()));
     let address = echo::serve(server, Echo::new(&traces)).await;
     let client = traces
         .client()
-        .with_meter_provider(measured.provider.clone());
+        .with_metrics(|metrics| metrics.provider(measured.provider.clone()));
     let mut client = echo::connect(client, address).await;
     // Nobody samples what has a parent that doesn't.
     let parent = Traces::with_sampler(Sampler::AlwaysOff).root("root");
@@ -220,7 +224,7 @@ async fn metrics_are_recorded() {
         .layer(
             traces
                 .server()
-                .with_meter_provider(measured.provider.clone()),
+                .with_metrics(|metrics| metrics.provider(measured.provider.clone())),
         );
     let address = net::serve(app).await;
     let mut request = net::request(::http::Method::GET, address, "/no");

@@ -1,18 +1,32 @@
 //! What counts as an error, and how it is recorded.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
+
+use opentelemetry::logs::LoggerProvider;
 
 use super::super::layer::TraceLayer;
 use super::super::side::Side;
-use crate::call::exceptions::Exceptions;
+use crate::call::exceptions::{ExceptionSignal, Exceptions, MakeLog, make_log};
+use crate::call::hooks::{Classify, ErrorType};
 use crate::describe::outcome::Outcome;
 
-impl<K: Side> TraceLayer<K> {
+/// What counts as an error, and how errors are recorded; see
+/// [`with_errors`](TraceLayer::with_errors).
+#[must_use]
+pub struct Errors {
+    classify: Option<Arc<Classify>>,
+    error_type: Option<Arc<ErrorType>>,
+    exceptions: Option<Exceptions>,
+    make_log: Option<Arc<MakeLog>>,
+}
+
+impl Errors {
     /// Decides what is an error, instead of the conventions' tables: on spans (status and
     /// `error.type`) and on metrics (`error.type`).
     ///
-    /// Spans in [Kratos mode](Self::kratos) keep Kratos's own status; the classifier then applies
+    /// Spans in [Kratos mode](TraceLayer::kratos) keep Kratos's own status; the classifier then applies
     /// to metrics and logged exceptions only.
     ///
     /// [`Outcome::is_error`] follows the tables:
@@ -28,16 +42,19 @@ impl<K: Side> TraceLayer<K> {
     /// use lianlu::conventions::GrpcCode;
     ///
     /// // A client that expects NOT_FOUND.
-    /// let layer = lianlu::client().with_error_classifier(|outcome| {
-    ///     outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
+    /// let layer = lianlu::client().with_errors(|errors| {
+    ///     errors.classifier(|outcome| {
+    ///         outcome.is_error() && outcome.grpc_code() != Some(GrpcCode::NotFound)
+    ///     })
     /// });
     /// # let _ = layer;
     /// ```
-    pub fn with_error_classifier(
-        self,
+    pub fn classifier(
+        mut self,
         is_error: impl Fn(&Outcome<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.with(|options| options.hooks.classify = Some(Arc::new(is_error)))
+        self.classify = Some(Arc::new(is_error));
+        self
     }
 
     /// Sets the class of an error, the attribute `error.type`. `None` keeps the default class:
@@ -55,17 +72,62 @@ impl<K: Side> TraceLayer<K> {
     /// | anything else | `_OTHER` |
     ///
     /// Each class is a separate series of the metrics.
-    pub fn with_error_type(
-        self,
+    pub fn error_type(
+        mut self,
         error_type: impl Fn(&Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|options| options.hooks.error_type = Some(Arc::new(error_type)))
+        self.error_type = Some(Arc::new(error_type));
+        self
     }
 
     /// How errors of the service and panics are recorded besides the span's status. By default
     /// `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` decides (`logs` or `logs/dup`), or they are span
-    /// events if it is not set. Logs need [`with_logger_provider`](Self::with_logger_provider).
-    pub fn with_exceptions(self, exceptions: Exceptions) -> Self {
-        self.with(|options| options.exceptions.told = Some(exceptions))
+    /// events if it is not set. Logs need a [`logger_provider`](Self::logger_provider).
+    pub fn exceptions(mut self, exceptions: Exceptions) -> Self {
+        self.exceptions = Some(exceptions);
+        self
+    }
+
+    /// The provider for exception logs, if [`exceptions`](Self::exceptions) or the environment
+    /// enables them: events `http.server.request.exception`, `rpc.client.call.exception` and so on,
+    /// `ERROR` on servers and `WARN` on clients, with the call's trace.
+    pub fn logger_provider<P>(mut self, provider: P) -> Self
+    where
+        P: LoggerProvider + Send + Sync + 'static,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.make_log = Some(make_log(provider));
+        self
+    }
+}
+
+impl fmt::Debug for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Errors")
+            .field("classifier", &self.classify.is_some())
+            .field("error_type", &self.error_type.is_some())
+            .field("exceptions", &self.exceptions)
+            .field("logger_provider", &self.make_log.is_some())
+            .finish()
+    }
+}
+
+impl<K: Side> TraceLayer<K> {
+    /// Changes what counts as an error, and how errors are recorded. By default as the conventions
+    /// define it.
+    pub fn with_errors(self, change: impl FnOnce(Errors) -> Errors) -> Self {
+        self.with(|options| {
+            let (exceptions, make_log) = options.exceptions.take();
+            let errors = change(Errors {
+                classify: options.hooks.classify.take(),
+                error_type: options.hooks.error_type.take(),
+                exceptions,
+                make_log,
+            });
+            options.hooks.classify = errors.classify;
+            options.hooks.error_type = errors.error_type;
+            options.exceptions = ExceptionSignal::new(errors.exceptions, errors.make_log);
+            options.name_scope();
+        })
     }
 }

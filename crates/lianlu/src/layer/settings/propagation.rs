@@ -1,9 +1,8 @@
 //! Context propagation, and its limits.
 
-use std::borrow::Cow;
+use std::any::Any;
 use std::sync::Arc;
 
-use http::HeaderName;
 use opentelemetry::propagation::TextMapPropagator;
 
 use super::super::layer::TraceLayer;
@@ -11,59 +10,47 @@ use super::super::side::{ClientSide, ServerSide, Side};
 use crate::describe::target::Target;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
-use crate::propagation::{self, GlobalPropagator, ServiceName};
+use crate::propagation::{DefaultPropagator, GlobalPropagator};
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
-    /// Reads and writes headers with `propagator` alone. OpenTelemetry's global propagator is not
-    /// used, as in Kratos.
+    /// Reads and writes headers with `propagator` alone, such as those of
+    /// [`from_names`](crate::propagation::from_names).
+    ///
+    /// OpenTelemetry's global propagator is not used, as in Kratos, unless `propagator` is
+    /// [`GlobalPropagator`].
     pub fn with_propagator(
         self,
         propagator: impl TextMapPropagator + Send + Sync + 'static,
     ) -> Self {
+        let known: &dyn Any = &propagator;
+        let default = known.downcast_ref::<DefaultPropagator>();
+        let is_default = default.is_some_and(DefaultPropagator::is_of_known_headers);
+        let is_global = known.is::<GlobalPropagator>();
         self.with(|options| {
             options.propagator = Arc::new(propagator);
-            options.is_global_propagator = false;
-            options.is_default_propagator = false;
+            options.is_global_propagator = is_global;
+            options.is_default_propagator = is_default;
         })
-    }
-
-    /// Reads and writes headers with OpenTelemetry's global propagator, looked up at each call.
-    pub fn with_global_propagator(self) -> Self {
-        self.with_propagator(GlobalPropagator::new())
-            .with(|options| options.is_global_propagator = true)
-    }
-
-    /// The name of this service that a client sends in `x-md-service-name`.
-    ///
-    /// By default it is the `service.name` of the pipeline that was installed last. Replaces a
-    /// propagator that was set before.
-    pub fn with_caller_name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        let (propagator, is_default) = propagation::choose(ServiceName::new(name));
-        self.with_propagator(propagator)
-            .with(|options| options.is_default_propagator = is_default)
     }
 }
 
 impl TraceLayer<ServerSide> {
-    /// Does not continue the traces of callers: each call starts a new trace, with a link to the
-    /// caller's.
+    /// Does not continue the traces of callers for which `is_public` returns `true`: each of their
+    /// calls starts a new trace, with a link to the caller's.
     ///
     /// For services that untrusted clients call. Such clients could otherwise make every call
     /// sampled, or none, and join unrelated calls into one trace.
-    pub fn with_public_endpoint(self) -> Self {
-        self.with_public_endpoint_for(|_| true)
-    }
-
-    /// As [`with_public_endpoint`](Self::with_public_endpoint), for requests for which `is_public`
-    /// returns `true`.
     ///
     /// ```
+    /// let layer = lianlu::server().with_public_endpoint(|_| true);
+    ///
+    /// // All but the calls of a gateway that removes this header from others.
     /// let layer = lianlu::server()
-    ///     .with_public_endpoint_for(|head| !head.headers().contains_key("x-from-our-gateway"));
+    ///     .with_public_endpoint(|head| !head.headers().contains_key("x-from-our-gateway"));
     /// # let _ = layer;
     /// ```
-    pub fn with_public_endpoint_for(
+    pub fn with_public_endpoint(
         self,
         is_public: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
@@ -80,26 +67,6 @@ impl TraceLayer<ServerSide> {
     /// ```
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         self.with(|options| options.proxies = Some(proxies))
-    }
-
-    /// Writes the span's context into each response's `traceresponse`, in the format of
-    /// `traceparent`, also on errors and streams. See [Trace Context: Response
-    /// Headers](https://w3c.github.io/trace-context/#traceresponse-header).
-    pub fn with_traceresponse(self) -> Self {
-        self.with(|options| options.response_headers.traceresponse = true)
-    }
-
-    /// Writes the trace's id (32 hex digits) into each response under `name`, also on errors and
-    /// streams. Users can copy it into a problem report.
-    ///
-    /// ```
-    /// use http::HeaderName;
-    ///
-    /// let layer = lianlu::server().with_trace_id_header(HeaderName::from_static("x-trace-id"));
-    /// # let _ = layer;
-    /// ```
-    pub fn with_trace_id_header(self, name: HeaderName) -> Self {
-        self.with(|options| options.response_headers.trace_id = Some(name))
     }
 }
 

@@ -1,0 +1,91 @@
+//! The propagator that layers have where none is set.
+
+use std::borrow::Cow;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{
+    Extractor, Injector, TextMapCompositePropagator, TextMapPropagator,
+};
+
+use super::by_name;
+use super::{Baggage, ServiceName, TraceContext};
+
+/// The layers' default propagator: the propagators in `OTEL_PROPAGATORS`
+/// ([`from_env`](super::from_env)) or, if it is not set, service name, baggage and trace context, in
+/// Kratos's order. See [`default_propagator`].
+#[derive(Debug)]
+pub struct DefaultPropagator {
+    inner: TextMapCompositePropagator,
+    is_of_known_headers: bool,
+}
+
+/// Makes a [`DefaultPropagator`] that sends the `service.name` of the pipeline that was installed
+/// last.
+///
+/// ```
+/// use opentelemetry::propagation::TextMapPropagator;
+///
+/// # if std::env::var_os("OTEL_PROPAGATORS").is_some() { return; }
+/// let propagator = lianlu::propagation::default_propagator();
+/// let mut fields: Vec<_> = propagator.fields().collect();
+/// fields.sort();
+/// assert_eq!(fields, ["baggage", "traceparent", "tracestate", "x-md-service-name"]);
+/// ```
+#[must_use]
+pub fn default_propagator() -> DefaultPropagator {
+    DefaultPropagator::of(ServiceName::from_pipeline())
+}
+
+impl DefaultPropagator {
+    /// The name of this service that a client sends in `x-md-service-name`, instead of the
+    /// `service.name` of the pipeline that was installed last.
+    ///
+    /// If `OTEL_PROPAGATORS` is set, only its propagators are used: the name is sent only if the
+    /// list contains `servicename`.
+    ///
+    /// ```
+    /// use lianlu::propagation::default_propagator;
+    ///
+    /// let layer = lianlu::client().with_propagator(default_propagator().with_caller_name("shop"));
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn with_caller_name(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(ServiceName::new(name))
+    }
+
+    fn of(service_name: ServiceName) -> Self {
+        let from_env = by_name::from_env_for(&service_name);
+        Self {
+            is_of_known_headers: from_env.is_none(),
+            inner: from_env.unwrap_or_else(|| {
+                TextMapCompositePropagator::new(vec![
+                    Box::new(service_name),
+                    Box::new(Baggage::new()),
+                    Box::new(TraceContext::new()),
+                ])
+            }),
+        }
+    }
+
+    /// True if it consists of the three formats that
+    /// [`RemoteParent::read`](super::RemoteParent::read) reads.
+    pub(crate) fn is_of_known_headers(&self) -> bool {
+        self.is_of_known_headers
+    }
+}
+
+impl TextMapPropagator for DefaultPropagator {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.inner.inject_context(cx, injector);
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        self.inner.extract_with_context(cx, extractor)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        self.inner.fields()
+    }
+}
