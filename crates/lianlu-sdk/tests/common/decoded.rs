@@ -166,6 +166,8 @@ fn value(value: &AnyValue<'_>) -> Value {
         AnyValue::Bool(value) => Value::Bool(*value),
         AnyValue::Int(value) => Value::I64(*value),
         AnyValue::Double(value) => Value::F64(*value),
+        // The API has no such value.
+        AnyValue::Bytes(bytes) => Value::String(format!("bytes {bytes:?}").into()),
         AnyValue::Array(array) => {
             let values: Vec<_> = array.values().map(Result::unwrap).collect();
             Value::Array(self::array(&values))

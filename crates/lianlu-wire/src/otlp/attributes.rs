@@ -2,7 +2,7 @@
 
 use super::key::mark;
 use super::value::{AttributeKey, AttributeOf, Elements};
-use super::{put_array, put_bool, put_double, put_int, put_str, varint_len};
+use super::{put_array, put_bool, put_bytes, put_double, put_int, put_str, varint_len};
 
 /// Longer buffers are not kept for the next span.
 const KEPT_BYTES: usize = 4096;
@@ -136,6 +136,11 @@ impl EncodedAttributes {
     /// Sets an attribute whose value is a floating-point number.
     pub fn put_double(&mut self, key: impl AttributeKey, value: f64) {
         self.put(key, |out| put_double(out, AttributeOf::Span, key, value));
+    }
+
+    /// Sets an attribute whose value is bytes.
+    pub fn put_bytes(&mut self, key: impl AttributeKey, value: &[u8]) {
+        self.put(key, |out| put_bytes(out, AttributeOf::Span, key, value));
     }
 
     /// Sets an attribute whose value is a list. `fill` gets the elements, and the limit of their texts.

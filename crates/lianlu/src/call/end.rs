@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opentelemetry::Context;
 use opentelemetry::trace::{Status as SpanStatus, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
 
 use super::Call;
 use super::clock::system_time;
+use super::content;
 use super::options::Options;
 use super::pool::Scratch;
+use crate::describe;
 use crate::describe::outcome::{Classification, Outcome};
 use crate::describe::request::CallInfo;
 use crate::describe::response::{CallResponse, Failure, Totals};
 use crate::describe::surface::{Dialect, Protocol};
 use crate::describe::template::EndStatus;
-use crate::describe::{self, keys};
 use crate::grpc::{Code, Status};
 use crate::metrics;
 use crate::span::EndingSpan;
@@ -238,7 +239,10 @@ impl Call {
             }
             span.set_status(ended.status);
             if options.request_content > 0 || options.response_content > 0 {
-                api_span.set_attributes(self.contents());
+                let request = self.requests.as_ref().and_then(|meter| meter.content());
+                let rest = self.rest.as_ref();
+                let response = rest.and_then(|rest| rest.response_content.kept());
+                span.write(|out| content::write(request, response, out));
             }
             if let Some((name, attributes)) = ended.event {
                 api_span.add_event(name, attributes);
@@ -278,20 +282,6 @@ impl Call {
         }
         // Last, so that the metrics are there for code that waits for spans.
         drop(span);
-    }
-
-    /// The kept contents of the bodies.
-    fn contents(&self) -> Vec<KeyValue> {
-        let request = self.requests.as_ref().and_then(|meter| meter.content());
-        let rest = self.rest.as_ref();
-        let response = rest.and_then(|rest| rest.response_content.text());
-        [
-            (keys::HTTP_REQUEST_BODY_CONTENT, request),
-            (keys::HTTP_RESPONSE_BODY_CONTENT, response),
-        ]
-        .into_iter()
-        .filter_map(|(key, text)| Some(KeyValue::new(key, text?)))
-        .collect()
     }
 }
 

@@ -53,7 +53,7 @@ use crate::grpc::{Code, FrameCounter, Status};
 use crate::metrics::ActiveRequest;
 use crate::span::SpanHandle;
 use clock::Began;
-use content::Content;
+use content::{Content, ContentForm};
 use message_events::MessageEvents;
 use options::Options;
 use request_meter::{RequestMeter, RequestWants};
@@ -115,6 +115,7 @@ struct Rest {
     /// Counts the response's messages, if frames are split across pieces.
     frames: Option<FrameCounter>,
     response_events: MessageEvents,
+    request_form: ContentForm,
     response_content: Content,
 }
 
@@ -128,8 +129,8 @@ impl Rest {
     }
 
     /// Keeps the first bytes of the response's body.
-    fn keep_content(&mut self, limit: usize) {
-        self.response_content = Content::new(limit);
+    fn keep_content(&mut self, limit: usize, headers: &HeaderMap) {
+        self.response_content = Content::new(limit, ContentForm::of(headers));
     }
 }
 
@@ -207,6 +208,10 @@ impl Call {
             } else {
                 0
             },
+            form: self
+                .rest
+                .as_ref()
+                .map_or_else(Default::default, |rest| rest.request_form),
         }
     }
 

@@ -127,8 +127,9 @@ impl Options {
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
         self.ends_are_alike = !hooks.observe_ends() && !has_content;
-        self.observes_responses =
-            hooks.on_response.is_some() || !self.settings.response_headers.is_empty();
+        self.observes_responses = hooks.on_response.is_some()
+            || !self.settings.response_headers.is_empty()
+            || self.response_content > 0;
         self.has_rest = self.active_requests
             || self.body_sizes
             || self.settings.opt_ins.contains(OptIn::BodySize)

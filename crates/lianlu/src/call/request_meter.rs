@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Buf;
 
-use super::content::Content;
+use super::content::{Content, ContentForm, Kept};
 use crate::grpc::MessageMeter;
 
 /// What to count of a request's body.
@@ -20,8 +20,9 @@ pub(crate) struct RequestWants {
     /// How many messages become events, and whether they are sent or received.
     pub(crate) events: u32,
     pub(crate) sent: bool,
-    /// How many bytes of content are kept.
+    /// How many bytes of content are kept, and in which form.
     pub(crate) content: usize,
+    pub(crate) form: ContentForm,
 }
 
 impl RequestWants {
@@ -48,7 +49,8 @@ impl RequestMeter {
         Self {
             messages: wants.messages.then(MessageMeter::default),
             size: AtomicU64::new(0),
-            content: (wants.content > 0).then(|| Mutex::new(Content::new(wants.content))),
+            content: (wants.content > 0)
+                .then(|| Mutex::new(Content::new(wants.content, wants.form))),
         }
     }
 
@@ -82,9 +84,9 @@ impl RequestMeter {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// The text that was kept.
-    pub(crate) fn content(&self) -> Option<String> {
+    /// The content that was kept.
+    pub(crate) fn content(&self) -> Option<Kept> {
         let content = self.content.as_ref()?.lock();
-        content.unwrap_or_else(PoisonError::into_inner).text()
+        content.unwrap_or_else(PoisonError::into_inner).kept()
     }
 }

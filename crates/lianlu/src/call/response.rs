@@ -116,6 +116,10 @@ impl Call {
         if !self.options.observes_responses && requested.is_none() {
             return;
         }
+        if self.options.response_content > 0 && self.protocol == Protocol::Http {
+            let limit = self.options.response_content;
+            self.rest().keep_content(limit, response.headers());
+        }
         let span = context.span();
         let mut attributes = Vec::new();
         headers::capture(

@@ -9,6 +9,7 @@ use opentelemetry::{Context, StringValue};
 
 use super::active::ActiveCall;
 use super::clock::Began;
+use super::content::ContentForm;
 use super::hints::CallHints;
 use super::options::Options;
 use super::peer::{local, peer, transport};
@@ -358,7 +359,9 @@ impl<'a> Starting<'a> {
         }
         if is_recording {
             new.keep_messages(options.message_events);
-            new.keep_content(options.response_content);
+            if options.request_content > 0 {
+                new.request_form = ContentForm::of(self.head.headers());
+            }
         }
         rest
     }

@@ -69,6 +69,14 @@ impl AttributeWriter<'_> {
         }
     }
 
+    /// Sets an attribute whose value is bytes. The API has no such values: other providers do not get
+    /// it.
+    pub(crate) fn push_bytes(&mut self, key: &'static str, value: &[u8]) {
+        if let Self::Bytes(attributes) = self {
+            attributes.put_bytes(key, value);
+        }
+    }
+
     /// Sets attributes.
     pub(crate) fn extend(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
         for attribute in attributes {

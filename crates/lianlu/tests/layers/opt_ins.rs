@@ -12,6 +12,7 @@ use tower::ServiceExt;
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
 use crate::common::metrics::Metrics;
+use crate::common::provider::ProviderKind;
 use crate::common::soon;
 use crate::common::traces::{Traces, attr, int, text};
 
@@ -193,6 +194,61 @@ async fn body_contents_are_recorded_up_to_a_limit() {
         for span in [client, server] {
             assert_eq!(text(&span, REQUEST), request, "{max:?}");
             assert_eq!(text(&span, RESPONSE), response, "{max:?}");
+        }
+    }
+}
+
+/// Text without its coding, on both sides; other content as bytes, which the API cannot carry.
+#[tokio::test]
+async fn body_contents_are_text_or_bytes_by_their_headers() {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"{\"a\":1}").unwrap();
+    let gzip = gzip.finish().unwrap();
+    let plain = vec![0, 0x9f, 0xff];
+    let (json, octets) = ("application/json", "application/octet-stream");
+    let octets_kept = Some("bytes [0, 159, 255]");
+    for (kind, content_type, coding, body, expected) in [
+        (
+            ProviderKind::Ours,
+            json,
+            "gzip",
+            gzip.clone(),
+            Some("{\"a\":1}"),
+        ),
+        (ProviderKind::Sdk, json, "gzip", gzip, Some("{\"a\":1}")),
+        (
+            ProviderKind::Ours,
+            octets,
+            "identity",
+            plain.clone(),
+            octets_kept,
+        ),
+        (ProviderKind::Sdk, octets, "identity", plain, None),
+    ] {
+        let traces = Traces::of(kind, opentelemetry_sdk::trace::Sampler::AlwaysOn);
+        let headers = [("content-type", content_type), ("content-encoding", coding)];
+        let handler = async move |body: bytes::Bytes| (headers, body);
+        let server = traces
+            .server()
+            .with_capture(|it| it.request_body(100).response_body(100));
+        let client = traces
+            .client()
+            .with_capture(|it| it.request_body(100).response_body(100));
+        let address = net::serve_root(server, handler).await;
+        let mut request = Request::post(format!("http://{address}/"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let answer = soon(net::connect(client, Version::HTTP_11).oneshot(request));
+        axum::body::to_bytes(Body::new(answer.await.unwrap().into_body()), 1000)
+            .await
+            .unwrap();
+        let (client, server) = traces.pair().await;
+        for span in [client, server] {
+            assert_eq!(text(&span, "http.request.body.content"), expected);
+            assert_eq!(text(&span, "http.response.body.content"), expected);
         }
     }
 }

@@ -46,8 +46,11 @@ impl Capture {
         self
     }
 
-    /// Writes the first `max` bytes of an HTTP request's body into its span, as text:
-    /// `http.request.body.content`. Only for bodies that are counted, see
+    /// Writes the first `max` bytes of an HTTP request's body into its span:
+    /// `http.request.body.content`. Text by its content type (or UTF-8 without one) is a string,
+    /// anything else bytes, which the pipelines of this crate export; providers behind the API get
+    /// no bytes. The content coding is removed with the features `gzip` (also deflate) and `zstd`.
+    /// Only for bodies that are counted, see
     /// [`Metrics::body_sizes`](crate::layer::Metrics::body_sizes).
     ///
     /// Bodies may contain personal or confidential data. Use this for debugging.
