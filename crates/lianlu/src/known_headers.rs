@@ -44,12 +44,17 @@ impl<'a> Field<'a> {
 
 impl<'a> KnownHeaders<'a> {
     #[inline]
-    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        let mut scan = Self::default();
+    pub(crate) fn read(&mut self, headers: &'a HeaderMap) {
         for (name, value) in headers {
-            scan.add(name, value);
+            self.add(name, value);
         }
-        scan
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut known = Self::default();
+        known.read(headers);
+        known
     }
 
     /// Records a header if it is one of these. Lengths are compared first: few other headers have

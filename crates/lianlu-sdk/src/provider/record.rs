@@ -34,7 +34,7 @@ pub(super) enum Disposition {
 
 /// What is known of a span when it starts, besides its context and its name.
 #[derive(Debug, Clone, Copy)]
-pub struct Start {
+pub(super) struct Start {
     pub(super) disposition: Disposition,
     pub(super) kind: u8,
     pub(super) parent_is_remote: bool,

@@ -15,9 +15,7 @@ pub(crate) mod source;
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::EncodedAttributes;
-use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags,
-};
+use opentelemetry::trace::{SpanBuilder, SpanContext, Status, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, KeyValue};
 
 use crate::call::clock::system_time;
@@ -54,11 +52,16 @@ pub(crate) enum SpanPlan<'t> {
     Direct(direct::DirectPlan<'t>),
     /// By the API: the provider decides when the call has been described.
     Api(&'t TracerSource),
-    /// Not recorded. This is the span's context.
-    Unrecorded(SpanContext),
+    /// Not recorded: a filter has excluded the call from sampling.
+    Excluded,
 }
 
 /// What a span starts with, besides its attributes.
+#[cfg(feature = "pipeline")]
+pub(crate) use lianlu_sdk::described::SpanStart;
+
+/// What a span starts with, besides its attributes.
+#[cfg(not(feature = "pipeline"))]
 #[derive(Debug)]
 pub(crate) struct SpanStart {
     pub(crate) name: Cow<'static, str>,
@@ -68,38 +71,37 @@ pub(crate) struct SpanStart {
 }
 
 impl<'t> SpanPlan<'t> {
-    /// Decides as early as possible. `at` is the start, in nanoseconds since 1970.
-    /// `is_never_sampled`: a filter has excluded the call from sampling. `needs_api`: the call may
-    /// have more than one span.
+    /// Decides as early as possible. `needs_api`: the call may have more than one span.
     #[inline]
-    pub(crate) fn of(
-        source: &'t TracerSource,
-        parent: &mut Parent,
-        kind: &SpanKind,
-        at: u64,
-        is_never_sampled: bool,
-        needs_api: bool,
-    ) -> Self {
+    pub(crate) fn of(source: &'t TracerSource, parent: &Parent, needs_api: bool) -> Self {
         #[cfg(feature = "pipeline")]
         if !needs_api
             && let Some(tracer) = source.find().direct.as_ref()
-            && let Some(plan) = direct::plan(tracer, parent, kind, at, is_never_sampled)
+            && let Some(plan) = direct::DirectPlan::of(tracer, parent)
         {
-            return plan;
+            return Self::Direct(plan);
         }
-        let _ = (kind, at, needs_api);
-        if is_never_sampled {
-            return Self::Unrecorded(unsampled_span(&parent.span_context()));
-        }
+        let _ = (parent, needs_api);
         Self::Api(source)
     }
 
-    /// The context in which the call starts.
+    /// Completes the context in which the call starts.
     #[inline]
-    pub(crate) fn base(&self, parent: &mut Parent) -> Context {
+    pub(crate) fn complete(&self, parent: &mut Parent) {
         match self {
-            Self::Api(_) => parent.context(),
-            _ => parent.base(false),
+            Self::Api(_) => parent.remote.move_into(&mut parent.base),
+            _ => parent.remote.move_values(&mut parent.base, false),
+        }
+    }
+
+    /// True if the span is known not to be recorded.
+    #[inline]
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => !plan.records(),
+            Self::Api(_) => false,
+            Self::Excluded => true,
         }
     }
 
@@ -108,7 +110,7 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn writer<'s>(&self, scratch: &'s mut SpanScratch) -> AttributeWriter<'s> {
         match self {
             #[cfg(feature = "pipeline")]
-            Self::Direct(plan) => {
+            Self::Direct(plan) if plan.records() => {
                 scratch.attributes.set_limits(plan.attribute_limits());
                 AttributeWriter::Bytes(&mut scratch.attributes)
             }
@@ -116,7 +118,7 @@ impl<'t> SpanPlan<'t> {
                 scratch.key_values.reserve(16);
                 AttributeWriter::KeyValues(&mut scratch.key_values)
             }
-            Self::Unrecorded(_) => AttributeWriter::Nothing,
+            _ => AttributeWriter::Nothing,
         }
     }
 
@@ -125,9 +127,11 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn takes_templates(&self) -> bool {
         match self {
             #[cfg(feature = "pipeline")]
-            Self::Direct(plan) => plan.attribute_limits().value_length == usize::MAX,
+            Self::Direct(plan) => {
+                !plan.records() || plan.attribute_limits().value_length == usize::MAX
+            }
             Self::Api(_) => false,
-            Self::Unrecorded(_) => true,
+            Self::Excluded => true,
         }
     }
 
@@ -135,20 +139,30 @@ impl<'t> SpanPlan<'t> {
     #[inline]
     pub(crate) fn start(
         self,
-        base: &Context,
+        parent: &mut Parent,
         start: SpanStart,
-        link: Option<Box<Link>>,
         scratch: &mut SpanScratch,
     ) -> (Context, SpanHandle) {
         match self {
             #[cfg(feature = "pipeline")]
             Self::Direct(plan) => {
                 let (attributes, spare) = (&mut scratch.attributes, &mut scratch.spare);
-                let (span, open) = plan.open(start.name, link, attributes, spare);
-                (base.with_span(span), SpanHandle::Direct(open))
+                let (context, open) = plan.start(parent, start, attributes, spare);
+                (
+                    context,
+                    open.map_or(SpanHandle::Unrecorded, SpanHandle::Direct),
+                )
             }
-            Self::Api(source) => start_by_api(source, base, start, link, scratch),
-            Self::Unrecorded(span) => (base.with_remote_span_context(span), SpanHandle::Unrecorded),
+            Self::Api(source) => start_by_api(source, parent, start, scratch),
+            Self::Excluded => {
+                let base = &parent.base;
+                let span = match parent.remote.span.take() {
+                    Some(caller) => caller.into_context(),
+                    None => base.span().span_context().clone(),
+                };
+                let span = unsampled_span(&span);
+                (base.with_remote_span_context(span), SpanHandle::Unrecorded)
+            }
         }
     }
 }
@@ -156,18 +170,18 @@ impl<'t> SpanPlan<'t> {
 #[inline(never)]
 fn start_by_api(
     source: &TracerSource,
-    base: &Context,
+    parent: &mut Parent,
     start: SpanStart,
-    link: Option<Box<Link>>,
     scratch: &mut SpanScratch,
 ) -> (Context, SpanHandle) {
     let mut builder = SpanBuilder::from_name(start.name)
         .with_kind(start.kind)
         .with_start_time(system_time(start.at))
         .with_attributes(std::mem::take(&mut scratch.key_values));
-    if let Some(link) = link {
+    if let Some(link) = parent.link.take() {
         builder = builder.with_links(vec![*link]);
     }
+    let base = &parent.base;
     let span = builder.start_with_context(&source.find().tracer, base);
     let context = base.with_span(span);
     source::check(context.span().span_context(), base.span().span_context());
