@@ -172,11 +172,12 @@ impl ResponseHeaders {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let (mut content_type, mut length, mut has_status) = (None, None, false);
         for (name, value) in headers {
-            match name.as_str().len() {
-                11 if name.as_str() == "grpc-status" => has_status = true,
-                12 if *name == header::CONTENT_TYPE => content_type = content_type.or(Some(value)),
-                14 if *name == header::CONTENT_LENGTH => length = length.or(Some(value)),
-                _ => {}
+            if *name == header::CONTENT_TYPE {
+                content_type = content_type.or(Some(value));
+            } else if *name == header::CONTENT_LENGTH {
+                length = length.or(Some(value));
+            } else if name.as_str() == "grpc-status" {
+                has_status = true;
             }
         }
         Self {
