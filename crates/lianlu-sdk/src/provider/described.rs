@@ -140,7 +140,7 @@ impl Tracer {
         planned: &PlannedSpan,
         state: TraceState,
         start: SpanStart,
-        attributes: &mut EncodedAttributes,
+        attributes: &mut Box<EncodedAttributes>,
         link: Option<Link>,
         spare: &mut Option<SpareRecord>,
     ) -> (Span, OpenSpan) {

@@ -15,8 +15,7 @@ use crate::common::decoded::Collected;
 fn begin(tracer: &Tracer, spare: &mut Option<SpareRecord>) -> (SpanContext, Span, OpenSpan) {
     let planned = tracer.plan(None).unwrap();
     assert!(planned.records() && !planned.has_parent());
-    let mut attributes = EncodedAttributes::default();
-    attributes.set_limits(tracer.attribute_limits());
+    let mut attributes = Box::new(EncodedAttributes::new(tracer.attribute_limits()));
     attributes.put_str("start", "layer");
     attributes.put_str("both", "layer");
     let start = SpanStart {

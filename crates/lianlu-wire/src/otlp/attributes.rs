@@ -61,6 +61,15 @@ pub struct EncodedAttributes {
 }
 
 impl EncodedAttributes {
+    /// No attributes yet.
+    #[must_use]
+    pub fn new(limits: AttributeLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// Forgets all attributes, and keeps the allocations unless they are large.
     #[inline]
     pub fn clear(&mut self) {

@@ -65,7 +65,7 @@ impl<'t> DirectPlan<'t> {
         self,
         parent: &mut Parent,
         start: SpanStart,
-        attributes: &mut EncodedAttributes,
+        attributes: &mut Box<EncodedAttributes>,
         spare: &mut Option<SpareRecord>,
     ) -> (Context, Option<OpenSpan>) {
         let (tracer, planned, base) = (self.tracer, &self.planned, &parent.base);

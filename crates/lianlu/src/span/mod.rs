@@ -27,7 +27,7 @@ use source::TracerSource;
 /// Buffers for the attributes of a span, reused by the thread's next call.
 #[derive(Debug, Default)]
 pub(crate) struct SpanScratch {
-    attributes: EncodedAttributes,
+    attributes: Box<EncodedAttributes>,
     pub(crate) key_values: Vec<KeyValue>,
     #[cfg(feature = "pipeline")]
     spare: Option<lianlu_sdk::described::SpareRecord>,
