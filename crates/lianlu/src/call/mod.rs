@@ -133,48 +133,7 @@ impl RareState {
     }
 }
 
-/// The parts that a call is made of.
-#[derive(Debug)]
-struct NewCall<'a> {
-    options: &'a Arc<Options>,
-    kind: SpanKind,
-    protocol: Protocol,
-    began: Began,
-    span: SpanHandle,
-    template: Option<Arc<CallTemplate>>,
-    meters: Option<u64>,
-    timeout: Option<Duration>,
-    method: &'a http::Method,
-    rare: Option<Box<RareState>>,
-}
-
 impl Call {
-    #[inline]
-    fn new(new: NewCall<'_>) -> Self {
-        let is_http = new.protocol == Protocol::Http;
-        let timeout = new.timeout;
-        Self {
-            options: Arc::clone(new.options),
-            kind: new.kind,
-            protocol: new.protocol,
-            began: new.began,
-            span: new.span,
-            template: new.template,
-            meters: new.meters,
-            deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
-            is_head: is_http && *new.method == http::Method::HEAD,
-            is_connect: is_http && *new.method == http::Method::CONNECT,
-            requests: None,
-            http_status: None,
-            version: None,
-            peer: None,
-            is_grpc_ok: false,
-            messages: 0,
-            bytes: 0,
-            rare: new.rare,
-        }
-    }
-
     #[cold]
     fn rare(&mut self) -> &mut RareState {
         self.rare.get_or_insert_default()

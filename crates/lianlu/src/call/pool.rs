@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::request_meter::RequestMeter;
-use super::{Call, NewCall, RareState};
+use super::{Call, RareState};
 use crate::describe::labels::Labels;
 use crate::describe::response::Failure;
 use crate::span::SpanScratch;
@@ -67,8 +67,8 @@ impl CallBox {
 
     /// Moves a call into the box.
     #[inline]
-    pub(super) fn fill(&mut self, new: NewCall<'_>) {
-        self.0.call.get_or_insert_with(|| Call::new(new));
+    pub(super) fn fill(&mut self, call: Call) {
+        self.0.call = Some(call);
     }
 
     #[inline]

@@ -16,7 +16,7 @@ use super::pool::CallBox;
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
 use super::trace_options::TraceOptions;
-use super::{NewCall, RareState};
+use super::{Call, RareState, deadline};
 use crate::describe::labels::Labels;
 use crate::describe::opt_in::OptIn;
 use crate::describe::request::{CallRequest, authority};
@@ -148,19 +148,29 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
             rare.keep_content(options.response_content);
         }
     }
-    call.fill(NewCall {
-        options,
+    let timeout = match is_grpc {
+        true => headers.grpc_timeout().and_then(parse_timeout),
+        false => None,
+    };
+    let began = starting.began;
+    call.fill(Call {
+        options: Arc::clone(options),
         kind: starting.kind.clone(),
         protocol: starting.protocol,
-        began: starting.began,
+        began,
         span: handle,
         template,
         meters: starting.meters.map(|(generation, _)| generation),
-        timeout: match is_grpc {
-            true => headers.grpc_timeout().and_then(parse_timeout),
-            false => None,
-        },
-        method: head.method(),
+        deadline: timeout.and_then(|timeout| deadline(began.instant, timeout)),
+        is_head: !is_grpc && *head.method() == http::Method::HEAD,
+        is_connect: !is_grpc && *head.method() == http::Method::CONNECT,
+        requests: None,
+        http_status: None,
+        version: None,
+        peer: None,
+        is_grpc_ok: false,
+        messages: 0,
+        bytes: 0,
         rare,
     });
     let mut active = ActiveCall::traced(context, call);
