@@ -28,6 +28,8 @@ pub use api::put_value;
 pub use attributes::{AttributeBlock, AttributeLimits, EncodedAttributes, cut};
 #[cfg(feature = "otlp-json")]
 pub use json::{JsonError, write_json};
+#[doc(hidden)]
+pub use key::EncodedKey;
 pub use key::StaticKey;
 #[doc(hidden)]
 pub use key::encode_key;

@@ -93,9 +93,7 @@ impl CallTemplate {
             }
             if key.protocol == Protocol::Http {
                 // The template already has the labels of the start.
-                let mut labels = Labels::default();
-                let style = template.info.style;
-                let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
+                let mut out = SignalWriter::of_span(template.info.style, attributes.reborrow());
                 http::own(settings, head, headers, target, &mut out);
             }
         }
