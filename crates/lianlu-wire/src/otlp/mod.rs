@@ -28,11 +28,9 @@ pub use api::put_value;
 pub use attributes::{AttributeBlock, AttributeLimits, EncodedAttributes, cut};
 #[cfg(feature = "otlp-json")]
 pub use json::{JsonError, write_json};
-#[doc(hidden)]
-pub use key::EncodedKey;
 pub use key::StaticKey;
 #[doc(hidden)]
-pub use key::encode_key;
+pub use key::{EncodedKey, encode_key};
 pub use message::{
     Envelope, EventHead, LinkHead, SpanHead, StatusCode, put_described_span, put_dropped,
     put_event, put_link, put_scope, put_span, put_span_fields, put_status, span_flags,
