@@ -44,30 +44,40 @@ impl<'a> Field<'a> {
 
 impl<'a> KnownHeaders<'a> {
     #[inline]
-    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        let mut scan = Self::default();
+    pub(crate) fn read(&mut self, headers: &'a HeaderMap) {
         for (name, value) in headers {
-            scan.add(name, value);
+            self.add(name, value);
         }
-        scan
     }
 
-    /// Records a header if it is one of these. Lengths are compared first: few other headers have
-    /// them.
+    #[cfg(test)]
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut known = Self::default();
+        known.read(headers);
+        known
+    }
+
+    /// Records a header if it is one of these. The names that the crate `http` knows are numbers
+    /// there and are compared first; of the others, few have these lengths.
     #[inline]
     fn add(&mut self, name: &HeaderName, value: &'a HeaderValue) {
-        let text = name.as_str();
-        let single = match text.len() {
-            4 if *name == header::HOST => &mut self.host,
-            7 if text == "baggage" => return self.baggage.add(value),
-            10 if *name == header::USER_AGENT => &mut self.user_agent,
-            10 if text == "tracestate" => return self.tracestate.add(value),
-            11 if text == "traceparent" => return self.traceparent.add(value),
-            12 if *name == header::CONTENT_TYPE => &mut self.content_type,
-            12 if text == "grpc-timeout" => &mut self.grpc_timeout,
-            14 if *name == header::CONTENT_LENGTH => &mut self.content_length,
-            17 if text == "x-md-service-name" => &mut self.service_name,
-            _ => return,
+        let single = if *name == header::CONTENT_TYPE {
+            &mut self.content_type
+        } else if *name == header::USER_AGENT {
+            &mut self.user_agent
+        } else if *name == header::HOST {
+            &mut self.host
+        } else if *name == header::CONTENT_LENGTH {
+            &mut self.content_length
+        } else {
+            match name.as_str() {
+                "traceparent" => return self.traceparent.add(value),
+                "tracestate" => return self.tracestate.add(value),
+                "baggage" => return self.baggage.add(value),
+                "grpc-timeout" => &mut self.grpc_timeout,
+                "x-md-service-name" => &mut self.service_name,
+                _ => return,
+            }
         };
         single.get_or_insert(value);
     }

@@ -2,12 +2,12 @@
 //!
 //! Through the API, a layer would put each attribute into a `KeyValue`, those into a `Vec`, that
 //! into a builder, and the provider would take all of it apart again. Here it gets the sampler's
-//! decision before it describes anything ([`Tracer::decide`](super::Tracer::decide)), and writes
-//! the attributes as OTLP bytes. While the span is open, it is an ordinary span, which users reach
+//! decision before it describes anything ([`Tracer::plan`](super::Tracer::plan)), and writes the
+//! attributes as OTLP bytes. While the span is open, it is an ordinary span, which users reach
 //! through the context.
 //!
 //! ```text
-//! Tracer::decide ─► start_described ─► open_described
+//! Tracer::plan ─► open_described
 //!     ├──► Span ─────► context ─► users' attributes ─► record ◄─┐
 //!     └──► OpenSpan ─► the layer's call ─── end ────────────────┘
 //! ```
@@ -22,33 +22,16 @@ use opentelemetry::trace::{
     Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 
-use super::record::{Disposition, SpanRecord};
+use super::record::{Disposition, SpanRecord, Start};
 use super::span::{SharedRecord, Span};
 use super::tracer::Tracer;
 use crate::encode;
 
-pub use super::record::Start;
-
-/// The sampler's decision about a span.
-#[derive(Debug, Clone, Copy)]
-pub struct Decision {
-    sampled: bool,
-    /// `None` if the span is not recorded.
-    disposition: Option<Disposition>,
-}
-
-impl Decision {
-    /// Whether the span is recorded.
-    #[inline]
-    #[must_use]
-    pub fn records(self) -> bool {
-        self.disposition.is_some()
-    }
-}
-
 /// The parts of a parent span that its child inherits.
 #[derive(Debug, Clone, Copy)]
 pub struct ParentSpan {
+    /// The id of the trace.
+    pub trace_id: TraceId,
     /// The parent's id.
     pub span_id: SpanId,
     /// The parent's W3C flags.
@@ -57,13 +40,41 @@ pub struct ParentSpan {
     pub is_remote: bool,
 }
 
-/// A call's span when it starts.
+/// A span that has not started, and the sampler's decision about it.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedSpan {
+    trace_id: TraceId,
+    parent: Option<ParentSpan>,
+    sampled: bool,
+    /// `None` if the span is not recorded.
+    disposition: Option<Disposition>,
+}
+
+impl PlannedSpan {
+    /// Whether the span is recorded.
+    #[inline]
+    #[must_use]
+    pub fn records(&self) -> bool {
+        self.disposition.is_some()
+    }
+
+    /// Whether the span has a parent.
+    #[inline]
+    #[must_use]
+    pub fn has_parent(&self) -> bool {
+        self.parent.is_some()
+    }
+}
+
+/// What a span starts with, besides its attributes.
 #[derive(Debug)]
-pub enum Started {
-    /// Recorded, when it is [opened](Tracer::open_described).
-    Recording(SpanContext, Start),
-    /// Not recorded: only the context, with a new span id.
-    NotRecorded(SpanContext),
+pub struct SpanStart {
+    /// The span's name.
+    pub name: Cow<'static, str>,
+    /// The span's kind.
+    pub kind: SpanKind,
+    /// Nanoseconds since 1970.
+    pub at: u64,
 }
 
 /// The record of a span that has ended, to be reused by the next one.
@@ -71,29 +82,31 @@ pub enum Started {
 pub struct SpareRecord(Arc<SharedRecord>);
 
 impl Tracer {
-    /// Whether a span is sampled, if the trace and the parent's flags are enough to decide. `None`
-    /// if only the API can decide: the sampler needs the span's name and attributes, or the
-    /// provider is shut down.
+    /// Decides whether a span is sampled, if the trace and the parent's flags are enough to decide.
+    /// Without a parent it is the root of a new trace. `None` if only the API can decide: the
+    /// sampler needs the span's name and attributes, or the provider is shut down.
+    ///
+    /// Do not use it in a context in which telemetry is suppressed, or whose active span has no
+    /// ids.
     #[inline]
     #[must_use]
-    pub fn decide(&self, parent: Option<TraceFlags>, trace_id: TraceId) -> Option<Decision> {
+    pub fn plan(&self, parent: Option<ParentSpan>) -> Option<PlannedSpan> {
         if self.shared.provider.is_shut_down() {
             return None;
         }
-        let parent = parent.map(|flags| flags.is_sampled());
-        let sampled = self.owner.sampler.decide_early(parent, trace_id)?;
+        let trace_id = match &parent {
+            Some(parent) => parent.trace_id,
+            None => self.owner.ids.trace_id(),
+        };
+        let of_parent = parent.map(|parent| parent.flags.is_sampled());
+        let sampled = self.owner.sampler.decide_early(of_parent, trace_id)?;
         let disposition = self.shared.disposition(sampled);
-        Some(Decision {
+        Some(PlannedSpan {
+            trace_id,
+            parent,
             sampled,
             disposition,
         })
-    }
-
-    /// The id of a new trace.
-    #[inline]
-    #[must_use]
-    pub fn new_trace_id(&self) -> TraceId {
-        self.owner.ids.trace_id()
     }
 
     /// The limits for a span's attributes.
@@ -103,36 +116,20 @@ impl Tracer {
         self.shared.provider.attribute_limits()
     }
 
-    /// Creates the context of a span. Without a parent it is a root. `state` is the parent's trace
-    /// state; `start` is in nanoseconds since 1970.
-    ///
-    /// Do not use it in a context in which telemetry is suppressed, or whose active span has no
-    /// ids.
+    /// The context of a planned span, with a new span id. `state` is the parent's trace state.
     #[inline]
     #[must_use]
-    pub fn start_described(
-        &self,
-        decision: Decision,
-        trace_id: TraceId,
-        parent: Option<ParentSpan>,
-        state: TraceState,
-        kind: &SpanKind,
-        start: u64,
-    ) -> Started {
-        let flags = parent.map_or(TraceFlags::default(), |parent| parent.flags);
-        let flags = flags.with_sampled(decision.sampled);
-        let span_id = self.owner.ids.span_id();
-        let context = SpanContext::new(trace_id, span_id, flags, false, state);
-        let Some(disposition) = decision.disposition else {
-            return Started::NotRecorded(context);
+    pub fn context(&self, planned: &PlannedSpan, state: TraceState) -> SpanContext {
+        let flags = match &planned.parent {
+            Some(parent) => parent.flags,
+            None => TraceFlags::default(),
         };
-        let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
-        let start = Start::new(disposition, parent, encode::kind(kind), start);
-        Started::Recording(context, start)
+        let flags = flags.with_sampled(planned.sampled);
+        let span_id = self.owner.ids.span_id();
+        SpanContext::new(planned.trace_id, span_id, flags, false, state)
     }
 
-    /// Opens a span that [`start_described`](Self::start_described) has returned: one half is for
-    /// the context, the other for the layer.
+    /// Opens a span that is recorded: one half is for the context, the other for the layer.
     ///
     /// `attributes` are those of the start, written within
     /// [`attribute_limits`](Self::attribute_limits); they are replaced by an empty buffer. `spare`
@@ -140,13 +137,14 @@ impl Tracer {
     #[inline]
     pub fn open_described(
         &self,
-        context: SpanContext,
-        start: Start,
-        name: Cow<'static, str>,
-        attributes: &mut EncodedAttributes,
+        planned: &PlannedSpan,
+        state: TraceState,
+        start: SpanStart,
+        attributes: &mut Box<EncodedAttributes>,
         link: Option<Link>,
         spare: &mut Option<SpareRecord>,
     ) -> (Span, OpenSpan) {
+        let context = self.context(planned, state);
         // Not reused while other code still holds the last span's context.
         let spare = spare.take().filter(|it| Arc::strong_count(&it.0) == 1);
         let mut shared = match spare {
@@ -155,7 +153,12 @@ impl Tracer {
         };
         if let Some(shared) = Arc::get_mut(&mut shared) {
             let record = shared.start();
-            record.begin(&self.shared, start, name);
+            let parent = planned.parent.as_ref();
+            let parent = parent.map(|parent| (parent.span_id, parent.is_remote));
+            let disposition = planned.disposition.unwrap_or(Disposition::Judge);
+            let kind = encode::kind(&start.kind);
+            let head = Start::new(disposition, parent, kind, start.at);
+            record.begin(&self.shared, head, start.name);
             std::mem::swap(&mut record.attributes, attributes);
             if let Some(link) = link {
                 record.add_link(link);

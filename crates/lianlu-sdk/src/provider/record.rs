@@ -34,7 +34,7 @@ pub(super) enum Disposition {
 
 /// What is known of a span when it starts, besides its context and its name.
 #[derive(Debug, Clone, Copy)]
-pub struct Start {
+pub(super) struct Start {
     pub(super) disposition: Disposition,
     pub(super) kind: u8,
     pub(super) parent_is_remote: bool,
@@ -120,7 +120,8 @@ pub(super) struct SpanRecord {
     pub(super) recorder: Arc<Recorder>,
     pub(super) start: Start,
     pub(super) name: Cow<'static, str>,
-    pub(super) attributes: EncodedAttributes,
+    /// Boxed, so that a layer swaps it with its own cheaply.
+    pub(super) attributes: Box<EncodedAttributes>,
     events: List,
     links: List,
     status: Status,
@@ -137,10 +138,12 @@ const KEPT_BYTES: usize = 4096;
 impl SpanRecord {
     pub(super) fn new(recorder: Arc<Recorder>) -> Self {
         Self {
+            attributes: Box::new(EncodedAttributes::new(
+                recorder.tracer.provider.attribute_limits(),
+            )),
             recorder,
             start: Start::new(Disposition::Export, None, 0, 0),
             name: Cow::Borrowed(""),
-            attributes: EncodedAttributes::default(),
             events: List::default(),
             links: List::default(),
             status: Status::Unset,
@@ -160,9 +163,9 @@ impl SpanRecord {
     ) {
         if !Arc::ptr_eq(&self.recorder.tracer, tracer) {
             self.recorder = tracer.recorder();
+            self.attributes
+                .set_limits(tracer.provider.attribute_limits());
         }
-        self.attributes
-            .set_limits(tracer.provider.attribute_limits());
         self.start = start;
         self.name = name;
         self.slot = None;

@@ -1,6 +1,6 @@
 //! Spans that layers describe in bytes, in cases that layers seldom make.
 
-use lianlu_sdk::described::{OpenSpan, SpareRecord, Started};
+use lianlu_sdk::described::{OpenSpan, SpanStart, SpareRecord};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{KeepIf, Span, Tracer, TracerProvider};
 use lianlu_wire::otlp::EncodedAttributes;
@@ -13,22 +13,20 @@ use crate::common::PATIENCE;
 use crate::common::decoded::Collected;
 
 fn begin(tracer: &Tracer, spare: &mut Option<SpareRecord>) -> (SpanContext, Span, OpenSpan) {
-    let id = tracer.new_trace_id();
-    let decision = tracer.decide(None, id).unwrap();
-    let state = TraceState::NONE;
-    let started = tracer.start_described(decision, id, None, state, &SpanKind::Server, 1);
-    let Started::Recording(context, start) = started else {
-        panic!("{started:?}");
-    };
-    let mut attributes = EncodedAttributes::default();
-    attributes.set_limits(tracer.attribute_limits());
+    let planned = tracer.plan(None).unwrap();
+    assert!(planned.records() && !planned.has_parent());
+    let mut attributes = Box::new(EncodedAttributes::new(tracer.attribute_limits()));
     attributes.put_str("start", "layer");
     attributes.put_str("both", "layer");
-    let name = "call".into();
-    let (span, open) =
-        tracer.open_described(context.clone(), start, name, &mut attributes, None, spare);
+    let start = SpanStart {
+        name: "call".into(),
+        kind: SpanKind::Server,
+        at: 1,
+    };
+    let state = TraceState::NONE;
+    let (span, open) = tracer.open_described(&planned, state, start, &mut attributes, None, spare);
     assert!(attributes.is_empty());
-    (context, span, open)
+    (span.span_context().clone(), span, open)
 }
 
 fn provider(kept: &Collected, sampler: Sampler, keep: KeepIf) -> TracerProvider {

@@ -61,6 +61,15 @@ pub struct EncodedAttributes {
 }
 
 impl EncodedAttributes {
+    /// No attributes yet.
+    #[must_use]
+    pub fn new(limits: AttributeLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// Forgets all attributes, and keeps the allocations unless they are large.
     #[inline]
     pub fn clear(&mut self) {
@@ -284,14 +293,13 @@ impl EncodedAttributes {
     pub fn append(&mut self, block: &AttributeBlock) -> Option<usize> {
         let start = self.bytes.len();
         let count = self.entries.len() + block.entries.len();
-        let end = u32::try_from(start + block.bytes.len());
-        let (Ok(offset), Ok(_)) = (u32::try_from(start), end) else {
-            return None;
-        };
-        if self.marks & block.marks != 0 || count > self.limits.count as usize {
+        let is_far = u32::try_from(start + block.bytes.len()).is_err();
+        if self.marks & block.marks != 0 || count > self.limits.count as usize || is_far {
             self.append_each(block);
             return None;
         }
+        #[allow(clippy::cast_possible_truncation)]
+        let offset = start as u32;
         self.bytes.extend_from_slice(&block.bytes);
         self.marks |= block.marks;
         if offset == 0 {

@@ -4,13 +4,18 @@ use std::fmt;
 
 /// A constant attribute key with its encoding, made by [`otlp_key!`](crate::otlp_key).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct StaticKey {
+pub struct StaticKey(&'static EncodedKey);
+
+/// A key with its encoding.
+#[doc(hidden)]
+#[derive(Debug, PartialEq, Eq)]
+pub struct EncodedKey {
     name: &'static str,
     encoded: &'static [u8],
     mark: u8,
 }
 
-impl StaticKey {
+impl EncodedKey {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str, encoded: &'static [u8]) -> Self {
@@ -21,23 +26,31 @@ impl StaticKey {
             mark,
         }
     }
+}
+
+impl StaticKey {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(key: &'static EncodedKey) -> Self {
+        Self(key)
+    }
 
     /// The key as text.
     #[inline]
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
-        self.name
+        self.0.name
     }
 
     /// Field 1 of a `KeyValue`: tag, length, text.
     #[inline]
     pub(super) const fn encoded(&self) -> &'static [u8] {
-        self.encoded
+        self.0.encoded
     }
 
     #[inline]
     pub(super) const fn mark(&self) -> u8 {
-        self.mark
+        self.0.mark
     }
 }
 
@@ -65,7 +78,7 @@ pub(super) const fn mark(key: &str) -> u8 {
 
 impl fmt::Debug for StaticKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
+        self.0.name.fmt(f)
     }
 }
 
@@ -102,6 +115,7 @@ macro_rules! otlp_key {
     ($name:expr) => {{
         const NAME: &str = $name;
         const ENCODED: [u8; NAME.len() + 2] = $crate::otlp::encode_key(NAME);
-        $crate::otlp::StaticKey::new(NAME, &ENCODED)
+        const KEY: $crate::otlp::EncodedKey = $crate::otlp::EncodedKey::new(NAME, &ENCODED);
+        $crate::otlp::StaticKey::new(&KEY)
     }};
 }

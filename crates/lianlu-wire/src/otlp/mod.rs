@@ -30,7 +30,7 @@ pub use attributes::{AttributeBlock, AttributeLimits, EncodedAttributes, cut};
 pub use json::{JsonError, write_json};
 pub use key::StaticKey;
 #[doc(hidden)]
-pub use key::encode_key;
+pub use key::{EncodedKey, encode_key};
 pub use message::{
     Envelope, EventHead, LinkHead, SpanHead, StatusCode, put_described_span, put_dropped,
     put_event, put_link, put_scope, put_span, put_span_fields, put_status, span_flags,

@@ -8,22 +8,22 @@ const fn digit(nibble: u8) -> u8 {
     }
 }
 
-/// Reads exactly `2 * N` lower-case digits, 32 at most.
+/// Reads exactly `2 * N` lower-case digits, 48 at most.
 #[inline]
 pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    const { assert!(N <= 16) }
+    const { assert!(N <= 24) }
     if digits.len() != 2 * N {
         return None;
     }
-    let mut all = [b'0'; 32];
+    let mut all = [b'0'; 48];
     all.get_mut(..2 * N)?.copy_from_slice(digits);
     decode_all(&all)?.first_chunk().copied()
 }
 
 /// Each digit is handled alike and independently of the others, so the compiler can vectorise the
 /// loop.
-fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
-    let mut nibbles = [0; 32];
+fn decode_all(digits: &[u8; 48]) -> Option<[u8; 24]> {
+    let mut nibbles = [0; 48];
     let mut invalid = 0;
     for (nibble, digit) in nibbles.iter_mut().zip(digits) {
         // A byte below a range wraps to far above it.
@@ -32,7 +32,7 @@ fn decode_all(digits: &[u8; 32]) -> Option<[u8; 16]> {
         invalid |= decimal.saturating_sub(9).min(letter.saturating_sub(5));
         *nibble = decimal.min(letter.wrapping_add(10));
     }
-    let mut bytes = [0; 16];
+    let mut bytes = [0; 24];
     for (byte, [high, low]) in bytes.iter_mut().zip(nibbles.as_chunks().0) {
         *byte = high << 4 | low;
     }

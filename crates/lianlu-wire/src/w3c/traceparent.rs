@@ -114,11 +114,21 @@ impl TraceParent {
             }
         }
 
-        let trace_id = hex::decode(fields.trace_id).ok_or(TraceParentError::TraceId)?;
+        // Both ids at once.
+        let mut digits = [0; 48];
+        digits[..32].copy_from_slice(fields.trace_id);
+        digits[32..].copy_from_slice(fields.parent_id);
+        let ids: [u8; 24] =
+            hex::decode(&digits).ok_or_else(|| match hex::decode::<16>(fields.trace_id) {
+                Some(_) => TraceParentError::ParentId,
+                None => TraceParentError::TraceId,
+            })?;
+        let (mut trace_id, mut parent_id) = ([0; 16], [0; 8]);
+        trace_id.copy_from_slice(&ids[..16]);
+        parent_id.copy_from_slice(&ids[16..]);
         if trace_id == [0; 16] {
             return Err(TraceParentError::TraceId);
         }
-        let parent_id = hex::decode(fields.parent_id).ok_or(TraceParentError::ParentId)?;
         if parent_id == [0; 8] {
             return Err(TraceParentError::ParentId);
         }

@@ -61,11 +61,6 @@ impl ActiveCall {
     }
 
     #[inline]
-    pub(crate) fn is_traced(&self) -> bool {
-        self.call.is_some()
-    }
-
-    #[inline]
     pub(crate) fn call(&mut self) -> Option<&mut Call> {
         self.call.as_mut()?.get_mut()
     }
@@ -119,10 +114,16 @@ impl ActiveCall {
     /// As [`enter`](Self::enter), if the context is already current.
     #[inline]
     pub(crate) fn run<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        self.is_running = true;
+        self.set_running(true);
         let result = run();
-        self.is_running = false;
+        self.set_running(false);
         result
+    }
+
+    /// Marks the begin and the end of code of the service, as [`run`](Self::run) does.
+    #[inline]
+    pub(crate) fn set_running(&mut self, is_running: bool) {
+        self.is_running = is_running;
     }
 
     /// Ends the call, if it is traced and still open.
@@ -159,8 +160,14 @@ impl ActiveCall {
     #[inline]
     pub(crate) fn slice_if_due(&mut self) {
         // The clock is read only for calls that have slices.
-        if self.is_sliced()
-            && let (context, Some(call)) = self.parts()
+        if self.is_sliced() {
+            self.start_due_slice();
+        }
+    }
+
+    #[cold]
+    fn start_due_slice(&mut self) {
+        if let (context, Some(call)) = self.parts()
             && let Some(next) = call.next_slice(context, Instant::now())
         {
             self.context = next;
@@ -169,7 +176,17 @@ impl ActiveCall {
 }
 
 impl Drop for ActiveCall {
+    #[inline]
     fn drop(&mut self) {
+        if self.call.is_some() {
+            self.end_unfinished();
+        }
+    }
+}
+
+impl ActiveCall {
+    #[cold]
+    fn end_unfinished(&mut self) {
         let running = self.is_running;
         let Some(call) = self.call() else { return };
         let failure = if running {

@@ -24,11 +24,11 @@ use crate::span::EndingSpan;
 impl Call {
     /// Ends the running slice if its time is over. Returns the context of the next one.
     pub(super) fn next_slice(&mut self, context: &Context, now: Instant) -> Option<Context> {
-        let rest = self.rest.as_ref()?;
-        if !rest.slices.as_ref()?.is_due(now) {
+        let rare = self.rare.as_ref()?;
+        if !rare.slices.as_ref()?.is_due(now) {
             return None;
         }
-        let is_named = rest.is_named;
+        let is_named = rare.is_named;
         // Another task may be sending the request: bytes counted after this belong to the next
         // slice.
         let totals = self.totals();
@@ -38,7 +38,7 @@ impl Call {
         span.set_attributes(attributes);
         let passed = now.saturating_duration_since(self.began.instant);
         let at = system_time(self.began.plus(passed));
-        let slices = self.rest.as_mut()?.slices.as_mut()?;
+        let slices = self.rare.as_mut()?.slices.as_mut()?;
         if let Some(name) = name.filter(|_| !is_named) {
             span.update_name(name.clone());
             slices.set_name(name);
@@ -52,7 +52,7 @@ impl Call {
     fn info(&self) -> Option<&CallInfo> {
         match &self.template {
             Some(template) => Some(&template.info),
-            None => self.rest.as_ref()?.info.as_ref(),
+            None => self.rare.as_ref()?.info.as_ref(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Call {
         &mut self,
         failure: Option<Failure>,
         totals: [Totals; 2],
-        goes_on: bool,
+        is_slice: bool,
     ) -> CallResponse {
         let mut response = CallResponse::new(self.kind.clone(), self.protocol);
         [response.requests, response.responses] = totals;
@@ -70,7 +70,7 @@ impl Call {
         response.peer = self.peer;
         response.failure = failure;
         let is_http = self.protocol == Protocol::Http;
-        if self.is_grpc_ok && !goes_on {
+        if self.is_grpc_ok && !is_slice {
             response.grpc_status = Some(Status {
                 code: Code::Ok,
                 message: String::new(),
@@ -78,26 +78,26 @@ impl Call {
         }
         let mut request_size = self.requests.as_ref().map(|meter| meter.size());
         let mut response_size = Some(self.bytes);
-        if let Some(rest) = &mut self.rest {
-            if let Some(slices) = &rest.slices {
+        if let Some(rare) = &mut self.rare {
+            if let Some(slices) = &rare.slices {
                 let [before_requests, before_responses] = slices.counted;
                 response.requests = since(response.requests, before_requests);
                 response.responses = since(response.responses, before_responses);
                 // A stream that ends during its first slice is not sliced.
-                response.slice = (goes_on || slices.number > 0).then_some(slices.number);
+                response.slice = (is_slice || slices.number > 0).then_some(slices.number);
             }
-            if !goes_on && !self.is_grpc_ok {
-                response.grpc_status = rest.grpc_status.take();
+            if !is_slice && !self.is_grpc_ok {
+                response.grpc_status = rare.grpc_status.take();
             }
-            response.is_unreadable = rest.is_unreadable
+            response.is_unreadable = rare.is_unreadable
                 // Base64 text that cannot be decoded hides the trailers.
-                || (rest.answers_text && totals[1].is_none());
-            response.late_route = rest.late_route.clone();
-            request_size = request_size.or(rest.request_length);
-            response_size = rest.response_length.unwrap_or(response_size);
+                || (rare.answers_text && totals[1].is_none());
+            response.late_route = rare.late_route.clone();
+            request_size = request_size.or(rare.request_length);
+            response_size = rare.response_length.unwrap_or(response_size);
         }
-        response.is_unreadable |= goes_on;
-        if is_http && !goes_on {
+        response.is_unreadable |= is_slice;
+        if is_http && !is_slice {
             response.request_size = request_size;
             response.response_size = response_size.filter(|_| self.http_status.is_some());
         }
@@ -115,17 +115,18 @@ impl Call {
         is_current: bool,
     ) {
         let duration = self.began.instant.elapsed();
-        if failure.is_none()
-            && let Some(status) = self.templated_status()
-        {
-            self.end_by_template(status, scratch, context, duration, is_current);
-        } else {
+        let is_done = failure.is_none()
+            && self.templated_status().is_some_and(|status| {
+                self.end_by_template(status, scratch, context, duration, is_current)
+            });
+        if !is_done {
             self.end_described(scratch, context, failure, duration, is_current);
+            scratch.clear();
         }
         scratch.meter = self.requests.take().or(scratch.meter.take());
-        if let Some(mut rest) = self.rest.take() {
-            *rest = super::Rest::default();
-            scratch.rest = Some(rest);
+        if let Some(mut rare) = self.rare.take() {
+            *rare = super::RareState::default();
+            scratch.rare = Some(rare);
         }
     }
 
@@ -136,9 +137,9 @@ impl Call {
         if self.template.is_none() || !options.ends_are_alike {
             return None;
         }
-        if let Some(rest) = &self.rest {
-            let is_plain = rest.late_route.is_none() && rest.frames.is_none() && !rest.is_named;
-            if !is_plain || rest.active.is_some() {
+        if let Some(rare) = &self.rare {
+            let is_plain = rare.late_route.is_none() && rare.frames.is_none() && !rare.is_named;
+            if !is_plain || rare.active.is_some() {
                 return None;
             }
         }
@@ -154,6 +155,7 @@ impl Call {
         }
     }
 
+    /// Returns `false` if the template has no end for this status.
     #[inline]
     fn end_by_template(
         &mut self,
@@ -162,13 +164,12 @@ impl Call {
         context: &Context,
         duration: Duration,
         is_current: bool,
-    ) {
-        let Some(template) = self.template.take() else {
-            return;
+    ) -> bool {
+        let Some(template) = &self.template else {
+            return false;
         };
         let Some(end) = template.end(&self.options.settings, status) else {
-            self.template = Some(template);
-            return self.end_described(scratch, context, None, duration, is_current);
+            return false;
         };
         if let Some(generation) = self.meters {
             // For exemplars.
@@ -195,6 +196,7 @@ impl Call {
                 describe::contacted(style, peer, out);
             }
         });
+        true
     }
 
     #[inline(never)]
@@ -233,15 +235,15 @@ impl Call {
         let _current = (!is_current && needs_context).then(|| context.clone().attach());
         let api_span = context.span();
         if is_recording {
-            let is_named = self.rest.as_ref().is_some_and(|rest| rest.is_named);
+            let is_named = self.rare.as_ref().is_some_and(|rare| rare.is_named);
             if let Some(name) = ended.name.filter(|_| !is_named) {
                 span.rename(name);
             }
             span.set_status(ended.status);
             if options.request_content > 0 || options.response_content > 0 {
                 let request = self.requests.as_ref().and_then(|meter| meter.content());
-                let rest = self.rest.as_ref();
-                let response = rest.and_then(|rest| rest.response_content.kept());
+                let rare = self.rare.as_ref();
+                let response = rare.and_then(|rare| rare.response_content.kept());
                 span.write(|out| content::write(request, response, out));
             }
             if let Some((name, attributes)) = ended.event {
@@ -276,8 +278,8 @@ impl Call {
                 sizes,
                 duration,
             );
-            if let Some(rest) = &mut self.rest {
-                rest.active = None;
+            if let Some(rare) = &mut self.rare {
+                rare.active = None;
             }
         }
         // Last, so that the metrics are there for code that waits for spans.

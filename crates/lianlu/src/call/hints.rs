@@ -67,16 +67,16 @@ impl CallHints {
     ///
     /// The context's hints are removed from it, so that nested calls do not inherit them.
     pub(crate) fn take(context: &mut Context, head: &RequestHead<'_>) -> Self {
-        let mut told = Self::default();
+        let mut hints = Self::default();
         let extensions = head.extensions();
         if let Some(template) = context.get::<UrlTemplate>()
             && !template.0.is_empty()
         {
-            told.template = Some(template.clone());
+            hints.template = Some(template.clone());
             *context = context.with_value(UrlTemplate("".into()));
         }
         if let Some(template) = extensions.get::<UrlTemplate>() {
-            told.template = Some(template.clone());
+            hints.template = Some(template.clone());
         }
         let mut sent_before = ResendCount(0);
         if let Some(count) = context.get::<ResendCount>()
@@ -99,8 +99,8 @@ impl CallHints {
         if counted.is_none() {
             counted = extensions.get::<Attempts>().and_then(Attempts::next);
         }
-        told.resend_count = sent_before.0.saturating_add(counted.unwrap_or(0));
-        told
+        hints.resend_count = sent_before.0.saturating_add(counted.unwrap_or(0));
+        hints
     }
 
     pub(crate) fn template(&self) -> Option<&str> {
@@ -129,9 +129,9 @@ mod tests {
             .with_value(ResendCount(2))
             .with_value(Attempts::counting());
         let outer = context.clone();
-        let told = take(&mut context, &request);
-        assert_eq!(told.template(), Some("/{id}"));
-        assert_eq!(told.resend_count(), Some(2));
+        let hints = take(&mut context, &request);
+        assert_eq!(hints.template(), Some("/{id}"));
+        assert_eq!(hints.resend_count(), Some(2));
         let inside = take(&mut context, &request);
         assert_eq!(inside.template(), None);
         assert_eq!(inside.resend_count(), None);
@@ -148,9 +148,9 @@ mod tests {
         let mut context = Context::new()
             .with_value(UrlTemplate("/b".into()))
             .with_value(ResendCount(2));
-        let told = take(&mut context, &request);
-        assert_eq!(told.template(), Some("/a"));
-        assert_eq!(told.resend_count(), None);
+        let hints = take(&mut context, &request);
+        assert_eq!(hints.template(), Some("/a"));
+        assert_eq!(hints.resend_count(), None);
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
             );
         }
         let mut overflow = Context::new().with_value(ResendCount(u32::MAX));
-        let told = take(&mut overflow, &request);
-        assert_eq!(told.resend_count(), Some(i64::from(u32::MAX)));
+        let hints = take(&mut overflow, &request);
+        assert_eq!(hints.resend_count(), Some(i64::from(u32::MAX)));
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing here depends on tower. A call whose description comes from a template, without unusual
-//! events, uses only the few fields of [`Call`]. Everything else is in [`Rest`], which is allocated
+//! events, uses only the few fields of [`Call`]. Everything else is in [`RareState`], which is allocated
 //! when it is needed.
 
 pub(crate) mod active;
@@ -68,7 +68,7 @@ pub(crate) struct Call {
     protocol: Protocol,
     began: Began,
     span: SpanHandle,
-    /// The template that calls like this one share. If `None`, `rest` has what the end needs from
+    /// The template that calls like this one share. If `None`, `rare` has what the end needs from
     /// the start.
     template: Option<Arc<CallTemplate>>,
     /// The generation of the layer's instruments that measures the call.
@@ -83,17 +83,17 @@ pub(crate) struct Call {
     version: Option<Version>,
     /// The server that a client has reached.
     peer: Option<SocketAddr>,
-    /// Whether a gRPC response has the status `OK`. Any other status is in `rest`.
+    /// Whether a gRPC response has the status `OK`. Any other status is in `rare`.
     is_grpc_ok: bool,
     /// Counts of the response: complete gRPC messages, and their bytes or those of an HTTP body.
     messages: u64,
     bytes: u64,
-    rest: Option<Box<Rest>>,
+    rare: Option<Box<RareState>>,
 }
 
 /// The less common parts of a call.
 #[derive(Debug, Default)]
-struct Rest {
+struct RareState {
     /// What the end needs from the start, for a call without a template.
     info: Option<CallInfo>,
     active: Option<ActiveRequest>,
@@ -119,7 +119,7 @@ struct Rest {
     response_content: Content,
 }
 
-impl Rest {
+impl RareState {
     /// Records the first messages of the response as events of the span.
     fn keep_messages(&mut self, most: u32) {
         if most > 0 {
@@ -134,51 +134,10 @@ impl Rest {
     }
 }
 
-/// The parts that a call is made of.
-#[derive(Debug)]
-struct NewCall<'a> {
-    options: &'a Arc<Options>,
-    kind: SpanKind,
-    protocol: Protocol,
-    began: Began,
-    span: SpanHandle,
-    template: Option<Arc<CallTemplate>>,
-    meters: Option<u64>,
-    timeout: Option<Duration>,
-    method: &'a http::Method,
-    rest: Option<Box<Rest>>,
-}
-
 impl Call {
-    #[inline]
-    fn new(new: NewCall<'_>) -> Self {
-        let is_http = new.protocol == Protocol::Http;
-        let timeout = new.timeout;
-        Self {
-            options: Arc::clone(new.options),
-            kind: new.kind,
-            protocol: new.protocol,
-            began: new.began,
-            span: new.span,
-            template: new.template,
-            meters: new.meters,
-            deadline: timeout.and_then(|timeout| deadline(new.began.instant, timeout)),
-            is_head: is_http && *new.method == http::Method::HEAD,
-            is_connect: is_http && *new.method == http::Method::CONNECT,
-            requests: None,
-            http_status: None,
-            version: None,
-            peer: None,
-            is_grpc_ok: false,
-            messages: 0,
-            bytes: 0,
-            rest: new.rest,
-        }
-    }
-
     #[cold]
-    fn rest(&mut self) -> &mut Rest {
-        self.rest.get_or_insert_default()
+    fn rare(&mut self) -> &mut RareState {
+        self.rare.get_or_insert_default()
     }
 
     #[inline]
@@ -194,7 +153,7 @@ impl Call {
         let is_recording = self.span.is_recording();
         RequestWants {
             messages: !is_http,
-            is_text: self.rest.as_ref().is_some_and(|rest| rest.is_text),
+            is_text: self.rare.as_ref().is_some_and(|rare| rare.is_text),
             size: is_http
                 && (options.body_sizes || options.settings.opt_ins.contains(OptIn::BodySize)),
             events: if is_recording {
@@ -209,15 +168,15 @@ impl Call {
                 0
             },
             form: self
-                .rest
+                .rare
                 .as_ref()
-                .map_or_else(Default::default, |rest| rest.request_form),
+                .map_or_else(Default::default, |rare| rare.request_form),
         }
     }
 
     #[cfg(feature = "reqwest")]
     pub(crate) fn set_request_length(&mut self, length: u64) {
-        self.rest().request_length = Some(length);
+        self.rare().request_length = Some(length);
     }
 
     #[cfg(feature = "reqwest")]
@@ -237,13 +196,13 @@ impl Call {
         match self.protocol {
             Protocol::Http => {
                 self.bytes += data.remaining() as u64;
-                if let Some(rest) = &mut self.rest {
-                    rest.response_content.feed(data);
+                if let Some(rare) = &mut self.rare {
+                    rare.response_content.feed(data);
                 }
             }
             Protocol::Grpc => {
                 let chunk = data.chunk();
-                let has_counter = self.rest.as_ref().is_some_and(|rest| rest.frames.is_some());
+                let has_counter = self.rare.as_ref().is_some_and(|rare| rare.frames.is_some());
                 if !has_counter
                     && chunk.len() == data.remaining()
                     && let Some(message) = FrameCounter::whole_message(chunk)
@@ -261,8 +220,8 @@ impl Call {
     /// recorded span: the metrics need the status, which gRPC-Web carries in its trailers.
     #[inline(never)]
     fn count_frames(&mut self, context: &Context, data: &impl Buf) {
-        let rest = self.rest.get_or_insert_default();
-        let frames = rest.frames.get_or_insert_with(|| {
+        let rare = self.rare.get_or_insert_default();
+        let frames = rare.frames.get_or_insert_with(|| {
             let mut frames = FrameCounter::default();
             frames.begin_with(self.messages, self.bytes);
             frames
@@ -272,7 +231,7 @@ impl Call {
         let trailers = frames.web_trailers();
         if !lengths.is_empty() {
             let is_sent = self.kind != SpanKind::Client;
-            rest.response_events
+            rare.response_events
                 .record(is_sent, &context.span(), &lengths);
         }
         if let Some(trailers) = trailers {
@@ -296,14 +255,14 @@ impl Call {
     fn set_grpc_status(&mut self, status: Option<Status>) {
         if let Some(status) = status {
             self.is_grpc_ok = status.code == Code::Ok;
-            self.rest().grpc_status = Some(status);
+            self.rare().grpc_status = Some(status);
         }
     }
 
     /// True if the trailers or the head contained a gRPC status.
     pub(crate) fn has_grpc_status(&self) -> bool {
-        let rest = self.rest.as_ref();
-        self.is_grpc_ok || rest.is_some_and(|rest| rest.grpc_status.is_some())
+        let rare = self.rare.as_ref();
+        self.is_grpc_ok || rare.is_some_and(|rare| rare.grpc_status.is_some())
     }
 
     /// Messages and bytes of both directions so far.
@@ -314,7 +273,7 @@ impl Call {
         }
         let requests = self.requests.as_ref();
         let requests = requests.and_then(|meter| meter.messages.as_ref());
-        let frames = self.rest.as_ref().and_then(|rest| rest.frames.as_ref());
+        let frames = self.rare.as_ref().and_then(|rare| rare.frames.as_ref());
         [
             requests.and_then(|meter| meter.totals()),
             match frames {
@@ -326,14 +285,14 @@ impl Call {
 
     #[inline]
     fn is_sliced(&self) -> bool {
-        let rest = self.rest.as_ref();
-        rest.is_some_and(|rest| rest.slices.is_some())
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| rare.slices.is_some())
     }
 
     /// Wakes the stream's task when its slice is over, if the stream is sliced.
     fn wake_for_slice(&mut self, waker: &Waker) {
-        let rest = self.rest.as_mut();
-        if let Some(slices) = rest.and_then(|rest| rest.slices.as_mut()) {
+        let rare = self.rare.as_mut();
+        if let Some(slices) = rare.and_then(|rare| rare.slices.as_mut()) {
             slices.wake(waker);
         }
     }

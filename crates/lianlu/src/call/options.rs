@@ -38,9 +38,11 @@ pub(crate) struct Options {
     /// True if calls with the same status have the same description of their end.
     pub(crate) ends_are_alike: bool,
     /// Whether the head of a response is captured or shown to a hook.
-    pub(crate) observes_responses: bool,
-    /// True if every call needs the less common parts.
-    pub(crate) has_rest: bool,
+    pub(crate) reads_response_heads: bool,
+    /// True if every call needs a [`RareState`](super::RareState).
+    pub(crate) has_rare_state: bool,
+    /// True if a server's calls have an effect even if they are neither recorded nor measured.
+    pub(crate) watches_unrecorded: bool,
     pub(crate) tracer: TracerSource,
     pub(crate) tracer_name: Option<Cow<'static, str>>,
     pub(crate) meter: MeterSource,
@@ -80,8 +82,9 @@ impl Default for Options {
             describes_anew: false,
             uses_templates: false,
             ends_are_alike: false,
-            observes_responses: false,
-            has_rest: false,
+            reads_response_heads: false,
+            has_rare_state: false,
+            watches_unrecorded: false,
             tracer: TracerSource::global(default_scope("lianlu".into())),
             tracer_name: None,
             meter: MeterSource::global(default_scope("lianlu".into())),
@@ -127,10 +130,11 @@ impl Options {
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
         self.ends_are_alike = !hooks.observe_ends() && !has_content;
-        self.observes_responses = hooks.on_response.is_some()
+        self.reads_response_heads = hooks.on_response.is_some()
             || !self.settings.response_headers.is_empty()
             || self.response_content > 0;
-        self.has_rest = self.active_requests
+        self.watches_unrecorded = self.response_headers.is_any() || self.exceptions.are_logged();
+        self.has_rare_state = self.active_requests
             || self.body_sizes
             || self.settings.opt_ins.contains(OptIn::BodySize)
             || self.settings.generation(Protocol::Http).old()
@@ -168,12 +172,12 @@ impl Options {
         // first: a `Host` header may have been copied from the request of another client.
         let asked = head.uri().authority();
         let asked = asked.map(|authority| target::split_authority(authority.as_str()));
-        let told = || {
+        let configured = || {
             let target = self.target.as_ref()?;
             Some((target.host.as_str(), target.port))
         };
         let host = || head.authority().map(target::split_authority);
-        match asked.or_else(told).or_else(host) {
+        match asked.or_else(configured).or_else(host) {
             Some((host, port)) => {
                 let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
                 list.allows(host, port)
@@ -182,16 +186,10 @@ impl Options {
         }
     }
 
-    /// True if [`stream_end`](Self::stream_end) needs the route.
-    #[inline]
-    pub(crate) fn wants_routes(&self) -> bool {
-        self.stream_ends.is_some()
-    }
-
     #[inline]
     pub(crate) fn stream_end(&self, head: &RequestHead<'_>, route: Option<&str>) -> StreamEnd {
-        let told = self.stream_ends.as_ref().map(|ends| ends(head, route));
-        told.unwrap_or_default()
+        let configured = self.stream_ends.as_ref().map(|ends| ends(head, route));
+        configured.unwrap_or_default()
     }
 }
 

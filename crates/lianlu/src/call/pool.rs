@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::request_meter::RequestMeter;
-use super::{Call, NewCall, Rest};
+use super::{Call, RareState};
 use crate::describe::labels::Labels;
 use crate::describe::response::Failure;
 use crate::span::SpanScratch;
@@ -21,7 +21,15 @@ pub(super) struct Scratch {
     pub(super) span: SpanScratch,
     /// The meter of the last call.
     pub(super) meter: Option<Arc<RequestMeter>>,
-    pub(super) rest: Option<Box<Rest>>,
+    pub(super) rare: Option<Box<RareState>>,
+}
+
+impl Scratch {
+    /// Removes what a description has left. A template leaves nothing.
+    pub(super) fn clear(&mut self) {
+        self.labels.clear();
+        self.span.clear();
+    }
 }
 
 /// A box for a call, with its buffers. The call itself is dropped when it ends, so that no user
@@ -59,8 +67,8 @@ impl CallBox {
 
     /// Moves a call into the box.
     #[inline]
-    pub(super) fn fill(&mut self, new: NewCall<'_>) {
-        self.0.call = Some(Call::new(new));
+    pub(super) fn fill(&mut self, call: Call) {
+        self.0.call = Some(call);
     }
 
     #[inline]
@@ -99,9 +107,7 @@ impl CallBox {
 
     /// Returns the box to the pool.
     #[inline]
-    pub(super) fn keep(mut self) {
-        self.0.scratch.labels.clear();
-        self.0.scratch.span.clear();
+    pub(super) fn keep(self) {
         let _ = POOL.try_with(|pool| {
             if let Ok(mut pool) = pool.try_borrow_mut()
                 && pool.len() < MOST

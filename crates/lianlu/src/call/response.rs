@@ -39,7 +39,7 @@ impl Call {
         } else if self.peer.is_none() {
             self.peer = contacted(response.extensions());
         }
-        if self.options.observes_responses || !response.extensions().is_empty() {
+        if self.options.reads_response_heads || !response.extensions().is_empty() {
             self.describe_response(context, response);
         }
         let ends_here = match self.protocol {
@@ -56,12 +56,12 @@ impl Call {
             }
         };
         if !ends_here
-            && let Some(rest) = &mut self.rest
-            && rest.stream_end == StreamEnd::Headers
+            && let Some(rare) = &mut self.rare
+            && rare.stream_end == StreamEnd::Headers
         {
             // The span does not wait for the status in the trailers or for the body's size.
-            rest.is_unreadable |= rest.grpc_status.is_none() && !self.is_grpc_ok;
-            rest.response_length = Some(length);
+            rare.is_unreadable |= rare.grpc_status.is_none() && !self.is_grpc_ok;
+            rare.response_length = Some(length);
             return true;
         }
         ends_here
@@ -83,8 +83,8 @@ impl Call {
         let is_other = matches!(content, ContentType::Other) || !response.status().is_success();
         if is_other || matches!(content, ContentType::Text) {
             let (messages, bytes) = (self.messages, self.bytes);
-            let rest = self.rest();
-            let frames = rest.frames.get_or_insert_with(|| {
+            let rare = self.rare();
+            let frames = rare.frames.get_or_insert_with(|| {
                 let mut frames = FrameCounter::default();
                 frames.begin_with(messages, bytes);
                 frames
@@ -93,7 +93,7 @@ impl Call {
                 frames.look_away();
             } else {
                 frames.decode_text();
-                rest.answers_text = true;
+                rare.answers_text = true;
             }
         }
         body_ended || is_other
@@ -107,18 +107,18 @@ impl Call {
             && let Some(route) = extensions.get::<Route>()
         {
             let route = route.0.clone().into();
-            self.rest().late_route = Some(route);
+            self.rare().late_route = Some(route);
         }
         if !self.span.is_recording() {
             return;
         }
         let requested = extensions.get::<TraceOptions>();
-        if !self.options.observes_responses && requested.is_none() {
+        if !self.options.reads_response_heads && requested.is_none() {
             return;
         }
         if self.options.response_content > 0 && self.protocol == Protocol::Http {
             let limit = self.options.response_content;
-            self.rest().keep_content(limit, response.headers());
+            self.rare().keep_content(limit, response.headers());
         }
         let span = context.span();
         let mut attributes = Vec::new();
@@ -133,15 +133,15 @@ impl Call {
             attributes.extend(requested.attributes().iter().cloned());
             if let Some(name) = requested.name() {
                 span.update_name(name.clone());
-                let rest = self.rest();
-                rest.is_named = true;
-                if let Some(slices) = &mut rest.slices {
+                let rare = self.rare();
+                rare.is_named = true;
+                if let Some(slices) = &mut rare.slices {
                     slices.set_name(name);
                 }
             }
         }
-        let rest = self.rest.as_mut();
-        if let Some(slices) = rest.and_then(|rest| rest.slices.as_mut()) {
+        let rare = self.rare.as_mut();
+        if let Some(slices) = rare.and_then(|rare| rare.slices.as_mut()) {
             slices.add_attributes(&attributes);
         }
         if !attributes.is_empty() {
@@ -176,11 +176,12 @@ impl ResponseHeaders {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let (mut content_type, mut length, mut has_status) = (None, None, false);
         for (name, value) in headers {
-            match name.as_str().len() {
-                11 if name.as_str() == "grpc-status" => has_status = true,
-                12 if *name == header::CONTENT_TYPE => content_type = content_type.or(Some(value)),
-                14 if *name == header::CONTENT_LENGTH => length = length.or(Some(value)),
-                _ => {}
+            if *name == header::CONTENT_TYPE {
+                content_type = content_type.or(Some(value));
+            } else if *name == header::CONTENT_LENGTH {
+                length = length.or(Some(value));
+            } else if name.as_str() == "grpc-status" {
+                has_status = true;
             }
         }
         Self {

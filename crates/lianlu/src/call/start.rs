@@ -13,13 +13,14 @@ use super::content::ContentForm;
 use super::hints::CallHints;
 use super::options::Options;
 use super::peer::{local, peer, transport};
-use super::pool::{CallBox, Scratch};
+use super::pool::CallBox;
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
 use super::trace_options::TraceOptions;
-use super::{NewCall, Rest};
+use super::{Call, RareState, deadline};
+use crate::describe::labels::Labels;
 use crate::describe::opt_in::OptIn;
-use crate::describe::request::{CallRequest, Described, authority};
+use crate::describe::request::{CallRequest, authority};
 use crate::describe::surface::{Dialect, Protocol};
 use crate::describe::template::{CallKey, CallTemplate};
 use crate::describe::writer::AttributeWriter;
@@ -34,15 +35,14 @@ use crate::route::Route;
 use crate::span::{Parent, SpanPlan, SpanStart};
 
 /// Starts a call, unless a filter or the request itself excludes it.
-#[inline]
 pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_>) -> ActiveCall {
     let is_server = kind == SpanKind::Server;
-    let headers = KnownHeaders::of(head.headers());
-    let mut parent = if is_server {
-        parent(options, &head, &headers)
-    } else {
-        Parent::new(Context::current())
-    };
+    let mut headers = KnownHeaders::default();
+    headers.read(head.headers());
+    let mut parent = Parent::new(Context::current());
+    if is_server {
+        extract(&mut parent, options, &head, &headers);
+    }
     let by_context = TraceOptions::take(&mut parent.base);
     let requested = TraceOptions::of(&head).or(by_context.as_deref());
     let hints = if is_server {
@@ -53,212 +53,226 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     if requested.is_some_and(TraceOptions::is_muted)
         || options.filter.as_ref().is_some_and(|filter| !filter(&head))
     {
-        return ActiveCall::untraced(parent.context());
+        parent.remote.move_into(&mut parent.base);
+        return ActiveCall::untraced(parent.base);
     }
-    let protocol = if headers.content_type_begins(grpc::CONTENT_TYPE) {
-        Protocol::Grpc
-    } else {
-        Protocol::Http
-    };
+    let is_grpc = headers.content_type_begins(grpc::CONTENT_TYPE);
     // The method describes a gRPC call; its route is only needed to choose when the stream's span
     // ends.
-    let has_route = is_server && (protocol == Protocol::Http || options.wants_routes());
+    let has_route = is_server && (!is_grpc || options.stream_ends.is_some());
     let route = if has_route { route(&head) } else { None };
+    let stream_end = options.stream_end(&head, route);
     let starting = Starting {
-        stream_end: options.stream_end(&head, route.as_deref()),
+        protocol: match is_grpc {
+            true => Protocol::Grpc,
+            false => Protocol::Http,
+        },
         meters: options.meter.meters(&kind),
         kind,
         options,
         head,
-        headers: &headers,
-        protocol,
+        headers,
         route,
         requested,
-        hints,
+        hints: &hints,
         began: Began::now(),
     };
-    starting.start(&mut parent)
+    let is_sliced = matches!(stream_end, StreamEnd::Sliced(_));
+    let plan = SpanPlan::of(&options.tracer, &parent, is_sliced);
+    plan.complete(&mut parent);
+    // Without an observer, only the context of an unrecorded call is needed. A client's call also
+    // keeps the context for the request's body.
+    let has_observer = !is_server || starting.meters.is_some() || options.watches_unrecorded;
+    let mut call = CallBox::take();
+    let scratch = call.scratch();
+    let mut writer = plan.writer(&mut scratch.span);
+    let (mut template, mut rare) = (None, None);
+    let mut name = Cow::Borrowed("");
+    if has_observer || !plan.is_unrecorded() {
+        let peer = if is_server { peer(&head) } else { None };
+        let fits = plan.takes_templates() && starting.fits_templates(&parent.base);
+        let key = if fits { Some(starting.key(peer)) } else { None };
+        if let Some(key) = &key {
+            let (settings, target) = (&options.settings, options.target.as_ref());
+            template = CallTemplate::start(key, settings, &head, &headers, target, &mut writer);
+        }
+        name = match &template {
+            Some(template) => template.name(),
+            None => {
+                let rare = rare.insert(scratch.rare.take().unwrap_or_default());
+                // Copies, so that the originals need not be in memory.
+                let (starting, key) = (starting.clone(), key);
+                let labels = &mut scratch.labels;
+                starting.describe(&parent.base, peer, key.as_ref(), &mut writer, labels, rare)
+            }
+        };
+    }
+    let mut slices = None;
+    if let StreamEnd::Sliced(every) = stream_end {
+        let attributes = scratch.span.key_values.clone();
+        let (base, kind) = (parent.base.clone(), starting.kind.clone());
+        let next = Slices::new(options, every, base, kind, name.clone(), attributes);
+        slices = Some(Box::new(next));
+    }
+    let start = starting.span(name);
+    let (context, handle) = plan.start(&mut parent, start, &mut scratch.span);
+    let is_recording = handle.is_recording();
+    if !is_recording && !has_observer {
+        scratch.clear();
+        call.keep();
+        return ActiveCall::propagated(context, is_grpc);
+    }
+    if let Some(slices) = &mut slices {
+        slices.set_first(context.span().span_context());
+    }
+    if options.has_rare_state
+        || stream_end != StreamEnd::Body
+        || is_grpc && !headers.is_plain_grpc()
+    {
+        let rare = rare.get_or_insert_with(|| scratch.rare.take().unwrap_or_default());
+        rare.stream_end = stream_end;
+        rare.slices = slices.filter(|_| is_recording);
+        rare.is_text = is_grpc && headers.content_type_begins(TEXT_CONTENT_TYPE);
+        rare.request_length = headers.content_length();
+        if let Some((_, meters)) = starting.meters
+            && !is_grpc
+        {
+            rare.active = ActiveRequest::start(meters, &mut scratch.labels.active);
+        }
+        if is_recording {
+            rare.keep_messages(options.message_events);
+            if options.request_content > 0 {
+                rare.request_form = ContentForm::of(head.headers());
+            }
+        }
+    }
+    let timeout = match is_grpc {
+        true => headers.grpc_timeout().and_then(parse_timeout),
+        false => None,
+    };
+    let began = starting.began;
+    call.fill(Call {
+        options: Arc::clone(options),
+        kind: starting.kind.clone(),
+        protocol: starting.protocol,
+        began,
+        span: handle,
+        template,
+        meters: starting.meters.map(|(generation, _)| generation),
+        deadline: timeout.and_then(|timeout| deadline(began.instant, timeout)),
+        is_head: !is_grpc && *head.method() == http::Method::HEAD,
+        is_connect: !is_grpc && *head.method() == http::Method::CONNECT,
+        requests: None,
+        http_status: None,
+        version: None,
+        peer: None,
+        is_grpc_ok: false,
+        messages: 0,
+        bytes: 0,
+        rare,
+    });
+    let mut active = ActiveCall::traced(context, call);
+    if is_recording && let Some(hook) = &options.hooks.on_request {
+        let context = active.context().clone();
+        // A panic in the hook counts as a panic of the call.
+        active.run(|| hook(&head, &context.span()));
+    }
+    active
 }
 
-/// The context that a server's call starts in.
+/// Reads what a server's caller has sent.
 #[inline]
-fn parent(options: &Options, head: &RequestHead<'_>, headers: &KnownHeaders<'_>) -> Parent {
+fn extract(
+    parent: &mut Parent,
+    options: &Options,
+    head: &RequestHead<'_>,
+    headers: &KnownHeaders<'_>,
+) {
     let is_public = options.public.as_ref();
     let is_public = is_public.is_some_and(|is_public| is_public(head));
     if options.is_default_propagator && !is_public {
-        return Parent::of_default_headers(head, headers);
+        parent.remote.read(headers, head.headers());
+    } else {
+        let propagator = &*options.propagator;
+        *parent = Parent::of_propagator(&parent.base, propagator, head, is_public);
     }
-    Parent::of_propagator(&*options.propagator, head, is_public)
 }
 
 /// A call that is starting.
+#[derive(Clone)]
 struct Starting<'a> {
     kind: SpanKind,
-    options: &'a Arc<Options>,
+    options: &'a Options,
     head: RequestHead<'a>,
-    headers: &'a KnownHeaders<'a>,
+    headers: KnownHeaders<'a>,
     protocol: Protocol,
-    route: Option<Cow<'static, str>>,
-    stream_end: StreamEnd,
+    route: Option<&'a str>,
     meters: Option<(u64, &'a Arc<Meters>)>,
     requested: Option<&'a TraceOptions>,
-    hints: CallHints,
+    hints: &'a CallHints,
     began: Began,
 }
 
 impl<'a> Starting<'a> {
     #[inline]
-    fn start(&self, parent: &mut Parent) -> ActiveCall {
-        let options = self.options;
-        let at = self.began.unix_nanos;
-        let is_sliced = matches!(self.stream_end, StreamEnd::Sliced(_));
-        let (source, kind) = (&options.tracer, &self.kind);
-        let plan = SpanPlan::of(source, parent, kind, at, is_sliced);
-        let base = plan.base(parent);
-        if matches!(plan, SpanPlan::Unrecorded(_)) && self.is_unheard() {
-            return self.propagate(&base, plan);
-        }
-        let mut call = CallBox::take();
-        let Scratch {
-            labels, span, rest, ..
-        } = call.scratch();
-        let peer = if self.kind == SpanKind::Server {
-            peer(&self.head)
-        } else {
-            None
-        };
-        let key = if plan.takes_templates() {
-            self.key(&base, peer)
-        } else {
-            None
-        };
-        let mut writer = plan.writer(span);
-        let template = key.as_ref().and_then(|key| {
-            let (settings, target) = (&options.settings, options.target.as_ref());
-            CallTemplate::start(key, settings, &self.head, self.headers, target, &mut writer)
-        });
-        let mut rest = rest.take();
-        let name = match &template {
-            Some(template) => template.name(),
-            None => {
-                let request = self.request(&base, peer);
-                let settings = &options.settings;
-                let mut described = describe::start(settings, &request, &mut writer, labels);
-                let is_named = self.add_what_users_set(&mut described.name, &mut writer);
-                if let Some(key) = &key {
-                    CallTemplate::learn(key, settings, &self.head, &described, &writer, labels);
-                }
-                let Described { name, info, .. } = described;
-                let rest = rest.get_or_insert_default();
-                rest.info = Some(info);
-                rest.is_named = is_named;
-                name
-            }
-        };
-        let mut slices = None;
-        if let StreamEnd::Sliced(every) = self.stream_end {
-            let attributes = span.key_values.clone();
-            let kind = self.kind.clone();
-            let next = Slices::new(options, every, base.clone(), kind, name.clone(), attributes);
-            slices = Some(Box::new(next));
-        }
-        let start = SpanStart {
+    fn span(&self, name: Cow<'static, str>) -> SpanStart {
+        SpanStart {
             name,
             kind: self.kind.clone(),
-            at,
-        };
-        let (context, handle) = plan.start(&base, start, parent.link.take(), span);
-        let is_recording = handle.is_recording();
-        if !is_recording && self.is_unheard() {
-            call.keep();
-            return ActiveCall::propagated(context, self.protocol == Protocol::Grpc);
-        }
-        if let Some(slices) = &mut slices {
-            slices.set_first(context.span().span_context());
-        }
-        let rest = self.rest(
-            rest,
-            slices.filter(|_| is_recording),
-            is_recording,
-            &mut call,
-        );
-        call.fill(NewCall {
-            options,
-            kind: self.kind.clone(),
-            protocol: self.protocol,
-            began: self.began,
-            span: handle,
-            template,
-            meters: self.meters.map(|(generation, _)| generation),
-            timeout: self.timeout(),
-            method: self.head.method(),
-            rest,
-        });
-        let mut active = ActiveCall::traced(context, call);
-        if is_recording && let Some(hook) = &options.hooks.on_request {
-            let context = active.context().clone();
-            // A panic in the hook counts as a panic of the call.
-            active.run(|| hook(&self.head, &context.span()));
-        }
-        active
-    }
-
-    /// True if a call without a recorded span has no other effect: only its context is needed then.
-    #[inline]
-    fn is_unheard(&self) -> bool {
-        // A client's call also keeps the context for the request's body.
-        self.meters.is_none()
-            && self.kind == SpanKind::Server
-            && !self.options.response_headers.is_any()
-            && !self.options.exceptions.are_logged()
-    }
-
-    fn propagate(&self, base: &Context, plan: SpanPlan<'_>) -> ActiveCall {
-        let start = SpanStart {
-            name: Cow::Borrowed(""),
-            kind: self.kind.clone(),
             at: self.began.unix_nanos,
-        };
-        let (context, _) = plan.start(base, start, None, &mut Default::default());
-        ActiveCall::propagated(context, self.protocol == Protocol::Grpc)
-    }
-
-    #[inline]
-    fn timeout(&self) -> Option<std::time::Duration> {
-        if self.protocol == Protocol::Grpc {
-            self.headers.grpc_timeout().and_then(parse_timeout)
-        } else {
-            None
         }
     }
 
-    /// The template's key. `None` if the call's description depends on anything that is not in the
-    /// key.
+    /// True if the call's description depends only on what is in its key.
     #[inline]
-    fn key<'k>(&'k self, base: &Context, peer: Option<SocketAddr>) -> Option<CallKey<'k>> {
-        let is_server = self.kind == SpanKind::Server;
-        let is_plain = self.options.uses_templates
+    fn fits_templates(&self, base: &Context) -> bool {
+        self.options.uses_templates
             && self.requested.is_none()
             && self.hints.resend_count().is_none()
-            && !(is_server && base.get::<CallerService>().is_some());
-        if !is_plain {
-            return None;
+            && !(self.kind == SpanKind::Server && base.get::<CallerService>().is_some())
+    }
+
+    /// The template's key.
+    #[inline]
+    fn key(&self, peer: Option<SocketAddr>) -> CallKey<'_> {
+        let (layer, head, protocol) = (self.options.id, &self.head, self.protocol);
+        let path = match (protocol, &self.kind) {
+            (Protocol::Grpc, _) => Some(head.path()),
+            (_, SpanKind::Client) => self.hints.template(),
+            _ => self.route,
+        };
+        let mut key = CallKey::new(layer, protocol, head, path, peer);
+        key.authority = authority(head, &self.headers);
+        key.is_measured = self.meters.is_some();
+        if protocol == Protocol::Http {
+            let (settings, target) = (&self.options.settings, self.options.target.as_ref());
+            key.scheme = describe::scheme(settings, &self.kind, head, target);
+            key.agent = self.headers.user_agent_bytes();
         }
-        let is_measured = self.meters.is_some();
-        let authority = authority(&self.head, self.headers);
-        let key = CallKey::grpc(self.options.id, &self.head, authority, peer, is_measured);
-        Some(match self.protocol {
-            Protocol::Grpc => key,
-            Protocol::Http => {
-                let route = match is_server {
-                    true => self.route.as_deref(),
-                    false => self.hints.template(),
-                };
-                let (settings, target) = (&self.options.settings, self.options.target.as_ref());
-                let scheme = describe::scheme(settings, &self.kind, &self.head, target);
-                key.http(route, scheme, self.headers.user_agent_bytes())
-            }
-        })
+        key
+    }
+
+    /// Describes the call without a template, and returns its span's name. With a key, a template
+    /// may be made of the description.
+    #[inline(never)]
+    fn describe(
+        &self,
+        base: &Context,
+        peer: Option<SocketAddr>,
+        key: Option<&CallKey<'_>>,
+        writer: &mut AttributeWriter<'_>,
+        labels: &mut Labels,
+        rare: &mut RareState,
+    ) -> Cow<'static, str> {
+        let settings = &self.options.settings;
+        let request = self.request(base, peer);
+        let mut described = describe::start(settings, &request, writer, labels);
+        rare.is_named = self.add_what_users_set(&mut described.name, writer);
+        if let Some(key) = key {
+            CallTemplate::learn(key, settings, &self.head, &described, writer, labels);
+        }
+        rare.info = Some(described.info);
+        described.name
     }
 
     /// The input of the call's description.
@@ -272,8 +286,8 @@ impl<'a> Starting<'a> {
             kind: self.kind.clone(),
             protocol: self.protocol,
             head,
-            headers: self.headers,
-            route: self.route.clone().map(StringValue::from),
+            headers: &self.headers,
+            route: self.route.map(|route| StringValue::from(interned(route))),
             hints: self.hints.clone(),
             peer,
             // Looked up only if it is enabled.
@@ -328,43 +342,6 @@ impl<'a> Starting<'a> {
         }
         is_named
     }
-
-    /// The less common parts of the call. `None` if it has none.
-    #[inline]
-    fn rest(
-        &self,
-        mut rest: Option<Box<Rest>>,
-        slices: Option<Box<Slices>>,
-        is_recording: bool,
-        call: &mut CallBox,
-    ) -> Option<Box<Rest>> {
-        let options = self.options;
-        let is_grpc = self.protocol == Protocol::Grpc;
-        let is_unusual = options.has_rest
-            || self.stream_end != StreamEnd::Body
-            || is_grpc && !self.headers.is_plain_grpc();
-        if !is_unusual {
-            return rest.filter(|rest| rest.info.is_some());
-        }
-        let new = rest.get_or_insert_default();
-        new.stream_end = self.stream_end;
-        new.slices = slices;
-        new.is_text = is_grpc && self.headers.content_type_begins(TEXT_CONTENT_TYPE);
-        new.request_length = self.headers.content_length();
-        if let Some(meters) = self.meters
-            && !is_grpc
-        {
-            let labels = &mut call.scratch().labels.active;
-            new.active = ActiveRequest::start(meters.1, labels);
-        }
-        if is_recording {
-            new.keep_messages(options.message_events);
-            if options.request_content > 0 {
-                new.request_form = ContentForm::of(self.head.headers());
-            }
-        }
-        rest
-    }
 }
 
 /// A value that an outer layer has set as an extension, or the caller as a value of the context.
@@ -375,19 +352,19 @@ fn value<'a, T: Send + Sync + 'static>(
     head.extensions().get().or_else(|| context.get())
 }
 
-/// The route's template; interned while there is room.
-fn route(head: &RequestHead<'_>) -> Option<Cow<'static, str>> {
+/// The route's template.
+fn route<'a>(head: &RequestHead<'a>) -> Option<&'a str> {
     if let Some(route) = head.extensions().get::<Route>() {
-        return Some(interned(&route.0));
+        return Some(&route.0);
     }
     #[cfg(feature = "axum")]
     if let Some(route) = head.extensions().get::<axum::extract::MatchedPath>() {
-        return Some(interned(route.as_str()));
+        return Some(route.as_str());
     }
     None
 }
 
-/// Interns a template of the service.
+/// A template of the service; interned while there is room.
 fn interned(template: &str) -> Cow<'static, str> {
     match interner::kept(template) {
         Some(kept) => kept.into(),

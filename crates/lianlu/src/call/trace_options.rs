@@ -89,9 +89,11 @@ impl TraceOptions {
     /// them.
     #[inline]
     pub(crate) fn take(context: &mut Context) -> Option<Box<Self>> {
-        let told = context.get::<Self>().filter(|told| !told.is_empty())?;
-        let told = Box::new(told.clone());
+        let options = context
+            .get::<Self>()
+            .filter(|options| !options.is_empty())?;
+        let options = Box::new(options.clone());
         *context = context.with_value(Self::default());
-        Some(told)
+        Some(options)
     }
 }

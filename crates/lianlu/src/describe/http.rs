@@ -118,26 +118,22 @@ fn path_and_query(settings: &Settings, head: &RequestHead<'_>, out: &mut SignalW
     }
 }
 
-/// The URL of a client's request.
-fn url<'a>(
-    head: &RequestHead<'_>,
-    headers: &KnownHeaders<'_>,
-    target: Option<&Target>,
-) -> Cow<'a, str> {
-    let uri = head.uri();
-    Cow::Owned(match (uri.scheme(), uri.authority()) {
-        (Some(_), Some(_)) => uri.to_string(),
-        // A request in origin form has its host in a header.
-        _ => {
-            let scheme = client_scheme(head, target);
-            let path = uri.path_and_query().map_or("/", |path| path.as_str());
-            match (authority(head, headers), target) {
-                (Some(authority), _) => format!("{scheme}://{authority}{path}"),
-                (None, Some(target)) => format!("{scheme}://{}{path}", target.authority()),
-                (None, None) => format!("{scheme}://localhost{path}"),
-            }
-        }
-    })
+/// The URL of a client's request. One in origin form has its host in a header.
+fn url(head: &RequestHead<'_>, headers: &KnownHeaders<'_>, target: Option<&Target>) -> String {
+    let configured = || Some(Cow::Owned(target?.authority()));
+    let authority = authority(head, headers)
+        .map(Cow::Borrowed)
+        .or_else(configured);
+    let path = match head.path() {
+        "" => "/",
+        path => path,
+    };
+    let scheme = client_scheme(head, target);
+    let authority = authority.as_deref().unwrap_or("localhost");
+    match head.uri().query() {
+        Some(query) => [scheme, "://", authority, path, "?", query].concat(),
+        None => [scheme, "://", authority, path].concat(),
+    }
 }
 
 /// The scheme of a client's request.

@@ -167,12 +167,9 @@ pub(crate) fn slice(
     if settings.dialect == Dialect::Kratos {
         return (None, kratos::slice(response));
     }
-    let mut style = info.style;
-    style.metrics = false;
     let mut attributes = Vec::new();
-    let mut labels = Labels::default();
     let writer = AttributeWriter::KeyValues(&mut attributes);
-    let mut out = SignalWriter::new(style, writer, &mut labels);
+    let mut out = SignalWriter::of_span(info.style, writer);
     let name = match response.protocol {
         Protocol::Http => http::end(info, response, &mut out),
         Protocol::Grpc => {
@@ -190,8 +187,7 @@ pub(crate) fn slice(
 /// Adds the server that a client has reached to an end described by a [`template`].
 pub(crate) fn contacted(style: Style, peer: SocketAddr, attributes: &mut AttributeWriter<'_>) {
     // The address is not a label.
-    let mut labels = Labels::default();
-    let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
+    let mut out = SignalWriter::of_span(style, attributes.reborrow());
     network::peer(peer, &mut out);
 }
 

@@ -41,7 +41,8 @@ impl Style {
 pub(crate) struct SignalWriter<'a> {
     pub(crate) style: Style,
     pub(crate) attributes: AttributeWriter<'a>,
-    pub(crate) labels: &'a mut Labels,
+    /// `None` if the call is not measured, or only its span is written.
+    labels: Option<&'a mut Labels>,
 }
 
 impl<'a> SignalWriter<'a> {
@@ -53,7 +54,17 @@ impl<'a> SignalWriter<'a> {
         Self {
             style,
             attributes,
-            labels,
+            labels: style.metrics.then_some(labels),
+        }
+    }
+
+    /// Without labels.
+    #[inline]
+    pub(crate) fn of_span(style: Style, attributes: AttributeWriter<'a>) -> Self {
+        Self {
+            style,
+            attributes,
+            labels: None,
         }
     }
 
@@ -68,7 +79,7 @@ impl<'a> SignalWriter<'a> {
     /// True if a metric has the attribute.
     pub(crate) fn wants_label(&self, spec: &AttributeSpec) -> bool {
         let requirement = spec.requirement(self.style.surface);
-        self.style.metrics
+        self.labels.is_some()
             && (self.style.wants(requirement.metric)
                 || self.style.wants(requirement.active)
                 || (requirement.old_metric && self.style.old(requirement).is_some()))
@@ -92,9 +103,7 @@ impl<'a> SignalWriter<'a> {
         value: impl Into<AttributeValue<'v>>,
     ) {
         let value = value.into();
-        if self.style.metrics {
-            self.put_label(spec, &value);
-        }
+        self.put_label(spec, &value);
         self.put_attribute(spec, &value);
     }
 
@@ -131,27 +140,28 @@ impl<'a> SignalWriter<'a> {
         spec: &'static AttributeSpec,
         value: impl Into<AttributeValue<'v>>,
     ) {
-        if self.style.metrics {
-            self.put_label(spec, &value.into());
-        }
+        self.put_label(spec, &value.into());
     }
 
     fn put_label(&mut self, spec: &'static AttributeSpec, value: &AttributeValue<'_>) {
+        let Some(labels) = &mut self.labels else {
+            return;
+        };
         let requirement = spec.requirement(self.style.surface);
         let key = spec.key.as_str();
         let label = |key: &'static str| KeyValue::new(key, value.to_value());
         if requirement.old_metric
             && let Some(old) = self.style.old(requirement)
         {
-            self.labels.old.push(label(old));
+            labels.old.push(label(old));
         }
         if self.style.active && self.style.wants(requirement.active) {
-            self.labels.active.push(label(key));
+            labels.active.push(label(key));
         }
         if self.style.wants(requirement.metric) {
-            self.labels.current.push(label(key));
+            labels.current.push(label(key));
         } else if requirement.size && self.style.conventions.current() {
-            self.labels.sizes.push(label(key));
+            labels.sizes.push(label(key));
         }
     }
 }

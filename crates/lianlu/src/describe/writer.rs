@@ -45,13 +45,16 @@ impl AttributeWriter<'_> {
         match self {
             Self::Nothing => {}
             Self::KeyValues(list) => list.push(KeyValue::new(key.as_str(), value.to_value())),
-            Self::Bytes(attributes) => match value {
-                AttributeValue::Fixed(text) => attributes.put_str(key, text),
-                AttributeValue::Text(text) => attributes.put_str(key, text),
-                AttributeValue::Shared(text) => attributes.put_str(key, text.as_str()),
-                AttributeValue::Int(number) => attributes.put_int(key, *number),
-                AttributeValue::Bool(flag) => attributes.put_bool(key, *flag),
-            },
+            Self::Bytes(attributes) => {
+                let text = match value {
+                    AttributeValue::Fixed(text) => text,
+                    AttributeValue::Text(text) => text,
+                    AttributeValue::Shared(text) => text.as_str(),
+                    AttributeValue::Int(number) => return attributes.put_int(key, *number),
+                    AttributeValue::Bool(flag) => return attributes.put_bool(key, *flag),
+                };
+                attributes.put_str(key, text);
+            }
         }
     }
 

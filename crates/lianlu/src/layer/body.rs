@@ -83,12 +83,10 @@ where
         // Also for the end, which may come with this frame.
         let _current = call.attach();
         let inner = this.inner.as_mut();
-        let Poll::Ready(frame) = call.run(|| inner.poll_frame(cx)) else {
-            call.wake_for_slice(cx.waker());
-            return Poll::Pending;
-        };
-        match &frame {
-            Some(Ok(frame)) => {
+        let polled = call.run(|| inner.poll_frame(cx));
+        match &polled {
+            Poll::Pending => call.wake_for_slice(cx.waker()),
+            Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     on_data(call, data, this.left, this.inner.is_end_stream());
                 } else if let Some(trailers) = frame.trailers_ref() {
@@ -97,10 +95,10 @@ where
                     *this.call = None;
                 }
             }
-            Some(Err(error)) => call.end_here(Some(failure(error))),
-            None => call.end_here(None),
+            Poll::Ready(Some(Err(error))) => call.end_here(Some(failure(error))),
+            Poll::Ready(None) => call.end_here(None),
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -49,9 +49,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(poll_call(this.inner, this.call, cx))?;
+        let mut response = ready!(poll_call(this.inner, this.call, cx))?;
         Poll::Ready(Ok(match this.call.take() {
-            Some(call) => wrap(response, call),
+            Some(mut call) => {
+                let length = on_head(&mut response, &mut call);
+                response.map(|body| ResponseBody::new(body, call, length))
+            }
             // Polled again after it was ready, and the inner future allowed that.
             None => response.map(ResponseBody::untouched),
         }))
@@ -80,23 +83,18 @@ where
     Poll::Ready(result)
 }
 
-/// Records a response's head, and keeps the call open until its body ends.
+/// Records a response's head. The call may end here. Returns the length of the body, if known.
 #[inline]
-pub(super) fn wrap<B: Body>(
-    mut response: Response<B>,
-    mut active: ActiveCall,
-) -> Response<ResponseBody<B>> {
-    if !active.is_traced() {
-        return response.map(|body| ResponseBody::new(body, active, None));
-    }
+pub(super) fn on_head<B: Body>(response: &mut Response<B>, active: &mut ActiveCall) -> Option<u64> {
+    let (context, Some(call)) = active.parts() else {
+        return None;
+    };
     let headers = ResponseHeaders::of(response.headers());
     let exact = || response.body().size_hint().exact();
     let length = headers.length.or_else(exact);
     let has_ended = response.body().is_end_stream();
-    if let (context, Some(call)) = active.parts()
-        && call.on_head(context, &mut response, &headers, length, has_ended)
-    {
+    if call.on_head(context, response, &headers, length, has_ended) {
         active.end(None);
     }
-    response.map(|body| ResponseBody::new(body, active, length))
+    length
 }

@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower_service::Service;
 
-use super::future::{poll_call, wrap};
+use super::body::ResponseBody;
+use super::future::{on_head, poll_call};
 use super::service::Trace;
 use super::side::{ClientSide, Side};
 use crate::call::active::ActiveCall;
@@ -122,8 +123,10 @@ fn rebuild(response: Response, mut active: ActiveCall) -> Response {
         call.set_peer(response.remote_addr());
     }
     let url = response.url().clone();
-    let response = wrap(http::Response::<Body>::from(response), active);
+    let mut response = http::Response::<Body>::from(response);
+    let length = on_head(&mut response, &mut active);
     let (mut head, body) = response.into_parts();
+    let body = ResponseBody::new(body, active, length);
     // Only this builder can create the extension that carries the URL.
     if let Ok(carrier) = http::Response::builder().url(url).body(()) {
         head.extensions.extend(carrier.into_parts().0.extensions);

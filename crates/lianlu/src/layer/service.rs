@@ -98,8 +98,11 @@ where
         // Even if no span is recorded: spans made in the stream still get their parent.
         let body = request.body_mut();
         call.meter_request(|context, wants, spare| wrap(body, context, wants, spare));
-        let inner = &mut self.inner;
-        let future = call.enter(|| inner.call(request));
+        let current = call.attach();
+        call.set_running(true);
+        let future = self.inner.call(request);
+        call.set_running(false);
+        drop(current);
         ResponseFuture::new(future, call)
     }
 }

@@ -44,6 +44,7 @@ impl Redaction {
             Some(keys) => redact_query(text, |key| keys.iter().any(|known| known == key)),
         };
         match text {
+            Cow::Borrowed(text) if !text.as_bytes().contains(&b'@') => Cow::Borrowed(text),
             Cow::Borrowed(text) => redact_userinfo(text),
             Cow::Owned(text) => Cow::Owned(redact_userinfo(&text).into_owned()),
         }
@@ -60,7 +61,11 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 const MAX_TEXT: usize = 1024;
 
 /// Truncates text from the other side to [`MAX_TEXT`] bytes, at a character boundary.
+#[inline]
 pub(crate) fn clip(text: &str) -> &str {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
     // A character has at most four bytes, so one of these positions is a boundary.
     (0..4)
         .find_map(|back| text.get(..MAX_TEXT - back))
@@ -68,28 +73,24 @@ pub(crate) fn clip(text: &str) -> &str {
 }
 
 fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str> {
-    if !text.contains('=') {
-        return Cow::Borrowed(text);
-    }
     let mut out = String::new();
     let mut copied = 0;
-    let mut key_start = 0;
     for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'?' | b'&' => key_start = at + 1,
-            b'=' => {
-                let key = text.get(key_start..at).unwrap_or_default();
-                if is_sensitive(key) {
-                    let value = text.get(at + 1..).unwrap_or_default();
-                    let end = value
-                        .find(|c: char| c == '&' || c == '#' || c.is_whitespace())
-                        .unwrap_or(value.len());
-                    out.push_str(text.get(copied..=at).unwrap_or_default());
-                    out.push_str(REDACTED);
-                    copied = at + 1 + end;
-                }
-            }
-            _ => {}
+        if byte != b'=' {
+            continue;
+        }
+        let key = text.get(..at).unwrap_or_default();
+        let separator = key.bytes().rposition(|byte| matches!(byte, b'?' | b'&'));
+        let key = key.get(separator.map_or(0, |at| at + 1)..);
+        let key = key.unwrap_or_default();
+        if is_sensitive(key) {
+            let value = text.get(at + 1..).unwrap_or_default();
+            let end = value
+                .find(|c: char| c == '&' || c == '#' || c.is_whitespace())
+                .unwrap_or(value.len());
+            out.push_str(text.get(copied..=at).unwrap_or_default());
+            out.push_str(REDACTED);
+            copied = at + 1 + end;
         }
     }
     if copied == 0 {
@@ -100,9 +101,6 @@ fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str>
 }
 
 fn redact_userinfo(text: &str) -> Cow<'_, str> {
-    if !text.as_bytes().contains(&b'@') {
-        return Cow::Borrowed(text);
-    }
     let mut out = String::new();
     let mut copied = 0;
     for (scheme_end, separator) in text.match_indices("://") {

@@ -19,7 +19,7 @@ use crate::known_headers::KnownHeaders;
 pub(crate) struct RemoteParent {
     /// The caller's span, if the request has a valid one.
     pub(crate) span: Option<RemoteSpan>,
-    level2: Option<Box<Level2>>,
+    pub(super) level2: Option<Box<Level2>>,
     /// `Some` if the request has the header, even without a valid member.
     baggage: Option<Vec<KeyValueMetadata>>,
     service: Option<CallerService>,
@@ -38,65 +38,61 @@ pub(crate) struct RemoteSpan {
 }
 
 impl RemoteParent {
-    /// Reads the headers that the default propagators extract.
+    /// Reads the headers that the default propagators extract. Into an empty value, which need not
+    /// be moved then.
     #[inline]
-    pub(crate) fn read(known: &KnownHeaders<'_>, headers: &HeaderMap) -> Self {
-        let (span, level2) = match trace_context::read(known, headers) {
-            Some((span, level2)) => (Some(span), level2),
-            None => (None, None),
-        };
-        let has_baggage = known.baggage.first.is_some();
-        Self {
-            span,
-            level2,
-            baggage: has_baggage.then(|| baggage::read(&known.baggage, headers)),
-            service: known.service_name.and_then(service_name::read),
+    pub(crate) fn read(&mut self, known: &KnownHeaders<'_>, headers: &HeaderMap) {
+        // Without a valid `traceparent` there is no span.
+        let _ = trace_context::read(known, headers, self);
+        if known.baggage.first.is_some() {
+            self.baggage = Some(baggage::read(&known.baggage, headers));
+        }
+        if let Some(service) = known.service_name {
+            self.service = service_name::read(service);
         }
     }
 
     /// Moves the values beside the span into `base`. With `for_sdk`, these include what a span of
     /// the SDK cannot represent but one of our own provider can.
     #[inline]
-    pub(crate) fn move_values(&mut self, base: Context, for_sdk: bool) -> Context {
-        if self.level2.is_none() && self.baggage.is_none() && self.service.is_none() {
-            return base;
+    pub(crate) fn move_values(&mut self, base: &mut Context, for_sdk: bool) {
+        if self.level2.is_some() || self.baggage.is_some() || self.service.is_some() {
+            self.move_some_values(base, for_sdk);
         }
-        self.move_some_values(base, for_sdk)
     }
 
     #[inline(never)]
-    fn move_some_values(&mut self, mut base: Context, for_sdk: bool) -> Context {
+    fn move_some_values(&mut self, base: &mut Context, for_sdk: bool) {
         if let Some(service) = self.service.take() {
-            base = base.with_value(service);
+            *base = base.with_value(service);
         }
         if let Some(baggage) = self.baggage.take() {
-            base = base.with_baggage(baggage);
+            *base = base.with_baggage(baggage);
         }
         let level2 = self.level2.take();
         if let Some(level2) = level2.filter(|level2| for_sdk || level2.has_state()) {
-            base = base.with_value(*level2);
+            *base = base.with_value(*level2);
         }
-        base
     }
 
-    /// `base` with the caller's span as the remote parent, and the values beside it.
-    pub(crate) fn into_context(mut self, base: Context, for_sdk: bool) -> Context {
-        let base = self.move_values(base, for_sdk);
-        match self.span {
-            Some(span) => base.with_remote_span_context(span.into_context()),
-            None => base,
+    /// Moves everything into `base`: the caller's span as the remote parent, and the values beside
+    /// it.
+    pub(crate) fn move_into(&mut self, base: &mut Context) {
+        self.move_values(base, true);
+        if let Some(span) = self.span.take() {
+            *base = base.with_remote_span_context(span.into_context());
         }
     }
 }
 
 impl RemoteSpan {
     #[inline]
-    pub(super) fn new(parent: &TraceParent, state: TraceState) -> Self {
+    pub(super) fn new(parent: &TraceParent) -> Self {
         Self {
             trace_id: TraceId::from_bytes(parent.trace_id),
             span_id: SpanId::from_bytes(parent.parent_id),
             flags: TraceFlags::new(parent.flags),
-            state,
+            state: TraceState::NONE,
         }
     }
 
@@ -162,8 +158,10 @@ mod tests {
             let expected = content(&defaults.extract_with_context(&base, &headers));
             // A header value is cached from its second occurrence on.
             for _ in 0..3 {
-                let remote = RemoteParent::read(&KnownHeaders::of(headers.map()), headers.map());
-                let cx = remote.into_context(base.clone(), true);
+                let mut remote = RemoteParent::default();
+                remote.read(&KnownHeaders::of(headers.map()), headers.map());
+                let mut cx = base.clone();
+                remote.move_into(&mut cx);
                 assert_eq!(content(&cx), expected, "{lines:?}");
             }
         }

@@ -13,7 +13,7 @@ use opentelemetry::trace::{TraceContextExt, TraceState};
 use super::carrier::text;
 use super::level2::Level2;
 use super::parse_cache::ParseCache;
-use super::remote_parent::RemoteSpan;
+use super::remote_parent::{RemoteParent, RemoteSpan};
 use crate::known_headers::KnownHeaders;
 
 const TRACEPARENT: &str = "traceparent";
@@ -69,14 +69,12 @@ impl TextMapPropagator for TraceContext {
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let Some((span, level2)) = extract(extractor) else {
-            return cx.clone();
-        };
-        let cx = cx.with_remote_span_context(span.into_context());
-        match level2 {
-            Some(level2) => cx.with_value(*level2),
-            None => cx,
+        let mut remote = RemoteParent::default();
+        let mut cx = cx.clone();
+        if extract(extractor, &mut remote).is_some() {
+            remote.move_into(&mut cx);
         }
+        cx
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -86,21 +84,22 @@ impl TextMapPropagator for TraceContext {
     }
 }
 
-/// The caller's span, and the parts of Level 2 that it cannot represent.
-type Parsed = (RemoteSpan, Option<Box<Level2>>);
-
 /// Parses the headers from any carrier.
-fn extract(extractor: &dyn Extractor) -> Option<Parsed> {
+fn extract(extractor: &dyn Extractor, remote: &mut RemoteParent) -> Option<()> {
     // A repeated header is ambiguous.
     let [traceparent] = extractor.get_all(TRACEPARENT)?.try_into().ok()?;
     let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
     let tracestate: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-    parse(traceparent.as_bytes(), &tracestate)
+    parse(traceparent.as_bytes(), &tracestate, remote)
 }
 
 /// Parses the headers from an HTTP request, with the same result as [`TraceContext`].
 #[inline]
-pub(super) fn read(known: &KnownHeaders<'_>, headers: &HeaderMap) -> Option<Parsed> {
+pub(super) fn read(
+    known: &KnownHeaders<'_>,
+    headers: &HeaderMap,
+    remote: &mut RemoteParent,
+) -> Option<()> {
     let traceparent = known.traceparent.single()?;
     // Up to this length the parser checks every byte. What a later version appends must be text, as
     // for the propagator.
@@ -124,19 +123,21 @@ pub(super) fn read(known: &KnownHeaders<'_>, headers: &HeaderMap) -> Option<Pars
             &several
         }
     };
-    parse(traceparent.as_bytes(), tracestate)
+    parse(traceparent.as_bytes(), tracestate, remote)
 }
 
 /// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is
 /// malformed.
 #[inline]
-fn parse(traceparent: &[u8], tracestate: &[&[u8]]) -> Option<Parsed> {
+fn parse(traceparent: &[u8], tracestate: &[&[u8]], remote: &mut RemoteParent) -> Option<()> {
     let parent = TraceParent::parse(traceparent).ok()?;
-    let (state, level2) = match tracestate {
-        [] => (TraceState::NONE, Level2::of_flag(&parent).map(Box::new)),
-        lines => parse_state(&parent, lines),
-    };
-    Some((RemoteSpan::new(&parent, state), level2))
+    let span = remote.span.insert(RemoteSpan::new(&parent));
+    if !tracestate.is_empty() {
+        (span.state, remote.level2) = parse_state(&parent, tracestate);
+    } else if parent.is_random() {
+        remote.level2 = Level2::of_flag(&parent).map(Box::new);
+    }
+    Some(())
 }
 
 /// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is
@@ -226,10 +227,11 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
-            let parsed = read(&KnownHeaders::of(&headers), &headers);
+            let mut remote = RemoteParent::default();
+            let _ = read(&KnownHeaders::of(&headers), &headers, &mut remote);
             let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
             let value = value.escape_ascii();
-            assert_eq!(parsed.is_some(), is_valid, "{value}");
+            assert_eq!(remote.span.is_some(), is_valid, "{value}");
             assert_eq!(cx.span().span_context().is_valid(), is_valid, "{value}");
         }
     }

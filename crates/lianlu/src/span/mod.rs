@@ -15,7 +15,7 @@ pub(crate) mod source;
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::EncodedAttributes;
-use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::call::clock::system_time;
@@ -26,7 +26,7 @@ use source::TracerSource;
 /// Buffers for the attributes of a span, reused by the thread's next call.
 #[derive(Debug, Default)]
 pub(crate) struct SpanScratch {
-    attributes: EncodedAttributes,
+    attributes: Box<EncodedAttributes>,
     pub(crate) key_values: Vec<KeyValue>,
     #[cfg(feature = "pipeline")]
     spare: Option<lianlu_sdk::described::SpareRecord>,
@@ -51,11 +51,14 @@ pub(crate) enum SpanPlan<'t> {
     Direct(direct::DirectPlan<'t>),
     /// By the API: the provider decides when the call has been described.
     Api(&'t TracerSource),
-    /// Not recorded. This is the span's context.
-    Unrecorded(SpanContext),
 }
 
 /// What a span starts with, besides its attributes.
+#[cfg(feature = "pipeline")]
+pub(crate) use lianlu_sdk::described::SpanStart;
+
+/// What a span starts with, besides its attributes.
+#[cfg(not(feature = "pipeline"))]
 #[derive(Debug)]
 pub(crate) struct SpanStart {
     pub(crate) name: Cow<'static, str>,
@@ -65,33 +68,36 @@ pub(crate) struct SpanStart {
 }
 
 impl<'t> SpanPlan<'t> {
-    /// Decides as early as possible. `at` is the start, in nanoseconds since 1970. `needs_api`: the
-    /// call may have more than one span.
+    /// Decides as early as possible. `needs_api`: the call may have more than one span.
     #[inline]
-    pub(crate) fn of(
-        source: &'t TracerSource,
-        parent: &mut Parent,
-        kind: &SpanKind,
-        at: u64,
-        needs_api: bool,
-    ) -> Self {
+    pub(crate) fn of(source: &'t TracerSource, parent: &Parent, needs_api: bool) -> Self {
         #[cfg(feature = "pipeline")]
         if !needs_api
             && let Some(tracer) = source.find().direct.as_ref()
-            && let Some(plan) = direct::plan(tracer, parent, kind, at)
+            && let Some(plan) = direct::DirectPlan::of(tracer, parent)
         {
-            return plan;
+            return Self::Direct(plan);
         }
-        let _ = (kind, at, needs_api);
+        let _ = (parent, needs_api);
         Self::Api(source)
     }
 
-    /// The context in which the call starts.
+    /// Completes the context in which the call starts.
     #[inline]
-    pub(crate) fn base(&self, parent: &mut Parent) -> Context {
+    pub(crate) fn complete(&self, parent: &mut Parent) {
         match self {
-            Self::Api(_) => parent.context(),
-            _ => parent.base(false),
+            Self::Api(_) => parent.remote.move_into(&mut parent.base),
+            _ => parent.remote.move_values(&mut parent.base, false),
+        }
+    }
+
+    /// True if the span is known not to be recorded.
+    #[inline]
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        match self {
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => !plan.records(),
+            Self::Api(_) => false,
         }
     }
 
@@ -100,7 +106,7 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn writer<'s>(&self, scratch: &'s mut SpanScratch) -> AttributeWriter<'s> {
         match self {
             #[cfg(feature = "pipeline")]
-            Self::Direct(plan) => {
+            Self::Direct(plan) if plan.records() => {
                 scratch.attributes.set_limits(plan.attribute_limits());
                 AttributeWriter::Bytes(&mut scratch.attributes)
             }
@@ -108,7 +114,7 @@ impl<'t> SpanPlan<'t> {
                 scratch.key_values.reserve(16);
                 AttributeWriter::KeyValues(&mut scratch.key_values)
             }
-            Self::Unrecorded(_) => AttributeWriter::Nothing,
+            _ => AttributeWriter::Nothing,
         }
     }
 
@@ -117,9 +123,10 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn takes_templates(&self) -> bool {
         match self {
             #[cfg(feature = "pipeline")]
-            Self::Direct(plan) => plan.attribute_limits().value_length == usize::MAX,
+            Self::Direct(plan) => {
+                !plan.records() || plan.attribute_limits().value_length == usize::MAX
+            }
             Self::Api(_) => false,
-            Self::Unrecorded(_) => true,
         }
     }
 
@@ -127,20 +134,21 @@ impl<'t> SpanPlan<'t> {
     #[inline]
     pub(crate) fn start(
         self,
-        base: &Context,
+        parent: &mut Parent,
         start: SpanStart,
-        link: Option<Box<Link>>,
         scratch: &mut SpanScratch,
     ) -> (Context, SpanHandle) {
         match self {
             #[cfg(feature = "pipeline")]
             Self::Direct(plan) => {
                 let (attributes, spare) = (&mut scratch.attributes, &mut scratch.spare);
-                let (span, open) = plan.open(start.name, link, attributes, spare);
-                (base.with_span(span), SpanHandle::Direct(open))
+                let (context, open) = plan.start(parent, start, attributes, spare);
+                (
+                    context,
+                    open.map_or(SpanHandle::Unrecorded, SpanHandle::Direct),
+                )
             }
-            Self::Api(source) => start_by_api(source, base, start, link, scratch),
-            Self::Unrecorded(span) => (base.with_remote_span_context(span), SpanHandle::Unrecorded),
+            Self::Api(source) => start_by_api(source, parent, start, scratch),
         }
     }
 }
@@ -148,18 +156,18 @@ impl<'t> SpanPlan<'t> {
 #[inline(never)]
 fn start_by_api(
     source: &TracerSource,
-    base: &Context,
+    parent: &mut Parent,
     start: SpanStart,
-    link: Option<Box<Link>>,
     scratch: &mut SpanScratch,
 ) -> (Context, SpanHandle) {
     let mut builder = SpanBuilder::from_name(start.name)
         .with_kind(start.kind)
         .with_start_time(system_time(start.at))
         .with_attributes(std::mem::take(&mut scratch.key_values));
-    if let Some(link) = link {
+    if let Some(link) = parent.link.take() {
         builder = builder.with_links(vec![*link]);
     }
+    let base = &parent.base;
     let span = builder.start_with_context(&source.find().tracer, base);
     let context = base.with_span(span);
     source::check(context.span().span_context(), base.span().span_context());

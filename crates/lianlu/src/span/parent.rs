@@ -5,7 +5,6 @@ use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 
-use crate::known_headers::KnownHeaders;
 use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
 use crate::request::RequestHead;
 
@@ -15,7 +14,7 @@ pub(crate) struct Parent {
     /// The current context with what the caller has sent, except for what is in `remote`.
     pub(crate) base: Context,
     /// The caller, if it was read without a propagator.
-    pub(super) remote: RemoteParent,
+    pub(crate) remote: RemoteParent,
     /// The caller, if its trace is linked instead of trusted as the parent.
     pub(crate) link: Option<Box<Link>>,
 }
@@ -29,26 +28,16 @@ impl Parent {
         }
     }
 
-    /// Reads the headers of the three default propagators in one pass.
-    #[inline]
-    pub(crate) fn of_default_headers(head: &RequestHead<'_>, headers: &KnownHeaders<'_>) -> Self {
-        Self {
-            base: Context::current(),
-            remote: RemoteParent::read(headers, head.headers()),
-            link: None,
-        }
-    }
-
     /// Reads the headers with a propagator. `is_public`: the caller's trace is linked instead of
     /// continued.
     pub(crate) fn of_propagator(
+        current: &Context,
         propagator: &dyn TextMapPropagator,
         head: &RequestHead<'_>,
         is_public: bool,
     ) -> Self {
-        let current = Context::current();
         let headers = HeaderExtractor(head.headers());
-        let extracted = propagator.extract_with_context(&current, &headers);
+        let extracted = propagator.extract_with_context(current, &headers);
         if !is_public {
             return Self::new(extracted);
         }
@@ -56,22 +45,8 @@ impl Parent {
         let is_remote = caller.is_valid() && caller.is_remote();
         Self {
             link: is_remote.then(|| Box::new(Link::with_context(caller))),
-            ..Self::new(without_trace(&current, &extracted))
+            ..Self::new(without_trace(current, &extracted))
         }
-    }
-
-    /// The context without the caller's span. `for_sdk`: also carries marks that spans of
-    /// `opentelemetry_sdk` cannot hold.
-    #[inline]
-    pub(super) fn base(&mut self, for_sdk: bool) -> Context {
-        let base = std::mem::take(&mut self.base);
-        self.remote.move_values(base, for_sdk)
-    }
-
-    /// The complete context, for code that uses only the API.
-    pub(crate) fn context(&mut self) -> Context {
-        let base = std::mem::take(&mut self.base);
-        std::mem::take(&mut self.remote).into_context(base, true)
     }
 }
 

@@ -33,19 +33,14 @@ fn index(hash: u64) -> usize {
 pub(super) fn find(key: &CallKey<'_>, head: &RequestHead<'_>) -> Option<Arc<CallTemplate>> {
     let found = TEMPLATES.try_with(|templates| {
         let templates = templates.try_borrow().ok()?;
-        let template = templates.get(index(key.hash(head)))?.template.as_ref()?;
+        let template = templates.get(index(key.hash))?.template.as_ref()?;
         template.key.is(key, head).then(|| Arc::clone(template))
     });
     found.ok().flatten()
 }
 
-/// Stores the template that `make` makes, if the key has occurred before.
-pub(super) fn insert(
-    key: &CallKey<'_>,
-    head: &RequestHead<'_>,
-    make: impl FnOnce() -> CallTemplate,
-) {
-    let hash = key.hash(head);
+/// Stores the template that `make` makes, if a key with this hash has occurred before.
+pub(super) fn insert(hash: u64, make: impl FnOnce() -> CallTemplate) {
     let mut replaced = None;
     let _ = TEMPLATES.try_with(|templates| {
         let Ok(mut templates) = templates.try_borrow_mut() else {

@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 
 use http::Version;
-use lianlu_wire::otlp::AttributeBlock;
 
-use super::PEER_PORT;
 use crate::describe::surface::Protocol;
 use crate::describe::{grpc, interner};
 use crate::hash::MIX;
@@ -25,9 +23,11 @@ pub(crate) struct CallKey<'a> {
     pub(crate) agent: Option<&'a [u8]>,
     /// The scheme of an HTTP call.
     pub(crate) scheme: &'a str,
+    /// Whether the call is measured: otherwise its template has no labels.
+    pub(crate) is_measured: bool,
     peer: Peer,
     port: Port,
-    is_measured: bool,
+    pub(super) hash: u64,
 }
 
 /// A peer's address, and the properties shared by all of its connections with the same description.
@@ -112,43 +112,34 @@ impl std::ops::Deref for PortBytes {
 const LONGEST: usize = 256;
 
 impl<'a> CallKey<'a> {
-    /// The key of a gRPC call in this layer.
+    /// The key of a call in the layer with these options. `path` is a gRPC call's path, or an HTTP
+    /// call's route or URL template.
     #[inline]
-    pub(crate) fn grpc(
+    pub(crate) fn new(
         layer: u64,
-        head: &RequestHead<'a>,
-        authority: Option<&'a str>,
+        protocol: Protocol,
+        head: &RequestHead<'_>,
+        path: Option<&'a str>,
         peer: Option<SocketAddr>,
-        is_measured: bool,
     ) -> Self {
         let port = Port(peer.map_or(0, |peer| peer.port()));
+        let peer = Peer::new(peer, head.version(), port);
+        let mixed = peer.hash() ^ layer;
+        let mut hash = interner::hash(path.unwrap_or_default()) ^ mixed ^ mixed >> 31;
+        if protocol == Protocol::Http {
+            hash = hash.rotate_left(5) ^ interner::hash(head.method().as_str());
+        }
         Self {
             layer,
-            protocol: Protocol::Grpc,
-            path: Some(head.path()),
-            authority,
+            protocol,
+            path,
+            authority: None,
             agent: None,
             scheme: "",
-            peer: Peer::new(peer, head.version(), port),
+            peer,
             port,
-            is_measured,
-        }
-    }
-
-    /// The key of an HTTP call.
-    #[inline]
-    pub(crate) fn http(
-        self,
-        route: Option<&'a str>,
-        scheme: &'a str,
-        agent: Option<&'a [u8]>,
-    ) -> Self {
-        Self {
-            protocol: Protocol::Http,
-            path: route,
-            agent,
-            scheme,
-            ..self
+            is_measured: false,
+            hash,
         }
     }
 
@@ -159,21 +150,6 @@ impl<'a> CallKey<'a> {
 
     pub(super) fn scheme(&self) -> &'a str {
         self.scheme
-    }
-
-    /// The end of the peer's port in these attributes, if there is one.
-    pub(super) fn peer_port_end(&self, block: &AttributeBlock) -> Option<usize> {
-        block.end_of(PEER_PORT)
-    }
-
-    #[inline]
-    pub(super) fn hash(&self, head: &RequestHead<'_>) -> u64 {
-        let mixed = self.peer.hash() ^ self.layer;
-        let mut hash = interner::hash(self.path.unwrap_or_default()) ^ mixed ^ mixed >> 31;
-        if self.protocol == Protocol::Http {
-            hash = hash.rotate_left(5) ^ interner::hash(head.method().as_str());
-        }
-        hash
     }
 
     pub(super) fn is_short(&self) -> bool {

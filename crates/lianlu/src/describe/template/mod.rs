@@ -59,8 +59,8 @@ pub(crate) struct CallTemplate {
 #[derive(Debug)]
 struct StartTemplate {
     block: AttributeBlock,
-    /// The positions of the peer's port.
-    port_ends: Vec<usize>,
+    /// Where the peer's port ends.
+    port_end: Option<usize>,
 }
 
 /// True if, with these settings, calls with the same key have the same description, provided that
@@ -88,14 +88,12 @@ impl CallTemplate {
             let start = template.start.as_ref()?;
             let at = attributes.append(&start.block)?;
             let port = key.port();
-            for end in &start.port_ends {
+            if let Some(end) = start.port_end {
                 attributes.overwrite(at + end - port.len(), &port);
             }
             if key.protocol == Protocol::Http {
                 // The template already has the labels of the start.
-                let mut labels = Labels::default();
-                let style = template.info.style;
-                let mut out = SignalWriter::new(style, attributes.reborrow(), &mut labels);
+                let mut out = SignalWriter::of_span(template.info.style, attributes.reborrow());
                 http::own(settings, head, headers, target, &mut out);
             }
         }
@@ -126,12 +124,12 @@ impl CallTemplate {
             let known = settings.grpc_methods.find(head.path(), false);
             is_named = !matches!(known, Method::Known(_));
         }
-        cache::insert(key, head, || {
+        cache::insert(key.hash, || {
             let start = match attributes {
                 AttributeWriter::Bytes(attributes) => {
                     let block = attributes.block(0..described.shared);
-                    let port_ends = key.peer_port_end(&block).into_iter().collect();
-                    Some(StartTemplate { block, port_ends })
+                    let port_end = block.end_of(PEER_PORT);
+                    Some(StartTemplate { block, port_end })
                 }
                 _ => None,
             };
