@@ -2,6 +2,8 @@
 
 use http::{Extensions, HeaderMap, Method, Uri, Version, header};
 
+use crate::header_text;
+
 /// The head of a request, without its body: the input of filters and hooks.
 ///
 /// ```
@@ -87,9 +89,9 @@ impl<'a> RequestHead<'a> {
         crate::grpc::content_type_begins(self.headers, crate::grpc::CONTENT_TYPE)
     }
 
-    /// The first value of a header, if it is visible ASCII.
+    /// The first value of a header, if it is UTF-8.
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&'a str> {
-        self.headers.get(name)?.to_str().ok()
+        header_text::utf8(self.headers.get(name)?)
     }
 
     /// The requested authority: `:authority` or that of an absolute target, else `Host`.

@@ -19,7 +19,7 @@ pub(crate) fn inject(
     if may_propagate {
         options
             .propagator
-            .inject_context(context, &mut HeaderInjector(headers));
+            .inject_context(context, &mut HeaderInjector::new(headers));
         return;
     }
     let mut remove = |propagator: &dyn TextMapPropagator| {

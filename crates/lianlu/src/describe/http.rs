@@ -241,11 +241,11 @@ fn both(settings: &Settings, request: &CallRequest<'_>, out: &mut SignalWriter<'
     }
     if let Some(agent) = request.headers.user_agent() {
         if out.wants(&table::USER_AGENT_ORIGINAL) {
-            out.span(&table::USER_AGENT_ORIGINAL, clip(agent));
+            out.span(&table::USER_AGENT_ORIGINAL, clip(&agent));
         }
         let row = &table::USER_AGENT_SYNTHETIC_TYPE;
         if (out.wants(row) || out.wants_label(row))
-            && let Some(kind) = synthetic(agent)
+            && let Some(kind) = synthetic(&agent)
         {
             out.put(row, fixed(kind));
         }

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use http::HeaderValue;
+use lianlu_wire::percent_decode;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+
+use crate::header_text;
 
 const HEADER: &str = "x-md-service-name";
 
@@ -74,9 +77,9 @@ impl TextMapPropagator for ServiceName {
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        match extractor.get(HEADER) {
-            Some(name) if is_valid(name) => cx.with_value(CallerService(name.into())),
-            _ => cx.clone(),
+        match extractor.get(HEADER).and_then(caller) {
+            Some(caller) => cx.with_value(caller),
+            None => cx.clone(),
         }
     }
 
@@ -88,13 +91,21 @@ impl TextMapPropagator for ServiceName {
 
 /// Reads the name that [`ServiceName`] would extract.
 pub(super) fn read(value: &HeaderValue) -> Option<CallerService> {
-    let name = value.to_str().ok().filter(|name| is_valid(name))?;
-    Some(CallerService(name.into()))
+    caller(&header_text::text(value))
 }
 
-/// Checks length and characters, because the name is written into logs and spans.
+/// The name in a header's text. A name beyond ASCII is percent-encoded over gRPC.
+fn caller(text: &str) -> Option<CallerService> {
+    let decoded = percent_decode(text);
+    let name = if decoded.is_ascii() { text } else { &decoded };
+    is_valid(name).then(|| CallerService(name.into()))
+}
+
+/// Checks length and characters, because the name is written into logs and spans. U+FFFD stands for
+/// bytes that are not UTF-8.
 fn is_valid(name: &str) -> bool {
-    (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
+    let is_bad = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(is_bad)
 }
 
 /// The service name that the caller sent; a value of the context of a server's call.
@@ -133,37 +144,28 @@ mod tests {
         );
     }
 
-    /// Carriers other than HTTP headers may contain any value.
     #[test]
-    fn ignores_invalid_characters() {
-        for name in [
-            "",
-            "\u{94fe}\u{8def}",
-            "\u{7f}",
-            "a\nb: c",
-            "\0",
-            "\u{94fe}\n",
+    fn names_may_be_any_text_without_control_characters() {
+        for (sent, expected) in [
+            (&b""[..], None),
+            ("链路".as_bytes(), Some("链路")),
+            (b"%E9%93%BE", Some("链")),
+            (b"50%25", Some("50%25")),
+            (b"%0A%E9%93%BE", None),
+            (b"till\xff", None),
+            (b"\x7f", None),
+            (b"a\nb: c", None),
         ] {
-            let carrier = HashMap::from([(HEADER.to_owned(), name.to_owned())]);
-            let expected = if name == "\u{94fe}\u{8def}" {
-                Some(name)
-            } else {
-                None
-            };
-            assert_eq!(caller(&carrier).as_deref(), expected, "{name:?}");
-
-            // A name that is not valid in a header is not injected, not even in part.
-            let headers = Headers::injected(&ServiceName::new(name.to_owned()), &Context::new());
-            let values = headers.get_all(HEADER).unwrap_or_default();
-            assert!(
-                values.len() <= 1 && values.iter().all(|value| value.is_empty()),
-                "{name:?}: {values:?}"
-            );
+            let text = String::from_utf8_lossy(sent).into_owned();
+            let carrier = HashMap::from([(HEADER.to_owned(), text)]);
+            assert_eq!(caller(&carrier).as_deref(), expected, "{sent:?}");
+            if let Ok(value) = HeaderValue::from_bytes(sent) {
+                let caller = read(&value);
+                assert_eq!(caller.as_ref().map(CallerService::as_str), expected);
+            }
         }
-        assert_eq!(
-            caller(&Headers::new(&[(HEADER, "\u{94fe}")])),
-            None,
-            "not ASCII in a header"
-        );
+        // A control character cannot end the header.
+        let headers = Headers::injected(&ServiceName::new("a\nb: c"), &Context::new());
+        assert_eq!(headers.lines(), ["x-md-service-name: a%0Ab: c"]);
     }
 }

@@ -47,7 +47,7 @@ impl Parent {
         is_public: bool,
     ) -> Self {
         let current = Context::current();
-        let headers = HeaderExtractor(head.headers());
+        let headers = HeaderExtractor::new(head.headers());
         let extracted = propagator.extract_with_context(&current, &headers);
         if !is_public {
             return Self::new(extracted);
