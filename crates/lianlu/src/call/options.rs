@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lianlu_wire::authority::Authority;
 use opentelemetry::InstrumentationScope;
 use opentelemetry::propagation::TextMapPropagator;
 
@@ -169,20 +170,18 @@ impl Options {
         };
         // A request with an absolute URI names its own host. For others the configured target comes
         // first: a `Host` header may have been copied from the request of another client.
-        let asked = head.uri().authority();
-        let asked = asked.map(|authority| target::split_authority(authority.as_str()));
-        let told = || {
-            let target = self.target.as_ref()?;
-            Some((target.host.as_str(), target.port))
-        };
-        let host = || head.authority().map(target::split_authority);
-        match asked.or_else(told).or_else(host) {
-            Some((host, port)) => {
-                let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
-                list.allows(host, port)
+        let (host, port) = match (head.uri().authority(), &self.target) {
+            (None, Some(target)) => (&*target.host, target.port),
+            (Some(_), _) | (None, None) => {
+                let authority = head.authority().map(Authority::parse);
+                let Some(Ok(Authority { host, port })) = authority else {
+                    return false;
+                };
+                (host, port)
             }
-            None => false,
-        }
+        };
+        let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
+        list.allows(host, port)
     }
 
     /// True if [`stream_end`](Self::stream_end) needs the route.

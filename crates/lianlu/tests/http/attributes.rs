@@ -229,6 +229,19 @@ async fn headers_beyond_ascii_are_text() {
             Some("链路.example"),
         ),
         ("host", b"\xff.example", "server.address", None),
+        (
+            "host",
+            b"example.org:",
+            "server.address",
+            Some("example.org"),
+        ),
+        ("host", b"[::1]:", "server.address", Some("::1")),
+        (
+            "host",
+            b"example.org:+80",
+            "server.address",
+            Some("example.org"),
+        ),
     ] {
         let traces = Traces::default();
         let address = net::serve(app(&traces)).await;
@@ -238,6 +251,10 @@ async fn headers_beyond_ascii_are_text() {
         net::send(Version::HTTP_11, request).await;
         let span = traces::server(&traces.all(1).await);
         assert_eq!(text(&span, key), expected, "{header}");
+        if header == "host" {
+            let port = expected.filter(|host| host.starts_with('链')).map(|_| 8080);
+            assert_eq!(int(&span, "server.port"), port, "{expected:?}");
+        }
     }
 }
 
