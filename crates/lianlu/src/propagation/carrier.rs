@@ -131,25 +131,29 @@ impl Extractor for HeaderExtractor<'_> {
     }
 }
 
+/// The headers of all known formats, without those that have a prefix.
+pub(super) const FORMATS: [&str; 12] = [
+    "traceparent",
+    "tracestate",
+    "baggage",
+    b3::SINGLE,
+    b3::TRACE_ID,
+    b3::SPAN_ID,
+    b3::PARENT_SPAN_ID,
+    b3::SAMPLED,
+    b3::FLAGS,
+    "uber-trace-id",
+    "x-amzn-trace-id",
+    "x-md-service-name",
+];
+
 /// Removes the propagation headers of all known formats, even those not in use, because a proxy may
 /// have copied them from the request that it serves.
 pub(crate) fn remove_formats(headers: &mut HeaderMap) {
-    const NAMES: [&str; 7] = [
-        "traceparent",
-        "tracestate",
-        "baggage",
-        "b3",
-        "uber-trace-id",
-        "x-amzn-trace-id",
-        "x-md-service-name",
-    ];
-    for name in NAMES {
+    for name in FORMATS {
         headers.remove(name);
     }
-    let has_prefix = |name: &&HeaderName| {
-        let name = name.as_str();
-        name.starts_with("x-b3-") || name.starts_with("uberctx-")
-    };
+    let has_prefix = |name: &&HeaderName| name.as_str().starts_with("uberctx-");
     let prefixed: Vec<_> = headers.keys().filter(has_prefix).cloned().collect();
     for name in prefixed {
         headers.remove(name);

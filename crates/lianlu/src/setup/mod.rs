@@ -246,7 +246,8 @@ enum Output {
 
 impl<E: Exporter> Pipeline<E> {
     /// Starts the pipeline and makes it global: its provider becomes the global tracer provider,
-    /// and its `service.name` the name that clients send.
+    /// and its `service.name` the name that clients send. OpenTelemetry's global propagator becomes
+    /// the [`default_propagator`](crate::propagation::default_propagator), unless one is set.
     ///
     /// Its counts are registered as metrics with the global meter provider, which must be set
     /// before ([`Handle::register_metrics`](crate::pipeline::Handle::register_metrics)).
@@ -270,6 +271,7 @@ impl<E: Exporter> Pipeline<E> {
         } else {
             crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         }
+        crate::propagation::set_global_propagator();
         // The SDK's default name does not identify the caller, so it is not sent.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));
