@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use lianlu::conventions::OptIn;
 use lianlu::{ClientLayer, ServerLayer};
 use lianlu_protos::helloworld::greeter_client::GreeterClient;
 use lianlu_protos::helloworld::greeter_server::{Greeter, GreeterServer};
@@ -39,7 +40,7 @@ impl Lianlu {
     pub fn new(pipeline: &Pipeline, name: &'static str, next: Option<&str>) -> Self {
         let provider = pipeline.provider();
         Self {
-            server: provider.server(),
+            server: provider.server().with_opt_in(OptIn::ServicePeerName),
             client: provider.client().with_caller_name(name),
             ..Self::untraced(name, next)
         }

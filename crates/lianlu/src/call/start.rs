@@ -129,7 +129,7 @@ impl<'a> Starting<'a> {
             None
         };
         let key = if plan.takes_templates() {
-            self.key(&base, peer)
+            self.key(peer)
         } else {
             None
         };
@@ -236,12 +236,11 @@ impl<'a> Starting<'a> {
     /// The template's key. `None` if the call's description depends on anything that is not in the
     /// key.
     #[inline]
-    fn key<'k>(&'k self, base: &Context, peer: Option<SocketAddr>) -> Option<CallKey<'k>> {
+    fn key<'k>(&'k self, peer: Option<SocketAddr>) -> Option<CallKey<'k>> {
         let is_server = self.kind == SpanKind::Server;
         let is_plain = self.options.uses_templates
             && self.requested.is_none()
-            && self.hints.resend_count().is_none()
-            && !(is_server && base.get::<CallerService>().is_some());
+            && self.hints.resend_count().is_none();
         if !is_plain {
             return None;
         }

@@ -9,8 +9,8 @@
 //! | [`Jaeger`] | `uber-trace-id`, `uberctx-*`, the format of older Jaeger clients |
 //! | [`XRay`] | `x-amzn-trace-id`, the format of AWS X-Ray |
 //!
-//! The first three, in this order, are the layers' default; the variable `OTEL_PROPAGATORS`
-//! replaces them ([`default_propagator`]). In code, [`from_names`] combines several. An empty
+//! The first three, in this order, are the layers' default, but a name is not sent to every host;
+//! the variable `OTEL_PROPAGATORS` replaces them ([`default_propagator`]). In code, [`from_names`] combines several. An empty
 //! header is never written; an existing header is replaced.
 //!
 //! The layers do this for HTTP and gRPC. For everything else there are [`inject`] and [`extract`]
@@ -58,11 +58,14 @@ pub(crate) use service_name::set_service_name;
 use opentelemetry::propagation::TextMapCompositePropagator;
 
 /// The layers' default propagator: the propagators in `OTEL_PROPAGATORS` ([`from_env`]) or, if it
-/// is not set, service name, baggage and trace context, in Kratos's order.
+/// is not set, baggage and trace context. It also extracts `x-md-service-name`.
 ///
-/// If the variable is set, only its propagators are used: `x-md-service-name` is sent only if the
-/// list contains `servicename`, even if a layer has a
-/// [`with_caller_name`](crate::TraceLayer::with_caller_name).
+/// A client layer sends `x-md-service-name` too if it is in Kratos mode
+/// ([`kratos`](crate::TraceLayer::kratos)), names the hosts that it may send to
+/// ([`with_outbound_hosts`](crate::TraceLayer::with_outbound_hosts)), or has a
+/// [`with_caller_name`](crate::TraceLayer::with_caller_name); no other host learns it. If the
+/// variable is set, only its propagators are used: the name is sent if, and only if, the list
+/// contains `servicename`.
 ///
 /// ```
 /// use opentelemetry::propagation::TextMapPropagator;
@@ -71,7 +74,7 @@ use opentelemetry::propagation::TextMapCompositePropagator;
 /// let propagator = lianlu::propagation::default_propagator();
 /// let mut fields: Vec<_> = propagator.fields().collect();
 /// fields.sort();
-/// assert_eq!(fields, ["baggage", "traceparent", "tracestate", "x-md-service-name"]);
+/// assert_eq!(fields, ["baggage", "traceparent", "tracestate"]);
 /// ```
 #[must_use]
 pub fn default_propagator() -> TextMapCompositePropagator {
@@ -89,7 +92,7 @@ pub(crate) fn choose(service_name: ServiceName) -> (TextMapCompositePropagator, 
         Some(from_env) => (from_env, false),
         None => {
             let defaults = TextMapCompositePropagator::new(vec![
-                Box::new(service_name),
+                Box::new(service_name.of_default()),
                 Box::new(Baggage::new()),
                 Box::new(TraceContext::new()),
             ]);

@@ -39,37 +39,55 @@ pub(crate) fn set_service_name(name: Option<&str>) {
 /// assert_eq!(cx.get::<CallerService>().unwrap().as_str(), "shop");
 /// ```
 #[derive(Debug, Clone)]
-pub struct ServiceName {
-    /// `None`: the name of the installed pipeline.
-    name: Option<Cow<'static, str>>,
+pub struct ServiceName(Name);
+
+#[derive(Debug, Clone)]
+enum Name {
+    Given(Cow<'static, str>),
+    /// The name of the installed pipeline.
+    OfPipeline,
+    /// Extracts only.
+    Unsent,
 }
 
 impl ServiceName {
     /// A propagator that injects `name`, or nothing if it is empty.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            name: Some(name.into()),
-        }
+        Self(Name::Given(name.into()))
     }
 
     /// A propagator that injects the `service.name` of the pipeline that was installed last, or
     /// nothing if there is none.
     #[must_use]
     pub fn from_pipeline() -> Self {
-        Self { name: None }
+        Self(Name::OfPipeline)
+    }
+
+    /// As part of the default propagator, which sends a name only if one was given.
+    pub(super) fn of_default(self) -> Self {
+        match self.0 {
+            Name::OfPipeline => Self(Name::Unsent),
+            Name::Given(_) | Name::Unsent => self,
+        }
+    }
+
+    /// True if a propagator with these fields sends a name.
+    pub(crate) fn is_in(mut fields: FieldIter<'_>) -> bool {
+        fields.any(|field| field == HEADER)
     }
 }
 
 impl TextMapPropagator for ServiceName {
     fn inject_context(&self, _: &Context, injector: &mut dyn Injector) {
-        let name = match &self.name {
-            Some(name) => Some(name.to_string()),
-            None => INSTALLED
+        let name = match &self.0 {
+            Name::Given(name) => Some(name.to_string()),
+            Name::OfPipeline => INSTALLED
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
                 .as_deref()
                 .map(str::to_owned),
+            Name::Unsent => None,
         };
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             injector.set(HEADER, name);
@@ -85,7 +103,10 @@ impl TextMapPropagator for ServiceName {
 
     fn fields(&self) -> FieldIter<'_> {
         static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
-        FieldIter::new(&*FIELDS)
+        match self.0 {
+            Name::Unsent => FieldIter::new(&[]),
+            Name::Given(_) | Name::OfPipeline => FieldIter::new(&*FIELDS),
+        }
     }
 }
 
