@@ -14,6 +14,8 @@ use crate::header_text;
 pub struct RequestHead<'a> {
     method: &'a Method,
     uri: &'a Uri,
+    /// The fragment of a client's URL, which [`Uri`] leaves out.
+    fragment: Option<&'a str>,
     version: Version,
     headers: &'a HeaderMap,
     extensions: &'a Extensions,
@@ -24,6 +26,7 @@ impl<'a> RequestHead<'a> {
         Self {
             method: request.method(),
             uri: request.uri(),
+            fragment: None,
             version: request.version(),
             headers: request.headers(),
             extensions: request.extensions(),
@@ -41,10 +44,20 @@ impl<'a> RequestHead<'a> {
         Self {
             method,
             uri,
+            fragment: None,
             version,
             headers,
             extensions,
         }
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn with_fragment(self, fragment: Option<&'a str>) -> Self {
+        Self { fragment, ..self }
+    }
+
+    pub(crate) fn fragment(&self) -> Option<&'a str> {
+        self.fragment
     }
 
     /// The request's method.

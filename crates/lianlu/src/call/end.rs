@@ -16,7 +16,7 @@ use crate::describe::response::{CallResponse, Failure, Totals};
 use crate::describe::surface::{Dialect, Protocol};
 use crate::describe::template::EndStatus;
 use crate::describe::{self, keys};
-use crate::grpc::{Code, Status};
+use crate::grpc::{Code, FrameCounter, Status};
 use crate::metrics;
 use crate::span::EndingSpan;
 
@@ -90,7 +90,8 @@ impl Call {
             }
             response.is_unreadable = rest.is_unreadable
                 // Base64 text that cannot be decoded hides the trailers.
-                || (rest.answers_text && totals[1].is_none());
+                || (rest.answers_text && totals[1].is_none())
+                || rest.frames.as_ref().is_some_and(FrameCounter::has_compressed_trailers);
             response.late_route = rest.late_route.clone();
             request_size = request_size.or(rest.request_length);
             response_size = rest.response_length.unwrap_or(response_size);

@@ -82,7 +82,11 @@ pub(super) fn own(
 ) {
     if out.style.surface == Surface::HttpClient {
         if out.attributes.is_wanted() {
-            let full = url(head, headers, target);
+            let mut full = url(head, headers, target);
+            if let Some(fragment) = head.fragment() {
+                full.push('#');
+                full.push_str(fragment);
+            }
             out.span(&table::URL_FULL, &*settings.redaction.redact(&full));
         }
         return;
@@ -118,26 +122,20 @@ fn path_and_query(settings: &Settings, head: &RequestHead<'_>, out: &mut SignalW
     }
 }
 
-/// The URL of a client's request.
-fn url<'a>(
-    head: &RequestHead<'_>,
-    headers: &KnownHeaders<'_>,
-    target: Option<&Target>,
-) -> Cow<'a, str> {
+/// The URL of a client's request, without the fragment.
+fn url(head: &RequestHead<'_>, headers: &KnownHeaders<'_>, target: Option<&Target>) -> String {
     let uri = head.uri();
-    Cow::Owned(match (uri.scheme(), uri.authority()) {
-        (Some(_), Some(_)) => uri.to_string(),
-        // A request in origin form has its host in a header.
-        _ => {
-            let scheme = client_scheme(head, target);
-            let path = uri.path_and_query().map_or("/", |path| path.as_str());
-            match (authority(head, headers), target) {
-                (Some(authority), _) => format!("{scheme}://{authority}{path}"),
-                (None, Some(target)) => format!("{scheme}://{}{path}", target.authority()),
-                (None, None) => format!("{scheme}://localhost{path}"),
-            }
-        }
-    })
+    if uri.scheme().is_some() && uri.authority().is_some() {
+        return uri.to_string();
+    }
+    // A request in origin form has its host in a header.
+    let scheme = client_scheme(head, target);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    match (authority(head, headers), target) {
+        (Some(authority), _) => format!("{scheme}://{authority}{path}"),
+        (None, Some(target)) => format!("{scheme}://{}{path}", target.authority()),
+        (None, None) => format!("{scheme}://localhost{path}"),
+    }
 }
 
 /// The scheme of a client's request.

@@ -76,7 +76,7 @@ fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str>
     let mut key_start = 0;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b'?' | b'&' => key_start = at + 1,
+            b'?' | b'&' | b'#' => key_start = at + 1,
             b'=' => {
                 let key = text.get(key_start..at).unwrap_or_default();
                 if is_sensitive(key) {
