@@ -141,13 +141,13 @@ fn extract(propagator: &Propagator, cx: &Context, headers: &HeaderMap) -> Contex
     // A list of all lines of a header, with the half that it grows from.
     let most = MOST + 3 * size_of::<&str>() * headers.len();
     within(most, || {
-        propagator.extract_with_context(cx, &HeaderExtractor(headers))
+        propagator.extract_with_context(cx, &HeaderExtractor::new(headers))
     })
 }
 
 fn inject(propagator: &Propagator, cx: &Context) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    propagator.inject_context(cx, &mut HeaderInjector(&mut headers));
+    propagator.inject_context(cx, &mut HeaderInjector::new(&mut headers));
     headers
 }
 

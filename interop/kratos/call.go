@@ -34,13 +34,17 @@ func call(args []string) (err error) {
 	transport := flags.String("transport", "grpc", "grpc or http")
 	target := flags.String("target", "", "host:port of the Greeter")
 	otlp := flags.String("otlp", "127.0.0.1:4317", "OTLP/gRPC collector")
-	var globals, locals, members pairs
+	var globals, locals, members, appended, merged, constants pairs
 	flags.Var(&globals, "global", "k=v to send as x-md-global-k, repeatable")
 	flags.Var(&locals, "local", "k=v to send as x-md-local-k, repeatable")
 	flags.Var(&members, "baggage", "k=v to send as baggage, repeatable")
+	flags.Var(&appended, "append", "k=v for AppendToClientContext, repeatable")
+	flags.Var(&merged, "merge", "k=v for one MergeToClientContext, repeatable")
+	flags.Var(&constants, "client-constant", "k=v for WithConstants, repeatable")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	clientConstants = constants.metadata()
 	switch {
 	case *name == "":
 		return errors.New("call: --name is missing")
@@ -57,6 +61,12 @@ func call(args []string) (err error) {
 	}
 	for _, kv := range locals {
 		ctx = metadata.AppendToClientContext(ctx, "x-md-local-"+kv[0], kv[1])
+	}
+	for _, kv := range appended {
+		ctx = metadata.AppendToClientContext(ctx, kv[0], kv[1])
+	}
+	if len(merged) > 0 {
+		ctx = metadata.MergeToClientContext(ctx, merged.metadata())
 	}
 	if ctx, err = withBaggage(ctx, members); err != nil {
 		return fmt.Errorf("--baggage: %w", err)

@@ -81,10 +81,13 @@ func seenMetadata(ctx context.Context) string {
 	return " [" + strings.Join(seen, " ") + "]"
 }
 
+// clientConstants are the constants of every Kratos client here; set before the first dial.
+var clientConstants metadata.Metadata
+
 // clientMiddleware is the chain of every Kratos client here; extra middleware run innermost,
 // inside the client span.
 func clientMiddleware(extra []middleware.Middleware) []middleware.Middleware {
-	return append([]middleware.Middleware{tracing.Client(), mdmw.Client()}, extra...)
+	return append([]middleware.Middleware{tracing.Client(), mdmw.Client(mdmw.WithConstants(clientConstants))}, extra...)
 }
 
 // dialGRPC connects at once, as Kratos's Dial does: a target that isn't there yet then fails

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-kratos/kratos/v2/metadata"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -26,8 +27,12 @@ const timeout = 10 * time.Second
 const usage = `usage:
   kratos-peer serve --name NAME [--grpc HOST:PORT] [--http HOST:PORT] [--otlp HOST:PORT]
                     [--next-grpc HOST:PORT] [--next-http http://HOST:PORT]
+                    [--server-constant k=v]... [--client-constant k=v]...
   kratos-peer call  --name NAME --transport grpc|http --target HOST:PORT [--otlp HOST:PORT]
-                    [--global k=v]... [--local k=v]... [--baggage k=v]... GREETING_NAME
+                    [--global k=v]... [--local k=v]... [--baggage k=v]...
+                    [--append k=v]... [--merge k=v]... [--client-constant k=v]... GREETING_NAME
+
+--otlp "" exports nothing.
 `
 
 func main() {
@@ -53,6 +58,9 @@ func main() {
 // startTracing installs the global tracer provider, as a Kratos service does, exporting over
 // OTLP/gRPC to addr. The returned function flushes and stops it.
 func startTracing(name, addr string) (stop func() error, err error) {
+	if addr == "" {
+		return func() error { return nil }, nil
+	}
 	exporter, err := otlptracegrpc.New(context.Background(),
 		otlptracegrpc.WithEndpoint(addr),
 		otlptracegrpc.WithInsecure(),
@@ -88,4 +96,13 @@ func (p *pairs) Set(s string) error {
 	}
 	*p = append(*p, [2]string{k, v})
 	return nil
+}
+
+// metadata adds each pair, so that a key may have several values.
+func (p pairs) metadata() metadata.Metadata {
+	md := metadata.New()
+	for _, kv := range p {
+		md.Add(kv[0], kv[1])
+	}
+	return md
 }

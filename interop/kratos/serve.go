@@ -24,9 +24,14 @@ func serve(args []string) (err error) {
 	otlp := flags.String("otlp", "127.0.0.1:4317", "OTLP/gRPC collector")
 	nextGRPC := flags.String("next-grpc", "", "call this Greeter (host:port) over gRPC before answering")
 	nextHTTP := flags.String("next-http", "", "call this Greeter (http://host:port) over HTTP before answering")
+	var serverConstants, constants pairs
+	flags.Var(&serverConstants, "server-constant", "k=v for the server's WithConstants, repeatable")
+	flags.Var(&constants, "client-constant", "k=v for the clients' WithConstants, repeatable")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	clientConstants = constants.metadata()
+	metadataServer := metadata.Server(metadata.WithConstants(serverConstants.metadata()))
 	if *name == "" {
 		return errors.New("serve: --name is missing")
 	}
@@ -64,14 +69,14 @@ func serve(args []string) (err error) {
 		grpc.Address(*grpcAddr),
 		grpc.Listener(grpcLis),
 		grpc.Timeout(timeout),
-		grpc.Middleware(tracing.Server(), metadata.Server()),
+		grpc.Middleware(tracing.Server(), metadataServer),
 	)
 	helloworld.RegisterGreeterServer(grpcServer, g)
 	httpServer := http.NewServer(
 		http.Address(*httpAddr),
 		http.Listener(httpLis),
 		http.Timeout(timeout),
-		http.Middleware(tracing.Server(), metadata.Server()),
+		http.Middleware(tracing.Server(), metadataServer),
 	)
 	registerGreeterHTTP(httpServer, g)
 

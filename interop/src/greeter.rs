@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use lianlu::conventions::OptIn;
 use lianlu::{ClientLayer, ServerLayer};
 use lianlu_protos::helloworld::greeter_client::GreeterClient;
 use lianlu_protos::helloworld::greeter_server::{Greeter, GreeterServer};
@@ -27,6 +28,8 @@ pub struct Lianlu {
     pub server: ServerLayer,
     /// The client layer.
     pub client: ClientLayer,
+    /// The metadata layers.
+    pub metadata: (lianlu::metadata::ServerLayer, lianlu::metadata::ClientLayer),
     /// `host:port` of the service that is called before a reply.
     pub next: Option<String>,
 }
@@ -37,11 +40,25 @@ impl Lianlu {
     pub fn new(pipeline: &Pipeline, name: &'static str, next: Option<&str>) -> Self {
         let provider = pipeline.provider();
         Self {
-            name,
-            server: provider.server(),
+            server: provider
+                .server()
+                .with_conventions(|conventions| conventions.opt_in(OptIn::ServicePeerName)),
             client: provider
                 .client()
                 .with_propagator(lianlu::propagation::default_propagator().with_caller_name(name)),
+            ..Self::untraced(name, next)
+        }
+    }
+
+    /// A service without spans.
+    #[must_use]
+    pub fn untraced(name: &'static str, next: Option<&str>) -> Self {
+        Self {
+            name,
+            server: lianlu::server(),
+            client: lianlu::client()
+                .with_propagator(lianlu::propagation::default_propagator().with_caller_name(name)),
+            metadata: (lianlu::metadata::server(), lianlu::metadata::client()),
             next: next.map(str::to_owned),
         }
     }
@@ -64,7 +81,7 @@ impl Lianlu {
         let address = listener.local_addr().expect("an address");
         let server = tonic::transport::Server::builder()
             .layer(self.server.clone())
-            .layer(lianlu::metadata::server())
+            .layer(self.metadata.0.clone())
             .add_service(GreeterServer::new(self))
             .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
         tokio::spawn(server);
@@ -81,7 +98,7 @@ impl Lianlu {
         let address = listener.local_addr().expect("an address");
         let app = axum::Router::new()
             .route("/helloworld/{name}", axum::routing::get(greet))
-            .layer(lianlu::metadata::server())
+            .layer(self.metadata.0.clone())
             .layer(self.server.clone())
             // As `SetOperation` in Kratos's generated code; used in Kratos mode only.
             .layer(axum::Extension(lianlu::kratos::Operation(
@@ -105,7 +122,7 @@ impl Lianlu {
             .connect_lazy();
         let channel = ServiceBuilder::new()
             .layer(self.client.clone().with_target(target))
-            .layer(lianlu::metadata::client())
+            .layer(self.metadata.1.clone())
             .service(channel);
         let request = HelloRequest {
             name: name.to_owned(),
@@ -122,7 +139,7 @@ impl Lianlu {
     pub async fn call_http(&self, target: &str, name: &str) -> Result<String, String> {
         let mut client = ServiceBuilder::new()
             .layer(self.client.clone())
-            .layer(lianlu::metadata::client())
+            .layer(self.metadata.1.clone())
             .service(reqwest::Client::new());
         let url = format!("http://{target}/helloworld/{name}");
         let request = reqwest::Request::new(
@@ -144,10 +161,14 @@ impl Lianlu {
     }
 
     fn reply(&self, name: &str, rest: Option<String>) -> String {
-        let metadata: Vec<_> = lianlu::metadata::current()
-            .iter()
-            .filter(|(key, _)| *key != "x-md-service-name")
-            .map(|(key, value)| format!("{key}={value}"))
+        let metadata = lianlu::metadata::current();
+        let mut keys: Vec<_> = metadata.iter().map(|(key, _)| key).collect();
+        keys.dedup();
+        keys.retain(|key| *key != "x-md-service-name");
+        let values = |key| metadata.get_all(key).collect::<Vec<_>>().join(",");
+        let metadata: Vec<_> = keys
+            .into_iter()
+            .map(|key| format!("{key}={}", values(key)))
             .collect();
         let mut reply = format!("Hello {name} from {}", self.name);
         if !metadata.is_empty() {

@@ -1,5 +1,6 @@
 //! The real Kratos v2.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -22,16 +23,25 @@ impl Kratos {
     /// Starts a service of this name, which calls the `next` one, given as a flag and its value.
     #[must_use]
     pub fn serve(peers: &Peers, jaeger: &Jaeger, name: &str, next: Option<[&str; 2]>) -> Self {
-        let mut command = Command::new(&peers.kratos);
+        let next = next.as_ref().map_or(&[][..], |next| next);
+        let collector = jaeger.otlp_grpc();
+        Self::serve_with(
+            &peers.kratos,
+            collector.trim_start_matches("http://"),
+            name,
+            next,
+        )
+    }
+
+    /// Starts the service with these flags. Without an OTLP collector it exports nothing.
+    #[must_use]
+    pub fn serve_with(kratos: &Path, collector: &str, name: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new(kratos);
         command
             .args(["serve", "--name", name])
             .args(["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .args(["--otlp", jaeger.otlp_grpc().trim_start_matches("http://")])
-            .args(
-                next.unwrap_or_default()
-                    .iter()
-                    .filter(|arg| !arg.is_empty()),
-            )
+            .args(["--otlp", collector])
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut process = Process::start(&mut command);
@@ -76,10 +86,29 @@ pub fn call(
     extra: &[&str],
     greet: &str,
 ) -> Called {
-    let output = Command::new(&peers.kratos)
+    let collector = jaeger.otlp_grpc();
+    let collector = collector.trim_start_matches("http://");
+    call_with(&peers.kratos, collector, transport, target, extra, greet)
+}
+
+/// As [`call`]. Without an OTLP collector it exports nothing.
+///
+/// # Panics
+///
+/// If the client cannot be run.
+#[must_use]
+pub fn call_with(
+    kratos: &Path,
+    collector: &str,
+    transport: &str,
+    target: &str,
+    extra: &[&str],
+    greet: &str,
+) -> Called {
+    let output = Command::new(kratos)
         .args(["call", "--name", "caller", "--transport", transport])
         .args(["--target", target])
-        .args(["--otlp", jaeger.otlp_grpc().trim_start_matches("http://")])
+        .args(["--otlp", collector])
         .args(extra)
         .arg(greet)
         .stderr(Stdio::inherit())

@@ -26,22 +26,47 @@ pub struct Peers {
 #[must_use]
 #[track_caller]
 pub fn peers() -> Option<Peers> {
-    static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
-    let peers = PEERS.get_or_init(find).clone();
+    let peers = find().filter(Peers::are_built);
     if peers.is_none() {
-        // In one write, as tests run in parallel, and past the test harness, which captures output.
-        let test = Location::caller();
-        let line = format!(
-            "\n{test}: skipped, the real Jaeger and Kratos are not built. With Go installed, \
-             `interop/build` builds them (about 7 minutes the first time); LIANLU_REQUIRE=go makes \
-             this a failure.\n"
-        );
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        skipped("Jaeger and Kratos are");
     }
     peers
 }
 
+/// The path of the Kratos peer alone, as [`peers`].
+///
+/// # Panics
+///
+/// As [`peers`].
+#[must_use]
+#[track_caller]
+pub fn kratos() -> Option<PathBuf> {
+    let kratos = find().map(|peers| peers.kratos);
+    let kratos = kratos.filter(|kratos| kratos.is_file());
+    if kratos.is_none() {
+        skipped("Kratos is");
+    }
+    kratos
+}
+
+#[track_caller]
+fn skipped(what: &str) {
+    // In one write, as tests run in parallel, and past the test harness, which captures output.
+    let test = Location::caller();
+    let line = format!(
+        "\n{test}: skipped, the real {what} not built. With Go installed, `interop/build` builds \
+         them (about 7 minutes the first time); LIANLU_REQUIRE=go makes this a failure.\n"
+    );
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Where the peers are. They are built first if they are required.
 fn find() -> Option<Peers> {
+    static PEERS: OnceLock<Option<Peers>> = OnceLock::new();
+    PEERS.get_or_init(look).clone()
+}
+
+fn look() -> Option<Peers> {
     let folder = match std::env::var_os("LIANLU_PEERS_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(&std::env::var_os("HOME")?).join(".cache/lianlu"),
@@ -59,7 +84,7 @@ fn find() -> Option<Peers> {
             "LIANLU_REQUIRE=go, but interop/build did not build the peers: {status:?}"
         );
     }
-    peers.are_built().then_some(peers)
+    Some(peers)
 }
 
 impl Peers {

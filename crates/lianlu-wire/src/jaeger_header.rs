@@ -135,18 +135,21 @@ fn split(value: &[u8]) -> Result<(&[u8], &[u8]), UberTraceIdError> {
     }
 }
 
-/// Reads the value of a `uberctx-*` header. `None` when it is not printable ASCII.
+/// Reads the value of a `uberctx-*` header. `None` when it has a control character.
 ///
-/// A `%` that two hex digits do not follow is kept as it is; invalid UTF-8 after decoding becomes
-/// U+FFFD.
+/// A `%` that two hex digits do not follow is kept as it is; invalid UTF-8, before or after decoding,
+/// becomes U+FFFD.
 #[inline]
 #[must_use]
 pub fn parse_baggage_value(value: &[u8]) -> Option<Cow<'_, str>> {
     let value = ows::trim(value);
-    if !value.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    if value.iter().any(u8::is_ascii_control) {
         return None;
     }
-    std::str::from_utf8(value).ok().map(percent::decode)
+    Some(match String::from_utf8_lossy(value) {
+        Cow::Borrowed(value) => percent::decode(value),
+        Cow::Owned(value) => Cow::Owned(percent::decode(&value).into_owned()),
+    })
 }
 
 /// Writes the value of a `uberctx-*` header: printable ASCII, the rest percent-encoded.
@@ -226,7 +229,8 @@ mod tests {
         assert_eq!(parse_baggage_value(b" acme%20corp ").unwrap(), "acme corp");
         assert_eq!(parse_baggage_value(b"a b,c%zz").unwrap(), "a b,c%zz");
         assert_eq!(parse_baggage_value(b"%").unwrap(), "%");
-        for bad in [&b"\xff"[..], b"a\nb", b"\x7f"] {
+        assert_eq!(parse_baggage_value(b"a\xff").unwrap(), "a\u{fffd}");
+        for bad in [&b"a\nb"[..], b"\x7f"] {
             assert_eq!(parse_baggage_value(bad), None);
         }
         assert_eq!(

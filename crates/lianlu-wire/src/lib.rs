@@ -6,6 +6,8 @@
 //! | [`b3`] | `b3` and `x-b3-*` headers | Zipkin's libraries, Envoy and Istio |
 //! | [`jaeger_header`] | `uber-trace-id` and `uberctx-*` headers | Jaeger's older libraries |
 //! | [`xray`] | `x-amzn-trace-id` header | AWS X-Ray and AWS's load balancers |
+//! | [`authority`] | host and port of URLs and requests | everything that has a URL |
+//! | [`health_checks`] | the paths and methods of probes | Kubernetes, load balancers, scrapers |
 //! | [`otlp`] | OTLP protobuf | OpenTelemetry's collectors and SDKs, Jaeger (ports 4317 and 4318) |
 //! | [`jaeger`] | Jaeger thrift, compact and binary | Jaeger's agent ports (UDP 6831, 6832) and collector port (14268) |
 //! | `segment` | files that outlive their process, with the feature `segment` | the flight recorder's folder |
@@ -24,7 +26,9 @@
 //! [`otlp`]; each brings `serde` and `serde_json`. `segment` adds the module `segment` and brings
 //! `crc32c`.
 
+pub mod authority;
 pub mod b3;
+pub mod health_checks;
 pub mod jaeger;
 pub mod jaeger_header;
 pub mod otlp;

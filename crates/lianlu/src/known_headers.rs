@@ -3,9 +3,11 @@
 //! A look-up hashes the header's name, and a request usually has fewer headers than there would be
 //! look-ups.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::grpc;
+use crate::{grpc, header_text};
 
 /// The headers of a request that a call depends on.
 #[derive(Debug, Default, Clone, Copy)]
@@ -105,8 +107,8 @@ impl<'a> KnownHeaders<'a> {
         self.grpc_timeout?.to_str().ok()
     }
 
-    pub(crate) fn user_agent(&self) -> Option<&'a str> {
-        self.user_agent?.to_str().ok()
+    pub(crate) fn user_agent(&self) -> Option<Cow<'a, str>> {
+        self.user_agent.map(header_text::text)
     }
 
     pub(crate) fn user_agent_bytes(&self) -> Option<&'a [u8]> {
@@ -114,7 +116,7 @@ impl<'a> KnownHeaders<'a> {
     }
 
     pub(crate) fn host(&self) -> Option<&'a str> {
-        self.host?.to_str().ok()
+        header_text::utf8(self.host?)
     }
 }
 

@@ -55,6 +55,7 @@ pub mod conventions;
 mod describe;
 mod grpc;
 mod hash;
+mod header_text;
 mod health;
 mod ids;
 mod known_headers;

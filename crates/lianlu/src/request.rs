@@ -2,6 +2,8 @@
 
 use http::{Extensions, HeaderMap, Method, Uri, Version, header};
 
+use crate::header_text;
+
 /// The head of a request, without its body: the input of filters and hooks.
 ///
 /// ```
@@ -12,6 +14,8 @@ use http::{Extensions, HeaderMap, Method, Uri, Version, header};
 pub struct RequestHead<'a> {
     method: &'a Method,
     uri: &'a Uri,
+    /// The fragment of a client's URL, which [`Uri`] leaves out.
+    fragment: Option<&'a str>,
     version: Version,
     headers: &'a HeaderMap,
     extensions: &'a Extensions,
@@ -22,6 +26,7 @@ impl<'a> RequestHead<'a> {
         Self {
             method: request.method(),
             uri: request.uri(),
+            fragment: None,
             version: request.version(),
             headers: request.headers(),
             extensions: request.extensions(),
@@ -39,10 +44,20 @@ impl<'a> RequestHead<'a> {
         Self {
             method,
             uri,
+            fragment: None,
             version,
             headers,
             extensions,
         }
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn with_fragment(self, fragment: Option<&'a str>) -> Self {
+        Self { fragment, ..self }
+    }
+
+    pub(crate) fn fragment(&self) -> Option<&'a str> {
+        self.fragment
     }
 
     /// The request's method.
@@ -87,9 +102,9 @@ impl<'a> RequestHead<'a> {
         crate::grpc::content_type_begins(self.headers, crate::grpc::CONTENT_TYPE)
     }
 
-    /// The first value of a header, if it is visible ASCII.
+    /// The first value of a header, if it is UTF-8.
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&'a str> {
-        self.headers.get(name)?.to_str().ok()
+        header_text::utf8(self.headers.get(name)?)
     }
 
     /// The requested authority: `:authority` or that of an absolute target, else `Host`.

@@ -8,6 +8,7 @@
 
 mod exporters;
 mod kratos_chain;
+mod kratos_metadata;
 mod kratos_mode;
 mod remote_sampling;
 mod seed_example;

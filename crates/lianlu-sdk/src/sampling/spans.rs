@@ -1,9 +1,10 @@
 //! The spans that a rule applies to.
 
+use lianlu_wire::health_checks;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_semantic_conventions::attribute::{
-    HTTP_REQUEST_METHOD, HTTP_ROUTE, RPC_METHOD, URL_PATH,
+    HTTP_REQUEST_METHOD, HTTP_ROUTE, RPC_METHOD, URL_FULL, URL_PATH,
 };
 
 use super::glob::Glob;
@@ -15,21 +16,6 @@ const HTTP_TARGET: &str = "http.target";
 const ROUTES: &[&str] = &[HTTP_ROUTE];
 const PATHS: &[&str] = &[URL_PATH, HTTP_TARGET];
 const METHODS: &[&str] = &[HTTP_REQUEST_METHOD, HTTP_METHOD, RPC_METHOD];
-
-/// Paths of health checks; paths below them count too.
-const HEALTH_PATHS: &[&str] = &[
-    "/health",
-    "/healthz",
-    "/healthcheck",
-    "/live",
-    "/livez",
-    "/ready",
-    "/readyz",
-    "/-/healthy",
-    "/-/ready",
-    "/actuator/health",
-];
-const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 
 /// Selects spans by what is known when they start. Every condition must hold.
 ///
@@ -68,9 +54,9 @@ impl Spans {
         }
     }
 
-    /// Health checks: gRPC's `grpc.health.v1.Health`, and HTTP at `/health`, `/healthz`,
-    /// `/healthcheck`, `/live`, `/livez`, `/ready`, `/readyz`, `/-/healthy`, `/-/ready`,
-    /// `/actuator/health` and paths below these. Both on servers and on clients.
+    /// Health checks: gRPC's `grpc.health.v1.Health`, and `GET` and `HEAD` of `/health`, `/healthz`,
+    /// `/healthcheck`, `/livez`, `/readyz`, `/startupz`, `/actuator/health` and paths below these,
+    /// `/live`, `/ready`, `/-/healthy`, `/-/ready`, `/metrics`. Both on servers and on clients.
     pub fn health_checks() -> Self {
         Self::any().and(Condition::HealthCheck)
     }
@@ -138,24 +124,28 @@ impl Condition {
 
 fn is_health_check(name: &str, attributes: &[KeyValue]) -> bool {
     // A gRPC span's name is its method; Kratos' begins with a slash.
-    let name = name.strip_prefix('/').unwrap_or(name);
-    if is_below(name, HEALTH_SERVICE) {
+    if health_checks::is_grpc(name) {
         return true;
     }
+    let method = attributes
+        .iter()
+        .find(|attribute| METHODS.contains(&attribute.key.as_str()));
+    let method = method.map_or("GET".into(), |method| method.value.as_str());
     attributes.iter().any(|attribute| {
         let key = attribute.key.as_str();
-        (ROUTES.contains(&key) || PATHS.contains(&key)) && {
-            let path = attribute.value.as_str();
-            let path = path.split('?').next().unwrap_or_default();
-            HEALTH_PATHS.iter().any(|health| is_below(path, health))
-        }
+        let value = attribute.value.as_str();
+        let path = if ROUTES.contains(&key) || PATHS.contains(&key) {
+            &value
+        } else if key == URL_FULL {
+            let authority_and_path = value.split_once("://").map(|(_, rest)| rest);
+            let path = authority_and_path.and_then(|rest| rest.get(rest.find('/')?..));
+            path.unwrap_or_default()
+        } else {
+            return false;
+        };
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        health_checks::is_http(&method, path)
     })
-}
-
-/// True for `folder` itself and for paths below it.
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -202,19 +192,51 @@ mod tests {
 
     #[test]
     fn matches_health_checks_of_http_and_grpc() {
-        let is = |name: &str, key: &'static str, value: &str| {
-            let attributes = [KeyValue::new(key, value.to_owned())];
+        let is = |name: &str, method: &'static str, key: &'static str, value: &str| {
+            let attributes = [
+                KeyValue::new("http.request.method", method),
+                KeyValue::new(key, value.to_owned()),
+            ];
             Spans::health_checks().matches(name, &SpanKind::Server, &attributes)
         };
-        assert!(is("GET", "url.path", "/healthz"));
-        assert!(is("GET", "url.path", "/readyz/etcd"));
-        assert!(is("GET /health", "http.route", "/health"));
-        assert!(is("/health", "http.target", "/health?full=1"));
-        assert!(is("grpc.health.v1.Health/Check", "rpc.system.name", "grpc"));
-        assert!(is("/grpc.health.v1.Health/Watch", "rpc.system", "grpc"));
-        assert!(!is("GET", "url.path", "/healthy-food"));
-        assert!(!is("GET", "url.path", "/shop/health"));
-        assert!(!is("GET", "url.full", "/health"));
-        assert!(!is("grpc.health.v1.HealthFood/Order", "rpc.system", "grpc"));
+        for (name, method, key, value, expected) in [
+            ("GET", "GET", "url.path", "/readyz/etcd", true),
+            ("POST", "POST", "url.path", "/readyz", false),
+            ("GET /health", "GET", "http.route", "/health", true),
+            ("/health", "HEAD", "http.target", "/health?full=1", true),
+            (
+                "GET",
+                "GET",
+                "url.full",
+                "http://a.example:80/livez?a",
+                true,
+            ),
+            (
+                "GET",
+                "GET",
+                "url.full",
+                "http://a.example/shop/health",
+                false,
+            ),
+            ("GET", "GET", "url.full", "/health", false),
+            ("GET", "GET", "url.path", "/ping", false),
+            (
+                "grpc.health.v1.Health/Check",
+                "",
+                "rpc.system.name",
+                "grpc",
+                true,
+            ),
+            (
+                "/grpc.health.v1.Health/Watch",
+                "",
+                "rpc.system",
+                "grpc",
+                true,
+            ),
+            ("shop.v1.Health/Check", "", "rpc.system", "grpc", false),
+        ] {
+            assert_eq!(is(name, method, key, value), expected, "{name} {value}");
+        }
     }
 }

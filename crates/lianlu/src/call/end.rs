@@ -17,7 +17,7 @@ use crate::describe::request::CallInfo;
 use crate::describe::response::{CallResponse, Failure, Totals};
 use crate::describe::surface::{Dialect, Protocol};
 use crate::describe::template::EndStatus;
-use crate::grpc::{Code, Status};
+use crate::grpc::{Code, FrameCounter, Status};
 use crate::metrics;
 use crate::span::EndingSpan;
 
@@ -91,7 +91,8 @@ impl Call {
             }
             response.is_unreadable = rare.is_unreadable
                 // Base64 text that cannot be decoded hides the trailers.
-                || (rare.answers_text && totals[1].is_none());
+                || (rare.answers_text && totals[1].is_none())
+                || rare.frames.as_ref().is_some_and(FrameCounter::has_compressed_trailers);
             response.late_route = rare.late_route.clone();
             request_size = request_size.or(rare.request_length);
             response_size = rare.response_length.unwrap_or(response_size);

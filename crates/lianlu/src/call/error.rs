@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
+use std::sync::Arc;
 
 use super::error_class::class;
 use crate::describe::response::Failure;
@@ -19,7 +20,8 @@ pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     let code = chain.and_then(grpc_code);
     let class = match chain.and_then(class) {
         Some(class) => Cow::Borrowed(class),
-        None if (error as &dyn Any).is::<BoxError>() => Cow::Borrowed("_OTHER"),
+        // The type of a box says nothing.
+        None if type_name::<E>().contains("<dyn ") => Cow::Borrowed("_OTHER"),
         None => Cow::Borrowed(type_name::<E>()),
     };
     let message = match chain {
@@ -42,9 +44,19 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
             })*
         };
     }
-    if let Some(error) = error.downcast_ref::<BoxError>() {
-        return Some(&**error);
+    macro_rules! boxes {
+        ($($type:ty),* $(,)?) => {
+            $(if let Some(error) = error.downcast_ref::<$type>() {
+                return Some(&**error);
+            })*
+        };
     }
+    boxes!(
+        BoxError,
+        Box<dyn StdError + Send>,
+        Box<dyn StdError>,
+        Arc<dyn StdError + Send + Sync>,
+    );
     // This error hides the one that it holds: its `source` is already the inner error's source.
     #[cfg(feature = "reqwest-middleware")]
     if let Some(error) = error.downcast_ref() {
@@ -67,6 +79,16 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
         hyper_util::client::legacy::Error,
         #[cfg(feature = "reqwest")]
         reqwest::Error,
+        #[cfg(feature = "tower")]
+        tokio::time::error::Elapsed,
+        #[cfg(feature = "tower")]
+        tower::timeout::error::Elapsed,
+        #[cfg(feature = "tower")]
+        tower::load_shed::error::Overloaded,
+        #[cfg(feature = "tower")]
+        tower::buffer::error::ServiceError,
+        #[cfg(feature = "tower")]
+        tower::buffer::error::Closed,
     );
     None
 }
@@ -76,7 +98,14 @@ pub(crate) fn sources<'a>(
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     // Bounded, in case an error is its own source.
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
-        (*error).source()
+        // The source of an `io::Error` is that of the error that it holds.
+        match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => (*error).source(),
+        }
     })
     .take(16)
 }

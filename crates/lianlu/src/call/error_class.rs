@@ -5,12 +5,22 @@ use std::io;
 
 use super::error::sources;
 
-/// The class of a transport's error: `timeout`; the kind of an `io::Error` or hyper's equivalent;
-/// `connect` if no connection was made and no kind gives the reason (a name that does not resolve,
-/// TLS); `_OTHER` for kinds without a stable name.
+/// The class of a host name that does not resolve.
+pub(crate) const NAME_RESOLUTION: &str = "name_resolution_error";
+
+/// The class of a transport's or a tower layer's error: `timeout`; `overloaded` and `closed` of
+/// tower's load-shed and buffer; [`NAME_RESOLUTION`]; the kind of an `io::Error` or hyper's
+/// equivalent; `connect` if no connection was made and no kind gives the reason (TLS); `_OTHER` for
+/// kinds without a stable name.
 pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     if sources(error).any(is_timeout) {
         return Some("timeout");
+    }
+    if let Some(class) = sources(error).find_map(of_tower) {
+        return Some(class);
+    }
+    if sources(error).any(is_connect) && sources(error).any(is_lookup) {
+        return Some(NAME_RESOLUTION);
     }
     let mut kinds =
         sources(error).filter_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()));
@@ -23,6 +33,14 @@ pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 }
 
 fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(feature = "tower")]
+    if error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>() {
+        return true;
+    }
+    #[cfg(feature = "tonic")]
+    if error.is::<tonic::TimeoutExpired>() {
+        return true;
+    }
     #[cfg(feature = "reqwest")]
     if let Some(error) = error.downcast_ref::<reqwest::Error>() {
         return error.is_timeout();
@@ -33,6 +51,28 @@ fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     }
     let kind = error.downcast_ref().map(io::Error::kind);
     kind == Some(io::ErrorKind::TimedOut)
+}
+
+#[cfg(feature = "tower")]
+fn of_tower(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    if error.is::<tower::load_shed::error::Overloaded>() {
+        Some("overloaded")
+    } else if error.is::<tower::buffer::error::Closed>() {
+        Some("closed")
+    } else {
+        None
+    }
+}
+
+#[cfg(not(feature = "tower"))]
+fn of_tower(_: &(dyn StdError + 'static)) -> Option<&'static str> {
+    None
+}
+
+/// True for the error that hyper-util's connector, which tonic and reqwest use too, gives a failed
+/// look-up. Its type is private.
+fn is_lookup(error: &(dyn StdError + 'static)) -> bool {
+    error.to_string() == "dns error"
 }
 
 fn is_connect(error: &(dyn StdError + 'static)) -> bool {
@@ -139,5 +179,23 @@ mod tests {
         assert_eq!(class_of(&"text".to_owned()), "alloc::string::String");
         let boxed: BoxError = "text".into();
         assert_eq!(class_of(&boxed), "_OTHER");
+    }
+
+    #[cfg(feature = "tower")]
+    #[test]
+    fn finds_a_timeout_in_any_box() {
+        use std::sync::Arc;
+        use tower::timeout::error::Elapsed;
+
+        assert_eq!(class_of(&Elapsed::new()), "timeout");
+        let boxed: BoxError = Elapsed::new().into();
+        assert_eq!(class_of(&boxed), "timeout");
+        let boxed: Box<dyn StdError> = Box::new(io::Error::other(Elapsed::new()));
+        assert_eq!(class_of(&boxed), "timeout");
+        let boxed: Box<dyn StdError + Send> = Box::new(io::Error::other(boxed.to_string()));
+        assert_eq!(class_of(&boxed), "Other");
+        let shared: Arc<dyn StdError + Send + Sync> = Arc::new(Elapsed::new());
+        assert_eq!(class_of(&shared), "timeout");
+        assert_eq!(class_of(&io::Error::other(Elapsed::new())), "timeout");
     }
 }

@@ -5,7 +5,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Context, global};
 
 use super::options::Options;
-use crate::propagation::{self, HeaderInjector};
+use crate::propagation::{self, HeaderInjector, ServiceName};
 
 /// Writes the context into a request's headers. If the context must not leave, removes one that is
 /// already there.
@@ -17,9 +17,11 @@ pub(crate) fn inject(
     headers: &mut HeaderMap,
 ) {
     if may_propagate {
-        options
-            .propagator
-            .inject_context(context, &mut HeaderInjector(headers));
+        let mut injector = HeaderInjector::new(headers);
+        options.propagator.inject_context(context, &mut injector);
+        if options.sends_name {
+            ServiceName::from_pipeline().inject_context(context, &mut injector);
+        }
         return;
     }
     let mut remove = |propagator: &dyn TextMapPropagator| {

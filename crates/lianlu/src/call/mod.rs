@@ -17,7 +17,7 @@ pub(crate) mod clock;
 mod content;
 mod end;
 pub(crate) mod error;
-mod error_class;
+pub(crate) mod error_class;
 pub(crate) mod exceptions;
 pub(crate) mod hints;
 pub(crate) mod hooks;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lianlu_wire::authority::Authority;
 use opentelemetry::InstrumentationScope;
 use opentelemetry::propagation::TextMapPropagator;
 
@@ -20,7 +21,7 @@ use crate::describe::template;
 use crate::metrics::MeterSource;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
-use crate::propagation::default_propagator;
+use crate::propagation::{ServiceName, default_propagator};
 use crate::request::RequestHead;
 use crate::span::source::{TracerSource, default_scope};
 
@@ -53,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) is_global_propagator: bool,
     /// True if the propagator is the default one, which combines three formats.
     pub(crate) is_default_propagator: bool,
+    /// True if a client also sends the pipeline's service name: in Kratos mode, and to named hosts.
+    pub(crate) sends_name: bool,
     /// The hosts that a client may send its context to. `None` allows all.
     pub(crate) outbound: Option<HostList>,
     /// The callers whose traces are linked instead of continued.
@@ -93,6 +96,7 @@ impl Default for Options {
             propagator: Arc::new(propagator),
             is_global_propagator: false,
             is_default_propagator,
+            sends_name: false,
             outbound: None,
             public: None,
             proxies: None,
@@ -129,6 +133,9 @@ impl Options {
             && hooks.span_name.is_none()
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
+        self.sends_name = self.is_default_propagator
+            && (self.settings.dialect == Dialect::Kratos || self.outbound.is_some())
+            && !ServiceName::is_in(self.propagator.fields());
         self.ends_are_alike = !hooks.observe_ends() && !has_content;
         self.reads_response_heads = hooks.on_response.is_some()
             || !self.settings.response_headers.is_empty()
@@ -170,20 +177,18 @@ impl Options {
         };
         // A request with an absolute URI names its own host. For others the configured target comes
         // first: a `Host` header may have been copied from the request of another client.
-        let asked = head.uri().authority();
-        let asked = asked.map(|authority| target::split_authority(authority.as_str()));
-        let configured = || {
-            let target = self.target.as_ref()?;
-            Some((target.host.as_str(), target.port))
-        };
-        let host = || head.authority().map(target::split_authority);
-        match asked.or_else(configured).or_else(host) {
-            Some((host, port)) => {
-                let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
-                list.allows(host, port)
+        let (host, port) = match (head.uri().authority(), &self.target) {
+            (None, Some(target)) => (&*target.host, target.port),
+            (Some(_), _) | (None, None) => {
+                let authority = head.authority().map(Authority::parse);
+                let Some(Ok(Authority { host, port })) = authority else {
+                    return false;
+                };
+                (host, port)
             }
-            None => false,
-        }
+        };
+        let port = port.or_else(|| target::default_port(head.uri().scheme_str()?));
+        list.allows(host, port)
     }
 
     #[inline]

@@ -90,7 +90,7 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     let mut name = Cow::Borrowed("");
     if has_observer || !plan.is_unrecorded() {
         let peer = if is_server { peer(&head) } else { None };
-        let fits = plan.takes_templates() && starting.fits_templates(&parent.base);
+        let fits = plan.takes_templates() && starting.fits_templates();
         let key = if fits { Some(starting.key(peer)) } else { None };
         if let Some(key) = &key {
             let (settings, target) = (&options.settings, options.target.as_ref());
@@ -225,11 +225,10 @@ impl<'a> Starting<'a> {
 
     /// True if the call's description depends only on what is in its key.
     #[inline]
-    fn fits_templates(&self, base: &Context) -> bool {
+    fn fits_templates(&self) -> bool {
         self.options.uses_templates
             && self.requested.is_none()
             && self.hints.resend_count().is_none()
-            && !(self.kind == SpanKind::Server && base.get::<CallerService>().is_some())
     }
 
     /// The template's key.

@@ -10,8 +10,10 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::open_phase::OpenPhase;
-use super::phase::PhaseOf;
+use super::phase::{Dns, Phase, PhaseOf};
 use crate::call::error::failure;
+use crate::call::error_class::NAME_RESOLUTION;
+use crate::describe::response::Failure;
 
 pin_project! {
     /// The future of a [`PhaseService`](super::PhaseService). The phase's span is current while the
@@ -53,11 +55,22 @@ where
         if let Some(open) = this.open.take() {
             match &result {
                 Ok(response) => open.succeed(P::peer(response)),
-                Err(error) => open.fail(failure(error)),
+                Err(error) => open.fail(of_phase(P::NAME, failure(error))),
             }
         }
         Poll::Ready(result)
     }
+}
+
+/// The failure of a phase. A resolver's error has no class of its own.
+fn of_phase(name: &str, mut failure: Failure) -> Failure {
+    if let Failure::Error { class, .. } = &mut failure
+        && name == Dns::NAME
+        && class != "timeout"
+    {
+        *class = NAME_RESOLUTION.into();
+    }
+    failure
 }
 
 impl<F: fmt::Debug, P, R> fmt::Debug for PhaseFuture<F, P, R> {

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use http::{Extensions, Uri};
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::connect::{Connection, HttpInfo};
+use lianlu_wire::authority::Authority;
 use opentelemetry::Context;
 
 use super::handshake::Handshake;
 use super::open_phase::OpenPhase;
-use crate::describe::target::{Target, default_port, split_authority};
+use crate::describe::target::{Target, default_port};
 use crate::span::source::TracerSource;
 
 mod sealed {
@@ -124,7 +125,7 @@ impl<T> PhaseOf<Uri, T> for Tls {
 }
 
 fn server(uri: &Uri) -> Option<Target> {
-    let (host, port) = split_authority(uri.authority()?.as_str());
+    let Authority { host, port } = Authority::split(uri.authority()?.as_str());
     Some(Target {
         scheme: None,
         host: host.to_owned(),

@@ -82,7 +82,11 @@ pub(super) fn own(
 ) {
     if out.style.surface == Surface::HttpClient {
         if out.attributes.is_wanted() {
-            let full = url(head, headers, target);
+            let mut full = url(head, headers, target);
+            if let Some(fragment) = head.fragment() {
+                full.push('#');
+                full.push_str(fragment);
+            }
             out.span(&table::URL_FULL, &*settings.redaction.redact(&full));
         }
         return;
@@ -237,11 +241,11 @@ fn both(settings: &Settings, request: &CallRequest<'_>, out: &mut SignalWriter<'
     }
     if let Some(agent) = request.headers.user_agent() {
         if out.wants(&table::USER_AGENT_ORIGINAL) {
-            out.span(&table::USER_AGENT_ORIGINAL, clip(agent));
+            out.span(&table::USER_AGENT_ORIGINAL, clip(&agent));
         }
         let row = &table::USER_AGENT_SYNTHETIC_TYPE;
         if (out.wants(row) || out.wants_label(row))
-            && let Some(kind) = synthetic(agent)
+            && let Some(kind) = synthetic(&agent)
         {
             out.put(row, fixed(kind));
         }

@@ -32,6 +32,9 @@ pub enum OptIn {
     /// `url.template` on an HTTP client's duration metric. The metrics of active requests and body
     /// sizes have it whenever it is known.
     UrlTemplateOnMetrics,
+    /// `service.peer.name` on a server's spans, if the caller sends its name in
+    /// `x-md-service-name`. Any caller can send any name.
+    ServicePeerName,
 }
 
 /// A set of [`OptIn`].

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use lianlu_wire::authority::Authority;
 use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
 
@@ -10,7 +11,7 @@ use super::methods::Method;
 use super::settings::Settings;
 use super::signals::Style;
 use super::surface::{Protocol, Surface};
-use super::target::{self, Target};
+use super::target::Target;
 use crate::call::hints::CallHints;
 use crate::known_headers::KnownHeaders;
 use crate::kratos::{Operation, PathTemplate};
@@ -60,8 +61,8 @@ impl CallRequest<'_> {
             return Some((host, self.origin.port));
         }
         let authority = authority(&self.head, self.headers);
-        let authority = authority.map(target::split_authority);
-        authority.filter(|(host, _)| !host.is_empty())
+        let Authority { host, port } = Authority::split(authority?);
+        (!host.is_empty()).then_some((host, port))
     }
 
     pub(super) fn style(&self, settings: &Settings) -> Style {

@@ -1,6 +1,6 @@
 //! Host and port of a call's server.
 
-use std::net::IpAddr;
+use lianlu_wire::authority::Authority;
 
 use crate::net::redact::redact;
 
@@ -23,10 +23,11 @@ impl Target {
         let Some((scheme, rest)) = target.split_once(':') else {
             return Self::from_authority(target);
         };
-        match scheme {
-            "http" | "https" => {
+        match &*scheme.to_ascii_lowercase() {
+            scheme @ ("http" | "https") => {
                 let rest = rest.trim_start_matches('/');
-                let mut found = Self::from_authority(rest.split(['/', '?']).next().unwrap_or(rest));
+                let authority = rest.split(['/', '?', '#']).next();
+                let mut found = Self::from_authority(authority.unwrap_or(rest));
                 found.port = found.port.or_else(|| default_port(scheme));
                 found.scheme = Some(if scheme == "https" { "https" } else { "http" });
                 found
@@ -50,7 +51,7 @@ impl Target {
                 port: None,
             },
             // A plain `host:port`, or an address in brackets; several addresses are used unchanged.
-            _ if target.starts_with('[') || rest.parse::<u16>().is_ok() => {
+            _ if target.starts_with('[') || rest.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Self::from_authority(target)
             }
             _ => Self {
@@ -76,38 +77,13 @@ impl Target {
 
     /// Parses `host`, `host:port` or `[v6]:port`.
     pub(crate) fn from_authority(authority: &str) -> Self {
-        let (host, port) = split_authority(authority);
+        let Authority { host, port } = Authority::split(authority);
         Self {
             scheme: None,
             host: host.to_owned(),
             port,
         }
     }
-}
-
-/// Splits `user@host:port` into the host, without brackets, and the port.
-pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, authority)| authority);
-    // An IPv6 address without brackets has several colons and no port. All others have at most one
-    // colon, before the port.
-    let colons = authority.bytes().filter(|byte| *byte == b':').count();
-    if colons > 1 && authority.parse::<IpAddr>().is_ok() {
-        return (authority, None);
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => match port.parse() {
-            Ok(port) => (host, Some(port)),
-            Err(_) => (authority, None),
-        },
-        None => (authority, None),
-    };
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    (host, port)
 }
 
 /// The default port of a scheme.
@@ -146,6 +122,11 @@ mod tests {
                 "ipv4:198.51.100.123:50051,198.51.100.124:50051",
                 None,
             ),
+            ("grpc.io:", "grpc.io", None),
+            ("grpc.io:+80", "grpc.io:+80", None),
+            ("[::1]:", "::1", None),
+            ("http://[::1]:", "::1", Some(80)),
+            ("http://shop.example#top", "shop.example", Some(80)),
             ("http://127.0.0.1:9000", "127.0.0.1", Some(9000)),
             ("https://shop.example/orders?x", "shop.example", Some(443)),
             ("http://[::1]:9000/", "::1", Some(9000)),
@@ -174,16 +155,5 @@ mod tests {
         ] {
             assert_eq!(Target::parse(target).authority(), authority);
         }
-    }
-
-    #[test]
-    fn splits_authorities() {
-        assert_eq!(split_authority("a.example:80"), ("a.example", Some(80)));
-        assert_eq!(split_authority("[::1]:80"), ("::1", Some(80)));
-        assert_eq!(split_authority("[::1]"), ("::1", None));
-        assert_eq!(split_authority("::1"), ("::1", None));
-        assert_eq!(split_authority("u:p@h"), ("h", None));
-        assert_eq!(split_authority("h:99999"), ("h:99999", None));
-        assert_eq!(split_authority(""), ("", None));
     }
 }

@@ -1,6 +1,34 @@
-//! A streaming decoder for the base64 of gRPC-Web's text mode.
+//! Base64: a streaming decoder for gRPC-Web's text mode, and binary metadata.
 //!
-//! A server may encode and pad each flushed chunk separately, so padding does not end the stream.
+//! A gRPC-Web server may encode and pad each flushed chunk separately, so padding does not end the
+//! stream.
+
+/// Encodes binary metadata, without padding, as gRPC implementations do.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..=group.len() {
+            let digit = DIGITS.get((bits >> (18 - 6 * at) & 63) as usize);
+            out.push(char::from(digit.copied().unwrap_or_default()));
+        }
+    }
+    out
+}
+
+/// Decodes binary metadata, with or without padding. `None` if it is not base64.
+pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = Decoder::default();
+    let mut out = Vec::with_capacity(text.len());
+    decoder.feed(text, |bytes| out.extend_from_slice(bytes));
+    let is_cut = decoder.digits == 1;
+    while decoder.digits != 0 {
+        decoder.feed(b"=", |bytes| out.extend_from_slice(bytes));
+    }
+    (!is_cut && !decoder.is_invalid).then_some(out)
+}
 
 /// Decodes a stream that may be split at any byte.
 #[derive(Debug, Default)]
@@ -74,7 +102,7 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    fn decode(text: &str, step: usize) -> Vec<u8> {
+    fn decode_in(text: &str, step: usize) -> Vec<u8> {
         let mut decoder = Decoder::default();
         let mut out = Vec::new();
         for piece in text.as_bytes().chunks(step) {
@@ -87,12 +115,25 @@ mod tests {
     #[test]
     fn decodes_any_split_and_padding() {
         for step in 1..12 {
-            assert_eq!(decode("bGlhbmx1", step), b"lianlu");
+            assert_eq!(decode_in("bGlhbmx1", step), b"lianlu");
             // Three chunks, each padded separately.
-            assert_eq!(decode("bA==aWE=bmx1", step), b"lianlu");
+            assert_eq!(decode_in("bA==aWE=bmx1", step), b"lianlu");
         }
         let long = "QUJD".repeat(1000);
-        assert_eq!(decode(&long, long.len()), b"ABC".repeat(1000));
+        assert_eq!(decode_in(&long, long.len()), b"ABC".repeat(1000));
+    }
+
+    #[test]
+    fn binary_metadata_round_trips() {
+        for length in 0..=9 {
+            let bytes = &[0, 0xff, 0x3e, 0x7f, 0x80, 1, 2, 3, 0xfb][..length];
+            let text = encode(bytes);
+            let padded = format!("{text:=<width$}", width = text.len().next_multiple_of(4));
+            assert_eq!(decode(text.as_bytes()).unwrap(), bytes);
+            assert_eq!(decode(padded.as_bytes()).unwrap(), bytes);
+        }
+        assert_eq!(encode(b"lianl"), "bGlhbmw");
+        assert_eq!((decode(b"bGl{"), decode(b"bGlhb")), (None, None));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! In [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) the last frame has
-//! the flag 0x80 and holds the trailers as `name: value` lines. In text mode the whole body is
-//! base64.
+//! the flag 0x80 and holds the trailers as `name: value` lines; with the flag 0x01 too, they are
+//! compressed. In text mode the whole body is base64.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,6 +23,9 @@ const MAX_CHUNKS: usize = 16;
 /// The flag of a frame that holds trailers.
 const TRAILERS: u8 = 0x80;
 
+/// The flag of a compressed frame.
+const COMPRESSED: u8 = 0x01;
+
 /// Most bytes of trailers that are kept; enough for any status.
 const MAX_TRAILERS: usize = 16 * 1024;
 
@@ -38,6 +41,8 @@ pub(crate) struct FrameCounter {
     /// True if the current frame holds trailers.
     in_trailers: bool,
     trailers: Vec<u8>,
+    /// True if the trailers are compressed. They are not read.
+    has_compressed_trailers: bool,
     /// True if part of the body was not seen, so the counts are invalid.
     is_incomplete: bool,
     /// The recorded lengths of the first messages.
@@ -146,6 +151,7 @@ impl FrameCounter {
                 self.header_filled = 0;
                 self.frame_left = length as usize;
                 self.in_trailers = flags & TRAILERS != 0;
+                self.has_compressed_trailers |= self.in_trailers && flags & COMPRESSED != 0;
                 if !self.in_trailers {
                     self.messages += 1;
                     self.bytes += u64::from(length);
@@ -160,7 +166,7 @@ impl FrameCounter {
 
     /// The trailers of gRPC-Web. Returned once, when their frame is complete.
     pub(crate) fn web_trailers(&mut self) -> Option<HeaderMap> {
-        if !self.in_trailers || self.frame_left > 0 {
+        if !self.in_trailers || self.frame_left > 0 || self.has_compressed_trailers {
             return None;
         }
         self.in_trailers = false;
@@ -176,6 +182,11 @@ impl FrameCounter {
             }
         }
         Some(trailers)
+    }
+
+    /// True if the status is in trailers that are compressed.
+    pub(crate) fn has_compressed_trailers(&self) -> bool {
+        self.has_compressed_trailers
     }
 
     /// The number of messages started and the sum of their declared lengths in bytes, compressed if

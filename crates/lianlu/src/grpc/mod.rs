@@ -3,7 +3,7 @@
 //!
 //! Follows [PROTOCOL-HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
-mod base64;
+pub(crate) mod base64;
 mod code;
 pub(crate) mod descriptor;
 mod frames;

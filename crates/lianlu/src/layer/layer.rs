@@ -45,6 +45,10 @@ use crate::call::options::Options;
 /// # }
 /// ```
 ///
+/// Put a time-out, such as tower's, **inside** of the layer: its span then has `error.type=timeout`.
+/// One outside drops the call, as a caller does who leaves, and nothing tells the two apart: the
+/// call counts as cancelled. Only a passed `grpc-timeout` is known, and is `DEADLINE_EXCEEDED`.
+///
 /// The peer's address is known on a tonic server, and on axum if it is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn server() -> ServerLayer {

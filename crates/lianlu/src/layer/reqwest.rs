@@ -56,7 +56,8 @@ pub(super) fn begin(
         request.version(),
         request.headers(),
         extensions,
-    );
+    )
+    .with_fragment(request.url().fragment());
     let may_propagate = options.may_propagate(&head);
     let mut active = start(options, ClientSide::KIND, head);
     if let Some(call) = active.call() {

@@ -1,14 +1,17 @@
 //! The client layer: writes metadata into requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use opentelemetry::Context as OtelContext;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ClientMetadata, Metadata, ServerMetadata};
+use crate::grpc::base64;
+use crate::header_text::Charset;
+use crate::warning::warn;
 
 /// A layer that sends the current metadata with each call: the constants, what
 /// [`append_to_client_context`](super::append_to_client_context) added, and the global entries of
@@ -115,38 +118,77 @@ where
 }
 
 impl Options {
+    /// Adds the entries behind values that the request already has. A value that is there is not
+    /// added again: a proxy may have copied it from the request that it serves.
     fn write(&self, headers: &mut HeaderMap) {
+        let charset = Charset::of(headers);
         let mut new = HeaderMap::new();
+        let mut add = |key: &str, value: &[u8]| {
+            if let Some(name) = name(key)
+                && let Some(value) = encode(charset, key, value)
+                && !headers.get_all(&name).iter().any(|there| *there == value)
+            {
+                new.append(name, value);
+            }
+        };
         OtelContext::map_current(|cx| {
-            for (key, value) in self.constants.iter() {
-                append(&mut new, key, value);
+            for (key, value) in self.constants.iter_bytes() {
+                add(key, value);
             }
             if let Some(ClientMetadata(metadata)) = cx.get() {
-                for (key, value) in metadata.iter() {
-                    append(&mut new, key, value);
+                for (key, value) in metadata.iter_bytes() {
+                    add(key, value);
                 }
             }
             if let Some(ServerMetadata(metadata)) = cx.get() {
-                for (key, value) in metadata.iter() {
+                for (key, value) in metadata.iter_bytes() {
                     if self.prefixes.iter().any(|prefix| key.starts_with(prefix)) {
-                        append(&mut new, key, value);
+                        add(key, value);
                     }
                 }
             }
         });
-        // Replaces headers of the same names that an outer layer may have written.
-        for name in new.keys() {
-            headers.remove(name);
-        }
         for (name, value) in &new {
             headers.append(name, value.clone());
         }
     }
 }
 
-/// Appends an entry; skips it if it is not a valid header.
-fn append(headers: &mut HeaderMap, key: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
-        headers.append(name, value);
+/// The headers that belong to the transport. A second value would break the request.
+const RESERVED: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::USER_AGENT,
+];
+
+/// The header of an entry; `None` if it can't be sent.
+fn name(key: &str) -> Option<HeaderName> {
+    static WARNED: Once = Once::new();
+    match HeaderName::try_from(key) {
+        Ok(name) if RESERVED.contains(&name) || key.starts_with("grpc-") => None,
+        Ok(name) => Some(name),
+        Err(_) => {
+            WARNED.call_once(|| {
+                warn(&format!(
+                    "metadata: {key:?} is not a header's name and is not sent; use letters, digits \
+                     and dashes"
+                ));
+            });
+            None
+        }
     }
+}
+
+/// A value as the transport carries it. gRPC's `-bin` keys are base64.
+fn encode(charset: Charset, key: &str, value: &[u8]) -> Option<HeaderValue> {
+    if charset == Charset::Grpc && key.ends_with("-bin") {
+        return HeaderValue::try_from(base64::encode(value)).ok();
+    }
+    charset.value(value)
 }

@@ -5,7 +5,9 @@
 //! propagated over one hop: the server reads it and does not forward it. Both are plain HTTP
 //! headers or gRPC metadata, as Kratos services send them.
 //!
-//! Keys are compared in lower case. A key may have several values; all of them are propagated.
+//! Keys are compared in lower case. A key may have several values; all of them are propagated. A
+//! value may be any text. HTTP headers carry it as UTF-8. gRPC metadata is printable ASCII, so other
+//! bytes are percent-encoded there; keys that end in `-bin` carry any bytes, as base64.
 //!
 //! ```
 //! use lianlu::metadata;
@@ -61,7 +63,14 @@ pub fn from_server_context(cx: &Context) -> Option<&Metadata> {
     cx.get::<ServerMetadata>().map(|metadata| &metadata.0)
 }
 
-/// A copy of `cx` whose client calls also send `pairs`.
+/// The metadata that client calls made in `cx` send, without constants and forwarded entries.
+#[must_use]
+pub fn from_client_context(cx: &Context) -> Option<&Metadata> {
+    cx.get::<ClientMetadata>().map(|metadata| &metadata.0)
+}
+
+/// A copy of `cx` whose client calls also send `pairs`. A pair replaces earlier values of its key.
+/// Pairs with an empty key or value are ignored.
 ///
 /// ```
 /// use lianlu::metadata;
@@ -83,12 +92,18 @@ where
     K: AsRef<str>,
     V: Into<String>,
 {
-    let mut metadata = cx
-        .get::<ClientMetadata>()
-        .map(|metadata| metadata.0.clone())
-        .unwrap_or_default();
+    let mut metadata = from_client_context(cx).cloned().unwrap_or_default();
     for (key, value) in pairs {
-        metadata.append(key, value);
+        metadata.set(key, value);
     }
     cx.with_value(ClientMetadata(metadata))
+}
+
+/// A copy of `cx` whose client calls also send `metadata`. Each of its keys, with all of its
+/// values, replaces earlier values of the key.
+#[must_use]
+pub fn merge_to_client_context(cx: &Context, metadata: Metadata) -> Context {
+    let mut merged = from_client_context(cx).cloned().unwrap_or_default();
+    merged.replace_with(metadata);
+    cx.with_value(ClientMetadata(merged))
 }

@@ -12,6 +12,8 @@ use tower_service::Service;
 
 use super::{Metadata, ServerMetadata};
 use crate::call::active::ActiveCall;
+use crate::grpc::base64;
+use crate::header_text::Charset;
 use crate::layer::{ResponseBody, ResponseFuture};
 
 /// A layer that makes a request's metadata available to the handler and to the client calls it
@@ -48,7 +50,8 @@ impl ServerLayer {
         self
     }
 
-    /// Starts each call's metadata with these entries.
+    /// Starts each call's metadata with these entries. What a caller sends under the same keys comes
+    /// behind them, as in Kratos.
     pub fn with_constants(mut self, constants: Metadata) -> Self {
         Arc::make_mut(&mut self.options).constants = constants;
         self
@@ -101,19 +104,29 @@ where
 impl Options {
     fn read(&self, headers: &HeaderMap) -> Metadata {
         let mut metadata = self.constants.clone();
+        let charset = Charset::of(headers);
         // `HeaderName` is always lower case.
-        for name in headers.keys() {
+        for (name, value) in headers {
             let name = name.as_str();
-            if !self.prefixes.iter().any(|prefix| name.starts_with(prefix)) {
-                continue;
-            }
-            metadata.remove(name);
-            for value in headers.get_all(name) {
-                if let Ok(value) = value.to_str() {
-                    metadata.append(name, value);
-                }
+            if self.prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+                append(charset, name, value.as_bytes(), &mut metadata);
             }
         }
         metadata
     }
+}
+
+/// Adds a header's value; for gRPC's `-bin` keys its bytes. Values that are not base64 are kept as
+/// they are.
+fn append(charset: Charset, name: &str, value: &[u8], metadata: &mut Metadata) {
+    if charset == Charset::Grpc && name.ends_with("-bin") {
+        // A comma separates values that a server or a proxy has joined.
+        for value in value.split(|byte| *byte == b',') {
+            let value = value.trim_ascii();
+            let decoded = base64::decode(value);
+            metadata.append_bytes(name, decoded.unwrap_or_else(|| value.to_vec()));
+        }
+        return;
+    }
+    metadata.append_bytes(name, value);
 }

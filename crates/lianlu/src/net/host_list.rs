@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use lianlu_wire::authority;
+
 use crate::net::bad_entry::BadEntry;
 use crate::net::cidr::{self, Cidr};
 
@@ -140,10 +142,9 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     if port == "*" {
         return Ok((hosts, None));
     }
-    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    match port.parse() {
-        Ok(port) if digits => Ok((hosts, Some(port))),
-        _ => Err("the port must be a number up to 65535, or *"),
+    match authority::port(port) {
+        Some(port) => Ok((hosts, Some(port))),
+        None => Err("the port must be a number up to 65535, or *"),
     }
 }
 

@@ -80,7 +80,9 @@ fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str>
             continue;
         }
         let key = text.get(..at).unwrap_or_default();
-        let separator = key.bytes().rposition(|byte| matches!(byte, b'?' | b'&'));
+        let separator = key
+            .bytes()
+            .rposition(|byte| matches!(byte, b'?' | b'&' | b'#'));
         let key = key.get(separator.map_or(0, |at| at + 1)..);
         let key = key.unwrap_or_default();
         if is_sensitive(key) {

@@ -9,12 +9,15 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
 use super::span_fields::SpanFields;
 
-const SINGLE: &str = "b3";
-const TRACE_ID: &str = "x-b3-traceid";
-const SPAN_ID: &str = "x-b3-spanid";
-const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
-const SAMPLED: &str = "x-b3-sampled";
-const FLAGS: &str = "x-b3-flags";
+pub(super) const SINGLE: &str = "b3";
+pub(super) const TRACE_ID: &str = "x-b3-traceid";
+pub(super) const SPAN_ID: &str = "x-b3-spanid";
+pub(super) const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
+pub(super) const SAMPLED: &str = "x-b3-sampled";
+pub(super) const FLAGS: &str = "x-b3-flags";
+
+/// All headers of the format.
+pub(super) const ALL: [&str; 6] = [SINGLE, TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS];
 
 /// Injects and extracts Zipkin's [B3](https://github.com/openzipkin/b3-propagation), as
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/context/api-propagators/#b3-requirements)
@@ -85,17 +88,11 @@ impl TextMapPropagator for B3 {
         let mut fields = line.split('-').map(str::to_owned);
         injector.set(TRACE_ID, fields.next().unwrap_or_default());
         injector.set(SPAN_ID, fields.next().unwrap_or_default());
-        let decision = fields.next().unwrap_or_default();
-        let (sampled, flags) = if span.debug {
-            (String::new(), "1".to_owned())
+        if span.debug {
+            injector.set(FLAGS, "1".to_owned());
         } else {
-            (decision, String::new())
-        };
-        injector.set(SAMPLED, sampled);
-        injector.set(FLAGS, flags);
-        // Set to empty, so that the injector removes values of an earlier hop.
-        injector.set(PARENT_SPAN_ID, String::new());
-        injector.set(SINGLE, String::new());
+            injector.set(SAMPLED, fields.next().unwrap_or_default());
+        }
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
@@ -211,24 +208,39 @@ mod tests {
         }
     }
 
+    /// Each writes its own headers, in any order, and removes those of an earlier hop.
     #[test]
-    fn removes_headers_of_an_earlier_hop() {
-        let received = [
-            ("b3", "0"),
-            (TRACE_ID, TRACE),
-            (SPAN_ID, SPAN),
-            (PARENT_SPAN_ID, SPAN),
-            (SAMPLED, "1"),
-            (FLAGS, "1"),
-        ];
+    fn single_and_multi_headers_are_written_side_by_side() {
+        use opentelemetry::propagation::TextMapCompositePropagator;
+        let (single, multi) = (B3::new(), B3::multi());
         let line = format!("{TRACE}-{SPAN}-0");
+        let cx = single.extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
+        let mut all = Headers::injected(&multi, &cx).lines();
+        for (both, expected) in [
+            (vec![multi], all.clone()),
+            (vec![single, multi], {
+                all.insert(0, format!("b3: {line}"));
+                all.clone()
+            }),
+            (vec![multi, single], all.clone()),
+        ] {
+            let both = both.into_iter().map(|it| Box::new(it) as _).collect();
+            let both = TextMapCompositePropagator::new(both);
+            let stale = ALL.map(|name| (name, "1"));
+            let injected = Headers::new(&stale).with_injected(&both, &cx);
+            assert_eq!(injected.lines(), expected);
+            let plain = Headers::injected(&both, &cx);
+            assert_eq!(plain.lines(), expected);
+        }
+    }
+
+    #[test]
+    fn other_carriers_get_no_empty_fields() {
+        let line = format!("{TRACE}-{SPAN}-d");
         let cx = B3::new().extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
-        let mut headers = Headers::new(&received);
-        B3::multi().inject_context(&cx, &mut headers);
-        assert_eq!(
-            headers.lines(),
-            Headers::injected(&B3::multi(), &cx).lines()
-        );
+        let mut carrier = std::collections::HashMap::new();
+        B3::multi().inject_context(&cx, &mut carrier);
+        assert_eq!(carrier.len(), 3, "{carrier:?}");
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use lianlu_wire::w3c::{BaggageMember, encode_baggage, parse_baggage};
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
 
-use super::carrier::text;
 use super::parse_cache::ParseCache;
 use crate::known_headers::Field;
 
@@ -65,13 +64,30 @@ impl TextMapPropagator for Baggage {
         let Some(lines) = extractor.get_all(HEADER) else {
             return cx.clone();
         };
-        cx.with_baggage(members(lines.iter().map(|line| line.as_bytes())))
+        let members = members(lines.iter().map(|line| line.as_bytes()));
+        match cx.get::<ExtractedBaggage>() {
+            Some(_) => add(cx, members),
+            None => cx.with_baggage(members),
+        }
     }
 
     fn fields(&self) -> FieldIter<'_> {
         static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
         FieldIter::new(&*FIELDS)
     }
+}
+
+/// Marks a context whose baggage an earlier propagator of a list has extracted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExtractedBaggage;
+
+/// A copy of `cx` with these members beside those that it has.
+pub(super) fn add(cx: &Context, members: Vec<KeyValueMetadata>) -> Context {
+    let baggage = cx.baggage();
+    let existing = baggage.iter().map(|(key, (value, metadata))| {
+        KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
+    });
+    cx.with_baggage(existing.chain(members))
 }
 
 fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadata> {
@@ -89,12 +105,12 @@ fn members<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<KeyValueMetadat
 /// Reads the members that [`Baggage`] would extract.
 pub(super) fn read(field: &Field<'_>, headers: &HeaderMap) -> Vec<KeyValueMetadata> {
     let Some(line) = field.single() else {
-        return members(headers.get_all(HEADER).iter().map(text));
+        return members(headers.get_all(HEADER).iter().map(HeaderValue::as_bytes));
     };
     if let Some(members) = ParseCache::get(&CACHE, line.as_bytes()) {
         return members;
     }
-    let members = members([text(line)]);
+    let members = members([line.as_bytes()]);
     ParseCache::insert(&CACHE, line.as_bytes(), &members);
     members
 }
@@ -107,6 +123,7 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::propagation::HeaderExtractor;
     use crate::propagation::testing::Headers;
     use std::collections::HashMap;
 
@@ -138,9 +155,9 @@ mod tests {
     }
 
     /// The context extracted from these header lines.
-    fn extracted(lines: &[String]) -> Context {
-        let lines: Vec<_> = lines.iter().map(|line| (HEADER, line.as_str())).collect();
-        Baggage.extract_with_context(&Context::new(), &Headers::new(&lines))
+    fn extracted<L: AsRef<[u8]>>(lines: &[L]) -> Context {
+        let headers = Headers::of_bytes(lines.iter().map(|line| (HEADER, line.as_ref())));
+        Baggage.extract_with_context(&Context::new(), &HeaderExtractor::new(headers.map()))
     }
 
     #[test]
@@ -178,10 +195,15 @@ mod tests {
     }
 
     #[test]
-    fn ignores_lines_that_are_not_ascii() {
-        let lines = ["\u{94fe}=1", "a=1", "b=\u{94fe}", "c=3"].map(str::to_owned);
-        let baggage = extracted(&lines);
-        assert_eq!(baggage.baggage().len(), 2);
-        assert_eq!(baggage.baggage().get("c").unwrap().as_str(), "3");
+    fn a_byte_beyond_ascii_costs_its_own_member() {
+        let lines = [&b"a=1,\xff=1,b=\xe9;p,c=3"[..], "\u{94fe}=1,d=4".as_bytes()];
+        let cx = extracted(&lines);
+        let mut keys: Vec<_> = cx
+            .baggage()
+            .iter()
+            .map(|(key, _)| key.to_string())
+            .collect();
+        keys.sort();
+        assert_eq!(keys, ["a", "c", "d"]);
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::propagation::testing::{Headers, described};
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 
 const TRACES: [(&str, &str, &str); 4] = [
     (
@@ -131,4 +132,57 @@ fn merges_the_fields_of_one_span_in_several_formats() {
             format!("uber-trace-id: {trace}:{span}:0:3"),
         ]
     );
+}
+
+/// Every list of names, in both orders and from each start.
+#[test]
+fn each_propagator_writes_its_own_headers() {
+    let names = [
+        "tracecontext",
+        "baggage",
+        "b3",
+        "b3multi",
+        "jaeger",
+        "xray",
+        "none",
+    ];
+    let headers = Headers::new(&[("traceparent", TRACES[0].2), ("tracestate", "a=1")]);
+    let cx = from_names(["tracecontext"]).unwrap();
+    let cx = cx.extract_with_context(&Context::new(), &headers);
+    let cx = cx.with_baggage([opentelemetry::KeyValue::new("k", "v")]);
+    for list in 0..1_u8 << names.len() {
+        let chosen = (0..names.len()).filter(|at| list & (1 << at) != 0);
+        let mut chosen: Vec<_> = chosen.map(|at| names[at]).collect();
+        let alone = chosen.iter().flat_map(|name| {
+            let alone = from_names([*name]).unwrap();
+            Headers::injected(&alone, &cx).lines()
+        });
+        let mut expected: Vec<_> = alone.collect();
+        expected.sort();
+        for _ in 0..chosen.len() {
+            chosen.rotate_left(1);
+            for _ in 0..2 {
+                chosen.reverse();
+                let all = from_names(chosen.iter().copied()).unwrap();
+                assert_eq!(Headers::injected(&all, &cx).lines(), expected, "{chosen:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn baggage_of_two_formats_is_merged() {
+    let headers = Headers::new(&[("baggage", "a=1,b=2"), ("uberctx-c", "3")]);
+    for names in [["baggage", "jaeger"], ["jaeger", "baggage"]] {
+        let both = from_names(names).unwrap();
+        let base = Context::new().with_baggage([opentelemetry::KeyValue::new("a", "0")]);
+        let cx = both.extract_with_context(&base, &headers);
+        let mut found: Vec<_> = cx
+            .baggage()
+            .iter()
+            .map(|(key, (value, _))| format!("{key}={value}"))
+            .collect();
+        found.sort();
+        assert_eq!(found, ["a=1", "b=2", "c=3"], "{names:?}");
+    }
 }

@@ -1,84 +1,159 @@
 //! The carrier for HTTP headers.
 
+use std::sync::OnceLock;
+
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
+
+use super::b3;
+use crate::header_text::{self, Charset};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Writes propagation fields into headers.
 ///
-/// Replaces an existing header, or removes it if the new value is empty. Ignores a value that is
-/// not valid in a header.
+/// Replaces an existing header, or removes it if the new value is empty. Headers of an earlier hop
+/// that would contradict a new one are removed: `tracestate` with `traceparent`, all of B3's with
+/// `x-b3-traceid`. Bytes that the headers can't carry are percent-encoded: control characters, and
+/// in gRPC metadata all but printable ASCII. A field whose name is not a header's is left out.
 #[derive(Debug)]
-pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
+pub struct HeaderInjector<'a> {
+    headers: &'a mut HeaderMap,
+    /// True once this injector has written `b3`.
+    has_b3: bool,
+}
 
-impl Injector for HeaderInjector<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        // Avoids parsing the two most common names.
-        let name = match key {
-            "traceparent" => Ok(TRACEPARENT),
-            "tracestate" => Ok(TRACESTATE),
-            _ => HeaderName::from_bytes(key.as_bytes()),
-        };
-        let Ok(name) = name else { return };
-        if value.is_empty() {
-            self.0.remove(name);
-        } else if let Ok(value) = HeaderValue::try_from(value) {
-            self.0.insert(name, value);
+impl<'a> HeaderInjector<'a> {
+    /// An injector into these headers. They are gRPC metadata if their content type says so.
+    pub fn new(headers: &'a mut HeaderMap) -> Self {
+        Self {
+            headers,
+            has_b3: false,
+        }
+    }
+
+    fn remove_b3(&mut self) {
+        for name in b3::ALL {
+            if name != b3::SINGLE || !self.has_b3 {
+                self.headers.remove(name);
+            }
         }
     }
 }
 
-/// Reads propagation fields from headers. A value that is not visible ASCII counts as absent in
-/// `get`, and as empty in `get_all`, so that a repeated header is still detected as repeated.
+impl Injector for HeaderInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        // The two most common names are not parsed, and their values are ASCII.
+        let (name, value) = match key {
+            "traceparent" => {
+                self.headers.remove(TRACESTATE);
+                (TRACEPARENT, HeaderValue::try_from(value).ok())
+            }
+            "tracestate" if !value.is_empty() => (TRACESTATE, HeaderValue::try_from(value).ok()),
+            _ => {
+                let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
+                    return;
+                };
+                match name.as_str() {
+                    b3::TRACE_ID => self.remove_b3(),
+                    b3::SINGLE => self.has_b3 = true,
+                    _ => {}
+                }
+                if value.is_empty() {
+                    self.headers.remove(name);
+                    return;
+                }
+                (name, Charset::of(self.headers).value(value.as_bytes()))
+            }
+        };
+        if let Some(value) = value {
+            self.headers.insert(name, value);
+        }
+    }
+}
+
+/// Reads propagation fields from headers, as UTF-8. Bytes that are not UTF-8 become U+FFFD.
 #[derive(Debug)]
-pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
+pub struct HeaderExtractor<'a> {
+    headers: &'a HeaderMap,
+    /// The text of values that are not UTF-8, once one is read.
+    repaired: OnceLock<HeaderMap<String>>,
+}
+
+impl<'a> HeaderExtractor<'a> {
+    /// An extractor of these headers.
+    pub fn new(headers: &'a HeaderMap) -> Self {
+        Self {
+            headers,
+            repaired: OnceLock::new(),
+        }
+    }
+
+    fn repaired(&self) -> &HeaderMap<String> {
+        self.repaired.get_or_init(|| {
+            let broken = self.headers.iter();
+            let broken = broken.filter(|(_, value)| header_text::utf8(value).is_none());
+            let text = |(name, value)| (HeaderName::clone(name), header_text::text(value).into());
+            let mut repaired = HeaderMap::default();
+            for (name, value) in broken.map(text) {
+                repaired.append(name, value);
+            }
+            repaired
+        })
+    }
+}
 
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        match header_text::utf8(self.headers.get(key)?) {
+            Some(text) => Some(text),
+            None => self.repaired().get(key).map(String::as_str),
+        }
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
+        self.headers.keys().map(HeaderName::as_str).collect()
     }
 
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let values: Vec<_> = self
-            .0
-            .get_all(key)
-            .iter()
-            .map(|value| value.to_str().unwrap_or_default())
-            .collect();
+        let mut repaired = None;
+        let text = |value| match header_text::utf8(value) {
+            Some(text) => text,
+            None => {
+                let all = || self.repaired().get_all(key).iter();
+                let next = repaired.get_or_insert_with(all).next();
+                next.map_or("", String::as_str)
+            }
+        };
+        let values: Vec<_> = self.headers.get_all(key).iter().map(text).collect();
         (!values.is_empty()).then_some(values)
     }
 }
 
-/// A value as [`HeaderExtractor::get_all`] returns it.
-pub(super) fn text(value: &HeaderValue) -> &[u8] {
-    value.to_str().unwrap_or_default().as_bytes()
-}
+/// The headers of all known formats, without those that have a prefix.
+pub(super) const FORMATS: [&str; 12] = [
+    "traceparent",
+    "tracestate",
+    "baggage",
+    b3::SINGLE,
+    b3::TRACE_ID,
+    b3::SPAN_ID,
+    b3::PARENT_SPAN_ID,
+    b3::SAMPLED,
+    b3::FLAGS,
+    "uber-trace-id",
+    "x-amzn-trace-id",
+    "x-md-service-name",
+];
 
 /// Removes the propagation headers of all known formats, even those not in use, because a proxy may
 /// have copied them from the request that it serves.
 pub(crate) fn remove_formats(headers: &mut HeaderMap) {
-    const NAMES: [&str; 7] = [
-        "traceparent",
-        "tracestate",
-        "baggage",
-        "b3",
-        "uber-trace-id",
-        "x-amzn-trace-id",
-        "x-md-service-name",
-    ];
-    for name in NAMES {
+    for name in FORMATS {
         headers.remove(name);
     }
-    let has_prefix = |name: &&HeaderName| {
-        let name = name.as_str();
-        name.starts_with("x-b3-") || name.starts_with("uberctx-")
-    };
+    let has_prefix = |name: &&HeaderName| name.as_str().starts_with("uberctx-");
     let prefixed: Vec<_> = headers.keys().filter(has_prefix).cloned().collect();
     for name in prefixed {
         headers.remove(name);
@@ -94,12 +169,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("tracestate", HeaderValue::from_static("a=1"));
         headers.append("tracestate", HeaderValue::from_static("b=2"));
-        HeaderInjector(&mut headers).set("tracestate", "c=3".to_owned());
+        HeaderInjector::new(&mut headers).set("tracestate", "c=3".to_owned());
         assert_eq!(
             headers.get_all("tracestate").iter().collect::<Vec<_>>(),
             ["c=3"]
         );
-        HeaderInjector(&mut headers).set("tracestate", String::new());
+        HeaderInjector::new(&mut headers).set("tracestate", String::new());
         assert!(headers.is_empty());
     }
 
@@ -122,10 +197,37 @@ mod tests {
     }
 
     #[test]
-    fn ignores_invalid_names_and_values() {
+    fn a_value_is_what_the_headers_can_carry() {
+        let injected = |content_type: &'static str, key, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static(content_type));
+            HeaderInjector::new(&mut headers).set(key, value.to_owned());
+            let value = headers.get("x-md-service-name").cloned();
+            value.map(|value| value.as_bytes().to_vec())
+        };
+        let name = "x-md-service-name";
+        for (content_type, value, expected) in [
+            ("text/plain", "链", "链"),
+            ("text/plain", "a\r\nb: c", "a%0D%0Ab: c"),
+            ("application/grpc", "链", "%E9%93%BE"),
+            ("application/grpc-web+proto", "é", "%C3%A9"),
+        ] {
+            let found = injected(content_type, name, value).unwrap();
+            assert_eq!(found, expected.as_bytes(), "{content_type} {value:?}");
+        }
+        assert_eq!(injected("text/plain", "no name", "a"), None);
+    }
+
+    #[test]
+    fn extracts_each_value_as_text() {
         let mut headers = HeaderMap::new();
-        HeaderInjector(&mut headers).set("baggage", "a=\n".to_owned());
-        HeaderInjector(&mut headers).set("no name", "a".to_owned());
-        assert!(headers.is_empty());
+        for value in [&b"\xff"[..], b"a", "链".as_bytes(), b"b\xfe"] {
+            headers.append("x", HeaderValue::from_bytes(value).unwrap());
+        }
+        let extractor = HeaderExtractor::new(&headers);
+        let all = ["\u{fffd}", "a", "链", "b\u{fffd}"];
+        assert_eq!(extractor.get_all("x").unwrap(), all);
+        assert_eq!(extractor.get("x"), Some("\u{fffd}"));
+        assert_eq!((extractor.get("y"), extractor.get_all("y")), (None, None));
     }
 }

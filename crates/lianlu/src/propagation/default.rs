@@ -12,16 +12,22 @@ use super::by_name;
 use super::{Baggage, ServiceName, TraceContext};
 
 /// The layers' default propagator: the propagators in `OTEL_PROPAGATORS`
-/// ([`from_env`](super::from_env)) or, if it is not set, service name, baggage and trace context, in
-/// Kratos's order. See [`default_propagator`].
+/// ([`from_env`](super::from_env)) or, if it is not set, baggage and trace context. It also extracts
+/// `x-md-service-name`.
+///
+/// A client layer sends `x-md-service-name` too if it is in Kratos mode
+/// ([`kratos`](crate::TraceLayer::kratos)), names the hosts that it may send to
+/// ([`with_outbound_hosts`](crate::TraceLayer::with_outbound_hosts)), or has a propagator
+/// [`with_caller_name`](Self::with_caller_name); no other host learns it. If the variable is set,
+/// only its propagators are used: the name is sent if, and only if, the list contains
+/// `servicename`.
 #[derive(Debug)]
 pub struct DefaultPropagator {
     inner: TextMapCompositePropagator,
     is_of_known_headers: bool,
 }
 
-/// Makes a [`DefaultPropagator`] that sends the `service.name` of the pipeline that was installed
-/// last.
+/// Makes a [`DefaultPropagator`].
 ///
 /// ```
 /// use opentelemetry::propagation::TextMapPropagator;
@@ -30,7 +36,7 @@ pub struct DefaultPropagator {
 /// let propagator = lianlu::propagation::default_propagator();
 /// let mut fields: Vec<_> = propagator.fields().collect();
 /// fields.sort();
-/// assert_eq!(fields, ["baggage", "traceparent", "tracestate", "x-md-service-name"]);
+/// assert_eq!(fields, ["baggage", "traceparent", "tracestate"]);
 /// ```
 #[must_use]
 pub fn default_propagator() -> DefaultPropagator {
@@ -40,9 +46,6 @@ pub fn default_propagator() -> DefaultPropagator {
 impl DefaultPropagator {
     /// The name of this service that a client sends in `x-md-service-name`, instead of the
     /// `service.name` of the pipeline that was installed last.
-    ///
-    /// If `OTEL_PROPAGATORS` is set, only its propagators are used: the name is sent only if the
-    /// list contains `servicename`.
     ///
     /// ```
     /// use lianlu::propagation::default_propagator;
@@ -61,7 +64,7 @@ impl DefaultPropagator {
             is_of_known_headers: from_env.is_none(),
             inner: from_env.unwrap_or_else(|| {
                 TextMapCompositePropagator::new(vec![
-                    Box::new(service_name),
+                    Box::new(service_name.of_default()),
                     Box::new(Baggage::new()),
                     Box::new(TraceContext::new()),
                 ])

@@ -4,6 +4,17 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
+/// Sets OpenTelemetry's global propagator to the default one, unless there is one already. Without
+/// one, libraries that use it would lose the trace.
+#[cfg(feature = "pipeline")]
+pub(crate) fn set_global_propagator() {
+    // The initial one does nothing, and has no fields.
+    let is_set = global::get_text_map_propagator(|propagator| propagator.fields().next().is_some());
+    if !is_set {
+        global::set_text_map_propagator(super::default_propagator());
+    }
+}
+
 /// OpenTelemetry's global propagator, looked up at each call.
 ///
 /// ```

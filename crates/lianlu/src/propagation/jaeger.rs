@@ -11,6 +11,7 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
 
+use super::baggage::{ExtractedBaggage, add};
 use super::span_fields::SpanFields;
 
 const HEADER: &str = "uber-trace-id";
@@ -121,14 +122,7 @@ impl TextMapPropagator for Jaeger {
         if extracted.is_empty() {
             return cx;
         }
-        let existing: Vec<_> = cx
-            .baggage()
-            .iter()
-            .map(|(key, (value, metadata))| {
-                KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
-            })
-            .collect();
-        cx.with_baggage(existing.into_iter().chain(extracted))
+        add(&cx, extracted).with_value(ExtractedBaggage)
     }
 
     fn fields(&self) -> FieldIter<'_> {

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use http::HeaderValue;
+use lianlu_wire::percent_decode;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+
+use crate::header_text;
 
 const HEADER: &str = "x-md-service-name";
 
@@ -36,37 +39,55 @@ pub(crate) fn set_service_name(name: Option<&str>) {
 /// assert_eq!(cx.get::<CallerService>().unwrap().as_str(), "shop");
 /// ```
 #[derive(Debug, Clone)]
-pub struct ServiceName {
-    /// `None`: the name of the installed pipeline.
-    name: Option<Cow<'static, str>>,
+pub struct ServiceName(Name);
+
+#[derive(Debug, Clone)]
+enum Name {
+    Given(Cow<'static, str>),
+    /// The name of the installed pipeline.
+    OfPipeline,
+    /// Extracts only.
+    Unsent,
 }
 
 impl ServiceName {
     /// A propagator that injects `name`, or nothing if it is empty.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            name: Some(name.into()),
-        }
+        Self(Name::Given(name.into()))
     }
 
     /// A propagator that injects the `service.name` of the pipeline that was installed last, or
     /// nothing if there is none.
     #[must_use]
     pub fn from_pipeline() -> Self {
-        Self { name: None }
+        Self(Name::OfPipeline)
+    }
+
+    /// As part of the default propagator, which sends a name only if one was given.
+    pub(super) fn of_default(self) -> Self {
+        match self.0 {
+            Name::OfPipeline => Self(Name::Unsent),
+            Name::Given(_) | Name::Unsent => self,
+        }
+    }
+
+    /// True if a propagator with these fields sends a name.
+    pub(crate) fn is_in(mut fields: FieldIter<'_>) -> bool {
+        fields.any(|field| field == HEADER)
     }
 }
 
 impl TextMapPropagator for ServiceName {
     fn inject_context(&self, _: &Context, injector: &mut dyn Injector) {
-        let name = match &self.name {
-            Some(name) => Some(name.to_string()),
-            None => INSTALLED
+        let name = match &self.0 {
+            Name::Given(name) => Some(name.to_string()),
+            Name::OfPipeline => INSTALLED
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
                 .as_deref()
                 .map(str::to_owned),
+            Name::Unsent => None,
         };
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             injector.set(HEADER, name);
@@ -74,27 +95,38 @@ impl TextMapPropagator for ServiceName {
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        match extractor.get(HEADER) {
-            Some(name) if is_valid(name) => cx.with_value(CallerService(name.into())),
-            _ => cx.clone(),
+        match extractor.get(HEADER).and_then(caller) {
+            Some(caller) => cx.with_value(caller),
+            None => cx.clone(),
         }
     }
 
     fn fields(&self) -> FieldIter<'_> {
         static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
-        FieldIter::new(&*FIELDS)
+        match self.0 {
+            Name::Unsent => FieldIter::new(&[]),
+            Name::Given(_) | Name::OfPipeline => FieldIter::new(&*FIELDS),
+        }
     }
 }
 
 /// Reads the name that [`ServiceName`] would extract.
 pub(super) fn read(value: &HeaderValue) -> Option<CallerService> {
-    let name = value.to_str().ok().filter(|name| is_valid(name))?;
-    Some(CallerService(name.into()))
+    caller(&header_text::text(value))
 }
 
-/// Checks length and characters, because the name is written into logs and spans.
+/// The name in a header's text. A name beyond ASCII is percent-encoded over gRPC.
+fn caller(text: &str) -> Option<CallerService> {
+    let decoded = percent_decode(text);
+    let name = if decoded.is_ascii() { text } else { &decoded };
+    is_valid(name).then(|| CallerService(name.into()))
+}
+
+/// Checks length and characters, because the name is written into logs and spans. U+FFFD stands for
+/// bytes that are not UTF-8.
 fn is_valid(name: &str) -> bool {
-    (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
+    let is_bad = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    (1..=MAX_LEN).contains(&name.len()) && !name.chars().any(is_bad)
 }
 
 /// The service name that the caller sent; a value of the context of a server's call.
@@ -133,37 +165,28 @@ mod tests {
         );
     }
 
-    /// Carriers other than HTTP headers may contain any value.
     #[test]
-    fn ignores_invalid_characters() {
-        for name in [
-            "",
-            "\u{94fe}\u{8def}",
-            "\u{7f}",
-            "a\nb: c",
-            "\0",
-            "\u{94fe}\n",
+    fn names_may_be_any_text_without_control_characters() {
+        for (sent, expected) in [
+            (&b""[..], None),
+            ("链路".as_bytes(), Some("链路")),
+            (b"%E9%93%BE", Some("链")),
+            (b"50%25", Some("50%25")),
+            (b"%0A%E9%93%BE", None),
+            (b"till\xff", None),
+            (b"\x7f", None),
+            (b"a\nb: c", None),
         ] {
-            let carrier = HashMap::from([(HEADER.to_owned(), name.to_owned())]);
-            let expected = if name == "\u{94fe}\u{8def}" {
-                Some(name)
-            } else {
-                None
-            };
-            assert_eq!(caller(&carrier).as_deref(), expected, "{name:?}");
-
-            // A name that is not valid in a header is not injected, not even in part.
-            let headers = Headers::injected(&ServiceName::new(name.to_owned()), &Context::new());
-            let values = headers.get_all(HEADER).unwrap_or_default();
-            assert!(
-                values.len() <= 1 && values.iter().all(|value| value.is_empty()),
-                "{name:?}: {values:?}"
-            );
+            let text = String::from_utf8_lossy(sent).into_owned();
+            let carrier = HashMap::from([(HEADER.to_owned(), text)]);
+            assert_eq!(caller(&carrier).as_deref(), expected, "{sent:?}");
+            if let Ok(value) = HeaderValue::from_bytes(sent) {
+                let caller = read(&value);
+                assert_eq!(caller.as_ref().map(CallerService::as_str), expected);
+            }
         }
-        assert_eq!(
-            caller(&Headers::new(&[(HEADER, "\u{94fe}")])),
-            None,
-            "not ASCII in a header"
-        );
+        // A control character cannot end the header.
+        let headers = Headers::injected(&ServiceName::new("a\nb: c"), &Context::new());
+        assert_eq!(headers.lines(), ["x-md-service-name: a%0Ab: c"]);
     }
 }

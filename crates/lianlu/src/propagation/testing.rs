@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 
 use super::HeaderInjector;
@@ -14,11 +14,16 @@ pub(super) struct Headers(HeaderMap);
 impl Headers {
     /// Headers with these lines.
     pub(super) fn new(lines: &[(&str, &str)]) -> Self {
+        let bytes = lines.iter().map(|(name, value)| (*name, value.as_bytes()));
+        Self::of_bytes(bytes)
+    }
+
+    pub(super) fn of_bytes<'a>(lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(
                 name.parse::<HeaderName>().unwrap(),
-                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value).unwrap(),
             );
         }
         Self(headers)
@@ -26,9 +31,17 @@ impl Headers {
 
     /// The headers that `propagator` injects.
     pub(super) fn injected(propagator: &dyn TextMapPropagator, cx: &Context) -> Self {
-        let mut headers = HeaderMap::new();
-        propagator.inject_context(cx, &mut HeaderInjector(&mut headers));
-        Self(headers)
+        Self::default().with_injected(propagator, cx)
+    }
+
+    /// These headers, after `propagator` has injected.
+    pub(super) fn with_injected(
+        mut self,
+        propagator: &dyn TextMapPropagator,
+        cx: &Context,
+    ) -> Self {
+        propagator.inject_context(cx, &mut HeaderInjector::new(&mut self.0));
+        self
     }
 
     pub(super) fn map(&self) -> &HeaderMap {
@@ -46,10 +59,10 @@ impl Headers {
     }
 }
 
-/// Behaves like [`HeaderExtractor`](super::HeaderExtractor).
 impl Extractor for Headers {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        // The tests' own lines are UTF-8.
+        std::str::from_utf8(self.0.get(key)?.as_bytes()).ok()
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -59,15 +72,9 @@ impl Extractor for Headers {
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
         let values = self.0.get_all(key).iter();
         let values: Vec<_> = values
-            .map(|value| value.to_str().unwrap_or_default())
+            .map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default())
             .collect();
         (!values.is_empty()).then_some(values)
-    }
-}
-
-impl Injector for Headers {
-    fn set(&mut self, key: &str, value: String) {
-        HeaderInjector(&mut self.0).set(key, value);
     }
 }
 

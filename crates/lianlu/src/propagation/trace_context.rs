@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use lianlu_wire::w3c::{TRACEPARENT_BYTES, TraceParent, parse_tracestate};
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceState};
 
-use super::carrier::text;
 use super::level2::Level2;
 use super::parse_cache::ParseCache;
 use super::remote_parent::{RemoteParent, RemoteSpan};
@@ -64,8 +63,10 @@ impl TextMapPropagator for TraceContext {
         };
         let mut buffer = [0; TRACEPARENT_BYTES];
         injector.set(TRACEPARENT, parent.encode_into(&mut buffer).to_owned());
-        // Set even if empty, so that the injector removes the value of an earlier hop.
-        injector.set(TRACESTATE, Level2::state(cx, span));
+        let state = Level2::state(cx, span);
+        if !state.is_empty() {
+            injector.set(TRACESTATE, state);
+        }
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
@@ -101,15 +102,9 @@ pub(super) fn read(
     remote: &mut RemoteParent,
 ) -> Option<()> {
     let traceparent = known.traceparent.single()?;
-    // Up to this length the parser checks every byte. What a later version appends must be text, as
-    // for the propagator.
-    if traceparent.len() > TRACEPARENT_BYTES && traceparent.to_str().is_err() {
-        return None;
-    }
     let (one, several);
     let tracestate: &[&[u8]] = match (known.tracestate.first, known.tracestate.has_more) {
         (None, _) => &[],
-        // Bytes that are not text make a single line invalid, which equals an empty line.
         (Some(line), false) => {
             one = [line.as_bytes()];
             &one
@@ -118,7 +113,7 @@ pub(super) fn read(
             several = headers
                 .get_all(TRACESTATE)
                 .iter()
-                .map(text)
+                .map(HeaderValue::as_bytes)
                 .collect::<Vec<_>>();
             &several
         }
@@ -140,7 +135,8 @@ fn parse(traceparent: &[u8], tracestate: &[&[u8]], remote: &mut RemoteParent) ->
     Some(())
 }
 
-/// Parses the lines of a `tracestate`; a malformed one is empty. The state of a single line is
+/// Parses the lines of a `tracestate`; a malformed one is empty, except that members beyond ASCII
+/// are left out by themselves. The state of a single line is
 /// cached, unless it has parts that [`TraceState`] cannot represent.
 fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Box<Level2>>) {
     let single = match lines {
@@ -150,7 +146,13 @@ fn parse_state(parent: &TraceParent, lines: &[&[u8]]) -> (TraceState, Option<Box
     if let Some(state) = single.and_then(|line| ParseCache::get(&STATES, line)) {
         return (state, Level2::of_flag(parent).map(Box::new));
     }
-    let members = parse_tracestate(lines.iter().copied()).unwrap_or_default();
+    let members = parse_tracestate(lines.iter().copied()).or_else(|_| {
+        let members = lines
+            .iter()
+            .flat_map(|line| line.split(|byte| *byte == b','));
+        parse_tracestate(members.filter(|member| member.is_ascii()))
+    });
+    let members = members.unwrap_or_default();
     let (state, level2) = Level2::split(parent, &members);
     if let Some(line) = single
         && !level2.as_ref().is_some_and(Level2::has_state)
@@ -167,7 +169,6 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     use crate::propagation::{HeaderExtractor, HeaderInjector};
 
@@ -178,7 +179,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers))
+        TraceContext.extract_with_context(&Context::new(), &HeaderExtractor::new(&headers))
     }
 
     #[test]
@@ -190,7 +191,7 @@ mod tests {
         ]);
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, "stale".parse().unwrap());
-        TraceContext.inject_context(&cx, &mut HeaderInjector(&mut headers));
+        TraceContext.inject_context(&cx, &mut HeaderInjector::new(&mut headers));
         assert_eq!(headers[TRACEPARENT], VALID);
         assert_eq!(headers[TRACESTATE], "a=1,b=2");
         assert_eq!(headers.len(), 2);
@@ -221,7 +222,7 @@ mod tests {
             (format!("cc{}-future", &VALID[2..]).into_bytes(), true),
             (
                 [b"cc", &VALID.as_bytes()[2..], b"-future\xeb"].concat(),
-                false,
+                true,
             ),
             ([&VALID.as_bytes()[..54], b"\xeb"].concat(), false),
         ] {
@@ -229,7 +230,8 @@ mod tests {
             headers.insert(TRACEPARENT, HeaderValue::from_bytes(&value).unwrap());
             let mut remote = RemoteParent::default();
             let _ = read(&KnownHeaders::of(&headers), &headers, &mut remote);
-            let cx = TraceContext.extract_with_context(&Context::new(), &HeaderExtractor(&headers));
+            let cx =
+                TraceContext.extract_with_context(&Context::new(), &HeaderExtractor::new(&headers));
             let value = value.escape_ascii();
             assert_eq!(remote.span.is_some(), is_valid, "{value}");
             assert_eq!(cx.span().span_context().is_valid(), is_valid, "{value}");
@@ -238,9 +240,21 @@ mod tests {
 
     #[test]
     fn drops_a_malformed_tracestate_and_continues_the_trace() {
-        let cx = context_of(&[(TRACEPARENT, VALID), (TRACESTATE, "=")]);
-        assert!(cx.span().span_context().is_valid());
-        assert_eq!(cx.span().span_context().trace_state().header(), "");
+        for (state, kept) in [
+            (&b"="[..], ""),
+            (b"a=1,b =2,c=3", ""),
+            // Bytes beyond ASCII cost their own member.
+            (b"a=1,b=\xff,c=3", "a=1,c=3"),
+            ("é=1,c=3".as_bytes(), "c=3"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, HeaderValue::from_static(VALID));
+            headers.insert(TRACESTATE, HeaderValue::from_bytes(state).unwrap());
+            let headers = HeaderExtractor::new(&headers);
+            let cx = TraceContext.extract_with_context(&Context::new(), &headers);
+            assert!(cx.span().span_context().is_valid());
+            assert_eq!(cx.span().span_context().trace_state().header(), kept);
+        }
     }
 
     #[test]
@@ -248,7 +262,7 @@ mod tests {
         let cx = context_of(&[(TRACEPARENT, VALID)]);
         let mut headers = HeaderMap::new();
         headers.insert(TRACESTATE, "stale=1".parse().unwrap());
-        TraceContext.inject_context(&cx, &mut HeaderInjector(&mut headers));
+        TraceContext.inject_context(&cx, &mut HeaderInjector::new(&mut headers));
         assert!(!headers.contains_key(TRACESTATE));
     }
 }

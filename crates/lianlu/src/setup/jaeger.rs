@@ -35,6 +35,7 @@
 //!
 //! Jaeger 1.35 and later also accepts OTLP, see [`otlp`](crate::otlp).
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use lianlu_sdk::OptionError;
@@ -138,9 +139,17 @@ impl Jaeger {
         } else {
             AGENT_PORT
         };
-        let host = host.unwrap_or_else(|| "localhost".to_owned());
         let port = port.unwrap_or_else(|| "6831".to_owned());
-        Destination::Agent(option, format!("{host}:{port}"))
+        Destination::Agent(option, agent_address(host.as_deref(), &port))
+    }
+}
+
+/// The address of an agent; an IPv6 address is put in brackets.
+pub(super) fn agent_address(host: Option<&str>, port: &str) -> String {
+    let host = host.unwrap_or("localhost");
+    match host.parse::<Ipv6Addr>() {
+        Ok(host) => format!("[{host}]:{port}"),
+        Err(_) => format!("{host}:{port}"),
     }
 }
 

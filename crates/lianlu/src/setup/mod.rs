@@ -131,7 +131,8 @@ impl<E> Pipeline<E> {
     /// Sets the resource that describes this service. By default it has the attributes of
     /// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, and those that the SDK provides.
     ///
-    /// Its `service.name` is also the name that clients send in `x-md-service-name`.
+    /// Its `service.name` is also the name that clients send in `x-md-service-name`, where they send
+    /// one ([`default_propagator`](crate::propagation::default_propagator)).
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
@@ -246,7 +247,9 @@ enum Output {
 
 impl<E: Exporter> Pipeline<E> {
     /// Starts the pipeline and makes it global: its provider becomes the global tracer provider,
-    /// and its `service.name` the name that clients send.
+    /// and its `service.name` the name that clients send, where they send one
+    /// ([`default_propagator`](crate::propagation::default_propagator)). OpenTelemetry's global propagator
+    /// becomes the default propagator, unless one is set.
     ///
     /// Its counts are registered as metrics with the global meter provider, which must be set
     /// before ([`Handle::register_metrics`](crate::pipeline::Handle::register_metrics)).
@@ -270,6 +273,7 @@ impl<E: Exporter> Pipeline<E> {
         } else {
             crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         }
+        crate::propagation::set_global_propagator();
         // The SDK's default name does not identify the caller, so it is not sent.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));

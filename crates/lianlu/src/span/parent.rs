@@ -36,7 +36,7 @@ impl Parent {
         head: &RequestHead<'_>,
         is_public: bool,
     ) -> Self {
-        let headers = HeaderExtractor(head.headers());
+        let headers = HeaderExtractor::new(head.headers());
         let extracted = propagator.extract_with_context(current, &headers);
         if !is_public {
             return Self::new(extracted);

@@ -286,7 +286,7 @@ fn around(call: Call, world: &World) -> Context {
             Box::new(Baggage::new()),
             Box::new(TraceContext::new()),
         ])
-        .extract_with_context(&Context::new(), &HeaderExtractor(&headers))
+        .extract_with_context(&Context::new(), &HeaderExtractor::new(&headers))
     };
     const SAMPLED: (&str, &str) = (
         "traceparent",

@@ -117,7 +117,8 @@ async fn a_failed_lookup_is_an_error() {
         .await
         .unwrap_err();
     let spans = traces.all(1).await;
-    assert_eq!(assert_error(&spans[0], "NotFound"), "no such host");
+    let class = "name_resolution_error";
+    assert_eq!(assert_error(&spans[0], class), "no such host");
     assert_eq!(text(&spans[0], "server.address"), Some("shop.invalid"));
     // A lookup outside of a call is a root.
     assert_root(&spans[0]);

@@ -12,7 +12,7 @@ use tower::ServiceBuilder;
 
 use crate::common::echo::{self, message};
 use crate::common::http::{Step, scripted};
-use crate::common::traces::{self, Traces, assert_error, int, rpc_status};
+use crate::common::traces::{self, Traces, assert_error, attr, int, rpc_status};
 use crate::common::{Gate, closed_port, http as net, listen, soon};
 
 /// A framed message, `hello`.
@@ -209,6 +209,18 @@ async fn a_status_in_base64_is_read() {
     assert_eq!(rpc_status(&span), Some("INTERNAL"));
     assert_eq!(int(&span, "lianlu.rpc.response.messages"), Some(1));
     assert_eq!(int(&span, "lianlu.rpc.response.bytes"), Some(3));
+}
+
+/// Legal in gRPC-Web: the status cannot be known, and the call has not failed.
+#[tokio::test]
+async fn a_status_in_compressed_trailers_is_left_out() {
+    // A message of 3 bytes; then trailers with the flag 0x81, in one piece and in two.
+    for trailers in [["gQAAAANhYmM=", ""], ["gQAAAANh", "YmM="]] {
+        let span = answered_in_text(["AAAAAANhYmM=", trailers[0], trailers[1]]).await;
+        assert_eq!((rpc_status(&span), attr(&span, "error.type")), (None, None));
+        assert_eq!(span.status, opentelemetry::trace::Status::Unset);
+        assert_eq!(int(&span, "lianlu.rpc.response.messages"), Some(1));
+    }
 }
 
 #[tokio::test]

@@ -33,14 +33,7 @@ fn app(traces: &Traces) -> Router {
 async fn ask(traces: &Traces, version: Version, method: &str, path: &str) -> SpanData {
     let address = net::serve(app(traces)).await;
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let mut request = net::request(method, address, path);
-    let agent = "test/1 (αβγ)".as_bytes();
-    let agent = match path.contains("agent") {
-        true => agent,
-        false => b"test/1",
-    };
-    let agent = ::http::HeaderValue::from_bytes(agent).unwrap();
-    request.headers_mut().insert("user-agent", agent);
+    let request = net::request(method, address, path);
     let response = net::send(version, request).await;
     net::read(response).await.unwrap();
     traces::server(&traces.all(1).await)
@@ -121,7 +114,7 @@ async fn client_spans_have_the_documented_attributes() {
 async fn reqwest_spans_have_the_documented_attributes() {
     let traces = Traces::default();
     let address = net::serve(Router::new().route("/a", get(async || "a"))).await;
-    let url = format!("http://bob:secret@{address}/a?X-Amz-Signature=secret#part");
+    let url = format!("http://bob:secret@{address}/a?X-Amz-Signature=secret#sig=secret");
     let call = net::reqwest(traces.client()).oneshot(net::reqwest_get(&url));
     soon(call).await.unwrap();
     let span = traces::client(&traces.all(1).await);
@@ -131,7 +124,9 @@ async fn reqwest_spans_have_the_documented_attributes() {
     assert_eq!(text(&span, "network.protocol.version"), Some("1.1"));
     let full = text(&span, "url.full").unwrap();
     assert!(
-        full.ends_with(&format!("{address}/a?X-Amz-Signature=REDACTED")),
+        full.ends_with(&format!(
+            "{address}/a?X-Amz-Signature=REDACTED#sig=REDACTED"
+        )),
         "{full}"
     );
     assert!(!format!("{span:?}").contains("secret"), "{span:#?}");
@@ -215,10 +210,54 @@ async fn signatures_in_a_query_are_redacted() {
 
 /// Header values may be any bytes.
 #[tokio::test]
-async fn a_user_agent_that_is_not_ascii_is_left_out() {
-    let traces = Traces::default();
-    let span = ask(&traces, Version::HTTP_11, "GET", "/nowhere/agent").await;
-    assert_eq!(attr(&span, "user_agent.original"), None);
+async fn headers_beyond_ascii_are_text() {
+    for (header, value, key, expected) in [
+        (
+            "user-agent",
+            "test/1 (αβγ)".as_bytes(),
+            "user_agent.original",
+            Some("test/1 (αβγ)"),
+        ),
+        (
+            "user-agent",
+            b"a\xff",
+            "user_agent.original",
+            Some("a\u{fffd}"),
+        ),
+        (
+            "host",
+            "链路.example:8080".as_bytes(),
+            "server.address",
+            Some("链路.example"),
+        ),
+        ("host", b"\xff.example", "server.address", None),
+        (
+            "host",
+            b"example.org:",
+            "server.address",
+            Some("example.org"),
+        ),
+        ("host", b"[::1]:", "server.address", Some("::1")),
+        (
+            "host",
+            b"example.org:+80",
+            "server.address",
+            Some("example.org"),
+        ),
+    ] {
+        let traces = Traces::default();
+        let address = net::serve(app(&traces)).await;
+        let mut request = net::request(Method::GET, address, "/");
+        let value = ::http::HeaderValue::from_bytes(value).unwrap();
+        request.headers_mut().insert(header, value);
+        net::send(Version::HTTP_11, request).await;
+        let span = traces::server(&traces.all(1).await);
+        assert_eq!(text(&span, key), expected, "{header}");
+        if header == "host" {
+            let port = expected.filter(|host| host.starts_with('链')).map(|_| 8080);
+            assert_eq!(int(&span, "server.port"), port, "{expected:?}");
+        }
+    }
 }
 
 /// A server without peer addresses, and a client without a host.

@@ -125,3 +125,76 @@ async fn an_error_of_the_service_gives_its_type_and_a_redacted_text() {
         "http://REDACTED:REDACTED@shop.example/?sig=REDACTED is down"
     );
 }
+
+/// tower's own layers, between the client's layer and a service that never answers.
+#[tokio::test]
+async fn errors_of_tower_layers_have_a_class() {
+    use std::convert::Infallible;
+    use std::time::Duration;
+    use tower::util::BoxCloneSyncService;
+    use tower::{BoxError, ServiceBuilder, service_fn};
+    type Call = BoxCloneSyncService<::http::Request<String>, ::http::Response<String>, BoxError>;
+
+    let hang = service_fn(async |_: ::http::Request<String>| {
+        std::future::pending::<Result<::http::Response<String>, Infallible>>().await
+    });
+    let fail = service_fn(async |_: ::http::Request<String>| {
+        Err::<::http::Response<String>, BoxError>(tower::timeout::error::Elapsed::new().into())
+    });
+    let limited = || ServiceBuilder::new().load_shed().concurrency_limit(0);
+    let buffer = || ServiceBuilder::new().buffer(1);
+    let soon = Duration::from_millis(1);
+    // A buffer whose worker is gone.
+    let (closed, worker) = tower::buffer::Buffer::pair(hang, 1);
+    drop(worker);
+    let tokio = service_fn(async |_: ::http::Request<String>| {
+        let never = std::future::pending::<::http::Response<String>>();
+        Ok::<_, BoxError>(tokio::time::timeout(Duration::from_millis(1), never).await?)
+    });
+    let services: [(&str, Call); 6] = [
+        (
+            "timeout",
+            Call::new(ServiceBuilder::new().timeout(soon).service(hang)),
+        ),
+        ("timeout", Call::new(buffer().timeout(soon).service(hang))),
+        ("timeout", Call::new(tokio)),
+        ("overloaded", Call::new(limited().service(hang))),
+        (
+            "overloaded",
+            Call::new(buffer().layer(limited()).service(fail)),
+        ),
+        ("closed", Call::new(closed)),
+    ];
+    for (class, inner) in services {
+        let traces = Traces::default();
+        // Otherwise a closed buffer fails before the call, when it is asked whether it is ready.
+        let inner = service_fn(move |request| inner.clone().oneshot(request));
+        let service = ServiceBuilder::new().layer(traces.client()).service(inner);
+        let request = ::http::Request::get("http://shop.example/").body(String::new());
+        service.oneshot(request.unwrap()).await.unwrap_err();
+        assert_error(&traces.all(1).await[0], class);
+    }
+}
+
+/// Each client says that the name did not resolve.
+#[tokio::test]
+async fn a_name_that_does_not_resolve_has_a_class() {
+    let resolver = tower::service_fn(async |_: hyper_util::client::legacy::connect::dns::Name| {
+        Err::<std::vec::IntoIter<std::net::SocketAddr>, _>(std::io::Error::other("no such host"))
+    });
+    let traces = Traces::default();
+    let connector = hyper_util::client::legacy::connect::HttpConnector::new_with_resolver(resolver);
+    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+        .build::<_, axum::body::Body>(connector);
+    let client = tower::ServiceBuilder::new()
+        .layer(traces.client())
+        .service(client);
+    let request = ::http::Request::get("http://shop.invalid/").body(axum::body::Body::empty());
+    soon(client.oneshot(request.unwrap())).await.unwrap_err();
+    let client = net::reqwest(traces.client());
+    let request = net::reqwest_get("http://shop.invalid/");
+    soon(client.oneshot(request)).await.unwrap_err();
+    for span in traces.all(2).await {
+        assert_error(&span, "name_resolution_error");
+    }
+}

@@ -83,7 +83,7 @@ async fn outside_of_a_timeout_the_timeout_is_an_error() {
         });
     soon(service.oneshot(Request::new(()))).await.unwrap_err();
     let span = traces::client(&traces.all(1).await);
-    assert_eq!(assert_error(&span, "_OTHER"), "request timed out");
+    assert_eq!(assert_error(&span, "timeout"), "request timed out");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_timeout_inside_of_a_client_layer_is_an_error() {
     let mut client = EchoClient::new(channel);
     soon(client.unary(message("hang", 0))).await.unwrap_err();
     let (client, server) = traces.pair().await;
-    assert_error(&client, "_OTHER");
+    assert_error(&client, "timeout");
     traces::assert_cancelled(&server);
 }
 

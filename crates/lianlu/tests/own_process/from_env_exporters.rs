@@ -268,6 +268,12 @@ fn zipkin_and_jaeger_fall_back_to_their_defaults() {
         ),
         (
             jaeger,
+            "OTEL_EXPORTER_JAEGER_AGENT_PORT",
+            "+6831",
+            "not a port; http://localhost:14268/api/traces",
+        ),
+        (
+            jaeger,
             "OTEL_EXPORTER_JAEGER_TIMEOUT",
             "x",
             "needs a whole number",
@@ -283,6 +289,12 @@ fn zipkin_and_jaeger_fall_back_to_their_defaults() {
         .set_read_timeout(Some(std::time::Duration::from_secs(30)))
         .unwrap();
     let port = agent.local_addr().unwrap().port().to_string();
+    // Without its brackets; not refused.
+    let outcome = run(&[jaeger, ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "::1")]);
+    assert!(
+        !format!("{outcome:?}").contains("host:port"),
+        "{outcome:#?}"
+    );
     run(&[
         jaeger,
         ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "127.0.0.1"),

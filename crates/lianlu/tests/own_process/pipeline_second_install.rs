@@ -45,6 +45,7 @@ type Sent = Arc<Mutex<Vec<Option<String>>>>;
 
 /// Answers with an empty body, and keeps the caller's `x-md-service-name`.
 fn service(
+    layer: lianlu::ClientLayer,
     sent: &Sent,
 ) -> impl Service<
     Request<Empty<bytes::Bytes>>,
@@ -52,7 +53,7 @@ fn service(
     Error = Infallible,
 > + Clone {
     let sent = Arc::clone(sent);
-    lianlu::client().layer(tower::service_fn(
+    layer.layer(tower::service_fn(
         move |request: Request<Empty<bytes::Bytes>>| {
             let name = request.headers().get("x-md-service-name");
             let name = name.map(|name| name.to_str().unwrap().to_owned());
@@ -84,7 +85,9 @@ async fn each_pipeline_keeps_its_spans_and_its_service_name() {
         return;
     }
     let sent = Sent::default();
-    let service = service(&sent);
+    let others = Sent::default();
+    let hosts = lianlu::net::HostList::new(["h"]).unwrap();
+    let service = self::service(lianlu::client().with_outbound_hosts(hosts), &sent);
     call(service.clone(), "OPTIONS").await;
     let (first, first_output) = install("first");
     call(service.clone(), "GET").await;
@@ -93,6 +96,13 @@ async fn each_pipeline_keeps_its_spans_and_its_service_name() {
 
     assert_eq!(first.counts().started, 1);
     assert_eq!(second.counts().started, 1);
+    // The name of the pipeline goes to named hosts and Kratos's peers, not to everybody.
+    call(self::service(lianlu::client(), &others), "PATCH").await;
+    call(self::service(lianlu::client().kratos(), &others), "PATCH").await;
+    let given = lianlu::client()
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("given"))
+        .kratos();
+    call(self::service(given, &others), "PATCH").await;
     first.shutdown().unwrap();
     call(service, "POST").await;
     second.shutdown().unwrap();
@@ -111,5 +121,7 @@ async fn each_pipeline_keeps_its_spans_and_its_service_name() {
     assert!(second_output.text().contains("second  POST"));
     let sent = sent.lock().unwrap().clone();
     let name = |name: &str| Some(name.to_owned());
+    let others = others.lock().unwrap().clone();
+    assert_eq!(others, [None, name("second"), name("given")]);
     assert_eq!(sent, [None, name("first"), name("second"), name("second")]);
 }

@@ -78,20 +78,43 @@ async fn global_keys_cross_all_hops_and_local_keys_one() {
 async fn all_values_of_a_key_are_sent() {
     let last = last(metadata::server()).await;
     let middle = middle(metadata::server(), http(metadata::client()), last).await;
-    let cx = sending([
-        ("X-Md-Global-Zone", "a"),
-        ("x-md-global-zone", "b"),
-        ("x-md-local-one", "1"),
-        ("x-md-local-one", "2"),
-    ]);
+    let cx = sending([("x-md-global-zone", "replaced"), ("x-md-local-two", "kept")]);
+    let cx = metadata::merge_to_client_context(
+        &cx,
+        Metadata::from_iter([
+            ("X-Md-Global-Zone", "a"),
+            ("x-md-global-zone", "b"),
+            ("x-md-local-one", "1"),
+            ("x-md-local-one", "2"),
+        ]),
+    );
     let answer = ask(&http(metadata::client()), middle)
         .with_context(cx)
         .await;
     assert_eq!(
         answer,
         "x-md-global-zone=a x-md-global-zone=b x-md-local-one=1 x-md-local-one=2 \
-         | x-md-global-zone=a x-md-global-zone=b"
+         x-md-local-two=kept | x-md-global-zone=a x-md-global-zone=b"
     );
+}
+
+/// As Kratos's `Set`.
+#[tokio::test]
+async fn a_later_pair_replaces_an_earlier_one_and_empty_ones_are_ignored() {
+    let last = last(metadata::server()).await;
+    let cx = sending([("x-md-local-a", "old"), ("X-MD-Local-A", "new"), ("", "x")]);
+    let cx = metadata::append_to_client_context(&cx, [("x-md-local-a", ""), ("x-md-local-b", "")]);
+    let sent = metadata::from_client_context(&cx).unwrap();
+    assert!(sent.iter().eq([("x-md-local-a", "new")]));
+    let mut request = net::request(::http::Method::GET, last, "/");
+    for value in ["first", "new"] {
+        let value = ::http::HeaderValue::from_static(value);
+        request.headers_mut().append("x-md-local-a", value);
+    }
+    let call = http(metadata::client()).oneshot(request).with_context(cx);
+    let answer = net::read(soon(call).await.unwrap()).await.unwrap();
+    // As Kratos's `Add`, but a value that is there already is not doubled.
+    assert_eq!(answer, "x-md-local-a=first x-md-local-a=new");
 }
 
 #[tokio::test]
@@ -111,8 +134,9 @@ async fn constants_are_added() {
         .await;
     assert_eq!(
         answer,
-        "x-md-global-region=eu x-md-global-tenant=acme | \
-         x-md-global-region=eu x-md-global-tenant=acme x-md-local-build=7 x-other=yes"
+        "x-md-global-region=eu x-md-global-tenant=default x-md-global-tenant=acme | \
+         x-md-global-region=eu x-md-global-tenant=default x-md-global-tenant=acme \
+         x-md-local-build=7 x-other=yes"
     );
 }
 
@@ -138,16 +162,18 @@ async fn with_propagated_prefix_replaces_the_default_prefixes() {
 }
 
 #[tokio::test]
-async fn invalid_header_names_and_values_are_left_out() {
-    let last = last(metadata::server()).await;
+async fn entries_that_cannot_be_headers_are_left_out() {
+    let last = last(metadata::server().with_propagated_prefix([""])).await;
     let cx = sending([
         ("x-md-global-line", "a\nb"),
         ("x-md-global no name", "a"),
-        ("", "a"),
-        ("x-md-global-fine", "a"),
+        ("content-length", "99"),
+        ("grpc-timeout", "1n"),
+        ("x-md-global-fine", "张三"),
     ]);
     let answer = ask(&http(metadata::client()), last).with_context(cx).await;
-    assert_eq!(answer, "x-md-global-fine=a");
+    let (_, answer) = answer.split_once(' ').unwrap();
+    assert_eq!(answer, "x-md-global-fine=张三 x-md-global-line=a%0Ab");
 }
 
 #[tokio::test]
@@ -200,13 +226,72 @@ async fn metadata_crosses_grpc_and_http() {
             .service(channel);
     let mut client = lianlu_protos::helloworld::greeter_client::GreeterClient::new(channel);
     let request = lianlu_protos::helloworld::HelloRequest::default();
-    let cx = sending([("x-md-global-tenant", "acme"), ("x-md-local-note", "hi")]);
+    let mut sent = Metadata::from_iter([
+        ("x-md-global-name", "张三"),
+        ("x-md-global-tenant", "acme"),
+        ("x-md-local-note", "hi"),
+        ("x-md-local-name-bin", "张三"),
+    ]);
+    // Crosses gRPC as base64, and HTTP as it is.
+    sent.append_bytes("x-md-global-raw-bin", [b'a', 0xff]);
+    let cx = metadata::merge_to_client_context(&Context::new(), sent);
     let reply = client.say_hello(request).with_context(cx).await.unwrap();
     // The caller's name has the prefix of local keys.
     assert_eq!(
         reply.get_ref().message,
-        "x-md-global-tenant=acme x-md-local-note=hi x-md-service-name=till | x-md-global-tenant=acme"
+        "x-md-global-name=%E5%BC%A0%E4%B8%89 x-md-global-raw-bin=a\u{fffd} \
+         x-md-global-tenant=acme x-md-local-name-bin=张三 x-md-local-note=hi \
+         x-md-service-name=till | x-md-global-name=%E5%BC%A0%E4%B8%89 \
+         x-md-global-raw-bin=a\u{fffd} x-md-global-tenant=acme"
     );
+}
+
+/// What a peer sends that is not ours: bytes that are no text, and gRPC's binary metadata.
+#[tokio::test]
+async fn every_received_value_is_kept() {
+    let read = async |content_type: &str, key: &str, values: &[&[u8]]| {
+        let mut request = ::http::Request::builder().header("content-type", content_type);
+        for value in values {
+            request = request.header(key, *value);
+        }
+        let service = ServiceBuilder::new().layer(metadata::server()).service_fn(
+            async |_: ::http::Request<()>| {
+                let response = ::http::Response::builder().extension(metadata::current());
+                response.body(String::new())
+            },
+        );
+        let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+        let found: &Metadata = response.extensions().get().unwrap();
+        let bytes = found.get_bytes(key).unwrap().to_vec();
+        (bytes, found.get_all(key).collect::<Vec<_>>().join("|"))
+    };
+    let grpc = "application/grpc";
+    for (content_type, key, values, first, texts) in [
+        (
+            "a/b",
+            "x-md-a",
+            &[&b"\xff"[..], b""][..],
+            &b"\xff"[..],
+            "\u{fffd}|",
+        ),
+        (grpc, "x-md-a", &[b"\xe9a"], b"\xe9a", "\u{fffd}a"),
+        (grpc, "x-md-a-bin", &[b"YWI=,Yw", b"ZA=="], b"ab", "ab|c|d"),
+        (
+            grpc,
+            "x-md-a-bin",
+            &[b"no base64"],
+            b"no base64",
+            "no base64",
+        ),
+        ("a/b", "x-md-a-bin", &[b"YWI="], b"YWI=", "YWI="),
+    ] {
+        let found = read(content_type, key, values).await;
+        assert_eq!(
+            found,
+            (first.to_vec(), texts.to_owned()),
+            "{content_type} {key}"
+        );
+    }
 }
 
 #[tokio::test]

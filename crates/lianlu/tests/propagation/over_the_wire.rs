@@ -3,10 +3,11 @@
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use axum::Router;
 use axum::routing::get;
+use lianlu::conventions::OptIn;
 use lianlu::propagation::{Baggage, TraceContext};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{
-    FutureExt, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+    FutureExt, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::Sampler;
@@ -228,7 +229,10 @@ async fn handler(_: Request<()>) -> Result<Response<String>, std::convert::Infal
 async fn servers_continue_the_callers_trace() {
     for name in ["application/grpc", "text/plain"] {
         let traces = Traces::default();
-        let service = traces.server().layer(tower::service_fn(handler));
+        let server = traces
+            .server()
+            .with_conventions(|conventions| conventions.opt_in(OptIn::ServicePeerName));
+        let service = server.layer(tower::service_fn(handler));
         let request = Request::post("/a.B/C")
             .header("content-type", name)
             .header("traceparent", TRACEPARENT)
@@ -317,18 +321,33 @@ async fn a_trace_crosses_two_hops() {
     assert_root(&traces::client(&http));
 }
 
+/// Over HTTP as UTF-8, over gRPC percent-encoded. Opt-in: any caller can send any name.
 #[tokio::test]
-async fn the_callers_service_name_is_on_the_server_span() {
-    let traces = Traces::default();
-    let address = echo::serve(traces.server(), Echo::new(&traces)).await;
-    let layer = traces
-        .client()
-        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("till"));
-    let mut client = echo::connect(layer, address).await;
-    client.unary(message("hello", 0)).await.unwrap();
-    let (client, server) = traces.pair().await;
-    assert_eq!(text(&server, "service.peer.name"), Some("till"));
-    assert_eq!(attr(&client, "service.peer.name"), None);
+async fn the_callers_service_name_is_on_the_server_span_if_enabled() {
+    for is_enabled in [false, true] {
+        for name in ["till", "链路"] {
+            let traces = Traces::default();
+            let mut server = traces.server();
+            if is_enabled {
+                server = server
+                    .with_conventions(|conventions| conventions.opt_in(OptIn::ServicePeerName));
+            }
+            let layer = traces
+                .client()
+                .with_propagator(lianlu::propagation::default_propagator().with_caller_name(name));
+            let address = echo::serve(server.clone(), Echo::new(&traces)).await;
+            let mut client = echo::connect(layer.clone(), address).await;
+            client.unary(message("hello", 0)).await.unwrap();
+            let address = net::serve_root(server, async || "hello").await;
+            let client = net::connect(layer, Version::HTTP_11);
+            net::fetch(&client, address, "/").await;
+            for span in traces.all(4).await {
+                let is_server = span.span_kind == SpanKind::Server;
+                let expected = (is_server && is_enabled).then_some(name);
+                assert_eq!(text(&span, "service.peer.name"), expected, "{span:#?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

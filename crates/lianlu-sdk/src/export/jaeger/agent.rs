@@ -5,6 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use lianlu_wire::authority::Authority;
 use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compact};
 
 use crate::error::OptionError;
@@ -27,11 +28,9 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn new(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
-        let parts = endpoint.rsplit_once(':');
-        let usable = parts.is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
-        });
-        if !usable {
+        let authority = Authority::parse(endpoint);
+        let is_usable = authority.is_ok_and(|authority| authority.port.is_some());
+        if !is_usable || endpoint.contains('@') {
             let problem = "needs host:port of an agent";
             return Err(OptionError::new(option, endpoint, problem));
         }

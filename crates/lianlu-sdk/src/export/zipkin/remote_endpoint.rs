@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use lianlu_wire::authority;
 use lianlu_wire::otlp::{AnyValue, ReadError, Span};
 use lianlu_wire::zipkin::Endpoint;
 use opentelemetry_semantic_conventions::attribute;
@@ -68,7 +69,7 @@ fn endpoint(name: &str, port: Option<u16>) -> Endpoint<'_> {
 fn number(port: AnyValue<'_>) -> Option<u16> {
     match port {
         AnyValue::Int(port) => port.try_into().ok(),
-        AnyValue::String(port) => port.parse().ok(),
+        AnyValue::String(port) => authority::port(port),
         _ => None,
     }
 }

@@ -154,7 +154,7 @@ table! {
         asked(OptIn::SyntheticUserAgent),
         NO, NO;
     SERVICE_PEER_NAME = keys::SERVICE_PEER_NAME;
-        SPAN, NO, SPAN, NO;
+        asked(OptIn::ServicePeerName), NO, asked(OptIn::ServicePeerName), NO;
 
     // The result.
     HTTP_RESPONSE_STATUS_CODE = keys::HTTP_RESPONSE_STATUS_CODE;

@@ -9,16 +9,16 @@ const MAX_HOPS: usize = 32;
 /// Most bytes read over all lines.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The trimmed, non-empty entries from right to left. An unreadable entry, or one beyond the
+/// The trimmed, non-empty entries from right to left. An entry that is not ASCII, or beyond the
 /// limits, yields `None` and ends the iteration.
 ///
 /// Reading from the right ensures that nothing a client writes before a proxy's entry, such as an
-/// unclosed quote, changes how that entry is read.
+/// unclosed quote or a byte that is no text, changes how that entry is read.
 #[derive(Debug)]
 pub(super) struct Hops<'a> {
     lines: ValueIter<'a, HeaderValue>,
     /// The unread part of the current line.
-    rest: Option<&'a str>,
+    rest: Option<&'a [u8]>,
     /// Whether commas within quoted strings are part of an entry.
     quotes: bool,
     hops: usize,
@@ -51,10 +51,7 @@ impl<'a> Hops<'a> {
     fn entry(&mut self) -> Option<Option<&'a str>> {
         let line = match self.rest.take() {
             Some(rest) => rest,
-            None => match self.lines.next_back()?.to_str() {
-                Ok(line) => line,
-                Err(_) => return Some(None),
-            },
+            None => self.lines.next_back()?.as_bytes(),
         };
         // Only the end of an overlong line is read.
         let budget = MAX_BYTES.saturating_sub(self.bytes);
@@ -63,7 +60,7 @@ impl<'a> Hops<'a> {
         let comma = if self.quotes {
             comma_outside_quotes(window)
         } else {
-            window.rfind(',')
+            window.iter().rposition(|byte| *byte == b',')
         };
         let entry = match comma {
             Some(at) => {
@@ -74,7 +71,11 @@ impl<'a> Hops<'a> {
             None => Some(window),
         };
         self.bytes += entry.map_or(budget, |entry| entry.len() + 1);
-        Some(entry)
+        let text = |entry: &'a [u8]| {
+            let text = std::str::from_utf8(entry).ok();
+            text.filter(|text| text.is_ascii())
+        };
+        Some(entry.and_then(text))
     }
 }
 
@@ -104,19 +105,15 @@ impl<'a> Iterator for Hops<'a> {
 }
 
 /// The last comma that is not within a quoted string.
-fn comma_outside_quotes(text: &str) -> Option<usize> {
+fn comma_outside_quotes(text: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let mut rest = text;
-    while let Some(at) = rest.rfind([',', '"']) {
+    while let Some(at) = rest.iter().rposition(|byte| matches!(byte, b',' | b'"')) {
         let before = rest.get(..at).unwrap_or_default();
-        if rest.get(at..).is_some_and(|found| found.starts_with('"')) {
-            let backslashes = before
-                .bytes()
-                .rev()
-                .take_while(|byte| *byte == b'\\')
-                .count();
+        if rest.get(at) == Some(&b'"') {
+            let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');
             // Within quotes, an odd number of backslashes escapes this quote.
-            if !quoted || backslashes % 2 == 0 {
+            if !quoted || backslashes.count() % 2 == 0 {
                 quoted = !quoted;
             }
         } else if !quoted {

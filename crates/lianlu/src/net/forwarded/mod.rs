@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::HeaderMap;
+use lianlu_wire::authority::port;
 
 use crate::net::bad_entry::BadEntry;
 use crate::net::cidr::Cidr;
@@ -231,39 +232,33 @@ fn from_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origi
     origin
 }
 
-/// `-Proto`, `-Host` and `-Port` do not name hops. If such a list is as long as that of `-For`, its
-/// entries are matched to the hops by position; otherwise only its rightmost entry, which the
-/// trusted peer wrote, is used.
+/// `-Proto`, `-Host` and `-Port` do not name hops. Their entries are matched to those of `-For` by
+/// their position from the right, where trusted proxies have written: what a client has sent before
+/// them changes nothing. If such a list is too short, its rightmost entry is used, which the trusted
+/// peer wrote.
 fn from_x_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Origin<'a> {
     let mut origin = Origin::default();
-    let mut client_index = None;
-    let mut hops = 0;
-    let mut walking = true;
-    for text in Hops::plain(headers, "x-forwarded-for") {
-        hops += 1;
-        if !walking {
-            continue;
-        }
+    let mut client_index = 0;
+    for (index, text) in Hops::plain(headers, "x-forwarded-for").enumerate() {
         let node = text.and_then(|text| Node::parse(Cow::Borrowed(text)));
         let Some(node) = node.filter(|node| *node != Node::Unknown) else {
-            walking = false;
-            continue;
+            break;
         };
-        walking = matches!(&node, Node::Address(address, _) if proxies.contains(*address));
+        let is_trusted = matches!(&node, Node::Address(address, _) if proxies.contains(*address));
         origin.set_client(node);
-        client_index = Some(hops - 1);
+        client_index = index;
+        if !is_trusted {
+            break;
+        }
     }
     let entry_for_client = |name| {
-        let entry = |index| Hops::plain(headers, name).nth(index).flatten();
-        match client_index {
-            Some(index) if index > 0 && Hops::plain(headers, name).count() == hops => entry(index),
-            _ => entry(0),
-        }
+        let entry = |index| Hops::plain(headers, name).nth(index);
+        entry(client_index).or_else(|| entry(0)).flatten()
     };
     origin.scheme = entry_for_client("x-forwarded-proto").and_then(node::scheme);
     origin.set_host(entry_for_client("x-forwarded-host").map(Cow::Borrowed));
     if origin.port.is_none() {
-        origin.port = entry_for_client("x-forwarded-port").and_then(node::port);
+        origin.port = entry_for_client("x-forwarded-port").and_then(port);
     }
     origin
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use lianlu_wire::authority::{Authority, port};
+
 use crate::net::cidr;
 
 /// Longest accepted name of a host or hop, in bytes.
@@ -30,7 +32,8 @@ impl<'a> Node<'a> {
             None => (&*text, None),
         };
         let port = port_text.and_then(port);
-        if port.is_none() && port_text.is_some_and(|port| !is_obfuscated(port)) {
+        let is_port = |text: &str| port.is_some() || text.is_empty() || is_obfuscated(text);
+        if !port_text.is_none_or(is_port) {
             return None;
         }
         if name.eq_ignore_ascii_case("unknown") {
@@ -60,12 +63,6 @@ fn is_obfuscated(text: &str) -> bool {
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_name_byte))
 }
 
-pub(super) fn port(text: &str) -> Option<u16> {
-    // `parse` alone would accept `+80`.
-    let is_number = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
-}
-
 /// Maps to `https` or `http`; `wss` and `ws` are upgrades of these.
 pub(super) fn scheme(text: &str) -> Option<&'static str> {
     if text.eq_ignore_ascii_case("https") || text.eq_ignore_ascii_case("wss") {
@@ -77,20 +74,14 @@ pub(super) fn scheme(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Parses `host` or `host:port`. Returns the host without brackets.
+/// Parses `host` or `host:port`. Returns the host without brackets. User information is invalid.
 pub(super) fn host(authority: Cow<'_, str>) -> Option<(Cow<'_, str>, Option<u16>)> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, after)) if cidr::parse_host(&authority).is_none() => (host, Some(port(after)?)),
-        _ => (&*authority, None),
-    };
-    let is_name_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let is_name = !host.is_empty() && host.len() <= MAX_NAME && host.bytes().all(is_name_byte);
-    if !is_name && cidr::parse_host(host).is_none() {
+    let Authority { host, port } = Authority::parse(&authority).ok()?;
+    if host.len() > MAX_NAME || authority.contains('@') {
         return None;
     }
-    let start = usize::from(host.starts_with('['));
-    let inner = start..host.len() - start;
+    let start = usize::from(authority.starts_with('['));
+    let inner = start..start + host.len();
     let host = match &authority {
         Cow::Borrowed(text) => Cow::Borrowed(text.get(inner)?),
         Cow::Owned(text) => Cow::Owned(text.get(inner)?.to_owned()),

@@ -3,10 +3,10 @@ use proptest::prelude::*;
 
 use super::{Origin, TrustedProxies, resolve};
 
-fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+fn headers<V: AsRef<[u8]>>(lines: &[(&'static str, V)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        let value = HeaderValue::from_bytes(value.as_ref()).unwrap();
         headers.append(HeaderName::from_static(name), value);
     }
     headers
@@ -17,7 +17,7 @@ fn proxies() -> TrustedProxies {
 }
 
 /// The origin of a call from a trusted proxy, as `client:port scheme host:port`; `-` is absent.
-fn resolved(lines: &[(&'static str, &str)]) -> String {
+fn resolved<V: AsRef<[u8]>>(lines: &[(&'static str, V)]) -> String {
     let headers = headers(lines);
     text(resolve(&proxies(), Some([10, 0, 0, 1].into()), &headers))
 }
@@ -86,7 +86,7 @@ fn uses_headers_from_a_trusted_proxy() {
         text(resolve(&proxies(), mapped, &headers)),
         "192.0.2.1 https a.example"
     );
-    assert_eq!(resolved(&[]), "- - -");
+    assert_eq!(resolved::<&str>(&[]), "- - -");
 }
 
 #[test]
@@ -205,6 +205,7 @@ fn accepts_what_rfc_7239_allows() {
         ),
         (r#"for="192.0.2.43:47011""#, "192.0.2.43:47011 - -"),
         (r#"for="192.0.2.43:_port""#, "192.0.2.43 - -"),
+        ("for=192.0.2.1:", "192.0.2.1 - -"),
         ("for=_gazonk", "_gazonk - -"),
         (r#"for="_gazonk:80""#, "_gazonk:80 - -"),
         // The client is unknown, but scheme and host come from a trusted proxy.
@@ -247,7 +248,6 @@ fn an_unreadable_entry_ends_the_walk() {
         "for=192.0.2",
         "for=192.0.2.1:99999",
         "for=192.0.2.1:+80",
-        "for=192.0.2.1:",
         "for=_",
         "for=_a b",
         "for =192.0.2.1",
@@ -279,10 +279,39 @@ fn an_unreadable_entry_ends_the_walk() {
         let in_between = format!("192.0.2.1, {bad}, 10.0.0.2");
         assert_eq!(x_forwarded_for(&in_between), "10.0.0.2 - -", "{in_between}");
     }
-    let mut headers = headers(&[("forwarded", "for=192.0.2.1")]);
-    headers.append("forwarded", HeaderValue::from_bytes(b"for=\xff").unwrap());
-    let peer = Some([10, 0, 0, 1].into());
-    assert_eq!(resolve(&proxies(), peer, &headers), Origin::default());
+}
+
+/// Bytes that are no text cost their own entry, and hide none that a proxy has written behind it.
+#[test]
+fn a_byte_beyond_ascii_costs_its_own_entry() {
+    for (value, expected) in [
+        (&b"\xff, 203.0.113.7"[..], "203.0.113.7 - -"),
+        (b"203.0.113.7\xff", "- - -"),
+        (b"6.6.6.6, \xe5\xbc\xa0, 10.0.0.2", "10.0.0.2 - -"),
+        (b"\xff, 203.0.113.7, 10.0.0.2", "203.0.113.7 - -"),
+    ] {
+        assert_eq!(resolved(&[("x-forwarded-for", value)]), expected);
+    }
+    for (value, expected) in [
+        (
+            &b"for=\xff, for=203.0.113.7;proto=https"[..],
+            "203.0.113.7 https -",
+        ),
+        (b"for=\"\xff, for=203.0.113.7", "203.0.113.7 - -"),
+        (b"for=203.0.113.7, for=\xff", "- - -"),
+        (b"for=203.0.113.7;x=\xff, for=10.0.0.2", "10.0.0.2 - -"),
+    ] {
+        assert_eq!(resolved(&[("forwarded", value)]), expected);
+        let lines = [("forwarded", value), ("forwarded", b"for=192.0.2.1")];
+        assert_eq!(resolved(&lines), "192.0.2.1 - -");
+    }
+    let lines = [
+        ("x-forwarded-for", &b"\xff, 203.0.113.7"[..]),
+        ("x-forwarded-proto", b"\xff, https"),
+        ("x-forwarded-host", b"\xff, shop.example"),
+        ("x-forwarded-port", b"\xff, 8443"),
+    ];
+    assert_eq!(resolved(&lines), "203.0.113.7 https shop.example:8443");
 }
 
 /// An unclosed quote from a client does not swallow the entry that the proxy appended.
@@ -298,47 +327,53 @@ fn an_unclosed_quote_does_not_hide_later_entries() {
 
 #[test]
 fn matches_other_lists_to_x_forwarded_for() {
-    let resolved = |hops, proto, host| {
+    let resolved = |hops: &str, proto: &str, host: &str| {
         self::resolved(&[
             ("x-forwarded-for", hops),
             ("x-forwarded-proto", proto),
             ("x-forwarded-host", host),
         ])
     };
-    // As many entries as hops: the client's entry.
-    assert_eq!(
-        resolved("192.0.2.1, 10.0.0.2", "https, http", "a.example, in"),
-        "192.0.2.1 https a.example"
-    );
-    assert_eq!(
-        resolved(
-            "6.6.6.6, 192.0.2.1, 10.0.0.2",
-            "x, https, http",
-            "x, a.example, in"
-        ),
-        "192.0.2.1 https a.example"
-    );
-    // Otherwise the rightmost entry, which the peer wrote.
-    assert_eq!(
-        resolved("192.0.2.1, 10.0.0.2", "https", "a.example"),
-        "192.0.2.1 https a.example"
-    );
-    assert_eq!(
-        resolved(
-            "6.6.6.6, 192.0.2.1",
+    for (hops, proto, host, expected) in [
+        // By the position from the right.
+        (
+            "192.0.2.1, 10.0.0.2",
             "https, http",
-            "evil.example, a.example"
+            "a.example, in",
+            "https a.example",
         ),
-        "192.0.2.1 http a.example"
-    );
-    assert_eq!(
-        resolved(
-            "6.6.6.6, 192.0.2.1, 10.0.0.2",
+        (
+            "192.0.2.1",
             "https, http",
-            "evil.example, in"
+            "evil.example, a.example",
+            "http a.example",
         ),
-        "192.0.2.1 http in"
-    );
+        // Too short: the rightmost entry, which the peer wrote.
+        (
+            "192.0.2.1, 10.0.0.2",
+            "https",
+            "a.example",
+            "https a.example",
+        ),
+        (
+            "192.0.2.1, 10.0.0.2, 10.0.0.3",
+            "http, https",
+            "x, in",
+            "https in",
+        ),
+    ] {
+        let expected = format!("192.0.2.1 {expected}");
+        assert_eq!(resolved(hops, proto, host), expected);
+        // Whatever the client sends before it.
+        for spoof in ["6.6.6.6", "x, y", ",", "\u{ff}", "\"", "a:b:c"] {
+            let before = |list: &str| format!("{spoof}, {list}");
+            assert_eq!(resolved(&before(hops), proto, host), expected, "{spoof}");
+            if proto.contains("https, ") {
+                let [hops, proto, host] = [hops, proto, host].map(before);
+                assert_eq!(resolved(&hops, &proto, &host), expected, "{spoof}");
+            }
+        }
+    }
     // Without hops.
     assert_eq!(
         self::resolved(&[("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")]),
@@ -357,12 +392,14 @@ fn parses_schemes_hosts_and_ports() {
     };
     assert_eq!(resolved("WSS", "a.example:1", "2"), "- https a.example:1");
     assert_eq!(resolved("ws", "[::1]", "2"), "- http ::1:2");
+    assert_eq!(resolved("ws", "a.example:", "2"), "- http a.example:2");
+    assert_eq!(resolved("ws", "[::1]:", "+2"), "- http ::1");
     for proto in ["javascript", "https://", "", "http s"] {
         assert_eq!(resolved(proto, "::1", "2"), "- - ::1:2", "{proto}");
     }
     let long = "a".repeat(256);
     for host in [
-        "", "a b", "a/b", "u@a", "a:x", "a:99999", "a:", "[a]", "<a>", "a?b", "[::1", ":1", &long,
+        "", "a b", "a/b", "u@a", "a:x", "a:99999", "a:+1", "[a]", "<a>", "a?b", "[::1", ":1", &long,
     ] {
         assert_eq!(resolved("http", host, "x"), "- http -", "{host}");
     }
@@ -433,11 +470,11 @@ proptest! {
 
     /// Whatever a client writes, the hop that the proxy appends is the client.
     #[test]
-    fn a_client_cannot_forge_its_address(spoofed in "[ -~]{0,60}") {
+    fn a_client_cannot_forge_its_address(spoofed in "[ -~\u{80}-\u{ff}]{0,60}") {
         let value = format!("{spoofed}, for=192.0.2.1;proto=http");
         prop_assert_eq!(forwarded(&value), "192.0.2.1 http -");
         prop_assert_eq!(
-            resolved(&[("forwarded", &spoofed), ("forwarded", "for=192.0.2.1;proto=http")]),
+            resolved(&[("forwarded", &*spoofed), ("forwarded", "for=192.0.2.1;proto=http")]),
             "192.0.2.1 http -"
         );
         prop_assert_eq!(x_forwarded_for(&format!("{spoofed}, 192.0.2.1")), "192.0.2.1 - -");

@@ -5,9 +5,10 @@ use std::time::Duration;
 use lianlu_sdk::env::Reader;
 use lianlu_sdk::jaeger::Exporter;
 use lianlu_sdk::{OptionError, check_endpoint};
+use lianlu_wire::authority;
 
 use super::super::jaeger::{
-    AGENT_HOST, AGENT_PORT, DEFAULT_COLLECTOR, ENDPOINT, PASSWORD, TIMEOUT, USER,
+    AGENT_HOST, AGENT_PORT, DEFAULT_COLLECTOR, ENDPOINT, PASSWORD, TIMEOUT, USER, agent_address,
 };
 
 #[derive(Clone)]
@@ -48,14 +49,11 @@ fn destination(reader: &mut Reader) -> Destination {
             (Some(_), None) => AGENT_HOST,
         };
         let port = port.unwrap_or_else(|| "6831".to_owned());
-        match port.parse::<u16>() {
-            Ok(port) if port > 0 => {}
-            _ => {
-                reader.warn(AGENT_PORT, &port, "not a port", fallback());
-                return Destination::Collector(DEFAULT_COLLECTOR.to_owned());
-            }
+        if authority::port(&port).is_none_or(|port| port == 0) {
+            reader.warn(AGENT_PORT, &port, "not a port", fallback());
+            return Destination::Collector(DEFAULT_COLLECTOR.to_owned());
         }
-        let address = format!("{}:{port}", host.as_deref().unwrap_or("localhost"));
+        let address = agent_address(host.as_deref(), &port);
         match Exporter::agent(option, &address) {
             Ok(_) => return Destination::Agent(option, address),
             Err(error) => reader.refuse(error, fallback()),
