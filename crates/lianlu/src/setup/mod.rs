@@ -23,7 +23,6 @@ use lianlu_sdk::{
     BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, TracerProvider,
 };
 use opentelemetry::Key;
-use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanLimits;
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
@@ -261,15 +260,10 @@ impl<E: Exporter> Pipeline<E> {
     /// If an option is invalid; the error names it. An unreachable collector is not an error: the
     /// service keeps running, and the loss is reported once and counted in [`Guard::counts`].
     pub fn install(self) -> Result<Guard, PipelineError> {
-        let (guard, output) = self.start()?;
+        let guard = self.build()?;
         let meter = opentelemetry::global::meter("lianlu");
         guard.handle().register_metrics(&meter);
-        if output == Output::Disabled {
-            // A no-op span propagates its parent's context unchanged.
-            crate::span::source::set_tracer_provider(NoopTracerProvider::new());
-        } else {
-            crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
-        }
+        crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         // The SDK's default name does not identify the caller, so it is not sent.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));
@@ -284,10 +278,6 @@ impl<E: Exporter> Pipeline<E> {
     ///
     /// See [`install`](Self::install).
     pub fn build(self) -> Result<Guard, PipelineError> {
-        Ok(self.start()?.0)
-    }
-
-    fn start(self) -> Result<(Guard, Output), PipelineError> {
         if let Some(sampler) = &self.sampler {
             sampler.check()?;
         }
@@ -305,9 +295,9 @@ impl<E: Exporter> Pipeline<E> {
             .with_keep_if(self.keep);
         if output == Output::Disabled {
             let provider = provider.with_loss_listener(|_| {}).build()?;
-            // After the shutdown the provider creates no spans.
+            // After the shutdown the provider creates no spans and propagates the parents' contexts.
             let _ = provider.shutdown(Duration::ZERO);
-            return Ok((Guard::new(provider, service_name), output));
+            return Ok(Guard::new(provider, service_name));
         }
         if output == Output::Export {
             let exporter = self.exporter.build()?;
@@ -348,7 +338,7 @@ impl<E: Exporter> Pipeline<E> {
         if let Some(remote) = remote {
             guard.set_remote_sampler(remote);
         }
-        Ok((guard, output))
+        Ok(guard)
     }
 }
 
