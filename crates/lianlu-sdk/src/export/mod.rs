@@ -17,6 +17,8 @@ use std::time::Duration;
 
 pub use batch::{Batch, ScopeSpans};
 pub use transport::endpoint::check_endpoint;
+#[doc(hidden)]
+pub use transport::secrets::EndpointText;
 
 /// Sends ended spans out of the process. Called on the pipeline's own thread, one call at a time;
 /// may block until its own timeout.

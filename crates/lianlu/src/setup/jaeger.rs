@@ -37,11 +37,10 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::OptionError;
 use lianlu_sdk::jaeger::Exporter;
+use lianlu_sdk::{EndpointText, OptionError};
 
 use super::{EXPORT_TIMEOUT, Pipeline};
-use crate::net::redact::redact;
 
 pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:14268/api/traces";
 
@@ -60,8 +59,8 @@ pub fn pipeline() -> Pipeline<Jaeger> {
 /// The options of a Jaeger pipeline.
 #[derive(Clone, Default)]
 pub struct Jaeger {
-    collector: Option<String>,
-    agent: Option<String>,
+    collector: Option<EndpointText>,
+    agent: Option<EndpointText>,
     username: Option<String>,
     password: Option<String>,
 }
@@ -69,14 +68,14 @@ pub struct Jaeger {
 impl Pipeline<Jaeger> {
     /// Sends to a collector. The URL includes the path: `http://localhost:14268/api/traces`.
     pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.exporter.collector = Some(url.into());
+        self.exporter.collector = Some(url.into().into());
         self
     }
 
     /// Sends UDP packets to an agent at `host:port`, for example `localhost:6831`. A collector
     /// endpoint that is set in code takes precedence.
     pub fn with_agent_endpoint(mut self, address: impl Into<String>) -> Self {
-        self.exporter.agent = Some(address.into());
+        self.exporter.agent = Some(address.into().into());
         self
     }
 
@@ -121,10 +120,10 @@ impl Jaeger {
     /// option for errors.
     fn destination(&self) -> Destination {
         if let Some(url) = &self.collector {
-            return Destination::Collector("with_collector_endpoint", url.clone());
+            return Destination::Collector("with_collector_endpoint", url.as_str().to_owned());
         }
         if let Some(address) = &self.agent {
-            return Destination::Agent("with_agent_endpoint", address.clone());
+            return Destination::Agent("with_agent_endpoint", address.as_str().to_owned());
         }
         if let Some(url) = variable(ENDPOINT) {
             return Destination::Collector(ENDPOINT, url);
@@ -167,9 +166,9 @@ fn timeout() -> Result<Duration, OptionError> {
 impl std::fmt::Debug for Jaeger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jaeger")
-            .field("collector", &self.collector.as_deref().map(redact))
+            .field("collector", &self.collector)
             .field("agent", &self.agent)
-            .field("username", &self.username)
+            .field("username", &self.username.as_ref().map(|_| "***"))
             .field("password", &self.password.as_ref().map(|_| "***"))
             .finish()
     }

@@ -28,13 +28,12 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::OptionError;
 use lianlu_sdk::env::Reader;
 use lianlu_sdk::otlp::{Builder, Exporter};
+use lianlu_sdk::{EndpointText, OptionError};
 
 use super::Pipeline;
 use super::env::otlp as env;
-use crate::net::redact::redact;
 
 pub use lianlu_sdk::otlp::{Compression, Protocol};
 
@@ -49,7 +48,7 @@ pub fn pipeline() -> Pipeline<Otlp> {
 /// The options of an OTLP pipeline.
 #[derive(Clone, Default)]
 pub struct Otlp {
-    endpoint: Option<String>,
+    endpoint: Option<EndpointText>,
     protocol: Option<Protocol>,
     headers: Vec<(String, String)>,
     timeout: Option<Duration>,
@@ -61,7 +60,7 @@ pub struct Otlp {
 impl Pipeline<Otlp> {
     /// Sets the collector's URL. Over HTTP, `/v1/traces` is appended to a URL without a path.
     pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.exporter.endpoint = Some(url.into());
+        self.exporter.endpoint = Some(url.into().into());
         self
     }
 
@@ -130,7 +129,7 @@ impl Otlp {
         let protocol = self.protocol.unwrap_or_else(|| env::protocol(reader));
         let mut builder = Exporter::builder(protocol);
         builder = match &self.endpoint {
-            Some(url) => builder.with_endpoint(url),
+            Some(url) => builder.with_endpoint(url.as_str()),
             None => env::endpoint(reader, protocol, builder),
         };
         let timeout = self.timeout.or_else(|| env::timeout(reader));
@@ -169,7 +168,7 @@ impl std::fmt::Debug for Otlp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Otlp")
-            .field("endpoint", &self.endpoint.as_deref().map(redact))
+            .field("endpoint", &self.endpoint)
             .field("protocol", &self.protocol)
             .field("headers", &names)
             .field("timeout", &self.timeout)

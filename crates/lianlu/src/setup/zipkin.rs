@@ -10,11 +10,10 @@
 //!
 //! If no endpoint is set in code, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` is used.
 
-use lianlu_sdk::OptionError;
 use lianlu_sdk::zipkin::Exporter;
+use lianlu_sdk::{EndpointText, OptionError};
 
 use super::{EXPORT_TIMEOUT, Pipeline};
-use crate::net::redact::redact;
 
 pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
 pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
@@ -27,13 +26,13 @@ pub fn pipeline() -> Pipeline<Zipkin> {
 /// The options of a Zipkin pipeline.
 #[derive(Clone, Default)]
 pub struct Zipkin {
-    collector: Option<String>,
+    collector: Option<EndpointText>,
 }
 
 impl Pipeline<Zipkin> {
     /// Sends to a collector. The URL includes the path: `http://localhost:9411/api/v2/spans`.
     pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.exporter.collector = Some(url.into());
+        self.exporter.collector = Some(url.into().into());
         self
     }
 }
@@ -56,7 +55,7 @@ impl super::Exporter for Zipkin {
 impl std::fmt::Debug for Zipkin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Zipkin")
-            .field("collector", &self.collector.as_deref().map(redact))
+            .field("collector", &self.collector)
             .finish()
     }
 }

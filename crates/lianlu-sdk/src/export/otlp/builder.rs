@@ -12,6 +12,7 @@ use crate::error::OptionError;
 use crate::export::transport::client_identity::ClientIdentity;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::secrets::EndpointText;
 use crate::export::transport::tls::Tls;
 use crate::export::transport::trusted_roots::TrustedRoots;
 
@@ -22,7 +23,7 @@ pub struct Builder {
     protocol: Protocol,
     /// The name of the option that set the endpoint, for error messages.
     option: &'static str,
-    endpoint: String,
+    endpoint: EndpointText,
     /// Do not append a path to the endpoint.
     is_exact: bool,
     timeout: Duration,
@@ -49,7 +50,7 @@ impl Builder {
         Self {
             protocol,
             option: "with_endpoint",
-            endpoint: protocol.default_endpoint().to_owned(),
+            endpoint: protocol.default_endpoint().into(),
             is_exact: true,
             timeout: Duration::from_secs(10),
             headers: HeaderMap::new(),
@@ -80,7 +81,7 @@ impl Builder {
         is_exact: bool,
     ) -> Self {
         self.option = option;
-        self.endpoint = url.into();
+        self.endpoint = url.into().into();
         self.is_exact = is_exact;
         self
     }
@@ -156,12 +157,15 @@ impl Builder {
             let problem = format!("needs this crate's feature `{name}`");
             return Err(OptionError::new("with_compression", name, problem));
         }
-        let uri = check_endpoint(self.option, &self.endpoint)?;
-        let url = CollectorUrl::new(match self.protocol.traces_path() {
+        let uri = check_endpoint(self.option, self.endpoint.as_str())?;
+        let mut url = CollectorUrl::new(match self.protocol.traces_path() {
             Some(path) if !self.is_exact => with_path(uri, path),
             _ => uri,
         });
         let mut headers = self.headers;
+        for value in headers.values() {
+            url.hide_header(value);
+        }
         if let Some(user) = url.authorization() {
             headers.entry(AUTHORIZATION).or_insert(user.clone());
         }
@@ -215,10 +219,9 @@ pub fn check_client_certificate(
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        let url = check_endpoint(self.option, &self.endpoint).map(CollectorUrl::new);
         f.debug_struct("Builder")
             .field("protocol", &self.protocol)
-            .field("endpoint", &url.ok())
+            .field("endpoint", &self.endpoint)
             .field("timeout", &self.timeout)
             .field("headers", &names)
             .field("compression", &self.compression)
@@ -251,7 +254,7 @@ mod tests {
             .with_header("x-key", "secret");
         let exporter = builder.clone().build().unwrap();
         for shown in [format!("{builder:?}"), format!("{exporter:?}")] {
-            assert!(shown.contains("http://h:1"), "{shown}");
+            assert!(shown.contains("h:1"), "{shown}");
             assert!(!shown.contains("secret"), "{shown}");
         }
         let builder = builder.with_endpoint("http://ann:se/cret@h:1");

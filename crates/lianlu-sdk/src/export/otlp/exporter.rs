@@ -78,6 +78,7 @@ impl Export for Exporter {
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let Accepted { rejected, message } = self.sender.send(batch)?;
         let url = self.sender.url();
+        let message = url.quote(&message);
         let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
         let reason = match (lost, message.is_empty()) {
             (0, true) => return Ok(()),

@@ -13,7 +13,6 @@ use crate::export::Failure;
 use crate::export::batch::Batch;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
-use crate::export::transport::one_line::one_line;
 use crate::export::transport::response::send_batch;
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -134,5 +133,5 @@ fn error_message(head: &Parts, body: &[u8]) -> String {
         PROTOBUF => status_message(body),
         _ => None,
     };
-    message.unwrap_or_else(|| one_line(&String::from_utf8_lossy(body)))
+    message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
 }

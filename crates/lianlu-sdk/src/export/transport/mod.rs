@@ -28,6 +28,7 @@ pub(crate) mod response;
     feature = "zipkin"
 ))]
 pub(crate) mod retry_after;
+pub(crate) mod secrets;
 #[cfg(any(
     feature = "jaeger",
     feature = "otlp-grpc",

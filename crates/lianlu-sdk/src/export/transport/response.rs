@@ -49,13 +49,13 @@ pub(crate) fn send_batch(
 fn failure_of_error(url: &CollectorUrl, error: &ureq::Error, spans: usize) -> Failure {
     let reason = match error {
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-            return Failure::new(spans, format!("{url}: {error}"));
+            return Failure::new(spans, format!("{url}: {}", url.quote(&error.to_string())));
         }
         // The TLS library's handshake errors have this kind; their texts rarely mention TLS.
         ureq::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            format!("{url}: TLS failed: {cause}")
+            format!("{url}: TLS failed: {}", url.quote(&cause.to_string()))
         }
-        error => format!("{url}: {error}"),
+        error => format!("{url}: {}", url.quote(&error.to_string())),
     };
     Failure::temporary(reason)
 }

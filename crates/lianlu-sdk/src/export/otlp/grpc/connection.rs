@@ -110,7 +110,7 @@ impl Grpc {
         let url = &self.url;
         match response {
             Ok(Ok(response)) => response.into_result(url, spans, batch.request_len()),
-            Ok(Err(reason)) => Err(Failure::temporary(format!("{url}: {reason}"))),
+            Ok(Err(reason)) => Err(Failure::temporary(format!("{url}: {}", url.quote(&reason)))),
             Err(_) => {
                 // The peer of the connection may be gone without notice.
                 self.channel = connect(&self.endpoint, runtime);

@@ -14,7 +14,6 @@ use super::super::MAX_REQUEST;
 use super::retry_info::RetryInfo;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::one_line::one_line;
 
 /// Padding is optional in gRPC's binary headers.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -36,7 +35,7 @@ impl Status {
         let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
         let message = headers.get("grpc-message").map(|value| {
             let text = String::from_utf8_lossy(value.as_bytes());
-            one_line(&lianlu_wire::percent_decode(&text))
+            lianlu_wire::percent_decode(&text).into_owned()
         });
         let details = headers.get("grpc-status-details-bin");
         let details = details.and_then(|value| BASE64.decode(value).ok());
@@ -50,7 +49,7 @@ impl Status {
     /// The failure of a batch of `spans` spans, sent in `length` bytes.
     pub(super) fn into_failure(self, url: &CollectorUrl, spans: usize, length: usize) -> Failure {
         let code = code_name(self.code);
-        let reason = match &*self.message {
+        let reason = match &*url.quote(&self.message) {
             "" => format!("{url} answered {code}"),
             message => format!("{url} answered {code}: {message}"),
         };
