@@ -39,6 +39,12 @@ pub trait Export: Send + 'static {
         String::new()
     }
 
+    /// The most bytes that [`Batch::request_len`] should have. The pipeline makes smaller batches,
+    /// except for a single larger span.
+    fn max_request_size(&self) -> usize {
+        usize::MAX
+    }
+
     /// Called at intervals of the schedule delay while nothing waits, for exporters with buffers of
     /// their own.
     fn idle(&mut self) {}
@@ -55,6 +61,10 @@ impl Export for Box<dyn Export> {
 
     fn destination(&self) -> String {
         (**self).destination()
+    }
+
+    fn max_request_size(&self) -> usize {
+        (**self).max_request_size()
     }
 
     fn idle(&mut self) {

@@ -19,6 +19,13 @@ pub(crate) mod http_client;
 pub(crate) mod one_line;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 pub(crate) mod post;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+pub(crate) mod probe;
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) mod response;
 #[cfg(any(

@@ -5,6 +5,9 @@ use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
 use crate::export::transport::response::send_batch;
 
+/// Most bytes of a response that are read.
+const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
 /// Posts a batch of `spans` spans.
 pub(crate) fn post(
     client: &HttpClient,
@@ -22,7 +25,7 @@ pub(crate) fn post(
         headers.insert(http::header::AUTHORIZATION, value.clone());
     }
     // The body of a success is ignored: neither protocol has partial success.
-    send_batch(client, url, request, spans, |_, body| {
+    send_batch(client, url, request, MAX_RESPONSE, spans, |_, body| {
         String::from_utf8_lossy(body).into_owned()
     })
     .map(drop)

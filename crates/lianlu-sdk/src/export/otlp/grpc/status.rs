@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use tonic::Code;
 
-use super::super::MAX_REQUEST;
+use super::super::ACCEPTED_BY_DEFAULT;
 use super::retry_info::RetryInfo;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
@@ -72,7 +72,7 @@ impl Status {
             | Code::DataLoss => true,
             // tonic-based collectors also use it for a request above their limit, and a single
             // large span does not get smaller.
-            Code::OutOfRange => length <= MAX_REQUEST,
+            Code::OutOfRange => length <= ACCEPTED_BY_DEFAULT,
             // Without a retry delay it may be a permanent quota.
             Code::ResourceExhausted => self.retry_info.is_some(),
             _ => false,
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn a_too_large_request_is_not_retried() {
         let status: &[(_, &[u8])] = &[("grpc-status", b"11")];
-        assert!(failure(status, MAX_REQUEST).retry.is_some());
-        assert_eq!(failure(status, MAX_REQUEST + 1).lost, 3);
+        assert!(failure(status, ACCEPTED_BY_DEFAULT).retry.is_some());
+        assert_eq!(failure(status, ACCEPTED_BY_DEFAULT + 1).lost, 3);
     }
 
     #[test]
