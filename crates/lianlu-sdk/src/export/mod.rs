@@ -17,6 +17,8 @@ use std::time::Duration;
 
 pub use batch::{Batch, ScopeSpans};
 pub use transport::endpoint::check_endpoint;
+#[doc(hidden)]
+pub use transport::secrets::EndpointText;
 
 /// Sends ended spans out of the process. Called on the pipeline's own thread, one call at a time;
 /// may block until its own timeout.
@@ -37,8 +39,14 @@ pub trait Export: Send + 'static {
         String::new()
     }
 
-    /// Called at intervals of the schedule delay while nothing waits, for exporters with buffers of
-    /// their own.
+    /// The most bytes that [`Batch::request_len`] should have. The pipeline makes smaller batches,
+    /// except for a single larger span.
+    fn max_request_size(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Called when all spans that have been handed over are exported, and at intervals of the schedule
+    /// delay while nothing waits, for exporters with buffers of their own.
     fn idle(&mut self) {}
 
     /// Called at the end of a flush, after all spans that had ended before the flush were exported,
@@ -53,6 +61,10 @@ impl Export for Box<dyn Export> {
 
     fn destination(&self) -> String {
         (**self).destination()
+    }
+
+    fn max_request_size(&self) -> usize {
+        (**self).max_request_size()
     }
 
     fn idle(&mut self) {

@@ -12,7 +12,7 @@ use super::backoff::Backoff;
 use super::destination::Destination;
 use super::event::PipelineEvent;
 use super::item::Item;
-use super::run::{Run, next_batch};
+use super::run::{Run, envelope_len, next_batch};
 use super::shared::{Shared, Wait};
 use crate::export::batch::Batch;
 use crate::export::{Export, Failure, Retry};
@@ -70,6 +70,9 @@ pub(super) fn run(
             continue;
         }
         wait.retry_at = sender.send_next();
+        if sender.has_sent_all() {
+            ignore_panics(|| sender.exporter.idle());
+        }
         // After the timeout, accepted batches are followed by the next one; the first that is not
         // accepted ends the worker.
         if is_timed_out && wait.retry_at.is_some() {
@@ -97,6 +100,8 @@ struct Sender<'a> {
     /// it ends.
     consecutive_losses: u64,
     is_retrying: bool,
+    /// The first attempt of `pending` that was not accepted.
+    retrying_since: Option<Instant>,
     /// The last warning of the collector.
     warning: String,
 }
@@ -131,6 +136,7 @@ impl<'a> Sender<'a> {
             rejected,
             consecutive_losses: 0,
             is_retrying: false,
+            retrying_since: None,
             warning: String::new(),
         }
     }
@@ -138,6 +144,11 @@ impl<'a> Sender<'a> {
     /// The number of the oldest item with spans in `pending` or `runs`.
     fn in_hand(&self) -> Option<u64> {
         self.unsettled.front().map(|(item, _)| item.number)
+    }
+
+    /// Whether everything that was handed over so far is settled.
+    fn has_sent_all(&self) -> bool {
+        self.unsettled.is_empty() && !self.shared.lock().has_queue(self.number)
     }
 
     fn with_counts(&self, change: impl FnOnce(&mut Destination)) {
@@ -170,9 +181,20 @@ impl<'a> Sender<'a> {
                         reason: reason.clone(),
                     });
                 }
+                let retry_at = self.backoff.retry_at(retry);
+                let since = *self.retrying_since.get_or_insert_with(Instant::now);
+                if let Some(longest) = self.shared.limits.longest_retry
+                    && retry_at - since > longest
+                {
+                    let reason = format!("given up after retries for {longest:?}: {reason}");
+                    let lost = batch.len();
+                    let reason = self.save_rejected(&batch, lost, reason);
+                    self.settle(batch, lost, reason, false);
+                    return None;
+                }
                 self.with_counts(|it| it.failing = Some(reason));
                 self.pending = Some(batch);
-                Some(self.backoff.retry_at(retry))
+                Some(retry_at)
             }
         }
     }
@@ -221,6 +243,7 @@ impl<'a> Sender<'a> {
     /// Settles a batch of which `lost` spans are lost.
     fn settle(&mut self, batch: Batch, lost: usize, reason: String, panicked: bool) {
         self.backoff.reset();
+        self.retrying_since = None;
         let count = batch.len();
         for buffer in batch.into_buffers() {
             self.shared.budget.recycle(buffer);
@@ -278,7 +301,9 @@ impl<'a> Sender<'a> {
             let Some(item) = next else { break };
             spans += self.take_item(item);
         }
-        next_batch(&mut self.runs, most, MAX_BATCH_BYTES)
+        let largest = self.exporter.max_request_size();
+        let most_bytes = largest.saturating_sub(envelope_len(&self.runs));
+        next_batch(&mut self.runs, most, most_bytes.min(MAX_BATCH_BYTES))
     }
 
     /// Reads an item taken from the queue; returns its number of spans.

@@ -10,15 +10,17 @@ pub(crate) mod collector_url;
 pub(crate) mod endpoint;
 #[cfg(feature = "http-client")]
 pub(crate) mod http_client;
+#[cfg(any(feature = "console", feature = "otlp-grpc", feature = "http-client"))]
+pub(crate) mod one_line;
+#[cfg(any(feature = "jaeger", feature = "zipkin"))]
+pub(crate) mod post;
 #[cfg(any(
     feature = "jaeger",
     feature = "otlp-grpc",
     feature = "otlp-http",
     feature = "zipkin"
 ))]
-pub(crate) mod one_line;
-#[cfg(any(feature = "jaeger", feature = "zipkin"))]
-pub(crate) mod post;
+pub(crate) mod probe;
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) mod response;
 #[cfg(any(
@@ -28,6 +30,7 @@ pub(crate) mod response;
     feature = "zipkin"
 ))]
 pub(crate) mod retry_after;
+pub(crate) mod secrets;
 #[cfg(any(
     feature = "jaeger",
     feature = "otlp-grpc",
