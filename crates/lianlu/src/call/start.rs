@@ -193,7 +193,8 @@ fn extract(
     let is_public = options.public.as_ref();
     let is_public = is_public.is_some_and(|is_public| is_public(head));
     if options.is_default_propagator && !is_public {
-        parent.remote.read(headers, head.headers());
+        let Parent { base, remote, .. } = parent;
+        remote.read(base, headers, head.headers());
     } else {
         let propagator = &*options.propagator;
         *parent = Parent::of_propagator(&parent.base, propagator, head, is_public);
