@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, StringValue};
@@ -74,8 +75,8 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         route,
         requested,
         hints: &hints,
-        began: Began::now(),
     };
+    let instant = Instant::now();
     let filter = options.sampling_filter.as_ref();
     let plan = if filter.is_some_and(|filter| !filter(&head)) {
         SpanPlan::Excluded
@@ -84,6 +85,11 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         SpanPlan::of(&options.tracer, &parent, is_sliced)
     };
     plan.complete(&mut parent);
+    let is_unrecorded = plan.is_unrecorded();
+    let began = match is_unrecorded {
+        true => Began::unrecorded(instant),
+        false => Began::at(instant),
+    };
     // Without an observer, only the context of an unrecorded call is needed. A client's call also
     // keeps the context for the request's body.
     let has_observer = !is_server || starting.meters.is_some() || options.watches_unrecorded;
@@ -92,8 +98,10 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     let mut writer = plan.writer(&mut scratch.span);
     let (mut template, mut rare) = (None, None);
     let mut name = Cow::Borrowed("");
-    if has_observer || !plan.is_unrecorded() {
-        let peer = if is_server { peer(&head) } else { None };
+    if has_observer || !is_unrecorded {
+        // No label depends on it, so unrecorded calls from all peers share a template.
+        let needs_peer = is_server && (!is_unrecorded || options.proxies.is_some());
+        let peer = if needs_peer { peer(&head) } else { None };
         let fits = plan.takes_templates() && starting.fits_templates(&parent.base);
         let key = if fits { Some(starting.key(peer)) } else { None };
         if let Some(key) = &key {
@@ -118,7 +126,11 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         let next = Slices::new(options, every, base, kind, name.clone(), attributes);
         slices = Some(Box::new(next));
     }
-    let start = starting.span(name);
+    let start = SpanStart {
+        name,
+        kind: starting.kind.clone(),
+        at: began.unix_nanos,
+    };
     let (context, handle) = plan.start(&mut parent, start, &mut scratch.span);
     let is_recording = handle.is_recording();
     if !is_recording && !has_observer {
@@ -152,7 +164,6 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         true => headers.grpc_timeout().and_then(parse_timeout),
         false => None,
     };
-    let began = starting.began;
     call.fill(Call {
         options: Arc::clone(options),
         kind: starting.kind.clone(),
@@ -213,19 +224,9 @@ struct Starting<'a> {
     meters: Option<(u64, &'a Arc<Meters>)>,
     requested: Option<&'a TraceOptions>,
     hints: &'a CallHints,
-    began: Began,
 }
 
 impl<'a> Starting<'a> {
-    #[inline]
-    fn span(&self, name: Cow<'static, str>) -> SpanStart {
-        SpanStart {
-            name,
-            kind: self.kind.clone(),
-            at: self.began.unix_nanos,
-        }
-    }
-
     /// True if the call's description depends only on what is in its key.
     #[inline]
     fn fits_templates(&self, base: &Context) -> bool {
