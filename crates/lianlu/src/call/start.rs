@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{SpanKind, TraceContextExt};
-use opentelemetry::{Context, StringValue};
+use opentelemetry::{Context, KeyValue, StringValue};
 
 use super::active::ActiveCall;
 use super::clock::Began;
 use super::hints::CallHints;
 use super::options::Options;
 use super::peer::{local, peer, transport};
-use super::pool::CallBox;
+use super::pool::{CallBox, Scratch};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
 use super::trace_options::TraceOptions;
@@ -121,10 +121,12 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     }
     let mut slices = None;
     if let StreamEnd::Sliced(every) = stream_end {
-        let attributes = scratch.span.key_values.clone();
-        let (base, kind) = (parent.base.clone(), starting.kind.clone());
-        let next = Slices::new(options, every, base, kind, name.clone(), attributes);
-        slices = Some(Box::new(next));
+        let attributes = &scratch.span.key_values;
+        slices = Some(
+            starting
+                .clone()
+                .slices(every, &parent.base, &name, attributes),
+        );
     }
     let start = SpanStart {
         name,
@@ -148,17 +150,7 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         let rare = rare.get_or_insert_with(|| scratch.rare.take().unwrap_or_default());
         rare.stream_end = stream_end;
         rare.slices = slices.filter(|_| is_recording);
-        rare.is_text = is_grpc && headers.content_type_begins(TEXT_CONTENT_TYPE);
-        rare.request_length = headers.content_length();
-        if let Some((_, meters)) = starting.meters
-            && !is_grpc
-        {
-            rare.active = ActiveRequest::start(meters, &mut scratch.labels.active);
-        }
-        if is_recording {
-            rare.keep_messages(options.message_events);
-            rare.keep_content(options.response_content);
-        }
+        starting.clone().complete(rare, scratch, is_recording);
     }
     let timeout = match is_grpc {
         true => headers.grpc_timeout().and_then(parse_timeout),
@@ -216,7 +208,7 @@ fn extract(
 #[derive(Clone)]
 struct Starting<'a> {
     kind: SpanKind,
-    options: &'a Options,
+    options: &'a Arc<Options>,
     head: RequestHead<'a>,
     headers: KnownHeaders<'a>,
     protocol: Protocol,
@@ -256,9 +248,47 @@ impl<'a> Starting<'a> {
         key
     }
 
+    /// What the next slices of a stream are made of.
+    #[cold]
+    fn slices(
+        &self,
+        every: Duration,
+        base: &Context,
+        name: &Cow<'static, str>,
+        attributes: &[KeyValue],
+    ) -> Box<Slices> {
+        let (kind, name) = (self.kind.clone(), name.clone());
+        let attributes = attributes.to_vec();
+        Box::new(Slices::new(
+            self.options,
+            every,
+            base.clone(),
+            kind,
+            name,
+            attributes,
+        ))
+    }
+
+    /// Completes the rare state of a call.
+    #[cold]
+    fn complete(&self, rare: &mut RareState, scratch: &mut Scratch, is_recording: bool) {
+        let is_grpc = self.protocol == Protocol::Grpc;
+        rare.is_text = is_grpc && self.headers.content_type_begins(TEXT_CONTENT_TYPE);
+        rare.request_length = self.headers.content_length();
+        if let Some((_, meters)) = self.meters
+            && !is_grpc
+        {
+            rare.active = ActiveRequest::start(meters, &mut scratch.labels.active);
+        }
+        if is_recording {
+            rare.keep_messages(self.options.message_events);
+            rare.keep_content(self.options.response_content);
+        }
+    }
+
     /// Describes the call without a template, and returns its span's name. With a key, a template
     /// may be made of the description.
-    #[inline(never)]
+    #[cold]
     fn describe(
         &self,
         base: &Context,

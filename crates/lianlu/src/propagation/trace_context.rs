@@ -106,7 +106,7 @@ pub(super) fn read(
     if traceparent.len() > TRACEPARENT_BYTES && traceparent.to_str().is_err() {
         return None;
     }
-    let (one, several);
+    let (one, several): (_, Vec<_>);
     let tracestate: &[&[u8]] = match (known.tracestate.first, known.tracestate.has_more) {
         (None, _) => &[],
         // Bytes that are not text make a single line invalid, which equals an empty line.
@@ -115,15 +115,16 @@ pub(super) fn read(
             &one
         }
         (Some(_), true) => {
-            several = headers
-                .get_all(TRACESTATE)
-                .iter()
-                .map(text)
-                .collect::<Vec<_>>();
+            several = all_lines(headers);
             &several
         }
     };
     parse(traceparent.as_bytes(), tracestate, remote)
+}
+
+#[cold]
+fn all_lines(headers: &HeaderMap) -> Vec<&[u8]> {
+    headers.get_all(TRACESTATE).iter().map(text).collect()
 }
 
 /// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is
