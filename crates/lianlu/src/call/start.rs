@@ -99,7 +99,7 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     let (mut template, mut rare) = (None, None);
     let mut name = Cow::Borrowed("");
     if has_observer || !is_unrecorded {
-        // No label depends on it, so unrecorded calls from all peers share a template.
+        // No label depends on the peer: unrecorded calls from all peers share a template.
         let needs_peer = is_server && (!is_unrecorded || options.proxies.is_some());
         let peer = if needs_peer { peer(&head) } else { None };
         let fits = plan.takes_templates() && starting.fits_templates(&parent.base);
@@ -122,11 +122,8 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     let mut slices = None;
     if let StreamEnd::Sliced(every) = stream_end {
         let attributes = &scratch.span.key_values;
-        slices = Some(
-            starting
-                .clone()
-                .slices(every, &parent.base, &name, attributes),
-        );
+        let starting = starting.clone();
+        slices = Some(starting.slices(every, &parent.base, name.clone(), attributes));
     }
     let start = SpanStart {
         name,
@@ -254,11 +251,10 @@ impl<'a> Starting<'a> {
         &self,
         every: Duration,
         base: &Context,
-        name: &Cow<'static, str>,
+        name: Cow<'static, str>,
         attributes: &[KeyValue],
     ) -> Box<Slices> {
-        let (kind, name) = (self.kind.clone(), name.clone());
-        let attributes = attributes.to_vec();
+        let (kind, attributes) = (self.kind.clone(), attributes.to_vec());
         Box::new(Slices::new(
             self.options,
             every,

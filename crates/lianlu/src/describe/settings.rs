@@ -63,10 +63,10 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn conventions(&self, protocol: Protocol) -> Conventions {
-        let told = match protocol {
+        let configured = match protocol {
             Protocol::Http => self.http,
             Protocol::Grpc => self.rpc,
         };
-        told.unwrap_or_else(|| Conventions::from_env(protocol))
+        configured.unwrap_or_else(|| Conventions::from_env(protocol))
     }
 }
