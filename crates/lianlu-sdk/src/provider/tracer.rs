@@ -44,7 +44,7 @@ thread_local! {
 const REMEMBERED: usize = 16;
 
 impl TracerInner {
-    #[inline]
+    #[cold]
     pub(super) fn recorder(self: &Arc<Self>) -> Arc<Recorder> {
         let known = MINE.try_with(|mine| {
             let mut mine = mine.try_borrow_mut().ok()?;

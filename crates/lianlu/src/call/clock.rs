@@ -24,9 +24,18 @@ thread_local! {
 }
 
 impl Began {
+    /// Without the wall clock, which only spans need.
     #[inline]
-    pub(crate) fn now() -> Self {
-        let instant = Instant::now();
+    pub(crate) fn unrecorded(instant: Instant) -> Self {
+        Self {
+            unix_nanos: 0,
+            instant,
+        }
+    }
+
+    /// Now, or shortly before.
+    #[inline]
+    pub(crate) fn at(instant: Instant) -> Self {
         let anchor = ANCHOR.try_with(Cell::get).ok().flatten();
         if let Some(anchor) = anchor {
             let since = instant.saturating_duration_since(anchor.instant);
@@ -103,7 +112,7 @@ mod tests {
     fn agrees_with_the_wall_clock() {
         for _ in 0..5 {
             let before = SystemTime::now();
-            let began = Began::now();
+            let began = Began::at(Instant::now());
             let after = SystemTime::now();
             // The two clocks are not read at the same moment.
             let off = Duration::from_millis(50);
@@ -140,8 +149,8 @@ mod tests {
 
     #[test]
     fn advances_with_the_monotonic_clock() {
-        let first = Began::now();
-        let second = Began::now();
+        let first = Began::at(Instant::now());
+        let second = Began::at(Instant::now());
         let passed = second.instant - first.instant;
         // The second reading may use the same anchor or a new one.
         let gap = second.unix_nanos.saturating_sub(first.unix_nanos);

@@ -186,15 +186,12 @@ impl Call {
             );
         }
         // Last, so that the metrics are there for code that waits for spans.
-        let totals = self.totals();
-        let peer = self.peer;
         let span = std::mem::replace(&mut self.span, crate::span::SpanHandle::Unrecorded);
         let at = self.began.plus(duration);
-        let style = template.info.style;
         span.end(context, &mut scratch.span, at, SpanStatus::Unset, |out| {
-            end.write(totals, out);
-            if let Some(peer) = peer {
-                describe::contacted(style, peer, out);
+            end.write(self.totals(), out);
+            if let Some(peer) = self.peer {
+                describe::contacted(template.info.style, peer, out);
             }
         });
         true

@@ -66,6 +66,7 @@ impl CallHints {
     /// Reads the hints of the request and of the context, and counts an attempt.
     ///
     /// The context's hints are removed from it, so that nested calls do not inherit them.
+    #[inline(never)]
     pub(crate) fn take(context: &mut Context, head: &RequestHead<'_>) -> Self {
         let mut hints = Self::default();
         let extensions = head.extensions();

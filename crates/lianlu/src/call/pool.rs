@@ -57,7 +57,12 @@ impl CallBox {
     #[inline]
     pub(super) fn take() -> Self {
         let kept = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop());
-        Self(kept.ok().flatten().unwrap_or_default())
+        Self(kept.ok().flatten().unwrap_or_else(Self::new_slot))
+    }
+
+    #[cold]
+    fn new_slot() -> Box<Slot> {
+        Box::default()
     }
 
     #[inline]

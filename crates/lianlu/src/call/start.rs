@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{SpanKind, TraceContextExt};
-use opentelemetry::{Context, StringValue};
+use opentelemetry::{Context, KeyValue, StringValue};
 
 use super::active::ActiveCall;
 use super::clock::Began;
@@ -13,7 +14,7 @@ use super::content::ContentForm;
 use super::hints::CallHints;
 use super::options::Options;
 use super::peer::{local, peer, transport};
-use super::pool::CallBox;
+use super::pool::{CallBox, Scratch};
 use super::slices::Slices;
 use super::stream_end::StreamEnd;
 use super::trace_options::TraceOptions;
@@ -75,11 +76,16 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         route,
         requested,
         hints: &hints,
-        began: Began::now(),
     };
+    let instant = Instant::now();
     let is_sliced = matches!(stream_end, StreamEnd::Sliced(_));
     let plan = SpanPlan::of(&options.tracer, &parent, is_sliced);
     plan.complete(&mut parent);
+    let is_unrecorded = plan.is_unrecorded();
+    let began = match is_unrecorded {
+        true => Began::unrecorded(instant),
+        false => Began::at(instant),
+    };
     // Without an observer, only the context of an unrecorded call is needed. A client's call also
     // keeps the context for the request's body.
     let has_observer = !is_server || starting.meters.is_some() || options.watches_unrecorded;
@@ -88,8 +94,10 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     let mut writer = plan.writer(&mut scratch.span);
     let (mut template, mut rare) = (None, None);
     let mut name = Cow::Borrowed("");
-    if has_observer || !plan.is_unrecorded() {
-        let peer = if is_server { peer(&head) } else { None };
+    if has_observer || !is_unrecorded {
+        // No label depends on the peer: unrecorded calls from all peers share a template.
+        let needs_peer = is_server && (!is_unrecorded || options.proxies.is_some());
+        let peer = if needs_peer { peer(&head) } else { None };
         let fits = plan.takes_templates() && starting.fits_templates();
         let key = if fits { Some(starting.key(peer)) } else { None };
         if let Some(key) = &key {
@@ -109,12 +117,15 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     }
     let mut slices = None;
     if let StreamEnd::Sliced(every) = stream_end {
-        let attributes = scratch.span.key_values.clone();
-        let (base, kind) = (parent.base.clone(), starting.kind.clone());
-        let next = Slices::new(options, every, base, kind, name.clone(), attributes);
-        slices = Some(Box::new(next));
+        let attributes = &scratch.span.key_values;
+        let starting = starting.clone();
+        slices = Some(starting.slices(every, &parent.base, name.clone(), attributes));
     }
-    let start = starting.span(name);
+    let start = SpanStart {
+        name,
+        kind: starting.kind.clone(),
+        at: began.unix_nanos,
+    };
     let (context, handle) = plan.start(&mut parent, start, &mut scratch.span);
     let is_recording = handle.is_recording();
     if !is_recording && !has_observer {
@@ -132,25 +143,12 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
         let rare = rare.get_or_insert_with(|| scratch.rare.take().unwrap_or_default());
         rare.stream_end = stream_end;
         rare.slices = slices.filter(|_| is_recording);
-        rare.is_text = is_grpc && headers.content_type_begins(TEXT_CONTENT_TYPE);
-        rare.request_length = headers.content_length();
-        if let Some((_, meters)) = starting.meters
-            && !is_grpc
-        {
-            rare.active = ActiveRequest::start(meters, &mut scratch.labels.active);
-        }
-        if is_recording {
-            rare.keep_messages(options.message_events);
-            if options.request_content > 0 {
-                rare.request_form = ContentForm::of(head.headers());
-            }
-        }
+        starting.clone().complete(rare, scratch, is_recording);
     }
     let timeout = match is_grpc {
         true => headers.grpc_timeout().and_then(parse_timeout),
         false => None,
     };
-    let began = starting.began;
     call.fill(Call {
         options: Arc::clone(options),
         kind: starting.kind.clone(),
@@ -191,7 +189,8 @@ fn extract(
     let is_public = options.public.as_ref();
     let is_public = is_public.is_some_and(|is_public| is_public(head));
     if options.is_default_propagator && !is_public {
-        parent.remote.read(headers, head.headers());
+        let Parent { base, remote, .. } = parent;
+        remote.read(base, headers, head.headers());
     } else {
         let propagator = &*options.propagator;
         *parent = Parent::of_propagator(&parent.base, propagator, head, is_public);
@@ -202,7 +201,7 @@ fn extract(
 #[derive(Clone)]
 struct Starting<'a> {
     kind: SpanKind,
-    options: &'a Options,
+    options: &'a Arc<Options>,
     head: RequestHead<'a>,
     headers: KnownHeaders<'a>,
     protocol: Protocol,
@@ -210,19 +209,9 @@ struct Starting<'a> {
     meters: Option<(u64, &'a Arc<Meters>)>,
     requested: Option<&'a TraceOptions>,
     hints: &'a CallHints,
-    began: Began,
 }
 
 impl<'a> Starting<'a> {
-    #[inline]
-    fn span(&self, name: Cow<'static, str>) -> SpanStart {
-        SpanStart {
-            name,
-            kind: self.kind.clone(),
-            at: self.began.unix_nanos,
-        }
-    }
-
     /// True if the call's description depends only on what is in its key.
     #[inline]
     fn fits_templates(&self) -> bool {
@@ -251,9 +240,48 @@ impl<'a> Starting<'a> {
         key
     }
 
+    /// What the next slices of a stream are made of.
+    #[cold]
+    fn slices(
+        &self,
+        every: Duration,
+        base: &Context,
+        name: Cow<'static, str>,
+        attributes: &[KeyValue],
+    ) -> Box<Slices> {
+        let (kind, attributes) = (self.kind.clone(), attributes.to_vec());
+        Box::new(Slices::new(
+            self.options,
+            every,
+            base.clone(),
+            kind,
+            name,
+            attributes,
+        ))
+    }
+
+    /// Completes the rare state of a call.
+    #[cold]
+    fn complete(&self, rare: &mut RareState, scratch: &mut Scratch, is_recording: bool) {
+        let is_grpc = self.protocol == Protocol::Grpc;
+        rare.is_text = is_grpc && self.headers.content_type_begins(TEXT_CONTENT_TYPE);
+        rare.request_length = self.headers.content_length();
+        if let Some((_, meters)) = self.meters
+            && !is_grpc
+        {
+            rare.active = ActiveRequest::start(meters, &mut scratch.labels.active);
+        }
+        if is_recording {
+            rare.keep_messages(self.options.message_events);
+            if self.options.request_content > 0 {
+                rare.request_form = ContentForm::of(self.head.headers());
+            }
+        }
+    }
+
     /// Describes the call without a template, and returns its span's name. With a key, a template
     /// may be made of the description.
-    #[inline(never)]
+    #[cold]
     fn describe(
         &self,
         base: &Context,

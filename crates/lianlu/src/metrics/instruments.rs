@@ -1,7 +1,7 @@
 //! The instruments of a layer, made once.
 
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
-use opentelemetry_semantic_conventions::metric;
+use opentelemetry::trace::SpanKind;
 
 /// The buckets of the conventions, in seconds.
 const SECONDS: [f64; 14] = [
@@ -41,131 +41,59 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    pub(crate) fn server(meter: &Meter) -> Self {
+    pub(crate) fn new(meter: &Meter, kind: &SpanKind) -> Self {
+        let is_client = *kind == SpanKind::Client;
+        let (side, direction) = match is_client {
+            true => ("client", "outbound"),
+            false => ("server", "inbound"),
+        };
+        // Of the conventions' descriptions, only this one differs more between the two sides.
+        let active = match is_client {
+            true => "Number of active HTTP requests.".to_owned(),
+            false => "Number of active HTTP server requests.".to_owned(),
+        };
+        let measures = |what| format!("Measures the duration of {direction} {what}.");
+        let name = |metric| format!("http.{side}.{metric}");
+        let http = HttpInstruments {
+            active: meter
+                .i64_up_down_counter(name("active_requests"))
+                .with_unit("{request}")
+                .with_description(active)
+                .build(),
+            request_size: size(meter, name("request.body.size"), side, "request"),
+            response_size: size(meter, name("response.body.size"), side, "response"),
+        };
+        let http_duration = format!("Duration of HTTP {side} requests.");
+        let rpc = measures("remote procedure calls (RPC)");
         Self {
             http: Instruments {
-                duration: seconds(
-                    meter,
-                    metric::HTTP_SERVER_REQUEST_DURATION,
-                    "Duration of HTTP server requests.",
-                ),
-                old_duration: milliseconds(
-                    meter,
-                    "http.server.duration",
-                    "Measures the duration of inbound HTTP requests.",
-                ),
-                http: Some(HttpInstruments {
-                    active: active(
-                        meter,
-                        metric::HTTP_SERVER_ACTIVE_REQUESTS,
-                        "Number of active HTTP server requests.",
-                    ),
-                    request_size: size(
-                        meter,
-                        metric::HTTP_SERVER_REQUEST_BODY_SIZE,
-                        "Size of HTTP server request bodies.",
-                    ),
-                    response_size: size(
-                        meter,
-                        metric::HTTP_SERVER_RESPONSE_BODY_SIZE,
-                        "Size of HTTP server response bodies.",
-                    ),
-                }),
+                duration: seconds(meter, name("request.duration"), http_duration),
+                old_duration: milliseconds(meter, name("duration"), measures("HTTP requests")),
+                http: Some(http),
             },
             grpc: Instruments {
-                duration: seconds(
-                    meter,
-                    metric::RPC_SERVER_CALL_DURATION,
-                    "Measures the duration of inbound remote procedure calls (RPC).",
-                ),
-                old_duration: milliseconds(
-                    meter,
-                    "rpc.server.duration",
-                    "Measures the duration of inbound RPC.",
-                ),
-                http: None,
-            },
-        }
-    }
-
-    pub(crate) fn client(meter: &Meter) -> Self {
-        Self {
-            http: Instruments {
-                duration: seconds(
-                    meter,
-                    metric::HTTP_CLIENT_REQUEST_DURATION,
-                    "Duration of HTTP client requests.",
-                ),
-                old_duration: milliseconds(
-                    meter,
-                    "http.client.duration",
-                    "Measures the duration of outbound HTTP requests.",
-                ),
-                http: Some(HttpInstruments {
-                    active: active(
-                        meter,
-                        metric::HTTP_CLIENT_ACTIVE_REQUESTS,
-                        "Number of active HTTP requests.",
-                    ),
-                    request_size: size(
-                        meter,
-                        metric::HTTP_CLIENT_REQUEST_BODY_SIZE,
-                        "Size of HTTP client request bodies.",
-                    ),
-                    response_size: size(
-                        meter,
-                        metric::HTTP_CLIENT_RESPONSE_BODY_SIZE,
-                        "Size of HTTP client response bodies.",
-                    ),
-                }),
-            },
-            grpc: Instruments {
-                duration: seconds(
-                    meter,
-                    metric::RPC_CLIENT_CALL_DURATION,
-                    "Measures the duration of outbound remote procedure calls (RPC).",
-                ),
-                old_duration: milliseconds(
-                    meter,
-                    "rpc.client.duration",
-                    "Measures the duration of outbound RPC.",
-                ),
+                duration: seconds(meter, format!("rpc.{side}.call.duration"), rpc),
+                old_duration: milliseconds(meter, format!("rpc.{side}.duration"), measures("RPC")),
                 http: None,
             },
         }
     }
 }
 
-fn seconds(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("s")
-        .with_description(description)
-        .with_boundaries(SECONDS.to_vec())
-        .build()
+fn seconds(meter: &Meter, name: String, description: String) -> Histogram<f64> {
+    let histogram = meter.f64_histogram(name).with_description(description);
+    let histogram = histogram.with_unit("s");
+    histogram.with_boundaries(SECONDS.to_vec()).build()
 }
 
-fn milliseconds(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("ms")
-        .with_description(description)
-        .with_boundaries(MILLISECONDS.to_vec())
-        .build()
+fn milliseconds(meter: &Meter, name: String, description: String) -> Histogram<f64> {
+    let histogram = meter.f64_histogram(name).with_description(description);
+    let histogram = histogram.with_unit("ms");
+    histogram.with_boundaries(MILLISECONDS.to_vec()).build()
 }
 
-fn active(meter: &Meter, name: &'static str, description: &'static str) -> UpDownCounter<i64> {
-    meter
-        .i64_up_down_counter(name)
-        .with_unit("{request}")
-        .with_description(description)
-        .build()
-}
-
-fn size(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<u64> {
-    meter
-        .u64_histogram(name)
-        .with_unit("By")
-        .with_description(description)
-        .build()
+fn size(meter: &Meter, name: String, side: &str, what: &str) -> Histogram<u64> {
+    let histogram = meter.u64_histogram(name).with_unit("By");
+    let description = format!("Size of HTTP {side} {what} bodies.");
+    histogram.with_description(description).build()
 }

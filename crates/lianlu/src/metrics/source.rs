@@ -92,10 +92,7 @@ impl MeterSource {
             Provider::Global => global::meter_provider(),
         };
         let meter = provider.meter_with_scope(self.scope.clone());
-        Some(match kind {
-            SpanKind::Client => Meters::client(&meter),
-            _ => Meters::server(&meter),
-        })
+        Some(Meters::new(&meter, kind))
     }
 }
 

@@ -6,23 +6,20 @@
 use http::HeaderMap;
 use lianlu_wire::w3c::TraceParent;
 use opentelemetry::Context;
-use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
 use super::level2::Level2;
-use super::service_name::CallerService;
 use super::{baggage, service_name, trace_context};
 use crate::known_headers::KnownHeaders;
 
-/// The caller of a request: its span, and the values that it sent beside the span.
+/// The caller of a request.
 #[derive(Debug, Default)]
 pub(crate) struct RemoteParent {
     /// The caller's span, if the request has a valid one.
     pub(crate) span: Option<RemoteSpan>,
+    /// The parts of Level 2 that the span cannot represent.
     pub(super) level2: Option<Box<Level2>>,
-    /// `Some` if the request has the header, even without a valid member.
-    baggage: Option<Vec<KeyValueMetadata>>,
-    service: Option<CallerService>,
 }
 
 /// The caller's span.
@@ -38,50 +35,56 @@ pub(crate) struct RemoteSpan {
 }
 
 impl RemoteParent {
-    /// Reads the headers that the default propagators extract. Into an empty value, which need not
-    /// be moved then.
+    /// Reads the headers that the default propagators extract. The values beside the span go into
+    /// `base`.
     #[inline]
-    pub(crate) fn read(&mut self, known: &KnownHeaders<'_>, headers: &HeaderMap) {
+    pub(crate) fn read(
+        &mut self,
+        base: &mut Context,
+        known: &KnownHeaders<'_>,
+        headers: &HeaderMap,
+    ) {
         // Without a valid `traceparent` there is no span.
         let _ = trace_context::read(known, headers, self);
-        if known.baggage.first.is_some() {
-            self.baggage = Some(baggage::read(&known.baggage, headers));
-        }
-        if let Some(service) = known.service_name {
-            self.service = service_name::read(service);
+        if known.baggage.first.is_some() || known.service_name.is_some() {
+            read_values(base, known, headers);
         }
     }
 
-    /// Moves the values beside the span into `base`. With `for_sdk`, these include what a span of
-    /// the SDK cannot represent but one of our own provider can.
+    /// Moves the parts of Level 2 into `base`. With `for_sdk`, these include what a span of the SDK
+    /// cannot represent but one of our own provider can.
     #[inline]
-    pub(crate) fn move_values(&mut self, base: &mut Context, for_sdk: bool) {
-        if self.level2.is_some() || self.baggage.is_some() || self.service.is_some() {
-            self.move_some_values(base, for_sdk);
+    pub(crate) fn move_level2(&mut self, base: &mut Context, for_sdk: bool) {
+        if self.level2.is_some() {
+            self.move_some_level2(base, for_sdk);
         }
     }
 
-    #[inline(never)]
-    fn move_some_values(&mut self, base: &mut Context, for_sdk: bool) {
-        if let Some(service) = self.service.take() {
-            *base = base.with_value(service);
-        }
-        if let Some(baggage) = self.baggage.take() {
-            *base = base.with_baggage(baggage);
-        }
+    #[cold]
+    fn move_some_level2(&mut self, base: &mut Context, for_sdk: bool) {
         let level2 = self.level2.take();
         if let Some(level2) = level2.filter(|level2| for_sdk || level2.has_state()) {
             *base = base.with_value(*level2);
         }
     }
 
-    /// Moves everything into `base`: the caller's span as the remote parent, and the values beside
-    /// it.
+    /// Moves everything into `base`: the caller's span becomes the remote parent.
     pub(crate) fn move_into(&mut self, base: &mut Context) {
-        self.move_values(base, true);
+        self.move_level2(base, true);
         if let Some(span) = self.span.take() {
             *base = base.with_remote_span_context(span.into_context());
         }
+    }
+}
+
+#[inline(never)]
+fn read_values(base: &mut Context, known: &KnownHeaders<'_>, headers: &HeaderMap) {
+    if let Some(service) = known.service_name.and_then(service_name::read) {
+        *base = base.with_value(service);
+    }
+    // Also without a valid member.
+    if known.baggage.first.is_some() {
+        *base = base.with_baggage(baggage::read(&known.baggage, headers));
     }
 }
 
@@ -105,7 +108,7 @@ impl RemoteSpan {
 mod tests {
     use super::*;
     use crate::propagation::testing::{Headers, described};
-    use crate::propagation::{Baggage, ServiceName, TraceContext};
+    use crate::propagation::{Baggage, CallerService, ServiceName, TraceContext};
     use opentelemetry::KeyValue;
     use opentelemetry::propagation::TextMapCompositePropagator;
     use opentelemetry::propagation::TextMapPropagator;
@@ -158,9 +161,8 @@ mod tests {
             let expected = content(&defaults.extract_with_context(&base, &headers));
             // A header value is cached from its second occurrence on.
             for _ in 0..3 {
-                let mut remote = RemoteParent::default();
-                remote.read(&KnownHeaders::of(headers.map()), headers.map());
-                let mut cx = base.clone();
+                let (mut remote, mut cx) = (RemoteParent::default(), base.clone());
+                remote.read(&mut cx, &KnownHeaders::of(headers.map()), headers.map());
                 remote.move_into(&mut cx);
                 assert_eq!(content(&cx), expected, "{lines:?}");
             }

@@ -102,7 +102,7 @@ pub(super) fn read(
     remote: &mut RemoteParent,
 ) -> Option<()> {
     let traceparent = known.traceparent.single()?;
-    let (one, several);
+    let (one, several): (_, Vec<_>);
     let tracestate: &[&[u8]] = match (known.tracestate.first, known.tracestate.has_more) {
         (None, _) => &[],
         (Some(line), false) => {
@@ -110,15 +110,17 @@ pub(super) fn read(
             &one
         }
         (Some(_), true) => {
-            several = headers
-                .get_all(TRACESTATE)
-                .iter()
-                .map(HeaderValue::as_bytes)
-                .collect::<Vec<_>>();
+            several = all_lines(headers);
             &several
         }
     };
     parse(traceparent.as_bytes(), tracestate, remote)
+}
+
+#[cold]
+fn all_lines(headers: &HeaderMap) -> Vec<&[u8]> {
+    let lines = headers.get_all(TRACESTATE).iter();
+    lines.map(HeaderValue::as_bytes).collect()
 }
 
 /// Parses a `traceparent` and the lines of a `tracestate`. `None` if the `traceparent` is

@@ -87,7 +87,7 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn complete(&self, parent: &mut Parent) {
         match self {
             Self::Api(_) => parent.remote.move_into(&mut parent.base),
-            _ => parent.remote.move_values(&mut parent.base, false),
+            _ => parent.remote.move_level2(&mut parent.base, false),
         }
     }
 

@@ -30,6 +30,7 @@ impl Parent {
 
     /// Reads the headers with a propagator. `is_public`: the caller's trace is linked instead of
     /// continued.
+    #[cold]
     pub(crate) fn of_propagator(
         current: &Context,
         propagator: &dyn TextMapPropagator,
