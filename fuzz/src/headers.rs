@@ -1,5 +1,6 @@
 //! Header values.
 
+use lianlu_wire::authority::Authority;
 use lianlu_wire::b3::{B3, B3Ids, B3Lines, Sampling};
 use lianlu_wire::jaeger_header::{UberTraceId, encode_baggage_value, parse_baggage_value};
 use lianlu_wire::w3c::{
@@ -26,6 +27,7 @@ pub fn headers(data: &[u8]) {
         uber_trace_id(line);
         uber_context(line);
         xray(line);
+        authority(line);
     }
     b3_lines(&lines);
     tracestate(&lines);
@@ -116,6 +118,26 @@ fn xray(line: &[u8]) {
     if let Ok(xray) = none(|| XRay::parse(line)) {
         assert!(xray.trace_id != [0; 16] && xray.parent_id != Some([0; 8]));
         assert_eq!(XRay::parse(xray.encode().as_bytes()), Ok(xray));
+    }
+}
+
+fn authority(line: &[u8]) {
+    let Ok(text) = std::str::from_utf8(line) else {
+        return;
+    };
+    let (strict, any) = none(|| (Authority::parse(text), Authority::split(text)));
+    assert!(text.contains(any.host));
+    if let Ok(authority) = strict {
+        assert!(authority == any && !authority.host.is_empty());
+        let port = authority
+            .port
+            .map_or(String::new(), |port| format!(":{port}"));
+        let written = format!("[{}]{port}", authority.host);
+        let written = match authority.host.contains(':') {
+            true => &*written,
+            false => &written.replace(['[', ']'], ""),
+        };
+        assert_eq!(Authority::parse(written), Ok(authority));
     }
 }
 

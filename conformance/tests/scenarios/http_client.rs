@@ -341,7 +341,7 @@ fn reqwests() -> Vec<Scenario> {
                     .value("server.address", "nowhere.invalid")
                     .value("server.port", 80)
                     .value("url.full", "http://nowhere.invalid/")
-                    .failed(Some("connect")),
+                    .failed(Some("name_resolution_error")),
             ]
         }),
         Scenario::new("reqwest: a host that does not exist", async |harness| {
@@ -352,7 +352,7 @@ fn reqwests() -> Vec<Scenario> {
                     .value("server.address", "nowhere.invalid")
                     .value("server.port", 80)
                     .value("url.full", "http://nowhere.invalid/")
-                    .failed(Some("connect")),
+                    .failed(Some("name_resolution_error")),
             ]
         }),
     ]

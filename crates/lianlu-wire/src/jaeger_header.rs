@@ -146,10 +146,7 @@ pub fn parse_baggage_value(value: &[u8]) -> Option<Cow<'_, str>> {
     if value.iter().any(u8::is_ascii_control) {
         return None;
     }
-    Some(match String::from_utf8_lossy(value) {
-        Cow::Borrowed(value) => percent::decode(value),
-        Cow::Owned(value) => Cow::Owned(percent::decode(&value).into_owned()),
-    })
+    Some(percent::decode_bytes(value))
 }
 
 /// Writes the value of a `uberctx-*` header: printable ASCII, the rest percent-encoded.
@@ -229,6 +226,11 @@ mod tests {
         assert_eq!(parse_baggage_value(b" acme%20corp ").unwrap(), "acme corp");
         assert_eq!(parse_baggage_value(b"a b,c%zz").unwrap(), "a b,c%zz");
         assert_eq!(parse_baggage_value(b"%").unwrap(), "%");
+        let raw = "\u{94fe}%E9%93%BE";
+        assert_eq!(
+            parse_baggage_value(raw.as_bytes()).unwrap(),
+            "\u{94fe}\u{94fe}"
+        );
         assert_eq!(parse_baggage_value(b"a\xff").unwrap(), "a\u{fffd}");
         for bad in [&b"a\nb"[..], b"\x7f"] {
             assert_eq!(parse_baggage_value(bad), None);

@@ -15,8 +15,16 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(text);
     }
+    decode_bytes(text.as_bytes())
+}
+
+/// As [`decode`], for bytes that may not be UTF-8 before.
+pub(crate) fn decode_bytes(text: &[u8]) -> Cow<'_, str> {
+    if !text.contains(&b'%') {
+        return String::from_utf8_lossy(text);
+    }
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let [byte, behind @ ..] = rest {
         match (byte, behind) {
             (b'%', [high, low, after @ ..]) => match pair(*high, *low) {

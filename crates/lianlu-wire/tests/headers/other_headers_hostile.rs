@@ -1,5 +1,6 @@
 //! Untrusted B3, Jaeger and X-Ray headers: no panic, and round trips.
 
+use lianlu_wire::authority::Authority;
 use lianlu_wire::b3::{B3, B3Ids, B3Lines, Sampling};
 use lianlu_wire::jaeger_header::{UberTraceId, encode_baggage_value, parse_baggage_value};
 use lianlu_wire::xray::XRay;
@@ -88,6 +89,23 @@ proptest! {
         }
         if let Some(text) = parse_baggage_value(&value) {
             prop_assert!(text.len() <= value.len() * 3);
+        }
+    }
+
+    /// A valid authority is written so that it is read again unchanged.
+    #[test]
+    fn authorities_round_trip(text in "(u:p@)?([a-c.]{0,3}|::1|\\[::1\\]|\\[|é|\\PC)(:[0-9+a]{0,6})?[]:]?") {
+        let any = Authority::split(&text);
+        prop_assert!(text.contains(any.host));
+        if let Ok(authority) = Authority::parse(&text) {
+            prop_assert!(authority == any && !authority.host.is_empty());
+            let host = match authority.host.contains(':') {
+                true => format!("[{}]", authority.host),
+                false => authority.host.to_owned(),
+            };
+            let port = authority.port.map_or(":".to_owned(), |port| format!(":{port}"));
+            let written = format!("{host}{port}");
+            prop_assert_eq!(Authority::parse(&written), Ok(authority));
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
-use super::error_class::class;
+use super::error_class::{class, class_of_text};
 use crate::describe::response::Failure;
 use crate::grpc::Code;
 use crate::net::redact::redact;
@@ -18,7 +18,8 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
     let chain = as_error(error);
     let code = chain.and_then(grpc_code);
-    let class = match chain.and_then(class) {
+    let class = chain.and_then(class);
+    let class = match class.or_else(|| class_of_box(error)) {
         Some(class) => Cow::Borrowed(class),
         // The type of a box says nothing.
         None if type_name::<E>().contains("<dyn ") => Cow::Borrowed("_OTHER"),
@@ -33,6 +34,12 @@ pub(crate) fn failure<E: Display + 'static>(error: &E) -> Failure {
         message: redact(&message).into_owned(),
         code,
     }
+}
+
+/// The class of an error of unknown type, by its text. Boxes such as `anyhow::Error` put the text of
+/// the innermost error behind the others.
+fn class_of_box(error: &impl Display) -> Option<&'static str> {
+    class_of_text(format!("{error:#}").rsplit(": ").next()?)
 }
 
 /// The error as a `std::error::Error`, for the types that are known here.
@@ -79,16 +86,6 @@ fn as_error(error: &dyn Any) -> Option<&(dyn StdError + 'static)> {
         hyper_util::client::legacy::Error,
         #[cfg(feature = "reqwest")]
         reqwest::Error,
-        #[cfg(feature = "tower")]
-        tokio::time::error::Elapsed,
-        #[cfg(feature = "tower")]
-        tower::timeout::error::Elapsed,
-        #[cfg(feature = "tower")]
-        tower::load_shed::error::Overloaded,
-        #[cfg(feature = "tower")]
-        tower::buffer::error::ServiceError,
-        #[cfg(feature = "tower")]
-        tower::buffer::error::Closed,
     );
     None
 }

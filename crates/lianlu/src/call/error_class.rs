@@ -8,15 +8,14 @@ use super::error::sources;
 /// The class of a host name that does not resolve.
 pub(crate) const NAME_RESOLUTION: &str = "name_resolution_error";
 
-/// The class of a transport's or a tower layer's error: `timeout`; `overloaded` and `closed` of
-/// tower's load-shed and buffer; [`NAME_RESOLUTION`]; the kind of an `io::Error` or hyper's
-/// equivalent; `connect` if no connection was made and no kind gives the reason (TLS); `_OTHER` for
-/// kinds without a stable name.
+/// The class of a transport's or a tower layer's error: `timeout`; those of [`class_of_text`];
+/// [`NAME_RESOLUTION`]; the kind of an `io::Error` or hyper's equivalent; `connect` if no connection
+/// was made and no kind gives the reason (TLS); `_OTHER` for kinds without a stable name.
 pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     if sources(error).any(is_timeout) {
         return Some("timeout");
     }
-    if let Some(class) = sources(error).find_map(of_tower) {
+    if let Some(class) = sources(error).find_map(|error| class_of_text(&error.to_string())) {
         return Some(class);
     }
     if sources(error).any(is_connect) && sources(error).any(is_lookup) {
@@ -33,10 +32,6 @@ pub(crate) fn class(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 }
 
 fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
-    #[cfg(feature = "tower")]
-    if error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>() {
-        return true;
-    }
     #[cfg(feature = "tonic")]
     if error.is::<tonic::TimeoutExpired>() {
         return true;
@@ -53,20 +48,22 @@ fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     kind == Some(io::ErrorKind::TimedOut)
 }
 
-#[cfg(feature = "tower")]
-fn of_tower(error: &(dyn StdError + 'static)) -> Option<&'static str> {
-    if error.is::<tower::load_shed::error::Overloaded>() {
-        Some("overloaded")
-    } else if error.is::<tower::buffer::error::Closed>() {
-        Some("closed")
-    } else {
-        None
-    }
-}
-
-#[cfg(not(feature = "tower"))]
-fn of_tower(_: &(dyn StdError + 'static)) -> Option<&'static str> {
-    None
+/// The errors of crates that this one does not depend on, by their text. It is the same in all of
+/// their versions.
+pub(super) fn class_of_text(text: &str) -> Option<&'static str> {
+    Some(match text {
+        // tower's timeout, tokio's time, tower-http's bodies with a time-out.
+        "request timed out"
+        | "deadline has elapsed"
+        | "data was not received within the designated timeout" => "timeout",
+        // tower's load-shed, in front of a limit or anything else that is not ready.
+        "service overloaded" => "overloaded",
+        // tower's buffer.
+        "buffer's worker closed unexpectedly" => "closed",
+        // http-body-util's limited body.
+        "length limit exceeded" => "length_limit_exceeded",
+        _ => return None,
+    })
 }
 
 /// True for the error that hyper-util's connector, which tonic and reqwest use too, gives a failed
@@ -181,19 +178,22 @@ mod tests {
         assert_eq!(class_of(&boxed), "_OTHER");
     }
 
-    #[cfg(feature = "tower")]
     #[test]
     fn finds_a_timeout_in_any_box() {
         use std::sync::Arc;
         use tower::timeout::error::Elapsed;
 
         assert_eq!(class_of(&Elapsed::new()), "timeout");
+        assert_eq!(
+            class_of(&format!("charging: {}", Elapsed::new())),
+            "timeout"
+        );
         let boxed: BoxError = Elapsed::new().into();
         assert_eq!(class_of(&boxed), "timeout");
         let boxed: Box<dyn StdError> = Box::new(io::Error::other(Elapsed::new()));
         assert_eq!(class_of(&boxed), "timeout");
-        let boxed: Box<dyn StdError + Send> = Box::new(io::Error::other(boxed.to_string()));
-        assert_eq!(class_of(&boxed), "Other");
+        let boxed: Box<dyn StdError + Send> = Box::new(Elapsed::new());
+        assert_eq!(class_of(&boxed), "timeout");
         let shared: Arc<dyn StdError + Send + Sync> = Arc::new(Elapsed::new());
         assert_eq!(class_of(&shared), "timeout");
         assert_eq!(class_of(&io::Error::other(Elapsed::new())), "timeout");

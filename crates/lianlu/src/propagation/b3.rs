@@ -217,6 +217,7 @@ mod tests {
         let cx = single.extract_with_context(&Context::new(), &Headers::new(&[("b3", &line)]));
         let mut all = Headers::injected(&multi, &cx).lines();
         for (both, expected) in [
+            (vec![single], vec![format!("b3: {line}")]),
             (vec![multi], all.clone()),
             (vec![single, multi], {
                 all.insert(0, format!("b3: {line}"));

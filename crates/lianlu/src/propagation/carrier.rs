@@ -15,28 +15,37 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 ///
 /// Replaces an existing header, or removes it if the new value is empty. Headers of an earlier hop
 /// that would contradict a new one are removed: `tracestate` with `traceparent`, all of B3's with
-/// `x-b3-traceid`. Bytes that the headers can't carry are percent-encoded: control characters, and
-/// in gRPC metadata all but printable ASCII. A field whose name is not a header's is left out.
+/// `b3` or `x-b3-traceid`. Bytes that the headers can't carry are percent-encoded: control
+/// characters, and in gRPC metadata all but printable ASCII. A field whose name is not a header's is
+/// left out.
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
-    /// True once this injector has written `b3`.
-    has_b3: bool,
+    /// What this injector has written: a bit for `tracestate`, and one for each header of B3.
+    written: u8,
 }
+
+/// The bit of `tracestate`. Those of [`b3::ALL`] are below.
+const STATE: u8 = 1 << b3::ALL.len();
 
 impl<'a> HeaderInjector<'a> {
     /// An injector into these headers. They are gRPC metadata if their content type says so.
     pub fn new(headers: &'a mut HeaderMap) -> Self {
         Self {
             headers,
-            has_b3: false,
+            written: 0,
         }
     }
 
-    fn remove_b3(&mut self) {
-        for name in b3::ALL {
-            if name != b3::SINGLE || !self.has_b3 {
-                self.headers.remove(name);
+    /// Called before a header of B3 is written.
+    fn on_b3(&mut self, index: usize, name: &str) {
+        self.written |= 1 << index;
+        if name != b3::SINGLE && name != b3::TRACE_ID {
+            return;
+        }
+        for (at, name) in b3::ALL.iter().enumerate() {
+            if self.written & 1 << at == 0 {
+                self.headers.remove(*name);
             }
         }
     }
@@ -47,18 +56,21 @@ impl Injector for HeaderInjector<'_> {
         // The two most common names are not parsed, and their values are ASCII.
         let (name, value) = match key {
             "traceparent" => {
-                self.headers.remove(TRACESTATE);
+                if self.written & STATE == 0 {
+                    self.headers.remove(TRACESTATE);
+                }
                 (TRACEPARENT, HeaderValue::try_from(value).ok())
             }
-            "tracestate" if !value.is_empty() => (TRACESTATE, HeaderValue::try_from(value).ok()),
+            "tracestate" if !value.is_empty() => {
+                self.written |= STATE;
+                (TRACESTATE, HeaderValue::try_from(value).ok())
+            }
             _ => {
                 let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
                     return;
                 };
-                match name.as_str() {
-                    b3::TRACE_ID => self.remove_b3(),
-                    b3::SINGLE => self.has_b3 = true,
-                    _ => {}
+                if let Some(index) = b3::ALL.iter().position(|known| *known == name) {
+                    self.on_b3(index, name.as_str());
                 }
                 if value.is_empty() {
                     self.headers.remove(name);
@@ -176,6 +188,31 @@ mod tests {
         );
         HeaderInjector::new(&mut headers).set("tracestate", String::new());
         assert!(headers.is_empty());
+    }
+
+    /// Other crates' propagators may write in another order.
+    #[test]
+    fn the_order_of_fields_does_not_matter() {
+        for keys in [
+            ["tracestate", "traceparent"],
+            ["x-b3-sampled", "x-b3-traceid"],
+        ] {
+            for keys in [keys, [keys[1], keys[0]]] {
+                let mut headers = HeaderMap::new();
+                for name in ["tracestate", "x-b3-sampled", "x-b3-flags"] {
+                    headers.insert(name, HeaderValue::from_static("stale"));
+                }
+                let mut injector = HeaderInjector::new(&mut headers);
+                for key in keys {
+                    injector.set(key, "new".to_owned());
+                }
+                for key in keys {
+                    assert_eq!(headers[key], "new", "{keys:?}");
+                }
+                let is_b3 = keys.contains(&"x-b3-traceid");
+                assert_eq!(headers.contains_key("x-b3-flags"), !is_b3);
+            }
+        }
     }
 
     #[test]

@@ -176,6 +176,34 @@ async fn errors_of_tower_layers_have_a_class() {
     }
 }
 
+/// Bodies that take too long, or are too long.
+#[tokio::test]
+async fn errors_of_limited_bodies_have_a_class() {
+    use http_body_util::{Full, Limited};
+    use std::convert::Infallible;
+    use tower_http::timeout::ResponseBodyTimeoutLayer;
+
+    let traces = Traces::default();
+    let limited = tower::service_fn(async |_: ::http::Request<String>| {
+        let body = Limited::new(Full::new(bytes::Bytes::from_static(b"hello")), 3);
+        Ok::<_, Infallible>(::http::Response::new(body))
+    });
+    let slow = tower::service_fn(async |_: ::http::Request<String>| {
+        Ok::<_, Infallible>(response(None, scripted([Step::Hang])))
+    });
+    let time_out = ResponseBodyTimeoutLayer::new(std::time::Duration::from_millis(1));
+    let server = tower::ServiceBuilder::new().layer(traces.server());
+    let request = || ::http::Request::new(String::new());
+    let response = server.clone().service(limited).oneshot(request()).await;
+    response.unwrap().into_body().collect().await.unwrap_err();
+    let slow = server.layer(time_out).service(slow);
+    let response = slow.oneshot(request()).await;
+    response.unwrap().into_body().collect().await.unwrap_err();
+    let spans = traces.all(2).await;
+    assert_error(&spans[0], "length_limit_exceeded");
+    assert_error(&spans[1], "timeout");
+}
+
 /// Each client says that the name did not resolve.
 #[tokio::test]
 async fn a_name_that_does_not_resolve_has_a_class() {

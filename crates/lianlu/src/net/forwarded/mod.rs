@@ -43,6 +43,10 @@ use node::Node;
 /// header that the proxy writes with [`only_forwarded`](Self::only_forwarded) or
 /// [`only_x_forwarded`](Self::only_x_forwarded).
 ///
+/// The entries of `X-Forwarded-Proto`, `-Host` and `-Port` belong to those of `-For` by their
+/// position from the right, so each proxy should either append to all of these headers or replace
+/// them.
+///
 /// ```
 /// use lianlu::net::TrustedProxies;
 ///
