@@ -64,7 +64,11 @@ impl Meters {
             response_size: size(meter, name("response.body.size"), side, "response"),
         };
         let http_duration = format!("Duration of HTTP {side} requests.");
-        let rpc = measures("remote procedure calls (RPC)");
+        let what = match is_client {
+            true => "an outgoing",
+            false => "an incoming",
+        };
+        let rpc = format!("Measures the duration of {what} Remote Procedure Call (RPC).");
         Self {
             http: Instruments {
                 duration: seconds(meter, name("request.duration"), http_duration),
