@@ -62,7 +62,7 @@ pub(crate) use lianlu_sdk::described::SpanStart;
 #[derive(Debug)]
 pub(crate) struct SpanStart {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) kind: SpanKind,
+    pub(crate) kind: opentelemetry::trace::SpanKind,
     /// Nanoseconds since 1970.
     pub(crate) at: u64,
 }
