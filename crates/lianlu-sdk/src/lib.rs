@@ -45,6 +45,7 @@ mod export;
 mod flight_recorder;
 mod pipeline;
 mod provider;
+pub mod resource;
 pub mod sampling;
 mod scopes;
 mod sync;

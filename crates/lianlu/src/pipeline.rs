@@ -4,6 +4,7 @@
 //! [`pipeline_from_env`](crate::pipeline_from_env).
 
 pub use crate::setup::{PipelineError, env};
+pub use lianlu_sdk::resource::Detector;
 pub use lianlu_sdk::{
     BuildError, DestinationCounts, DropCounts, Durability, FlightRecorder, FlushError, Handle,
     Health, KeepIf, OptionError, PipelineEvent, RecorderError, RecoveryReport, Span, SpanCounts,

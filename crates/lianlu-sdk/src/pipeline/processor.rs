@@ -17,6 +17,7 @@ use super::limits::Limits;
 use crate::encode;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
+use crate::resource;
 use crate::scopes::Scopes;
 
 /// Timeout of [`SpanProcessor::force_flush`], which has no parameter for it.
@@ -117,7 +118,7 @@ impl SpanProcessor for Processor {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.handle.set_resource(resource);
+        self.handle.set_resource(&resource::of_distro(resource));
     }
 }
 

@@ -119,7 +119,7 @@ impl Tracer {
         kind: &SpanKind,
         start: u64,
     ) -> Started {
-        let flags = parent.map_or(TraceFlags::default(), |parent| parent.flags);
+        let flags = parent.map_or(self.owner.ids.root_flags(), |parent| parent.flags);
         let flags = flags.with_sampled(decision.sampled);
         let span_id = self.owner.ids.span_id();
         let context = SpanContext::new(trace_id, span_id, flags, false, state);

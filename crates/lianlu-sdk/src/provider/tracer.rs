@@ -148,7 +148,7 @@ impl opentelemetry::trace::Tracer for Tracer {
         };
         let result = self.sample(&builder, parent_cx, parent, trace_id);
         let sampled = result.decision == SamplingDecision::RecordAndSample;
-        let flags = parent.map(SpanContext::trace_flags).unwrap_or_default();
+        let flags = parent.map_or(self.owner.ids.root_flags(), SpanContext::trace_flags);
         let context = SpanContext::new(
             trace_id,
             self.owner.ids.span_id(),

@@ -18,6 +18,7 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lianlu_sdk::resource::{Detector, detect};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{
     BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, TracerProvider,
@@ -47,6 +48,7 @@ pub struct Pipeline<E> {
     exporter: E,
     sampler: Option<SamplerOption>,
     resource: Option<Resource>,
+    detectors: Vec<Detector>,
     schedule_delay: Option<Duration>,
     keep: KeepIf,
     recorder: Option<FlightRecorder>,
@@ -73,6 +75,7 @@ impl<E> Pipeline<E> {
             exporter,
             sampler: None,
             resource: None,
+            detectors: Vec::new(),
             schedule_delay: None,
             keep: KeepIf::default(),
             recorder: None,
@@ -134,6 +137,27 @@ impl<E> Pipeline<E> {
     /// Its `service.name` is also the name that clients send in `x-md-service-name`.
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
+        self
+    }
+
+    /// Adds what these detectors find out about host, process, container or Kubernetes to the
+    /// resource, from files and variables. Attributes that the resource has already stay. None by
+    /// default.
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::pipeline::Detector;
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_resource_detectors([Detector::Host, Detector::Kubernetes]);
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_resource_detectors(
+        mut self,
+        detectors: impl IntoIterator<Item = Detector>,
+    ) -> Self {
+        self.detectors.extend(detectors);
         self
     }
 
@@ -297,6 +321,7 @@ impl<E: Exporter> Pipeline<E> {
             .resource
             .or(environment.resource)
             .unwrap_or_else(|| Resource::builder().build());
+        let resource = detect(&self.detectors, resource);
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
@@ -358,6 +383,7 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("exporter", &self.exporter)
             .field("sampler", &self.sampler)
             .field("resource", &self.resource)
+            .field("detectors", &self.detectors)
             .field("schedule_delay", &self.schedule_delay)
             .field("keep", &self.keep)
             .field("recorder", &self.recorder)

@@ -15,8 +15,9 @@ pub(crate) mod source;
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::EncodedAttributes;
+use lianlu_wire::w3c::TraceParent;
 use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags,
+    Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
 };
 use opentelemetry::{Context, KeyValue};
 
@@ -184,11 +185,8 @@ fn unsampled_span(parent: &SpanContext) -> SpanContext {
         let flags = parent.trace_flags() & !TraceFlags::SAMPLED;
         (parent.trace_id(), flags, parent.trace_state().clone())
     } else {
-        (
-            ids::random_trace_id(),
-            TraceFlags::default(),
-            Default::default(),
-        )
+        let random = TraceFlags::new(TraceParent::RANDOM);
+        (ids::random_trace_id(), random, TraceState::NONE)
     };
     SpanContext::new(trace_id, ids::random_span_id(), flags, false, state)
 }
