@@ -64,7 +64,7 @@ pub use export::otlp;
 pub use export::zipkin;
 
 pub use error::{BuildError, FlushError, OptionError};
-pub use export::{Batch, Export, Failure, Retry, ScopeSpans, check_endpoint};
+pub use export::{Batch, Component, Export, Failure, Retry, ScopeSpans, check_endpoint};
 pub use flight_recorder::{Durability, FlightRecorder, RecorderError, RecoveryReport, WhenFull};
 pub use pipeline::{
     DestinationCounts, DropCounts, Handle, Health, Limits, PipelineEvent, Processor, Recovery,

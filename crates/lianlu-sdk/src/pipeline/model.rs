@@ -16,6 +16,7 @@ use shuttle::thread::{self, JoinHandle};
 
 use super::limits::Limits;
 use super::shared::Shared;
+use super::starts::{Counted, Sampled};
 use super::worker;
 use crate::encode::EncodedScope;
 use crate::export::batch::Batch;
@@ -152,7 +153,8 @@ impl World {
     }
 
     fn record(&self, number: u8) {
-        self.shared.count_started();
+        self.shared
+            .count(Counted::start(Sampled::RecordAndSample, None));
         self.started.fetch_add(1, Ordering::Relaxed);
         let write = |out: &mut Vec<u8>| out.extend([0x12, 1, number]);
         self.shared.record(&self.scope, None, write);

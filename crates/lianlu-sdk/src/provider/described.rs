@@ -124,6 +124,8 @@ impl Tracer {
         let span_id = self.owner.ids.span_id();
         let context = SpanContext::new(trace_id, span_id, flags, false, state);
         let Some(disposition) = decision.disposition else {
+            let parent = parent.map(|parent| parent.is_remote);
+            self.shared.provider.count_unrecorded(parent);
             return Started::NotRecorded(context);
         };
         let parent = parent.map(|parent| (parent.span_id, parent.is_remote));

@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::SpanLimits;
 
 use super::ids::Ids;
 use super::keep::KeepIf;
-use crate::pipeline::{Handle, Shared};
+use crate::pipeline::{Counted, Handle, Sampled, Shared};
 use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
@@ -49,6 +49,15 @@ impl Inner {
         match &self.pipeline {
             Some(shared) => Handle::of(shared),
             None => Handle::stopped(),
+        }
+    }
+
+    /// Counts a span that is not recorded; `parent` is whether the parent is remote, if there is
+    /// one.
+    #[inline]
+    pub(super) fn count_unrecorded(&self, parent: Option<bool>) {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.count(Counted::start(Sampled::Drop, parent));
         }
     }
 

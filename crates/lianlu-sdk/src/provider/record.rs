@@ -19,6 +19,7 @@ use super::note;
 use super::tracer::{Recorder, TracerInner};
 use crate::encode;
 use crate::flight_recorder::Slot;
+use crate::pipeline::{Counted, Sampled};
 
 /// The reason why a span that was not sampled is exported. Users cannot set it on such a span.
 const KEPT: StaticKey = otlp_key!("lianlu.kept");
@@ -58,6 +59,17 @@ impl Start {
             parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
             at,
         }
+    }
+
+    /// What the start counts as.
+    #[inline]
+    fn counted(&self) -> Counted {
+        let result = match self.disposition {
+            Disposition::Export => Sampled::RecordAndSample,
+            Disposition::Judge => Sampled::RecordOnly,
+        };
+        let has_parent = self.parent_span_id != [0; 8];
+        Counted::start(result, has_parent.then_some(self.parent_is_remote))
     }
 
     /// The fields of the span that are not lists.
@@ -168,10 +180,8 @@ impl SpanRecord {
         self.slot = None;
         self.ended_early = None;
         self.is_ended = false;
-        if start.disposition == Disposition::Export
-            && let Some(pipeline) = &tracer.provider.pipeline
-        {
-            pipeline.count_started();
+        if let Some(pipeline) = &tracer.provider.pipeline {
+            pipeline.count(start.counted());
         }
     }
 
@@ -281,10 +291,11 @@ impl SpanRecord {
             let is_error = matches!(self.status, Status::Error { .. });
             let keep = tracer.provider.keep;
             kept = keep.reason(is_error, end - self.start.at);
+            pipeline.count(Counted::RECORD_ONLY_ENDED);
             if kept.is_none() {
                 return;
             }
-            pipeline.count_started();
+            pipeline.count(Counted::KEPT);
             self.attributes.remove(KEPT);
         }
         encode::with_header(context.trace_state(), |state| {

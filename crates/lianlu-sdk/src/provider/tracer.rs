@@ -161,6 +161,7 @@ impl opentelemetry::trace::Tracer for Tracer {
             _ => self.shared.disposition(sampled),
         };
         let Some(disposition) = disposition else {
+            provider.count_unrecorded(parent.map(SpanContext::is_remote));
             return Span::not_recording(context);
         };
         let start = builder.start_time.unwrap_or_else(opentelemetry::time::now);

@@ -10,7 +10,7 @@ use super::grpc::Grpc;
 use super::http::Http;
 use super::response::Accepted;
 use crate::export::batch::Batch;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 
 /// Sends spans over OTLP.
 ///
@@ -75,6 +75,15 @@ impl Export for Exporter {
         self.sender.url().to_string()
     }
 
+    fn component(&self) -> Component {
+        self.sender.url().component(match &self.sender {
+            #[cfg(feature = "otlp-grpc")]
+            Sender::Grpc(_) => "otlp_grpc_span_exporter",
+            #[cfg(feature = "otlp-http")]
+            Sender::Http(http) => http.component_type(),
+        })
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
         let Accepted { rejected, message } = self.sender.send(batch)?;
         let url = self.sender.url();
@@ -85,7 +94,7 @@ impl Export for Exporter {
             (_, true) => format!("{url} rejected spans"),
             (_, false) => format!("{url} rejected spans: {message}"),
         };
-        Err(Failure::new(lost.min(batch.len()), reason))
+        Err(Failure::new(lost.min(batch.len()), reason).with_error_type("rejected"))
     }
 }
 

@@ -69,6 +69,14 @@ impl Http {
         &self.url
     }
 
+    pub(super) fn component_type(&self) -> &'static str {
+        match self.protocol {
+            #[cfg(feature = "otlp-json")]
+            Protocol::HttpJson => "otlp_http_json_span_exporter",
+            _ => "otlp_http_span_exporter",
+        }
+    }
+
     pub(super) fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
         let spans = batch.len();
         let lost = |reason: String| Failure::new(spans, reason);

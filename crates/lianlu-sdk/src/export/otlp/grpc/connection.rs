@@ -110,12 +110,15 @@ impl Grpc {
         let url = &self.url;
         match response {
             Ok(Ok(response)) => response.into_result(url, spans, batch.request_len()),
-            Ok(Err(reason)) => Err(Failure::temporary(format!("{url}: {reason}"))),
+            Ok(Err(reason)) => {
+                let failure = Failure::temporary(format!("{url}: {reason}"));
+                Err(failure.with_error_type("connection_failed"))
+            }
             Err(_) => {
                 // The peer of the connection may be gone without notice.
                 self.channel = connect(&self.endpoint, runtime);
                 let reason = format!("{url}: no response within {timeout:?}");
-                Err(Failure::temporary(reason))
+                Err(Failure::temporary(reason).with_error_type("timeout"))
             }
         }
     }
