@@ -20,7 +20,7 @@ use super::starts::{Counted, Sampled};
 use super::worker;
 use crate::encode::EncodedScope;
 use crate::export::batch::Batch;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 use crate::sync;
 
 /// Schedules for each scenario with each of the two schedulers.
@@ -104,8 +104,8 @@ fn limits(queue_size: usize, batch_size: usize) -> Limits {
 
 impl World {
     fn new(limits: Limits, accepts: bool) -> Arc<Self> {
-        let names = ["a".to_owned(), "b".to_owned()];
-        let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), &names));
+        let names = ["a", "b"].map(|name| (name.to_owned(), Component::default()));
+        let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), names));
         let arrived: [Arrived; 2] = Default::default();
         let news = Arc::<News>::default();
         let start = |(number, arrived): (usize, &Arrived), world: &Weak<Self>| {

@@ -122,6 +122,7 @@ impl Tracer {
         let flags = parent.map_or(self.owner.ids.root_flags(), |parent| parent.flags);
         let flags = flags.with_sampled(decision.sampled);
         let span_id = self.owner.ids.span_id();
+        let state = self.state_of_child(state);
         let context = SpanContext::new(trace_id, span_id, flags, false, state);
         let Some(disposition) = decision.disposition else {
             let parent = parent.map(|parent| parent.is_remote);

@@ -12,6 +12,7 @@ use lianlu_wire::otlp::{
     put_dropped, put_span, put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
+use lianlu_wire::w3c::with_threshold;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status, TraceState};
 
@@ -298,7 +299,10 @@ impl SpanRecord {
             pipeline.count(Counted::KEPT);
             self.attributes.remove(KEPT);
         }
-        encode::with_header(context.trace_state(), |state| {
+        // A kept span was not sampled by a probability.
+        let without = kept.map(|_| with_threshold(context.trace_state().clone(), None));
+        let state = without.as_ref().unwrap_or(context.trace_state());
+        encode::with_header(state, |state| {
             let head = self.start.head(context, state, &self.name, end);
             pipeline.record(&tracer.scope, self.slot, |out| {
                 put_span(out, &head, |out| {

@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId};
+use lianlu_wire::w3c::with_threshold;
+use opentelemetry::trace::{
+    SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState,
+};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -93,6 +96,15 @@ impl Tracer {
         }
     }
 
+    /// The trace state of a span about which the sampler has decided early.
+    #[inline]
+    pub(super) fn state_of_child(&self, parent: TraceState) -> TraceState {
+        if parent == TraceState::NONE || self.owner.sampler.follows_parent() {
+            return parent;
+        }
+        with_threshold(parent, None)
+    }
+
     /// The sampler's decision, made early where that is possible.
     fn sample(
         &self,
@@ -115,9 +127,10 @@ impl Tracer {
                     SamplingDecision::Drop
                 },
                 attributes: Vec::new(),
-                trace_state: parent
-                    .map(|parent| parent.trace_state().clone())
-                    .unwrap_or_default(),
+                trace_state: match parent {
+                    Some(parent) => self.state_of_child(parent.trace_state().clone()),
+                    None => TraceState::NONE,
+                },
             };
         }
         let attributes: &[KeyValue] = builder.attributes.as_deref().unwrap_or_default();

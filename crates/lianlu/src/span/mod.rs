@@ -15,7 +15,7 @@ pub(crate) mod source;
 use std::borrow::Cow;
 
 use lianlu_wire::otlp::EncodedAttributes;
-use lianlu_wire::w3c::TraceParent;
+use lianlu_wire::w3c::{TraceParent, with_threshold};
 use opentelemetry::trace::{
     Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
 };
@@ -183,7 +183,9 @@ fn start_by_api(
 fn unsampled_span(parent: &SpanContext) -> SpanContext {
     let (trace_id, flags, state) = if parent.is_valid() {
         let flags = parent.trace_flags() & !TraceFlags::SAMPLED;
-        (parent.trace_id(), flags, parent.trace_state().clone())
+        // The parent's probability is not that of this decision.
+        let state = with_threshold(parent.trace_state().clone(), None);
+        (parent.trace_id(), flags, state)
     } else {
         let random = TraceFlags::new(TraceParent::RANDOM);
         (ids::random_trace_id(), random, TraceState::NONE)

@@ -209,6 +209,16 @@ async fn an_unsampled_trace_is_propagated_as_unsampled() {
     assert_eq!(traces.started(), 0);
 }
 
+/// A call that a filter leaves out was not sampled with its parent's probability.
+#[tokio::test]
+async fn a_filtered_call_has_no_threshold() {
+    let layer = Traces::default().client().with_sampling_filter(|_| false);
+    let cx = remote(TraceFlags::SAMPLED, "a=1,ot=th:8");
+    for lines in sent(layer, &cx, &HeaderMap::new()).await {
+        assert_eq!(without_traceparent(&lines), ["tracestate: a=1"]);
+    }
+}
+
 #[tokio::test]
 async fn with_propagator_replaces_the_default_headers() {
     let traces = Traces::default();
