@@ -72,4 +72,7 @@ pub use pipeline::{
 };
 #[doc(hidden)]
 pub use provider::described;
-pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder};
+pub use provider::{
+    BaggageAttributes, EndedSpan, KeepIf, Span, SpanProcessor, StartedSpan, Tracer, TracerProvider,
+    TracerProviderBuilder,
+};

@@ -6,7 +6,7 @@
 pub use crate::setup::{PipelineError, env};
 pub use lianlu_sdk::resource::Detector;
 pub use lianlu_sdk::{
-    BuildError, DestinationCounts, DropCounts, Durability, FlightRecorder, FlushError, Handle,
-    Health, KeepIf, OptionError, PipelineEvent, RecorderError, RecoveryReport, Span, SpanCounts,
-    Tracer, TracerProvider, WhenFull,
+    BaggageAttributes, BuildError, DestinationCounts, DropCounts, Durability, EndedSpan,
+    FlightRecorder, FlushError, Handle, Health, KeepIf, OptionError, PipelineEvent, RecorderError,
+    RecoveryReport, Span, SpanCounts, SpanProcessor, StartedSpan, Tracer, TracerProvider, WhenFull,
 };

@@ -11,6 +11,7 @@ use super::TracerProvider;
 use super::ids::Ids;
 use super::inner::{Inner, Owner};
 use super::keep::KeepIf;
+use super::processor::{Processors, SpanProcessor};
 use crate::encode::EncodedResource;
 use crate::env;
 use crate::error::BuildError;
@@ -35,6 +36,7 @@ pub struct TracerProviderBuilder {
     ids: Option<Box<dyn IdGenerator>>,
     has_random_ids: Option<bool>,
     keep: KeepIf,
+    processors: Vec<Arc<dyn SpanProcessor>>,
     listener: Option<Listener>,
 }
 
@@ -123,6 +125,12 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Adds hooks at the start and at the end of spans. See [`SpanProcessor`].
+    pub fn with_span_processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.processors.push(Arc::new(processor));
+        self
+    }
+
     /// Calls `listener` when losses begin and end, and about environment variables with invalid
     /// values, instead of writing to standard error.
     pub fn with_loss_listener(
@@ -164,9 +172,11 @@ impl TracerProviderBuilder {
             pipeline = Some(launch.start()?.into_shared());
         }
         let inner = Inner::new(span_limits, longest_value, self.keep, pipeline);
+        let has_any = !self.processors.is_empty();
         let owner = Owner {
             inner: Arc::new(inner),
             sampler,
+            processors: has_any.then(|| Arc::new(Processors(self.processors))),
             ids: Ids::new(self.ids, self.has_random_ids.unwrap_or(true)),
             resource,
             scopes: Scopes::default(),

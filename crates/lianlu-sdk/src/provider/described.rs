@@ -72,12 +72,12 @@ pub struct SpareRecord(Arc<SharedRecord>);
 
 impl Tracer {
     /// Whether a span is sampled, if the trace and the parent's flags are enough to decide. `None`
-    /// if only the API can decide: the sampler needs the span's name and attributes, or the
-    /// provider is shut down.
+    /// if only the API can decide: the sampler needs the span's name and attributes, the provider
+    /// has span processors, or it is shut down.
     #[inline]
     #[must_use]
     pub fn decide(&self, parent: Option<TraceFlags>, trace_id: TraceId) -> Option<Decision> {
-        if self.shared.provider.is_shut_down() {
+        if self.shared.provider.is_shut_down() || self.owner.processors.is_some() {
             return None;
         }
         let parent = parent.map(|flags| flags.is_sampled());

@@ -17,6 +17,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status, TraceState};
 
 use super::note;
+use super::processor::Processors;
 use super::tracer::{Recorder, TracerInner};
 use crate::encode;
 use crate::flight_recorder::Slot;
@@ -142,6 +143,8 @@ pub(super) struct SpanRecord {
     /// When user code ended a span that its layer had not ended yet.
     pub(super) ended_early: Option<u64>,
     pub(super) is_ended: bool,
+    /// Called when the span ends.
+    pub(super) processors: Option<Arc<Processors>>,
 }
 
 /// Larger buffers are not kept for the next span.
@@ -160,6 +163,7 @@ impl SpanRecord {
             slot: None,
             ended_early: None,
             is_ended: true,
+            processors: None,
         }
     }
 
@@ -259,11 +263,16 @@ impl SpanRecord {
     #[inline]
     pub(super) fn finish(&mut self, context: &SpanContext, at: u64) {
         self.is_ended = true;
+        let end = at.max(self.start.at);
+        if let Some(processors) = self.processors.take() {
+            let encoded = self.encoded(context, end);
+            let scope = Arc::clone(&self.recorder.tracer.scope);
+            processors.on_end(context, &encoded, &scope.bytes);
+        }
         let tracer = &self.recorder.tracer;
         let Some(pipeline) = &tracer.provider.pipeline else {
             return self.clear();
         };
-        let end = at.max(self.start.at);
         let has_attributes_alone = self.start.disposition == Disposition::Export
             && self.status == Status::Unset
             && self.attributes.dropped() == 0
@@ -304,20 +313,35 @@ impl SpanRecord {
         let state = without.as_ref().unwrap_or(context.trace_state());
         encode::with_header(state, |state| {
             let head = self.start.head(context, state, &self.name, end);
-            pipeline.record(&tracer.scope, self.slot, |out| {
-                put_span(out, &head, |out| {
-                    out.extend_from_slice(self.attributes.as_bytes());
-                    if let Some(reason) = kept {
-                        put_str(out, AttributeOf::Span, KEPT, reason);
-                    }
-                    out.extend_from_slice(&self.events.bytes);
-                    out.extend_from_slice(&self.links.bytes);
-                    let attributes = self.attributes.dropped();
-                    put_dropped(out, attributes, self.events.dropped, self.links.dropped);
-                    encode::status(out, &self.status);
-                });
-            });
+            pipeline.record(&tracer.scope, self.slot, |out| self.write(out, &head, kept));
         });
+    }
+
+    /// Appends the span as `0x12 len Span`.
+    fn write(&self, out: &mut Vec<u8>, head: &SpanHead<'_>, kept: Option<&str>) {
+        put_span(out, head, |out| {
+            out.extend_from_slice(self.attributes.as_bytes());
+            if let Some(reason) = kept {
+                put_str(out, AttributeOf::Span, KEPT, reason);
+            }
+            out.extend_from_slice(&self.events.bytes);
+            out.extend_from_slice(&self.links.bytes);
+            let attributes = self.attributes.dropped();
+            put_dropped(out, attributes, self.events.dropped, self.links.dropped);
+            encode::status(out, &self.status);
+        });
+    }
+
+    /// The span for processors, as `0x12 len Span`.
+    #[cold]
+    pub(super) fn encoded(&self, context: &SpanContext, end: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode::with_header(context.trace_state(), |state| {
+            let end = end.max(self.start.at);
+            let head = self.start.head(context, state, &self.name, end);
+            self.write(&mut out, &head, None);
+        });
+        out
     }
 
     /// Removes the span's data, and keeps the allocations unless they are large.

@@ -196,6 +196,10 @@ impl opentelemetry::trace::Tracer for Tracer {
         for link in builder.links.into_iter().flatten() {
             record.add_link(link);
         }
+        if let Some(processors) = &self.owner.processors {
+            processors.on_start(&mut record, &context, parent_cx);
+            record.processors = Some(Arc::clone(processors));
+        }
         record.note(&context);
         Span::own(context, record)
     }

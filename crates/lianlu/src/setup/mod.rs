@@ -21,7 +21,8 @@ use std::time::Duration;
 use lianlu_sdk::resource::{Detector, detect};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{
-    BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, TracerProvider,
+    BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, SpanProcessor,
+    TracerProvider,
 };
 use opentelemetry::Key;
 use opentelemetry::trace::noop::NoopTracerProvider;
@@ -51,6 +52,7 @@ pub struct Pipeline<E> {
     detectors: Vec<Detector>,
     schedule_delay: Option<Duration>,
     keep: KeepIf,
+    processors: Vec<Arc<dyn SpanProcessor>>,
     recorder: Option<FlightRecorder>,
     listener: Option<Listener>,
 }
@@ -78,6 +80,7 @@ impl<E> Pipeline<E> {
             detectors: Vec::new(),
             schedule_delay: None,
             keep: KeepIf::default(),
+            processors: Vec::new(),
             recorder: None,
             listener: None,
         }
@@ -185,6 +188,24 @@ impl<E> Pipeline<E> {
     /// ```
     pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Adds hooks at the start and at the end of spans, such as
+    /// [`BaggageAttributes`](crate::pipeline::BaggageAttributes). With one, spans of layers cost
+    /// more. See [`SpanProcessor`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::pipeline::BaggageAttributes;
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_span_processor(BaggageAttributes::of(["tenant"]));
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_span_processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.processors.push(Arc::new(processor));
         self
     }
 
@@ -328,6 +349,9 @@ impl<E: Exporter> Pipeline<E> {
         let mut provider = TracerProvider::builder()
             .with_resource(resource)
             .with_keep_if(self.keep);
+        for processor in self.processors {
+            provider = provider.with_span_processor(processor);
+        }
         if output == Output::Disabled {
             let provider = provider.with_loss_listener(|_| {}).build()?;
             // After the shutdown the provider creates no spans.
@@ -386,6 +410,7 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("detectors", &self.detectors)
             .field("schedule_delay", &self.schedule_delay)
             .field("keep", &self.keep)
+            .field("processors", &self.processors)
             .field("recorder", &self.recorder)
             .field("listener", &self.listener.is_some())
             .finish()
