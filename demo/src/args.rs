@@ -24,8 +24,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", group = "destination")]
     jaeger: Option<String>,
 
-    /// Send the traces over OTLP instead: over HTTP if the URL has a path or port 4318
-    /// (http://localhost:4318), over gRPC otherwise (http://localhost:4317)
+    /// Send the traces over OTLP instead: over HTTP (http://localhost:4318), or over gRPC if
+    /// the port ends in 4317 (http://localhost:4317)
     #[arg(long, value_name = "URL", group = "destination")]
     otlp: Option<String>,
 

@@ -59,6 +59,7 @@ impl Pipeline {
             Resource::builder_empty().with_service_name(service).build(),
             |resource| {
                 lianlu::otlp::pipeline()
+                    .with_protocol(lianlu::otlp::Protocol::Grpc)
                     .with_endpoint(jaeger.otlp_grpc())
                     .with_sampler(Sampler::AlwaysOn)
                     .with_resource(resource)

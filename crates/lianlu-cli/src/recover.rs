@@ -15,11 +15,11 @@ pub(crate) struct Recover {
     dir: PathBuf,
 
     /// The collector's URL
-    #[arg(long, default_value = "http://localhost:4317")]
+    #[arg(long, default_value = "http://localhost:4318")]
     endpoint: String,
 
     /// Transport protocol
-    #[arg(long, value_enum, default_value_t = Transport::Grpc)]
+    #[arg(long, value_enum, default_value_t = Transport::Http)]
     protocol: Transport,
 
     /// A header to send with each request, such as an API key

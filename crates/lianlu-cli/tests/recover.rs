@@ -86,7 +86,6 @@ fn lianlu(dir: &Path, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lianlu"))
         .arg("recover")
         .arg(dir)
-        .args(["--protocol", "http"])
         .args(more)
         .output()
         .unwrap()

@@ -1,5 +1,7 @@
 //! Error types, one for each operation.
 
+use crate::export::transport::secrets::without_secrets;
+
 /// An option with an unusable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option}: {problem}, got {value:?}")]
@@ -7,7 +9,7 @@
 pub struct OptionError {
     /// The method or the environment variable that set it.
     pub option: &'static str,
-    /// The value it was given.
+    /// The value it was given; of a URL without user, query and fragment.
     pub value: String,
     /// The problem, and what is expected.
     pub problem: String,
@@ -18,44 +20,8 @@ impl OptionError {
     pub fn new(option: &'static str, value: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             option,
-            value: without_userinfo(&value.into()),
+            value: without_secrets(&value.into()),
             problem: problem.into(),
-        }
-    }
-}
-
-/// Replaces the `user:password@` of a URL, to keep it out of logs. An unencoded password may
-/// contain any character, so everything up to the last `@` is removed.
-fn without_userinfo(value: &str) -> String {
-    let (scheme, rest) = match value.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), value),
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) if !scheme.is_empty() || user.contains(':') => {
-            format!("{scheme}***@{host}")
-        }
-        _ => value.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::OptionError;
-
-    #[test]
-    fn errors_contain_no_password() {
-        let error = OptionError::new("o", "ftp://ann:se@cret@h/p@q", "no");
-        assert_eq!(error.to_string(), "o: no, got \"ftp://***@q\"");
-        for (value, shown) in [
-            ("ftp://ann:se/cr@et@h/p", "ftp://***@h/p"),
-            ("ftp://ann:se?cr#et@h", "ftp://***@h"),
-            ("ann:secret@h:1", "***@h:1"),
-            ("ann@h", "ann@h"),
-            ("ftp://h/p", "ftp://h/p"),
-        ] {
-            let error = OptionError::new("o", value, "no");
-            assert_eq!(error.to_string(), format!("o: no, got {shown:?}"));
         }
     }
 }

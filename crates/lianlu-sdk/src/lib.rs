@@ -64,6 +64,8 @@ pub use export::otlp;
 pub use export::zipkin;
 
 pub use error::{BuildError, FlushError, OptionError};
+#[doc(hidden)]
+pub use export::EndpointText;
 pub use export::{Batch, Component, Export, Failure, Retry, ScopeSpans, check_endpoint};
 pub use flight_recorder::{Durability, FlightRecorder, RecorderError, RecoveryReport, WhenFull};
 pub use pipeline::{

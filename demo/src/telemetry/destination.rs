@@ -31,17 +31,16 @@ pub(crate) enum SetupError {
 }
 
 impl Destination {
-    /// OTLP over HTTP if the URL has a path or HTTP's port, over gRPC otherwise.
+    /// OTLP over HTTP, or over gRPC if the port ends in 4317.
     pub(crate) fn otlp(url: &str) -> Self {
-        let is_http = url
-            .parse::<http::Uri>()
-            .is_ok_and(|uri| uri.port_u16() == Some(4318) || !matches!(uri.path(), "" | "/"));
+        let uri = url.parse::<http::Uri>();
+        let is_grpc = uri.is_ok_and(|uri| uri.port_u16().is_some_and(|port| port % 10_000 == 4317));
         Self::Otlp {
             url: url.to_owned(),
-            protocol: if is_http {
-                Protocol::HttpProtobuf
-            } else {
+            protocol: if is_grpc {
                 Protocol::Grpc
+            } else {
+                Protocol::HttpProtobuf
             },
         }
     }
@@ -151,7 +150,7 @@ mod tests {
             ("http://localhost:14317", Protocol::Grpc),
             ("http://localhost:4318", Protocol::HttpProtobuf),
             ("http://localhost:14318/v1/traces", Protocol::HttpProtobuf),
-            ("not a url", Protocol::Grpc),
+            ("not a url", Protocol::HttpProtobuf),
         ] {
             let Destination::Otlp { protocol, .. } = Destination::otlp(url) else {
                 panic!("{url} is OTLP");

@@ -43,6 +43,7 @@ impl Drop for Strategies {
 
 fn pipeline(jaeger: &Jaeger, service: &'static str, initial: Sampler) -> Guard {
     lianlu::otlp::pipeline()
+        .with_protocol(lianlu::otlp::Protocol::Grpc)
         .with_endpoint(jaeger.otlp_grpc())
         .with_resource(Resource::builder_empty().with_service_name(service).build())
         .with_remote_sampler(

@@ -1,8 +1,39 @@
-//! Span limits from the environment.
+//! Limits of the pipeline and of spans from the environment.
+
+use std::time::Duration;
 
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::Reader;
+use crate::pipeline::Limits;
+
+/// The sizes of the queue and of batches, and the schedule delay.
+#[must_use]
+pub fn pipeline_limits(reader: &mut Reader) -> Limits {
+    const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+    let mut limits = Limits::default();
+    let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    if let Some(number) = reader.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, limits.queue_size) {
+        limits.queue_size = size(number);
+    }
+    if let Some(number) = reader.number(BATCH, 1, limits.batch_size) {
+        limits.batch_size = size(number);
+        if limits.batch_size > limits.queue_size {
+            let queue = limits.queue_size;
+            reader.warn(
+                BATCH,
+                &number.to_string(),
+                "larger than the queue",
+                format!("{queue} is used"),
+            );
+        }
+    }
+    let delay = limits.schedule_delay.as_millis();
+    if let Some(millis) = reader.number("OTEL_BSP_SCHEDULE_DELAY", 0, delay) {
+        limits.schedule_delay = Duration::from_millis(millis);
+    }
+    limits
+}
 
 /// Limits for attributes, events and links of a span, and for attributes of events and links: 128
 /// by default.

@@ -6,9 +6,15 @@
 //! An empty variable counts as unset. Made for lianlu's pipelines; it changes with them.
 
 mod limits;
+mod percent;
 mod reader;
+mod resource;
 mod sampler;
 
-pub use limits::{span_limits, value_length};
+pub use limits::{pipeline_limits, span_limits, value_length};
+pub use percent::decode;
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
+pub(crate) use reader::no_limit_if_zero;
 pub use reader::{Reader, Warning};
+pub use resource::{decode_resource, resource};
 pub use sampler::{SAMPLER_ARGUMENT, parse_ratio, refuse_sampler, sampler};

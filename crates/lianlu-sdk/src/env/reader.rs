@@ -1,6 +1,7 @@
 //! A reader of environment variables that collects warnings.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::error::OptionError;
 
@@ -31,6 +32,14 @@ impl fmt::Display for Warning {
             instead,
         } = self;
         write!(f, "{variable}={value:?}: {problem}; {instead}")
+    }
+}
+
+/// The longest time for a timeout of zero.
+pub(crate) fn no_limit_if_zero(timeout: Duration) -> Duration {
+    match timeout {
+        Duration::ZERO => Duration::MAX,
+        timeout => timeout,
     }
 }
 
@@ -97,6 +106,18 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// A timeout in milliseconds. Zero is [no
+    /// limit](https://opentelemetry.io/docs/specs/otel/configuration/common/#timeout).
+    #[must_use]
+    pub fn timeout(
+        &mut self,
+        variable: &'static str,
+        default: impl fmt::Display,
+    ) -> Option<Duration> {
+        let millis = self.number(variable, 0, default)?;
+        Some(no_limit_if_zero(Duration::from_millis(millis)))
     }
 
     /// An integer for a count limit.

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 pub use batch::{Batch, ScopeSpans};
 pub use transport::endpoint::check_endpoint;
+#[doc(hidden)]
+pub use transport::secrets::EndpointText;
 
 /// Sends ended spans out of the process. Called on the pipeline's own thread, one call at a time;
 /// may block until its own timeout.
@@ -43,6 +45,12 @@ pub trait Export: Send + 'static {
         Component::new(std::any::type_name::<Self>())
     }
 
+    /// The most bytes that [`Batch::request_len`] should have. The pipeline makes smaller batches,
+    /// except for a single larger span.
+    fn max_request_size(&self) -> usize {
+        usize::MAX
+    }
+
     /// Called at intervals of the schedule delay while nothing waits, for exporters with buffers of
     /// their own.
     fn idle(&mut self) {}
@@ -63,6 +71,10 @@ impl Export for Box<dyn Export> {
 
     fn component(&self) -> Component {
         (**self).component()
+    }
+
+    fn max_request_size(&self) -> usize {
+        (**self).max_request_size()
     }
 
     fn idle(&mut self) {

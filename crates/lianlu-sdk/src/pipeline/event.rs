@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::env::Warning;
+use crate::error::FlushError;
 use crate::flight_recorder::RecoveryReport;
 
 /// An event for operators, reported once when a condition begins and once when it ends.
@@ -62,6 +63,8 @@ pub enum PipelineEvent {
     },
     /// A remote sampler gets strategies again.
     SamplingRecovered,
+    /// A pipeline was stopped before all of its spans were delivered.
+    ShutdownIncomplete(FlushError),
     /// An environment variable has an unusable value; the default is used.
     VariableRefused(Warning),
 }
@@ -117,6 +120,7 @@ impl fmt::Display for PipelineEvent {
                 "no sampling strategy, the last one stays in use (reported once): {reason}"
             ),
             Self::SamplingRecovered => f.write_str("sampling strategies arrive again"),
+            Self::ShutdownIncomplete(error) => write!(f, "at the shutdown: {error}"),
             Self::VariableRefused(warning) => warning.fmt(f),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::env::{self, Reader};
 use crate::error::OptionError;
 
 /// The pipeline's sizes and delays.
@@ -23,6 +24,9 @@ pub struct Limits {
     pub retry_initial: Duration,
     /// Longest delay between retries.
     pub retry_max: Duration,
+    /// Longest time that a batch is retried; after that its spans are lost. `None`: until the
+    /// shutdown.
+    pub longest_retry: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -34,6 +38,7 @@ impl Default for Limits {
             schedule_delay: Duration::from_secs(1),
             retry_initial: Duration::from_secs(1),
             retry_max: Duration::from_secs(30),
+            longest_retry: None,
         }
     }
 }
@@ -46,18 +51,12 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// Names the variable that is not a positive integer.
+    /// Names the variable that is not a positive integer (a delay may be 0), or a batch that is
+    /// larger than the queue.
     pub fn from_env() -> Result<Self, OptionError> {
-        let mut limits = Self::default();
-        if let Some(size) = positive("OTEL_BSP_MAX_QUEUE_SIZE")? {
-            limits.queue_size = usize::try_from(size).unwrap_or(usize::MAX);
-        }
-        if let Some(size) = positive("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")? {
-            limits.batch_size = usize::try_from(size).unwrap_or(usize::MAX);
-        }
-        if let Some(millis) = positive("OTEL_BSP_SCHEDULE_DELAY")? {
-            limits.schedule_delay = Duration::from_millis(millis);
-        }
+        let mut reader = Reader::default();
+        let limits = env::pipeline_limits(&mut reader);
+        reader.into_result()?;
         Ok(limits)
     }
 
@@ -74,24 +73,7 @@ impl Limits {
             schedule_delay: self.schedule_delay.clamp(SHORTEST, LONGEST),
             retry_initial: self.retry_initial.clamp(SHORTEST, LONGEST),
             retry_max: self.retry_max.clamp(SHORTEST, LONGEST),
+            longest_retry: self.longest_retry,
         }
-    }
-}
-
-fn positive(variable: &'static str) -> Result<Option<u64>, OptionError> {
-    let Ok(value) = std::env::var(variable) else {
-        return Ok(None);
-    };
-    let value = value.trim();
-    if value.is_empty() {
-        return Ok(None);
-    }
-    match value.parse() {
-        Ok(0) | Err(_) => Err(OptionError::new(
-            variable,
-            value,
-            "needs a whole number above 0",
-        )),
-        Ok(number) => Ok(Some(number)),
     }
 }

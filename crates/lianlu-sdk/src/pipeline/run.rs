@@ -73,6 +73,24 @@ impl Run {
     }
 }
 
+/// The most bytes that a request of these runs has besides its spans.
+pub(super) fn envelope_len(runs: &VecDeque<Run>) -> usize {
+    /// Tags and lengths.
+    const FRAME: usize = 32;
+
+    let Some(first) = runs.front() else { return 0 };
+    let mut scopes: Vec<&Arc<EncodedScope>> = Vec::new();
+    for run in runs {
+        if !scopes.iter().any(|known| known.is_same(&run.scope)) {
+            scopes.push(&run.scope);
+        }
+    }
+    let scopes = scopes.iter();
+    let scopes = scopes.map(|scope| scope.bytes.len() + scope.schema_url.len() + FRAME);
+    let resource = &first.resource;
+    scopes.sum::<usize>() + resource.bytes.len() + resource.schema_url.len() + FRAME
+}
+
 /// Takes one batch from `runs`: at most `most` spans and `most_bytes` bytes, of one resource. A
 /// larger span becomes a batch of its own.
 pub(super) fn next_batch(

@@ -14,7 +14,7 @@ use super::component::class_of;
 use super::destination::Destination;
 use super::event::PipelineEvent;
 use super::item::Item;
-use super::run::{Run, next_batch};
+use super::run::{Run, envelope_len, next_batch};
 use super::shared::{Shared, Wait};
 use crate::export::batch::Batch;
 use crate::export::{Export, Failure, Retry};
@@ -105,6 +105,8 @@ struct Sender<'a> {
     /// it ends.
     consecutive_losses: u64,
     is_retrying: bool,
+    /// The first attempt of `pending` that was not accepted.
+    retrying_since: Option<Instant>,
     /// The last warning of the collector.
     warning: String,
 }
@@ -141,6 +143,7 @@ impl<'a> Sender<'a> {
             rejected,
             consecutive_losses: 0,
             is_retrying: false,
+            retrying_since: None,
             warning: String::new(),
         }
     }
@@ -188,9 +191,21 @@ impl<'a> Sender<'a> {
                         reason: reason.clone(),
                     });
                 }
+                let retry_at = self.backoff.retry_at(retry);
+                let since = *self.retrying_since.get_or_insert_with(Instant::now);
+                if let Some(longest) = self.shared.limits.longest_retry
+                    && retry_at - since > longest
+                {
+                    let reason = format!("given up after retries for {longest:?}: {reason}");
+                    let lost = batch.len();
+                    let reason = self.save_rejected(&batch, lost, reason);
+                    let class = std::mem::take(&mut self.retry_class);
+                    self.settle(batch, lost, reason, class);
+                    return None;
+                }
                 self.with_counts(|it| it.failing = Some(reason));
                 self.pending = Some(batch);
-                Some(self.backoff.retry_at(retry))
+                Some(retry_at)
             }
         }
     }
@@ -244,6 +259,7 @@ impl<'a> Sender<'a> {
     fn settle(&mut self, batch: Batch, lost: usize, reason: String, class: Cow<'static, str>) {
         self.backoff.reset();
         self.measure((lost > 0).then(|| class.clone()));
+        self.retrying_since = None;
         let count = batch.len();
         for buffer in batch.into_buffers() {
             self.shared.budget.recycle(buffer);
@@ -316,7 +332,9 @@ impl<'a> Sender<'a> {
             let Some(item) = next else { break };
             spans += self.take_item(item);
         }
-        next_batch(&mut self.runs, most, MAX_BATCH_BYTES)
+        let largest = self.exporter.max_request_size();
+        let most_bytes = largest.saturating_sub(envelope_len(&self.runs));
+        next_batch(&mut self.runs, most, most_bytes.min(MAX_BATCH_BYTES))
     }
 
     /// Reads an item taken from the queue; returns its number of spans.

@@ -155,10 +155,13 @@ impl TracerProviderBuilder {
         let span_limits = span_limits.unwrap_or_else(|| env::span_limits(&mut reader));
         let longest_value = self.longest_value;
         let longest_value = longest_value.or_else(|| env::value_length(&mut reader));
+        let resource = match self.resource {
+            Some(resource) => env::decode_resource(&mut reader, resource),
+            None => env::resource(&mut reader),
+        };
         for warning in reader.warnings {
             announce(&listener, &PipelineEvent::VariableRefused(warning));
         }
-        let resource = self.resource.unwrap_or_else(|| Resource::builder().build());
         let resource = resource::of_provider(&resource);
         let mut pipeline = None;
         if !self.exporters.is_empty() {

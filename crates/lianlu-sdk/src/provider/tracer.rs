@@ -150,11 +150,15 @@ impl opentelemetry::trace::Tracer for Tracer {
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
         let provider = &self.shared.provider;
-        if parent_cx.is_telemetry_suppressed() || provider.is_shut_down() {
+        if parent_cx.is_telemetry_suppressed() {
             return Span::not_recording(SpanContext::NONE);
         }
         let parent_span = parent_cx.span();
         let parent = Some(parent_span.span_context()).filter(|parent| parent.is_valid());
+        if provider.is_shut_down() {
+            // As the API without an SDK: the parent's context is propagated.
+            return Span::not_recording(parent.cloned().unwrap_or(SpanContext::NONE));
+        }
         let trace_id = match parent {
             Some(parent) => parent.trace_id(),
             None => self.owner.ids.trace_id(),

@@ -95,13 +95,6 @@ fn another_protocol() {
     for exporter in exporters(address, PATIENCE) {
         is_retryable(attempt(exporter), &format!("http://{address}/"));
     }
-    // An HTTP/1.1 server on a gRPC port.
-    let address = server(|mut stream| {
-        let _ = stream.read(&mut [0; 65_536]);
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
-    });
-    let result = attempt(grpc_exporter(address, PATIENCE));
-    is_retryable(result, "transport error: ");
 }
 
 #[test]

@@ -25,5 +25,6 @@ mod otlp_http_collector;
 mod redirect_to_another_host;
 mod unlimited_timeout;
 mod user_in_the_url;
+mod wrong_port;
 mod zipkin_collector;
 mod zipkin_mapping;

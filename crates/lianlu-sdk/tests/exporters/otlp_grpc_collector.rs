@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lianlu_sdk::otlp::{Builder, Compression, Exporter, Protocol};
 use lianlu_sdk::{Batch, Export, Failure};
+use prost::Message;
 
 use crate::common::grpc::{Collector, accepted, partial};
 use crate::common::rich::{collected, record, sorted};
@@ -95,6 +96,54 @@ fn a_large_batch_is_several_requests() {
     let received = collector.requests.try_iter();
     let spans = received.map(|it| it.message.resource_spans[0].scope_spans[0].spans.len());
     assert_eq!(spans.sum::<usize>(), 200);
+}
+
+#[test]
+fn the_largest_request_is_an_option() {
+    let grpc = Collector::start(accepted);
+    let ok: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let (http, requests) = crate::common::collector(ok);
+    for (protocol, url) in [
+        (Protocol::Grpc, grpc.url()),
+        (Protocol::HttpProtobuf, format!("http://{http}")),
+        (Protocol::HttpJson, format!("http://{http}")),
+    ] {
+        let builder = Exporter::builder(protocol).with_endpoint(url);
+        let builder = builder.with_compression(Compression::Gzip);
+        let pipeline = pipeline(builder.with_max_request_size(20_000).build().unwrap());
+        for _ in 0..30 {
+            pipeline.span("fits", "x".repeat(1000));
+        }
+        pipeline.span("too large", "x".repeat(20_000));
+        pipeline.span("fits", "text");
+        let error = pipeline.handle.flush(PATIENCE).unwrap_err().to_string();
+        let reason = "is larger than the largest request of 20000 bytes";
+        assert!(error.contains(reason), "{protocol}: {error}");
+        assert_eq!(pipeline.outcome(), (31, 1), "{protocol}");
+    }
+    let messages = grpc.requests.try_iter().map(|it| it.message);
+    let lengths: Vec<_> = messages.map(|message| message.encoded_len()).collect();
+    assert!(
+        lengths.iter().all(|length| *length <= 20_000),
+        "{lengths:?}"
+    );
+    assert!(lengths.len() < 6 && requests.try_iter().count() < 20);
+}
+
+#[test]
+fn the_largest_response_is_an_option() {
+    let grpc = Collector::start(|| partial(0, "x".repeat(100)));
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\n";
+    let response = format!("{head}{}", "x".repeat(100)).leak();
+    let (http, _requests) = crate::common::collector(response.as_bytes());
+    for (protocol, url) in [
+        (Protocol::Grpc, grpc.url()),
+        (Protocol::HttpProtobuf, format!("http://{http}")),
+    ] {
+        let builder = Exporter::builder(protocol).with_endpoint(url);
+        let exporter = builder.with_max_response_size(99).build().unwrap();
+        is_accepted_with_warning(attempt(exporter), "the response ");
+    }
 }
 
 #[test]

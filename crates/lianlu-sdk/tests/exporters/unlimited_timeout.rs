@@ -1,4 +1,4 @@
-//! A timeout beyond the range of the clock: spans are still exported.
+//! A timeout of zero, which is no limit, or beyond the range of the clock.
 
 use std::time::Duration;
 
@@ -10,15 +10,19 @@ const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: cl
 #[test]
 fn over_http() {
     let (address, requests) = collector(ACCEPTED);
-    for exporter in http_exporters(address, Duration::MAX) {
-        attempt(exporter).unwrap();
-        requests.recv_timeout(PATIENCE).unwrap();
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        for exporter in http_exporters(address, timeout) {
+            attempt(exporter).unwrap();
+            requests.recv_timeout(PATIENCE).unwrap();
+        }
     }
 }
 
 #[test]
 fn over_grpc() {
     let collector = Collector::start(accepted);
-    attempt(grpc_exporter(collector.address, Duration::MAX)).unwrap();
-    collector.requests.recv_timeout(PATIENCE).unwrap();
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        attempt(grpc_exporter(collector.address, timeout)).unwrap();
+        collector.requests.recv_timeout(PATIENCE).unwrap();
+    }
 }

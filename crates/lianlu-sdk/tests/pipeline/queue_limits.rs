@@ -200,3 +200,20 @@ fn spans_larger_than_the_limit() {
         assert_eq!(arrives.recv_timeout(PATIENCE).unwrap(), 1);
     }
 }
+
+#[test]
+fn a_batch_has_a_longest_time() {
+    let (attempted, attempts) = channel();
+    let mut limits = Limits::default();
+    (limits.retry_initial, limits.retry_max) = (Duration::from_millis(1), Duration::from_millis(1));
+    limits.longest_retry = Some(Duration::from_millis(20));
+    let provider = provider(Down(attempted), limits);
+    provider.tracer("test").start("span").end();
+    let error = provider.flush(PATIENCE).unwrap_err().to_string();
+    assert!(
+        error.contains("given up after retries for 20ms: down"),
+        "{error}"
+    );
+    assert_eq!(provider.handle().counts().dropped.export_failed, 1);
+    assert!(attempts.try_iter().count() > 1);
+}

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! let guard = lianlu::console::pipeline().install()?;
-//! # guard.shutdown()?;
+//! # let _ = guard.shutdown();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -17,20 +17,22 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::OptionError;
 use lianlu_sdk::console::Exporter;
+use lianlu_sdk::{Export, OptionError};
 
 use super::Pipeline;
 
 pub use lianlu_sdk::console::Tree;
 
+/// Shorter than the default of other pipelines, because the output is read live.
+pub(super) const SCHEDULE_DELAY: Duration = Duration::from_millis(200);
+
 /// A pipeline that prints to standard output. See the [module](self).
 pub fn pipeline() -> Pipeline<Console> {
     let pipeline = Pipeline::new(Console { tree: None });
-    // Shorter than the default of other pipelines, because the output is read live.
     match std::env::var_os("OTEL_BSP_SCHEDULE_DELAY") {
         Some(_) => pipeline,
-        None => pipeline.with_schedule_delay(Duration::from_millis(200)),
+        None => pipeline.with_schedule_delay(SCHEDULE_DELAY),
     }
 }
 
@@ -49,10 +51,8 @@ impl Pipeline<Console> {
 }
 
 impl super::Exporter for Console {
-    type Export = Exporter;
-
-    fn build(&self) -> Result<Exporter, OptionError> {
+    fn build(&self) -> Result<Vec<Box<dyn Export>>, OptionError> {
         let tree = self.tree.clone().unwrap_or_else(Tree::stdout);
-        Ok(Exporter::new(tree))
+        Ok(vec![Box::new(Exporter::new(tree))])
     }
 }

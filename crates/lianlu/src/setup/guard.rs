@@ -1,21 +1,32 @@
 //! The handle of a running pipeline.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use lianlu_sdk::{FlushError, Handle, Health, SpanCounts, TracerProvider};
+use lianlu_sdk::{FlushError, Handle, Health, PipelineEvent, SpanCounts, TracerProvider};
 
-/// Timeout of [`Guard::flush`], [`Guard::shutdown`] and the drop.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use super::Listener;
+
+/// Timeout of [`Guard::flush`].
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Timeout of [`Guard::shutdown`] and of the drop: a service whose collector is away ends soon.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Keeps a pipeline running. Dropping it flushes and stops the pipeline.
 ///
+/// What a shutdown or the drop does not deliver is reported to the
+/// [loss listener](crate::setup::Pipeline::with_loss_listener), or on standard error. It is no reason
+/// for a program to fail: `let _ = guard.shutdown()`.
+///
 /// The methods need no async runtime. `flush` and `shutdown` block the calling thread; in async
 /// code that runs on the same thread as a collector, call them with `spawn_blocking`.
-#[derive(Debug)]
 #[must_use = "dropping the guard stops the pipeline: bind it to a name that lives as long as the program"]
 pub struct Guard {
     provider: TracerProvider,
     service_name: Option<String>,
+    listener: Option<Listener>,
     #[cfg(feature = "jaeger-remote-sampler")]
     remote: Option<lianlu_sdk::sampling::RemoteSampler>,
     /// True after a shutdown, so that the drop does not wait for the timeout again.
@@ -23,10 +34,15 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(provider: TracerProvider, service_name: Option<String>) -> Self {
+    pub(super) fn new(
+        provider: TracerProvider,
+        service_name: Option<String>,
+        listener: Option<Listener>,
+    ) -> Self {
         Self {
             provider,
             service_name,
+            listener,
             #[cfg(feature = "jaeger-remote-sampler")]
             remote: None,
             is_shut_down: false,
@@ -45,7 +61,7 @@ impl Guard {
     ///
     /// On a timeout, or if spans were lost meanwhile; the error has their number.
     pub fn flush(&self) -> Result<(), FlushError> {
-        self.flush_timeout(TIMEOUT)
+        self.flush_timeout(FLUSH_TIMEOUT)
     }
 
     /// Like [`flush`](Self::flush), with a timeout.
@@ -57,13 +73,13 @@ impl Guard {
         self.provider.flush(timeout)
     }
 
-    /// Flushes and stops the pipeline, within 10 seconds. Spans that end later are not recorded.
+    /// Flushes and stops the pipeline, within 3 seconds. Spans that end later are not recorded.
     ///
     /// # Errors
     ///
     /// See [`flush`](Self::flush).
     pub fn shutdown(self) -> Result<(), FlushError> {
-        self.shutdown_timeout(TIMEOUT)
+        self.shutdown_timeout(SHUTDOWN_TIMEOUT)
     }
 
     /// Like [`shutdown`](Self::shutdown), with a timeout.
@@ -81,7 +97,17 @@ impl Guard {
         if let Some(remote) = &self.remote {
             remote.stop();
         }
-        self.provider.shutdown(timeout)
+        let result = self.provider.shutdown(timeout);
+        if let Err(error) = &result {
+            let event = PipelineEvent::ShutdownIncomplete(error.clone());
+            match &self.listener {
+                Some(listener) => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+                }
+                None => crate::warning::warn(&event.to_string()),
+            }
+        }
+        result
     }
 
     /// The number of spans in each state: `started = open + waiting + exported + dropped`.
@@ -119,8 +145,16 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.is_shut_down {
-            // A failure has already been reported and counted.
-            let _ = self.stop(TIMEOUT);
+            let _ = self.stop(SHUTDOWN_TIMEOUT);
         }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("provider", &self.provider)
+            .field("service_name", &self.service_name)
+            .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ pub mod zipkin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lianlu_sdk::env::{Reader, decode_resource};
 use lianlu_sdk::resource::{Detector, detect};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{
@@ -25,7 +26,6 @@ use lianlu_sdk::{
     TracerProvider,
 };
 use opentelemetry::Key;
-use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanLimits;
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
@@ -33,8 +33,8 @@ use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 pub use guard::Guard;
 use sampler::SamplerOption;
 
-/// Timeout of an HTTP request to a collector.
-#[cfg(any(feature = "jaeger", feature = "zipkin"))]
+/// Timeout of a request to a collector.
+#[allow(dead_code)]
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Listener = Arc<dyn Fn(&PipelineEvent) + Send + Sync>;
@@ -47,10 +47,12 @@ type Listener = Arc<dyn Fn(&PipelineEvent) + Send + Sync>;
 #[must_use = "a pipeline does nothing until it is installed"]
 pub struct Pipeline<E> {
     exporter: E,
+    also: Vec<Arc<dyn Exporter + Send + Sync>>,
     sampler: Option<SamplerOption>,
     resource: Option<Resource>,
     detectors: Vec<Detector>,
     schedule_delay: Option<Duration>,
+    longest_retry: Option<Duration>,
     keep: KeepIf,
     processors: Vec<Arc<dyn SpanProcessor>>,
     recorder: Option<FlightRecorder>,
@@ -75,10 +77,12 @@ impl<E> Pipeline<E> {
     fn new(exporter: E) -> Self {
         Self {
             exporter,
+            also: Vec::new(),
             sampler: None,
             resource: None,
             detectors: Vec::new(),
             schedule_delay: None,
+            longest_retry: None,
             keep: KeepIf::default(),
             processors: Vec::new(),
             recorder: None,
@@ -171,6 +175,30 @@ impl<E> Pipeline<E> {
         self
     }
 
+    /// Gives a batch up that a collector has not accepted for this long, although it asks to be
+    /// tried again; its spans are counted as lost. By default a batch is tried until the end of the
+    /// program, while the queue drops further spans when it is full.
+    pub fn with_longest_retry(mut self, longest: Duration) -> Self {
+        self.longest_retry = Some(longest);
+        self
+    }
+
+    /// Also exports to the destination of `other`. Each destination has a queue and a thread of its
+    /// own, so none waits for another. Only the exporter of `other` is used, not its sampler,
+    /// resource and other common options.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "console", feature = "zipkin"))] {
+    /// let pipeline = lianlu::zipkin::pipeline().and(lianlu::console::pipeline());
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn and<F: Exporter + Send + Sync + 'static>(mut self, other: Pipeline<F>) -> Self {
+        self.also.push(Arc::new(other.exporter));
+        self.also.extend(other.also);
+        self
+    }
+
     /// Also exports unsampled spans that match a condition at their end, such as an error or a long
     /// duration. Only the matching spans are exported, not the rest of their trace, and they have
     /// the attribute `lianlu.kept`. None by default. See [`KeepIf`].
@@ -247,10 +275,7 @@ impl<E> Pipeline<E> {
 /// Builds an exporter from its options. Sealed: the module is private.
 pub trait Exporter {
     #[doc(hidden)]
-    type Export: Export;
-
-    #[doc(hidden)]
-    fn build(&self) -> Result<Self::Export, OptionError>;
+    fn build(&self) -> Result<Vec<Box<dyn Export>>, OptionError>;
 
     /// Reads the options that all pipelines share from the environment, except those that are set
     /// in code. This default implementation returns an error for an invalid value.
@@ -306,15 +331,10 @@ impl<E: Exporter> Pipeline<E> {
     /// If an option is invalid; the error names it. An unreachable collector is not an error: the
     /// service keeps running, and the loss is reported once and counted in [`Guard::counts`].
     pub fn install(self) -> Result<Guard, PipelineError> {
-        let (guard, output) = self.start()?;
+        let guard = self.build()?;
         let meter = opentelemetry::global::meter("lianlu");
         guard.handle().register_metrics(&meter);
-        if output == Output::Disabled {
-            // A no-op span propagates its parent's context unchanged.
-            crate::span::source::set_tracer_provider(NoopTracerProvider::new());
-        } else {
-            crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
-        }
+        crate::span::source::set_tracer_provider(guard.tracer_provider().clone());
         // The SDK's default name does not identify the caller, so it is not sent.
         let name = guard.service_name();
         let name = name.filter(|name| !name.starts_with("unknown_service"));
@@ -329,19 +349,22 @@ impl<E: Exporter> Pipeline<E> {
     ///
     /// See [`install`](Self::install).
     pub fn build(self) -> Result<Guard, PipelineError> {
-        Ok(self.start()?.0)
-    }
-
-    fn start(self) -> Result<(Guard, Output), PipelineError> {
         if let Some(sampler) = &self.sampler {
             sampler.check()?;
         }
         let environment = self.exporter.environment(self.sampler.is_some())?;
         let output = environment.output;
-        let resource = self
-            .resource
-            .or(environment.resource)
-            .unwrap_or_else(|| Resource::builder().build());
+        let mut reader = Reader::default();
+        let resource = match self.resource {
+            Some(resource) => decode_resource(&mut reader, resource),
+            None => match environment.resource {
+                Some(resource) => resource,
+                None => env::read_resource(&mut reader),
+            },
+        };
+        if output != Output::Disabled {
+            reader.warnings.iter().for_each(env::print_warning);
+        }
         let resource = detect(&self.detectors, resource);
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
@@ -354,17 +377,25 @@ impl<E: Exporter> Pipeline<E> {
         }
         if output == Output::Disabled {
             let provider = provider.with_loss_listener(|_| {}).build()?;
-            // After the shutdown the provider creates no spans.
+            // After the shutdown the provider creates no spans and propagates the parents' contexts.
             let _ = provider.shutdown(Duration::ZERO);
-            return Ok((Guard::new(provider, service_name), output));
+            return Ok(Guard::new(provider, service_name, self.listener));
         }
         if output == Output::Export {
-            let exporter = self.exporter.build()?;
+            let mut exporters = self.exporter.build()?;
+            for other in &self.also {
+                other.environment(true)?;
+                exporters.extend(other.build()?);
+            }
             let mut limits = environment.limits;
             if let Some(delay) = self.schedule_delay {
                 limits.schedule_delay = delay;
             }
-            provider = provider.with_exporter(exporter).with_limits(limits);
+            limits.longest_retry = self.longest_retry.or(limits.longest_retry);
+            provider = provider.with_limits(limits);
+            for exporter in exporters {
+                provider = provider.with_exporter(exporter);
+            }
             if let Some(recorder) = self.recorder {
                 provider = provider.with_flight_recorder(recorder);
             }
@@ -379,6 +410,7 @@ impl<E: Exporter> Pipeline<E> {
             provider = provider.with_span_limits(span_limits);
         }
         let sampler = self.sampler.or(environment.sampler);
+        let listener = self.listener.clone();
         let started = sampler
             .map(|option| option.start(service_name.as_deref().unwrap_or_default(), self.listener))
             .transpose()?;
@@ -392,12 +424,12 @@ impl<E: Exporter> Pipeline<E> {
             }
         }
         #[cfg_attr(not(feature = "jaeger-remote-sampler"), allow(unused_mut))]
-        let mut guard = Guard::new(provider.build()?, service_name);
+        let mut guard = Guard::new(provider.build()?, service_name, listener);
         #[cfg(feature = "jaeger-remote-sampler")]
         if let Some(remote) = remote {
             guard.set_remote_sampler(remote);
         }
-        Ok((guard, output))
+        Ok(guard)
     }
 }
 
@@ -409,6 +441,7 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("resource", &self.resource)
             .field("detectors", &self.detectors)
             .field("schedule_delay", &self.schedule_delay)
+            .field("longest_retry", &self.longest_retry)
             .field("keep", &self.keep)
             .field("processors", &self.processors)
             .field("recorder", &self.recorder)

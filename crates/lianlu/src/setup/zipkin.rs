@@ -4,20 +4,24 @@
 //! let guard = lianlu::zipkin::pipeline()
 //!     .with_collector_endpoint("http://localhost:9411/api/v2/spans")
 //!     .install()?;
-//! # guard.shutdown()?;
+//! # let _ = guard.shutdown();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! If no endpoint is set in code, `OTEL_EXPORTER_ZIPKIN_ENDPOINT` is used.
+//! `OTEL_EXPORTER_ZIPKIN_TIMEOUT` is the timeout of a request in milliseconds (10000; 0: no limit).
 
-use lianlu_sdk::OptionError;
+use std::time::Duration;
+
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::zipkin::Exporter;
+use lianlu_sdk::{EndpointText, Export, OptionError};
 
-use super::{EXPORT_TIMEOUT, Pipeline};
-use crate::net::redact::redact;
+use super::{EXPORT_TIMEOUT, Pipeline, env};
 
-pub(super) const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
-pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+const DEFAULT_COLLECTOR: &str = "http://localhost:9411/api/v2/spans";
+const ENDPOINT: &str = "OTEL_EXPORTER_ZIPKIN_ENDPOINT";
+const TIMEOUT: &str = "OTEL_EXPORTER_ZIPKIN_TIMEOUT";
 
 /// A pipeline that exports to Zipkin. See the [module](self).
 pub fn pipeline() -> Pipeline<Zipkin> {
@@ -25,38 +29,53 @@ pub fn pipeline() -> Pipeline<Zipkin> {
 }
 
 /// The options of a Zipkin pipeline.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Zipkin {
-    collector: Option<String>,
+    collector: Option<EndpointText>,
 }
 
 impl Pipeline<Zipkin> {
     /// Sends to a collector. The URL includes the path: `http://localhost:9411/api/v2/spans`.
     pub fn with_collector_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.exporter.collector = Some(url.into());
+        self.exporter.collector = Some(url.into().into());
         self
     }
 }
 
-impl super::Exporter for Zipkin {
-    type Export = Exporter;
+/// Where to send, by code or by the environment.
+#[derive(Clone)]
+pub(super) struct Settings {
+    option: &'static str,
+    url: String,
+    timeout: Duration,
+}
 
-    fn build(&self) -> Result<Exporter, OptionError> {
-        let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
-        let (option, url) = match (&self.collector, &variable) {
-            (Some(url), _) => ("with_collector_endpoint", url.as_str()),
-            (None, Some(url)) => (ENDPOINT, url.as_str()),
-            (None, None) => ("with_collector_endpoint", DEFAULT_COLLECTOR),
+impl Zipkin {
+    /// The options set in code, else in the environment. A timeout of the environment is at most
+    /// `max_timeout`.
+    pub(super) fn settings(&self, reader: &mut Reader, max_timeout: Duration) -> Settings {
+        let (option, url) = match &self.collector {
+            Some(url) => ("with_collector_endpoint", url.as_str().to_owned()),
+            None => (ENDPOINT, env::url(reader, ENDPOINT, DEFAULT_COLLECTOR)),
         };
-        Exporter::new(option, url, EXPORT_TIMEOUT)
+        let timeout = reader.timeout(TIMEOUT, 10_000);
+        Settings {
+            option,
+            url,
+            timeout: timeout.unwrap_or(EXPORT_TIMEOUT).min(max_timeout),
+        }
     }
 }
 
-// Not derived, so that logs never contain credentials from the URL.
-impl std::fmt::Debug for Zipkin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Zipkin")
-            .field("collector", &self.collector.as_deref().map(redact))
-            .finish()
+impl Settings {
+    pub(super) fn build(&self) -> Result<Exporter, OptionError> {
+        Exporter::new(self.option, &self.url, self.timeout)
+    }
+}
+
+impl super::Exporter for Zipkin {
+    fn build(&self) -> Result<Vec<Box<dyn Export>>, OptionError> {
+        let settings = env::strict(|reader, most| self.settings(reader, most))?;
+        Ok(vec![Box::new(settings.build()?)])
     }
 }

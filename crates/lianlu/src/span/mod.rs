@@ -169,9 +169,14 @@ fn start_by_api(
     if let Some(link) = link {
         builder = builder.with_links(vec![*link]);
     }
-    let span = builder.start_with_context(&source.find().tracer, base);
+    let found = source.find();
+    let span = builder.start_with_context(&found.tracer, base);
     let context = base.with_span(span);
-    source::check(context.span().span_context(), base.span().span_context());
+    source::check(
+        found,
+        context.span().span_context(),
+        base.span().span_context(),
+    );
     let handle = match context.span().is_recording() {
         true => SpanHandle::Api,
         false => SpanHandle::Unrecorded,

@@ -131,9 +131,15 @@ impl TracerSource {
 
 /// Warns once if the spans of this process are lost: without a provider, or with one that was set
 /// with the global functions of another version of the crate `opentelemetry`, which this version
-/// cannot see. Does not warn about a provider that was shut down.
-pub(crate) fn check(span: &SpanContext, parent: &SpanContext) {
+/// cannot see. Does not warn about lianlu's own provider, which may be disabled or shut down.
+pub(crate) fn check(found: &FoundTracer, span: &SpanContext, parent: &SpanContext) {
     static SETTLED: AtomicBool = AtomicBool::new(false);
+    #[cfg(feature = "pipeline")]
+    if found.direct.is_some() {
+        return;
+    }
+    #[cfg(not(feature = "pipeline"))]
+    let _ = found;
     if SETTLED.load(Ordering::Relaxed) || SETTLED.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -144,7 +150,7 @@ pub(crate) fn check(span: &SpanContext, parent: &SpanContext) {
     let disabled = std::env::var("OTEL_SDK_DISABLED");
     if !disabled.is_ok_and(|value| value.trim().eq_ignore_ascii_case("true")) {
         crate::warning::warn(
-            "spans go nowhere: there is no tracer provider. Install a pipeline, or set one with \
+            "spans go nowhere: there is no tracer provider, or it is shut down. Install a pipeline, or set one with \
              lianlu::set_tracer_provider; one that was set with another version of the crate \
              opentelemetry than 0.33 is not seen. Set OTEL_SDK_DISABLED=true to silence this \
              warning.",

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Outcome {
     /// Such as `started=1 exported=1 name=shop`.
     pub line: String,
+    /// All of standard output.
+    pub out: String,
     /// The lines on standard error.
     pub errors: Vec<String>,
 }
@@ -163,6 +165,7 @@ pub fn run_until<T>(
     let outcome = Outcome {
         line: line.lines().next().unwrap().to_owned(),
         errors: errors.lines().map(str::to_owned).collect(),
+        out,
     };
     (outcome, seen)
 }

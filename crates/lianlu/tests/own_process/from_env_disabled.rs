@@ -1,16 +1,18 @@
 //! `OTEL_SDK_DISABLED` makes no spans and no warnings, and passes callers' contexts on. Warnings
 //! can be taken by the program.
 
-use opentelemetry::Context;
-use opentelemetry::trace::{
-    Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-};
+use axum::Router;
+use axum::http::{HeaderMap, Version};
+use axum::routing::get;
+use opentelemetry::trace::{Span, Tracer};
 
-use crate::from_env::{Collector, child, run};
+use crate::common::{TRACEPARENT, http as net};
+use crate::from_env::{Collector, child as is_child, run};
+use crate::own_process::{self, child, role};
 
 #[test]
 fn a_disabled_pipeline_exports_nothing_and_does_not_warn() {
-    if child() {
+    if is_child() {
         return;
     }
     let collector = Collector::start();
@@ -45,7 +47,7 @@ fn a_disabled_pipeline_exports_nothing_and_does_not_warn() {
 
 #[test]
 fn a_disabled_pipeline_does_not_warn_of_other_variables() {
-    if child() {
+    if is_child() {
         return;
     }
     run(
@@ -61,19 +63,59 @@ fn a_disabled_pipeline_does_not_warn_of_other_variables() {
     .has("recording=false");
 }
 
-#[test]
-fn a_disabled_pipeline_passes_the_context_on() {
-    if std::env::var_os("OTEL_SDK_DISABLED").is_none() {
-        run(&this_test!(), &[("OTEL_SDK_DISABLED", "true")]).has("same=true");
+/// How a pipeline comes not to record spans, and whether it is the global one.
+const SILENT: [(&str, bool, &str); 4] = [
+    ("disabled", false, "true"),
+    ("disabled", true, "true"),
+    ("shut down", false, "false"),
+    ("shut down", true, "false"),
+];
+
+#[tokio::test]
+async fn a_disabled_or_stopped_pipeline_keeps_the_trace() {
+    let Some(role) = role() else {
+        for (state, is_global, disabled) in SILENT {
+            let test = this_test!();
+            let mut child = child(&test, &format!("{state} {is_global}"));
+            child.env("OTEL_SDK_DISABLED", disabled);
+            child.env("OTEL_TRACES_EXPORTER", "none");
+            let printed = own_process::run(&mut child);
+            let headers = printed.marked("outcome: ");
+            assert_eq!(headers, [TRACEPARENT, "none"], "{state} {is_global}");
+            assert_eq!(printed.warnings(), [""; 0], "{state} {is_global}");
+        }
         return;
+    };
+    let pipeline = lianlu::pipeline_from_env();
+    let (server, client) = (lianlu::server(), lianlu::client());
+    let (server, client) = if role.ends_with("true") {
+        drop(pipeline.install().unwrap());
+        (server, client)
+    } else {
+        let guard = pipeline.build().unwrap();
+        let provider = guard.tracer_provider().clone();
+        drop(guard);
+        (
+            server.with_tracer_provider(provider.clone()),
+            client.with_tracer_provider(provider),
+        )
+    };
+    let last = async |headers: HeaderMap| match headers.get("traceparent") {
+        Some(value) => value.to_str().unwrap().to_owned(),
+        None => "none".to_owned(),
+    };
+    let last = net::serve(Router::new().route("/", get(last))).await;
+    let client = net::connect(client, Version::HTTP_11);
+    let first = async move || {
+        let answer = net::get(&client, last, "/").await.unwrap();
+        net::read(answer).await.unwrap()
+    };
+    let first = net::serve_root(server, first).await;
+    for headers in [&[("traceparent", TRACEPARENT)][..], &[]] {
+        let request = net::request_with(first, "/", headers);
+        let answer = net::send(Version::HTTP_11, request).await;
+        println!("outcome: {}", net::read(answer).await.unwrap());
     }
-    let guard = lianlu::pipeline_from_env().install().unwrap();
-    let id = (TraceId::from(7), SpanId::from(9));
-    let parent = SpanContext::new(id.0, id.1, TraceFlags::SAMPLED, true, TraceState::NONE);
-    let cx = Context::new().with_remote_span_context(parent.clone());
-    let span = opentelemetry::global::tracer("test").start_with_context("x", &cx);
-    println!("outcome: same={}", *span.span_context() == parent);
-    drop(guard);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Exporters of `pipeline_from_env`: choice, endpoint, headers, compression, time-out.
 
+use opentelemetry::trace::{Tracer, TracerProvider};
+
 use crate::from_env::{Collector, child, run};
+use crate::own_process::{self, role};
 
 #[test]
 fn the_variable_chooses_the_exporter() {
@@ -32,10 +35,8 @@ fn the_variable_chooses_the_exporter() {
         "{head}"
     );
 
-    for quiet in ["console", "logging"] {
-        let outcome = run(&[("OTEL_TRACES_EXPORTER", quiet)]);
-        outcome.is_silent().has("exported=1");
-    }
+    let outcome = run(&[("OTEL_TRACES_EXPORTER", "console")]);
+    outcome.is_silent().has("exported=1");
     run(&[("OTEL_TRACES_EXPORTER", "none")])
         .is_silent()
         .has("exported=0")
@@ -45,8 +46,12 @@ fn the_variable_chooses_the_exporter() {
 
 /// Variable, bad value, and the warning after `variable=`.
 const BAD_OTLP_VALUES: &str = r#"
-OTEL_TRACES_EXPORTER | foo | "foo": not an exporter (otlp, jaeger, zipkin, console, none); otlp is used
-OTEL_TRACES_EXPORTER | otlp,zipkin | "otlp,zipkin": lianlu has one
+OTEL_TRACES_EXPORTER | foo | "foo": not an exporter (otlp, otlp/stdout, jaeger, zipkin, console, none); otlp is used
+OTEL_TRACES_EXPORTER | logging | "logging": not an exporter
+OTEL_TRACES_EXPORTER | otlp,foo | "foo": not an exporter (otlp, otlp/stdout, jaeger, zipkin, console, none); it is left out
+OTEL_TRACES_EXPORTER | none,otlp | "none": none stands alone; it is left out
+OTEL_TRACES_EXPORTER | OTLP, otlp | "otlp": it is there twice; it is left out
+OTEL_EXPORTER_OTLP_INSECURE | yes | "yes": neither true nor false
 OTEL_EXPORTER_OTLP_TRACES_PROTOCOL | foo | "foo": not a protocol
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | ftp://ann:pw@h | "ftp://***@h": unknown scheme
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | h:4317 | "h:4317": not a URL
@@ -54,12 +59,12 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT | http://ann:p/w@h:4317 | "http://***@h:4317"
 OTEL_EXPORTER_OTLP_HEADERS | secret | "***": not name=value
 OTEL_EXPORTER_OTLP_TRACES_HEADERS | a b=c | "***": not name=value
 OTEL_EXPORTER_OTLP_TIMEOUT | soon | "soon": needs a whole number
-OTEL_EXPORTER_OTLP_TRACES_TIMEOUT | 0 | "0": needs a whole number
+OTEL_EXPORTER_OTLP_TRACES_TIMEOUT | -1 | "-1": needs a whole number
 OTEL_EXPORTER_OTLP_TRACES_COMPRESSION | foo | "foo": not a compression (none, gzip, zstd); none is used
 OTEL_EXPORTER_OTLP_CERTIFICATE | /no/such/ca.pem | "/no/such/ca.pem": No such file or directory (os error 2); the system's are used
 OTEL_EXPORTER_OTLP_CERTIFICATE | /dev/null | "/dev/null": certificates need this crate's feature `tls`
 OTEL_EXPORTER_OTLP_CLIENT_KEY | /key | "/key": OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set; no certificate is shown
-OTEL_BSP_EXPORT_TIMEOUT | -1 | "-1": needs a whole number, 1 or more; 30000 is used
+OTEL_BSP_EXPORT_TIMEOUT | -1 | "-1": needs a whole number; 30000 is used
 "#;
 
 #[test]
@@ -73,13 +78,10 @@ fn otlp_is_the_default_and_takes_its_variables() {
     let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", url);
 
-    run(&[
-        http,
-        all,
-        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%2Cb,x-two=2"),
-    ])
-    .is_silent()
-    .has("exported=1");
+    // http/protobuf is the default.
+    run(&[all, ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%2Cb,x-two=2")])
+        .is_silent()
+        .has("exported=1");
     let request = collector.request();
     assert!(request.head.starts_with("POST /v1/traces "), "{request:?}");
     let head = request.head.to_ascii_lowercase();
@@ -292,4 +294,160 @@ fn zipkin_and_jaeger_fall_back_to_their_defaults() {
     .has("exported=1");
     let mut packet = [0; 65_536];
     assert!(agent.recv(&mut packet).unwrap() > 100);
+}
+
+#[test]
+fn one_exporter_or_several() {
+    if child() {
+        return;
+    }
+    let (one, other) = (Collector::start(), Collector::start());
+    let endpoints = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", one.url.as_str()),
+        ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", other.url.as_str()),
+    ];
+    let run = |list| {
+        let list = ("OTEL_TRACES_EXPORTER", list);
+        run(&this_test!(), &[&[list], &endpoints[..]].concat())
+    };
+    run(" otlp , Zipkin,").is_silent().has("exported=1");
+    assert!(one.request().has("test-span") && other.request().has("test-span"));
+    let outcome = run("otlp/stdout,zipkin");
+    outcome.is_silent().has("exported=1");
+    assert!(other.request().has("test-span"));
+    let (_, json) = outcome.out.split_once("{\"resourceSpans\"").unwrap();
+    let json = format!("{{\"resourceSpans\"{}", json.lines().next().unwrap());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let span = &json["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!(span["name"], "test-span");
+    assert!(one.is_idle());
+}
+
+#[test]
+fn a_pipeline_exports_to_several() {
+    let (one, other) = (Collector::start(), Collector::start());
+    let zipkin = lianlu::zipkin::pipeline().with_collector_endpoint(&other.url);
+    let pipeline = lianlu::otlp::pipeline().with_endpoint(&one.url);
+    let guard = pipeline.and(zipkin).build().unwrap();
+    drop(guard.tracer_provider().tracer("test").start("test-span"));
+    guard.flush().unwrap();
+    assert!(one.request().has("test-span") && other.request().has("test-span"));
+}
+
+#[test]
+fn a_grpc_endpoint_needs_no_scheme() {
+    if role().is_some() {
+        let pipeline = lianlu::pipeline_from_env();
+        let warning = pipeline.warnings().first().map(ToString::to_string);
+        println!("outcome: {}", warning.unwrap_or_default());
+        return;
+    }
+    let https = "\"h:4317\": without a scheme it is https";
+    for (endpoint, insecure, warning) in [
+        ("h:4317", "true", ""),
+        ("h", "TRUE", ""),
+        ("h:4317", "false", https),
+        ("h:4317", "", https),
+        ("h:x?key=secret", "true", "\"http://h:x?***\": not a URL"),
+    ] {
+        for traces in ["", "TRACES_"] {
+            let variable = format!("OTEL_EXPORTER_OTLP_{traces}ENDPOINT");
+            let mut child = own_process::child(&this_test!(), "pipeline");
+            child.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+            child.env(format!("OTEL_EXPORTER_OTLP_{traces}INSECURE"), insecure);
+            let printed = own_process::run(child.env(&variable, endpoint));
+            let outcome = printed.marked("outcome: ")[0];
+            if warning.is_empty() || (cfg!(feature = "tls") && warning == https) {
+                assert_eq!(outcome, "", "{endpoint} {insecure}");
+            } else {
+                let warning = format!("{variable}={warning}");
+                assert!(outcome.starts_with(&warning), "{outcome}");
+            }
+        }
+    }
+}
+
+/// Variable, number, and the warning after `variable=` if it has no such number.
+const NUMBERS: &str = r#"
+OTEL_EXPORTER_OTLP_TIMEOUT | 0 |
+OTEL_EXPORTER_OTLP_TRACES_TIMEOUT | 0 |
+OTEL_EXPORTER_ZIPKIN_TIMEOUT | 0 |
+OTEL_EXPORTER_JAEGER_TIMEOUT | 0 |
+OTEL_BSP_EXPORT_TIMEOUT | 0 |
+OTEL_BSP_SCHEDULE_DELAY | 0 |
+OTEL_BSP_MAX_QUEUE_SIZE | 0 | "0": needs a whole number, 1 or more; 16384 is used
+OTEL_BSP_MAX_EXPORT_BATCH_SIZE | 0 | "0": needs a whole number, 1 or more; 512 is used
+OTEL_ATTRIBUTE_COUNT_LIMIT | 0 |
+OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT | 0 |
+OTEL_SPAN_EVENT_COUNT_LIMIT | 0 |
+OTEL_SPAN_LINK_COUNT_LIMIT | 0 |
+OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT | 0 |
+OTEL_LINK_ATTRIBUTE_COUNT_LIMIT | 0 |
+OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT | 0 |
+OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT | 0 |
+OTEL_TRACES_SAMPLER_ARG | 0 |
+OTEL_TRACES_SAMPLER_ARG | pollingIntervalMs=0 |
+OTEL_TRACES_SAMPLER_ARG | initialSamplingRate=0 |
+"#;
+
+#[test]
+fn zero_follows_the_rule_of_each_number() {
+    if child() {
+        return;
+    }
+    let collector = Collector::start();
+    for line in NUMBERS.trim().lines() {
+        let [variable, value, warning] = line.split('|').map(str::trim).collect::<Vec<_>>()[..]
+        else {
+            panic!("{line}");
+        };
+        let sampler = match (variable, value) {
+            ("OTEL_TRACES_SAMPLER_ARG", "0") => "traceidratio",
+            ("OTEL_TRACES_SAMPLER_ARG", _) => "jaeger_remote",
+            _ => "always_on",
+        };
+        let variables = [
+            (variable, value),
+            ("OTEL_TRACES_SAMPLER", sampler),
+            ("OTEL_TRACES_EXPORTER", "otlp,zipkin,jaeger"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
+            ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", collector.url.as_str()),
+            ("OTEL_EXPORTER_JAEGER_ENDPOINT", collector.url.as_str()),
+        ];
+        let outcome = run(&this_test!(), &variables);
+        let errors = outcome.errors.iter();
+        // The sampler's collector is not there.
+        let mut warnings = errors.filter(|line| !line.contains("no sampling strategy"));
+        let first = warnings.next().map(String::as_str).unwrap_or_default();
+        match warning {
+            "" => assert_eq!(first, "", "{outcome:#?}"),
+            _ => assert_eq!(first, format!("lianlu: {variable}={warning}")),
+        }
+        if sampler == "always_on" {
+            outcome.has("exported=1");
+        }
+    }
+}
+
+/// A program like that in the README, whose collector is away.
+#[test]
+fn a_collector_that_is_away_does_not_decide_the_exit_code() {
+    let ends: [fn(lianlu::Guard); 2] = [drop, |guard| {
+        let _ = guard.shutdown();
+    }];
+    if let Some(end) = role() {
+        let guard = lianlu::otlp::pipeline().with_endpoint("http://127.0.0.1:1");
+        let guard = guard.build().unwrap();
+        drop(guard.tracer_provider().tracer("test").start("span"));
+        return ends[end.parse::<usize>().unwrap()](guard);
+    }
+    for end in 0..ends.len() {
+        let printed = own_process::run(&mut own_process::child(&this_test!(), &end.to_string()));
+        let last = printed.warnings().pop().unwrap().to_owned();
+        let reason = "at the shutdown: ";
+        assert!(
+            last.contains(reason) && last.contains("127.0.0.1:1"),
+            "{last}"
+        );
+    }
 }

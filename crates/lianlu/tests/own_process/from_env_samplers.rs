@@ -78,8 +78,8 @@ fn a_remote_sampler_asks_its_endpoint() {
     );
     for (argument, warning) in [
         (
-            "pollingIntervalMs=0",
-            "\"pollingIntervalMs=0\": needs a whole number of milliseconds above 0; 60000 is used",
+            "pollingIntervalMs=-1",
+            "\"pollingIntervalMs=-1\": needs a whole number of milliseconds; 60000 is used",
         ),
         (
             "initialSamplingRate=2",

@@ -14,6 +14,12 @@ fn make(pipeline: &str) -> Result<String, PipelineError> {
         "jaeger" => lianlu::jaeger::pipeline().build()?,
         "otlp" => lianlu::otlp::pipeline().build()?,
         "zipkin" => lianlu::zipkin::pipeline().build()?,
+        "env" => lianlu::pipeline_from_env().build()?,
+        "resource" => {
+            let resource = lianlu::Resource::builder().build();
+            let pipeline = lianlu::console::pipeline().with_resource(resource);
+            pipeline.build()?
+        }
         _ => lianlu::console::pipeline().build()?,
     };
     drop(guard.tracer_provider().tracer("test").start("span"));
@@ -68,7 +74,7 @@ fn each_variable_is_read() {
     ];
     let bad = outcome("jaeger", &agent);
     assert!(
-        bad.starts_with("error: OTEL_EXPORTER_JAEGER_AGENT_HOST: "),
+        bad.starts_with("error: OTEL_EXPORTER_JAEGER_AGENT_PORT: "),
         "{bad}"
     );
 
@@ -79,6 +85,36 @@ fn each_variable_is_read() {
     assert!(none.starts_with("started=0 "), "{none}");
     let named = outcome("console", &[("OTEL_SERVICE_NAME", "shop")]);
     assert!(named.starts_with("started=1 name=shop"), "{named}");
-    let bad = outcome("console", &[("OTEL_BSP_SCHEDULE_DELAY", "0")]);
+    let bad = outcome("console", &[("OTEL_BSP_SCHEDULE_DELAY", "-1")]);
     assert!(bad.starts_with("error: OTEL_BSP_SCHEDULE_DELAY: "), "{bad}");
+}
+
+#[test]
+fn resource_attributes_have_one_reader() {
+    if let Some(pipeline) = role() {
+        println!("outcome: {}", make(&pipeline).unwrap());
+        return;
+    }
+    for pipeline in ["jaeger", "otlp", "zipkin", "console", "env", "resource"] {
+        let run = |attributes: &str| {
+            let mut child = child(&this_test!(), pipeline);
+            child.env("OTEL_TRACES_EXPORTER", "none");
+            child.env("OTEL_TRACES_SAMPLER", "always_off");
+            run(child.env("OTEL_RESOURCE_ATTRIBUTES", attributes))
+        };
+        let named = run("a=b%2Cc, service.name=my%20shop");
+        let outcome = named.marked("outcome: ")[0];
+        assert!(outcome.contains(" name=my shop "), "{pipeline}: {outcome}");
+        for bad in ["team", "=b", "team=%zz"] {
+            let ignored = run(&format!("service.name=my%20shop,{bad}"));
+            let outcome = ignored.marked("outcome: ")[0];
+            let unknown = " name=unknown_service:";
+            assert!(outcome.contains(unknown), "{pipeline}: {outcome}");
+            let warning = format!(
+                "lianlu: OTEL_RESOURCE_ATTRIBUTES={bad:?}: not key=value with other characters \
+                 percent-encoded; the whole variable is ignored"
+            );
+            assert_eq!(ignored.warnings(), [warning], "{pipeline}");
+        }
+    }
 }

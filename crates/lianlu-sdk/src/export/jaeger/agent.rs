@@ -29,7 +29,7 @@ impl Agent {
     pub(super) fn new(option: &'static str, endpoint: &str) -> Result<Self, OptionError> {
         let parts = endpoint.rsplit_once(':');
         let usable = parts.is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
+            !host.is_empty() && !host.contains(['/', '?', '#', '@']) && port.parse::<u16>().is_ok()
         });
         if !usable {
             let problem = "needs host:port of an agent";

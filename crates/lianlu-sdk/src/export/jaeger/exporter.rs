@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
 use lianlu_wire::jaeger::encode_batch_binary;
 
 use super::agent::Agent;
 use super::convert::{process, spans};
 use crate::error::OptionError;
 use crate::export::batch::Batch;
-use crate::export::transport::basic_auth::basic_auth;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
 use crate::export::transport::http_client::HttpClient;
@@ -28,7 +26,6 @@ pub struct Exporter {
 enum Transport {
     Collector {
         url: CollectorUrl,
-        authorization: Option<HeaderValue>,
         client: HttpClient,
     },
     Agent(Agent),
@@ -47,17 +44,16 @@ impl Exporter {
         user: Option<(&str, &str)>,
         timeout: Duration,
     ) -> Result<Self, OptionError> {
-        let url = CollectorUrl::new(check_endpoint(option, endpoint)?);
-        let authorization = match user {
-            Some((user, password)) => Some(basic_auth(user, password).ok_or_else(|| {
-                OptionError::new("with_username", user, "not usable in an HTTP header")
-            })?),
-            None => None,
-        };
+        let mut url = CollectorUrl::new(check_endpoint(option, endpoint)?);
+        if let Some((name, password)) = user
+            && !url.set_user(name, password)
+        {
+            let problem = "not usable in an HTTP header";
+            return Err(OptionError::new("with_username", "***", problem));
+        }
         Ok(Self {
             transport: Transport::Collector {
                 url,
-                authorization,
                 client: HttpClient::new(timeout),
             },
         })
@@ -96,17 +92,12 @@ impl Export for Exporter {
         let process = process(batch).map_err(|error| lost(error.to_string()))?;
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
         match &self.transport {
-            Transport::Collector {
-                url,
-                authorization,
-                client,
-            } => {
+            Transport::Collector { url, client } => {
                 let batch = lianlu_wire::jaeger::Batch { process, spans };
                 let mut body = Vec::new();
                 encode_batch_binary(&batch, &mut body).map_err(|error| lost(error.to_string()))?;
-                let user = authorization.as_ref();
                 let spans = batch.spans.len();
-                post(client, url, CONTENT_TYPE, user, &body, spans)
+                post(client, url, CONTENT_TYPE, &body, spans)
             }
             Transport::Agent(agent) => agent.send(&process, &spans),
         }

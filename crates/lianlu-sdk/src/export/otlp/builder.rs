@@ -7,11 +7,12 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::exporter::Sender;
-use super::{Compression, Exporter, Protocol};
+use super::{Compression, Exporter, MAX_REQUEST, MAX_RESPONSE, Protocol};
 use crate::error::OptionError;
 use crate::export::transport::client_identity::ClientIdentity;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::endpoint;
+use crate::export::transport::secrets::EndpointText;
 use crate::export::transport::tls::Tls;
 use crate::export::transport::trusted_roots::TrustedRoots;
 
@@ -22,12 +23,15 @@ pub struct Builder {
     protocol: Protocol,
     /// The name of the option that set the endpoint, for error messages.
     option: &'static str,
-    endpoint: String,
+    endpoint: EndpointText,
     /// Do not append a path to the endpoint.
     is_exact: bool,
+    is_insecure: bool,
     timeout: Duration,
     headers: HeaderMap,
     compression: Compression,
+    max_request: usize,
+    max_response: usize,
     tls: Tls,
     problem: Option<OptionError>,
 }
@@ -40,6 +44,9 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) headers: HeaderMap,
     pub(super) compression: Compression,
+    #[cfg(feature = "otlp-json")]
+    pub(super) max_request: usize,
+    pub(super) max_response: usize,
     #[cfg_attr(not(any(feature = "otlp-http", feature = "tls")), allow(dead_code))]
     pub(super) tls: Tls,
 }
@@ -49,17 +56,21 @@ impl Builder {
         Self {
             protocol,
             option: "with_endpoint",
-            endpoint: protocol.default_endpoint().to_owned(),
+            endpoint: protocol.default_endpoint().into(),
             is_exact: true,
+            is_insecure: false,
             timeout: Duration::from_secs(10),
             headers: HeaderMap::new(),
             compression: Compression::None,
+            max_request: MAX_REQUEST,
+            max_response: MAX_RESPONSE,
             tls: Tls::default(),
             problem: None,
         }
     }
 
-    /// The collector's URL. Over HTTP, a URL without a path gets `/v1/traces`. User and password in
+    /// The collector's URL. Over HTTP, a URL without a path gets `/v1/traces`; over gRPC it may be
+    /// `host:port`, see [`with_insecure`](Self::with_insecure). User and password in
     /// the URL are sent as HTTP Basic authentication; percent-encode characters that a URL does not
     /// allow.
     pub fn with_endpoint(self, url: impl Into<String>) -> Self {
@@ -80,12 +91,13 @@ impl Builder {
         is_exact: bool,
     ) -> Self {
         self.option = option;
-        self.endpoint = url.into();
+        self.endpoint = url.into().into();
         self.is_exact = is_exact;
         self
     }
 
-    /// The timeout of a request, including the time to connect; 10 seconds by default.
+    /// The timeout of a request, including the time to connect; 10 seconds by default, and no limit
+    /// if it is zero.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -105,6 +117,27 @@ impl Builder {
                 self.problem = Some(OptionError::new("with_header", "***", problem));
             }
         }
+        self
+    }
+
+    /// For a gRPC endpoint without a scheme (`collector:4317`): whether it is `http` instead of
+    /// `https`, which is the default.
+    pub fn with_insecure(mut self, is_insecure: bool) -> Self {
+        self.is_insecure = is_insecure;
+        self
+    }
+
+    /// The largest request in bytes, before compression: 64 MiB by default. A span that does not fit
+    /// into it is lost.
+    pub fn with_max_request_size(mut self, bytes: usize) -> Self {
+        self.max_request = bytes;
+        self
+    }
+
+    /// The largest response in bytes that is read, before and after decompression: 4 MiB by
+    /// default. A longer one of a collector that has accepted the spans is a warning.
+    pub fn with_max_response_size(mut self, bytes: usize) -> Self {
+        self.max_response = bytes;
         self
     }
 
@@ -156,12 +189,20 @@ impl Builder {
             let problem = format!("needs this crate's feature `{name}`");
             return Err(OptionError::new("with_compression", name, problem));
         }
-        let uri = check_endpoint(self.option, &self.endpoint)?;
-        let url = CollectorUrl::new(match self.protocol.traces_path() {
+        let uri = check_endpoint(
+            self.option,
+            self.endpoint.as_str(),
+            self.protocol,
+            self.is_insecure,
+        )?;
+        let mut url = CollectorUrl::new(match self.protocol.traces_path() {
             Some(path) if !self.is_exact => with_path(uri, path),
             _ => uri,
         });
         let mut headers = self.headers;
+        for value in headers.values() {
+            url.hide_header(value);
+        }
         if let Some(user) = url.authorization() {
             headers.entry(AUTHORIZATION).or_insert(user.clone());
         }
@@ -172,14 +213,18 @@ impl Builder {
             timeout: self.timeout,
             headers,
             compression: self.compression,
+            #[cfg(feature = "otlp-json")]
+            max_request: self.max_request,
+            max_response: self.max_response,
             tls: self.tls,
         };
-        Ok(Exporter::new(match self.protocol {
+        let sender = match self.protocol {
             #[cfg(feature = "otlp-grpc")]
             Protocol::Grpc => Sender::Grpc(Box::new(super::grpc::Grpc::new(settings)?)),
             #[cfg(feature = "otlp-http")]
             _ => Sender::Http(Box::new(super::http::Http::new(settings))),
-        }))
+        };
+        Ok(Exporter::new(sender, self.max_request))
     }
 }
 
@@ -193,6 +238,28 @@ fn with_path(uri: Uri, path: &str) -> Uri {
     let path = format!("{path}{}", query.unwrap_or_default());
     parts.path_and_query = path.parse().ok();
     Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Checks the URL for [`Builder::with_endpoint`]. Over gRPC it [may be without a
+/// scheme](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlpgrpc).
+#[doc(hidden)]
+pub fn check_endpoint(
+    option: &'static str,
+    value: &str,
+    protocol: Protocol,
+    is_insecure: bool,
+) -> Result<Uri, OptionError> {
+    let value = value.trim();
+    if protocol.traces_path().is_some() || value.is_empty() || value.contains("://") {
+        return endpoint::check_endpoint(option, value);
+    }
+    if !is_insecure && !cfg!(feature = "tls") {
+        let problem = "without a scheme it is https, which needs this crate's feature `tls` \
+                       (OTEL_EXPORTER_OTLP_INSECURE=true or with_insecure makes it http)";
+        return Err(OptionError::new(option, value, problem));
+    }
+    let scheme = if is_insecure { "http" } else { "https" };
+    endpoint::check_endpoint(option, &format!("{scheme}://{value}"))
 }
 
 /// Checks the text for [`Builder::with_root_certificates`].
@@ -215,10 +282,9 @@ pub fn check_client_certificate(
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        let url = check_endpoint(self.option, &self.endpoint).map(CollectorUrl::new);
         f.debug_struct("Builder")
             .field("protocol", &self.protocol)
-            .field("endpoint", &url.ok())
+            .field("endpoint", &self.endpoint)
             .field("timeout", &self.timeout)
             .field("headers", &names)
             .field("compression", &self.compression)
@@ -251,7 +317,7 @@ mod tests {
             .with_header("x-key", "secret");
         let exporter = builder.clone().build().unwrap();
         for shown in [format!("{builder:?}"), format!("{exporter:?}")] {
-            assert!(shown.contains("http://h:1"), "{shown}");
+            assert!(shown.contains("h:1"), "{shown}");
             assert!(!shown.contains("secret"), "{shown}");
         }
         let builder = builder.with_endpoint("http://ann:se/cret@h:1");

@@ -29,6 +29,7 @@ use crate::export::{Component, Export, Failure};
 /// ```
 pub struct Exporter {
     sender: Sender,
+    max_request: usize,
 }
 
 pub(super) enum Sender {
@@ -45,8 +46,11 @@ impl Exporter {
         Builder::new(protocol)
     }
 
-    pub(super) fn new(sender: Sender) -> Self {
-        Self { sender }
+    pub(super) fn new(sender: Sender, max_request: usize) -> Self {
+        Self {
+            sender,
+            max_request,
+        }
     }
 }
 
@@ -84,9 +88,20 @@ impl Export for Exporter {
         })
     }
 
+    fn max_request_size(&self) -> usize {
+        match &self.sender {
+            // JSON is longer than the protobuf that it is made of.
+            #[cfg(feature = "otlp-json")]
+            Sender::Http(http) if http.is_json() => self.max_request / 4,
+            _ => self.max_request,
+        }
+    }
+
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
+        check_size(batch, batch.request_len(), self.max_request)?;
         let Accepted { rejected, message } = self.sender.send(batch)?;
         let url = self.sender.url();
+        let message = url.quote(&message);
         let lost = usize::try_from(rejected).unwrap_or(usize::MAX);
         let reason = match (lost, message.is_empty()) {
             (0, true) => return Ok(()),
@@ -96,6 +111,18 @@ impl Export for Exporter {
         };
         Err(Failure::new(lost.min(batch.len()), reason).with_error_type("rejected"))
     }
+}
+
+/// The failure of a batch whose request is too large. The pipeline makes smaller batches, unless one
+/// span is too large.
+pub(super) fn check_size(batch: &Batch, bytes: usize, most: usize) -> Result<(), Failure> {
+    if bytes <= most {
+        return Ok(());
+    }
+    let reason = format!(
+        "a span with a request of {bytes} bytes is larger than the largest request of {most} bytes"
+    );
+    Err(Failure::new(batch.len(), reason))
 }
 
 impl fmt::Debug for Exporter {

@@ -13,7 +13,7 @@ use crate::export::Failure;
 use crate::export::batch::Batch;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
-use crate::export::transport::one_line::one_line;
+use crate::export::transport::probe::USE_GRPC;
 use crate::export::transport::response::send_batch;
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -27,6 +27,9 @@ pub(super) struct Http {
     protocol: Protocol,
     headers: HeaderMap,
     compression: Compression,
+    #[cfg(feature = "otlp-json")]
+    max_request: usize,
+    max_response: usize,
     /// The last request; the buffer is reused.
     request: Vec<u8>,
     compressed: Vec<u8>,
@@ -60,6 +63,9 @@ impl Http {
             protocol,
             headers,
             compression,
+            #[cfg(feature = "otlp-json")]
+            max_request: settings.max_request,
+            max_response: settings.max_response,
             request: Vec::new(),
             compressed: Vec::new(),
         }
@@ -77,6 +83,11 @@ impl Http {
         }
     }
 
+    #[cfg(feature = "otlp-json")]
+    pub(super) fn is_json(&self) -> bool {
+        self.protocol == Protocol::HttpJson
+    }
+
     pub(super) fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
         let spans = batch.len();
         let lost = |reason: String| Failure::new(spans, reason);
@@ -84,6 +95,8 @@ impl Http {
         let request = empty(&mut self.request);
         batch.write_request(request);
         let mut body = encode(self.protocol, request).map_err(lost)?;
+        #[cfg(feature = "otlp-json")]
+        super::exporter::check_size(batch, body.len(), self.max_request)?;
         if self.compression != Compression::None {
             let compressed = empty(&mut self.compressed);
             self.compression
@@ -95,8 +108,14 @@ impl Http {
             .body(&*body)
             .map_err(|error| lost(error.to_string()))?;
         *request.headers_mut() = self.headers.clone();
+        let most = self.max_response;
         let (head, body) =
-            send_batch(&self.client, url, request, spans, error_message)?.into_parts();
+            send_batch(&self.client, url, request, most, spans, error_message)?.into_parts();
+        if content_type(&head.headers).starts_with("application/grpc") {
+            return Err(lost(format!(
+                "{url} answered in gRPC, not in HTTP: {USE_GRPC}"
+            )));
+        }
         Ok(match body {
             Ok(body) => accepted(content_type(&head.headers), &body),
             Err(error) => Accepted::unreadable(&format!("can't be read: {error}")),
@@ -142,5 +161,5 @@ fn error_message(head: &Parts, body: &[u8]) -> String {
         PROTOBUF => status_message(body),
         _ => None,
     };
-    message.unwrap_or_else(|| one_line(&String::from_utf8_lossy(body)))
+    message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
 }

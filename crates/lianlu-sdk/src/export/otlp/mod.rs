@@ -22,8 +22,9 @@
 //! | does not respond | not connected, TLS fails, reset, timeout | likewise | is retried |
 //! | rejects it | any other | any other | is lost |
 //!
-//! [`Failure`](crate::Failure) reports these outcomes. At most 4 MiB of a response are read, before
-//! and after decompression. Redirects are not followed.
+//! [`Failure`](crate::Failure) reports these outcomes. A request has at most 64 MiB before
+//! compression, and at most 4 MiB of a response are read, before and after decompression; both are
+//! options. A span that does not fit into a request is lost. Redirects are not followed.
 
 mod builder;
 mod compression;
@@ -32,6 +33,8 @@ mod exporter;
 mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
+#[cfg(feature = "otlp-json")]
+mod json_lines;
 mod protobuf;
 mod protocol;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
@@ -39,19 +42,23 @@ mod response;
 
 pub use builder::Builder;
 #[doc(hidden)]
-pub use builder::{check_certificates, check_client_certificate};
+pub use builder::{check_certificates, check_client_certificate, check_endpoint};
 pub use compression::Compression;
 pub use exporter::Exporter;
+#[cfg(feature = "otlp-json")]
+pub use json_lines::JsonLines;
 pub use protocol::Protocol;
 
-/// Most bytes of a response that are read.
-#[cfg(feature = "otlp-grpc")]
+/// Most bytes of a response that are read, by default.
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// Most bytes of a request, by default.
+const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
 /// Batches are smaller than this, except for a single larger span. gRPC servers accept it by
 /// default.
 #[cfg(feature = "otlp-grpc")]
-const MAX_REQUEST: usize = 4 * 1024 * 1024;
+const ACCEPTED_BY_DEFAULT: usize = 4 * 1024 * 1024;
 
 /// Most memory kept between requests; usual batches fit.
 const MAX_KEPT: usize = 4 * 1024 * 1024;

@@ -8,11 +8,12 @@ use std::fmt;
 pub enum Protocol {
     /// gRPC; port 4317.
     #[cfg(feature = "otlp-grpc")]
-    #[default]
+    #[cfg_attr(not(feature = "otlp-http"), default)]
     Grpc,
-    /// Protobuf over HTTP; port 4318, path `/v1/traces`.
+    /// Protobuf over HTTP; port 4318, path `/v1/traces`. The default, by the
+    /// [specification](https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specify-protocol).
     #[cfg(feature = "otlp-http")]
-    #[cfg_attr(not(feature = "otlp-grpc"), default)]
+    #[default]
     HttpProtobuf,
     /// JSON over HTTP; port 4318, path `/v1/traces`.
     #[cfg(feature = "otlp-json")]

@@ -7,7 +7,6 @@
 //! ```
 
 use super::protobuf::{Value, fields};
-use crate::export::transport::one_line::one_line;
 
 /// Completes "the response …" for a response of another type.
 pub(super) const NO_RESPONSE: &str = "is not an ExportTraceServiceResponse";
@@ -17,7 +16,7 @@ pub(super) const NO_RESPONSE: &str = "is not an ExportTraceServiceResponse";
 pub(super) struct Accepted {
     /// Spans that the collector rejected.
     pub(super) rejected: u64,
-    /// The reason, or a warning if no spans were rejected.
+    /// The reason, or a warning if no spans were rejected; as the collector has sent it.
     pub(super) message: String,
 }
 
@@ -48,7 +47,7 @@ impl Accepted {
                     accepted.rejected = u64::try_from(rejected.cast_signed()).unwrap_or_default();
                 }
                 (2, Value::Bytes(text)) => {
-                    accepted.message = one_line(&String::from_utf8_lossy(text))
+                    accepted.message = String::from_utf8_lossy(text).into_owned();
                 }
                 _ => {}
             }
@@ -75,7 +74,7 @@ impl Accepted {
         let message = field("errorMessage").and_then(Value::as_str);
         Self {
             rejected: rejected.unwrap_or_default(),
-            message: one_line(message.unwrap_or_default()),
+            message: message.unwrap_or_default().to_owned(),
         }
     }
 
@@ -94,7 +93,7 @@ pub(super) fn status_message(status: &[u8]) -> Option<String> {
     let mut message = None;
     fields(status, |number, value| {
         if let (2, Value::Bytes(text)) = (number, value) {
-            message = Some(one_line(&String::from_utf8_lossy(text)));
+            message = Some(String::from_utf8_lossy(text).into_owned());
         }
         Some(())
     })?;

@@ -14,19 +14,25 @@ pub(crate) fn basic_auth(user: &str, password: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// The user and the password in a URL, percent-encoded as they are there.
+pub(crate) fn user(uri: &Uri) -> Option<(&str, &str)> {
+    let (user, _) = uri.authority()?.as_str().rsplit_once('@')?;
+    Some(user.split_once(':').unwrap_or((user, "")))
+}
+
 /// Splits a URL into the URL without user information and an `Authorization` header, as HTTP
 /// clients do: HTTP/2 forbids user information in `:authority`.
 pub(crate) fn without_user(uri: Uri) -> (Uri, Option<HeaderValue>) {
-    let Some((user, host)) = uri
-        .authority()
-        .and_then(|authority| authority.as_str().rsplit_once('@'))
-    else {
+    let Some((name, password)) = user(&uri) else {
         return (uri, None);
     };
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let header = basic_auth(&percent_decode(name), &percent_decode(password));
+    let host = uri.authority().and_then(|authority| {
+        let (_, host) = authority.as_str().rsplit_once('@')?;
+        host.parse::<Authority>().ok()
+    });
     let mut parts = uri.clone().into_parts();
-    parts.authority = host.parse::<Authority>().ok();
+    parts.authority = host;
     (Uri::from_parts(parts).unwrap_or(uri), header)
 }
 

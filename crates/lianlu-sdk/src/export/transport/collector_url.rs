@@ -5,19 +5,69 @@ use std::fmt;
 use http::{HeaderValue, Uri};
 
 use crate::export::Component;
-use crate::export::transport::basic_auth::without_user;
+#[cfg(feature = "jaeger")]
+use crate::export::transport::basic_auth::basic_auth;
+use crate::export::transport::basic_auth::{user, without_user};
+use crate::export::transport::one_line::one_line;
+use crate::export::transport::secrets::Secrets;
 
-/// A collector's URL. It is displayed without credentials.
+/// A collector's URL. It is displayed without user, query and fragment, and knows the credentials
+/// that are sent with it, to hide them where the collector quotes them.
 #[derive(Clone)]
 pub(crate) struct CollectorUrl {
     uri: Uri,
     authorization: Option<HeaderValue>,
+    secrets: Secrets,
 }
 
 impl CollectorUrl {
     pub(crate) fn new(uri: Uri) -> Self {
+        let mut secrets = Secrets::default();
+        if let Some(query) = uri.query() {
+            secrets.add_query(query);
+        }
+        let user = user(&uri);
+        if let Some((name, password)) = user {
+            for text in [name, password] {
+                secrets.add(text);
+            }
+        }
         let (uri, authorization) = without_user(uri);
-        Self { uri, authorization }
+        let mut url = Self {
+            uri,
+            authorization: None,
+            secrets,
+        };
+        url.set_authorization(authorization);
+        url
+    }
+
+    /// Sets the user for HTTP Basic authentication, instead of the one in the URL. False if a header
+    /// cannot contain it.
+    #[cfg(feature = "jaeger")]
+    pub(crate) fn set_user(&mut self, name: &str, password: &str) -> bool {
+        self.secrets.add(password);
+        self.set_authorization(basic_auth(name, password));
+        self.authorization.is_some()
+    }
+
+    fn set_authorization(&mut self, value: Option<HeaderValue>) {
+        self.authorization = value;
+        if let Some(value) = self.authorization.clone() {
+            self.hide_header(&value);
+        }
+    }
+
+    /// Hides the value of a header that is sent with each request.
+    pub(crate) fn hide_header(&mut self, value: &HeaderValue) {
+        if let Ok(value) = value.to_str() {
+            self.secrets.add_header(value);
+        }
+    }
+
+    /// A foreign text, for a message: one line, without the credentials that are sent to this URL.
+    pub(crate) fn quote(&self, text: &str) -> String {
+        one_line(&self.secrets.hide(text))
     }
 
     /// The URL without user information.
@@ -37,8 +87,7 @@ impl CollectorUrl {
         Component::new(kind).with_server(host, port)
     }
 
-    /// The `Authorization` header for the user in the URL. An explicitly set header takes
-    /// precedence.
+    /// The `Authorization` header for the user. An explicitly set header takes precedence.
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }

@@ -1,16 +1,17 @@
 //! The HTTP client of all exporters and of the remote sampler.
 
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ureq::Agent;
 
+use crate::env::no_limit_if_zero;
 #[cfg(feature = "jaeger-remote-sampler")]
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::tls::Tls;
-
-/// Most bytes of a response that are read.
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-const MAX_RESPONSE: u64 = 4 * 1024 * 1024;
+use crate::export::transport::probe::{Peer, may_be_of_protocol, speaks};
+use crate::export::transport::tls::Tls;
 
 /// Longest timeout. The client adds it to the current time and panics on overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -19,10 +20,13 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
     agent: Agent,
+    /// The peer's protocol, found out at the first failure that may be due to it.
+    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+    peer: OnceLock<Option<Peer>>,
 }
 
 impl HttpClient {
-    /// A client with this timeout for requests, which follows no redirects and uses no proxy.
+    /// A client with this timeout for requests (zero: no limit), which follows no redirects and uses no proxy.
     #[cfg(any(
         feature = "jaeger",
         feature = "jaeger-remote-sampler",
@@ -39,7 +43,7 @@ impl HttpClient {
         #[cfg(feature = "tls")]
         let config = config.tls_config(tls.for_ureq());
         let config = config
-            .timeout_global(Some(timeout.min(LONGEST)))
+            .timeout_global(Some(no_limit_if_zero(timeout).min(LONGEST)))
             .max_redirects(0)
             .http_status_as_error(false)
             .proxy(None)
@@ -47,16 +51,38 @@ impl HttpClient {
             .build();
         Self {
             agent: config.into(),
+            #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+            peer: OnceLock::new(),
         }
     }
 
     /// Sends the request and reads the response. Its body is an error if it cannot be read to its
-    /// end or is longer than 4 MiB.
+    /// end or is longer than `most` bytes.
     #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-    pub(crate) fn send(&self, request: http::Request<&[u8]>) -> Result<HttpResponse, ureq::Error> {
+    pub(crate) fn send(
+        &self,
+        request: http::Request<&[u8]>,
+        most: usize,
+    ) -> Result<HttpResponse, ureq::Error> {
         let (head, mut body) = self.agent.run(request)?.into_parts();
-        let body = body.with_config().limit(MAX_RESPONSE).read_to_vec();
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let body = body.with_config().limit(most).read_to_vec();
         Ok(http::Response::from_parts(head, body))
+    }
+
+    /// The protocol of a peer that has failed so, if that may be the reason.
+    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
+    pub(crate) fn peer(&self, uri: &http::Uri, error: &ureq::Error) -> Option<Peer> {
+        let io = match error {
+            ureq::Error::Protocol(_) => None,
+            ureq::Error::Io(error) => Some(error),
+            _ => return None,
+        };
+        // Asked once, because it takes another connection.
+        match may_be_of_protocol(io) {
+            true => *self.peer.get_or_init(|| speaks(uri)),
+            false => None,
+        }
     }
 
     /// Sends a GET request and reads the response; more than `limit` bytes are an error.

@@ -19,6 +19,13 @@ pub(crate) mod http_client;
 pub(crate) mod one_line;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 pub(crate) mod post;
+#[cfg(any(
+    feature = "jaeger",
+    feature = "otlp-grpc",
+    feature = "otlp-http",
+    feature = "zipkin"
+))]
+pub(crate) mod probe;
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) mod response;
 #[cfg(any(
@@ -28,6 +35,7 @@ pub(crate) mod response;
     feature = "zipkin"
 ))]
 pub(crate) mod retry_after;
+pub(crate) mod secrets;
 #[cfg(any(
     feature = "jaeger",
     feature = "otlp-grpc",

@@ -1,19 +1,18 @@
 //! POST requests of the Jaeger and Zipkin exporters.
 
-use http::HeaderValue;
-
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::HttpClient;
-use crate::export::transport::one_line::one_line;
 use crate::export::transport::response::send_batch;
 
-/// Posts a batch of `spans` spans. `authorization` takes precedence over a user in the URL.
+/// Most bytes of a response that are read.
+const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// Posts a batch of `spans` spans.
 pub(crate) fn post(
     client: &HttpClient,
     url: &CollectorUrl,
     content_type: &'static str,
-    authorization: Option<&HeaderValue>,
     body: &[u8],
     spans: usize,
 ) -> Result<(), Failure> {
@@ -21,13 +20,13 @@ pub(crate) fn post(
         .header(http::header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| Failure::new(spans, error.to_string()))?;
-    if let Some(value) = authorization.or(url.authorization()) {
+    if let Some(value) = url.authorization() {
         let headers = request.headers_mut();
         headers.insert(http::header::AUTHORIZATION, value.clone());
     }
     // The body of a success is ignored: neither protocol has partial success.
-    send_batch(client, url, request, spans, |_, body| {
-        one_line(&String::from_utf8_lossy(body))
+    send_batch(client, url, request, MAX_RESPONSE, spans, |_, body| {
+        String::from_utf8_lossy(body).into_owned()
     })
     .map(drop)
 }

@@ -13,20 +13,22 @@ use http::response::Parts;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::{HttpClient, HttpResponse};
+use crate::export::transport::probe::{Peer, USE_GRPC};
 use crate::export::transport::status::failure_of_status;
 
-/// Posts a batch of `spans` spans. `Ok` is the response of a collector that has accepted it;
-/// otherwise `error_message` extracts the message from the response.
+/// Posts a batch of `spans` spans. `Ok` is the response of a collector that has accepted it,
+/// at most `most` bytes of it are read. Otherwise `error_message` extracts the message from the response.
 pub(crate) fn send_batch(
     client: &HttpClient,
     url: &CollectorUrl,
     request: http::Request<&[u8]>,
+    most: usize,
     spans: usize,
     error_message: impl FnOnce(&Parts, &[u8]) -> String,
 ) -> Result<HttpResponse, Failure> {
     let response = client
-        .send(request)
-        .map_err(|error| failure_of_error(url, &error, spans))?;
+        .send(request, most)
+        .map_err(|error| failure_of_error(client, url, &error, spans))?;
     if response.status().is_success() {
         return Ok(response);
     }
@@ -46,16 +48,24 @@ pub(crate) fn send_batch(
 
 /// The failure without a response: unreachable, reset, timeout, failed TLS, or not HTTP. All are
 /// retryable, except for an invalid request.
-fn failure_of_error(url: &CollectorUrl, error: &ureq::Error, spans: usize) -> Failure {
+fn failure_of_error(
+    client: &HttpClient,
+    url: &CollectorUrl,
+    error: &ureq::Error,
+    spans: usize,
+) -> Failure {
     let reason = match error {
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-            return Failure::new(spans, format!("{url}: {error}"));
+            return Failure::new(spans, format!("{url}: {}", url.quote(&error.to_string())));
         }
         // The TLS library's handshake errors have this kind; their texts rarely mention TLS.
         ureq::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            format!("{url}: TLS failed: {cause}")
+            format!("{url}: TLS failed: {}", url.quote(&cause.to_string()))
         }
-        error => format!("{url}: {error}"),
+        error if client.peer(url.uri(), error) == Some(Peer::Http2) => {
+            format!("{url} speaks HTTP/2, as gRPC does, and not HTTP/1.1: {USE_GRPC}")
+        }
+        error => format!("{url}: {}", url.quote(&error.to_string())),
     };
     let class = match error {
         ureq::Error::Timeout(_) => "timeout",

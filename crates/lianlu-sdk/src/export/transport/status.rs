@@ -16,11 +16,10 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::one_line::one_line;
 use crate::export::transport::retry_after::retry_after;
 
 /// The failure of a batch of `spans` spans, for a response with this status. `message` is from its
-/// body.
+/// body, as it is.
 pub(crate) fn failure_of_status(
     url: &CollectorUrl,
     status: StatusCode,
@@ -32,6 +31,7 @@ pub(crate) fn failure_of_status(
     if let Some(target) = target(url, status, headers) {
         reason = format!("{reason} to {target}, which is not followed");
     }
+    let message = url.quote(message);
     if !message.is_empty() {
         reason = format!("{reason}: {message}");
     }
@@ -58,7 +58,7 @@ fn target(url: &CollectorUrl, status: StatusCode, headers: &HeaderMap) -> Option
         false => location.parse(),
     }
     .ok()?;
-    Some(one_line(&match uri.host() {
+    Some(url.quote(&match uri.host() {
         Some(_) => CollectorUrl::new(uri).to_string(),
         None => uri.path().to_owned(),
     }))

@@ -52,6 +52,6 @@ impl Export for Exporter {
         let spans = spans(batch).map_err(|error| lost(error.to_string()))?;
         let body = encode_spans(&spans).map_err(|error| lost(error.to_string()))?;
         let (client, url) = (&self.client, &self.url);
-        post(client, url, "application/json", None, &body, spans.len())
+        post(client, url, "application/json", &body, spans.len())
     }
 }

@@ -16,6 +16,7 @@ use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 use crate::error::OptionError;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
+use crate::export::transport::secrets::EndpointText;
 use crate::pipeline::{Listener, PipelineEvent, to_stderr};
 use crate::sampling::{EarlySampler, Sampler};
 use poller::Shared;
@@ -56,7 +57,7 @@ const INITIAL_RATIO: f64 = 0.001;
 #[must_use = "nothing is asked before the start"]
 pub struct JaegerRemote {
     option: &'static str,
-    endpoint: String,
+    endpoint: EndpointText,
     interval: Duration,
     initial: Sampler,
 }
@@ -79,7 +80,7 @@ impl JaegerRemote {
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self {
             option: "JaegerRemote::new",
-            endpoint: endpoint.into(),
+            endpoint: endpoint.into().into(),
             interval: DEFAULT_INTERVAL,
             initial: Sampler::TraceIdRatioBased(INITIAL_RATIO),
         }
@@ -152,7 +153,7 @@ impl JaegerRemote {
     }
 
     fn uri(&self, service: &str) -> Result<Uri, OptionError> {
-        let base = check_endpoint(self.option, &self.endpoint)?;
+        let base = check_endpoint(self.option, self.endpoint.as_str())?;
         let text = base.to_string();
         let (address, query) = match text.split_once('?') {
             Some((address, query)) => (address, format!("{query}&")),
@@ -166,7 +167,9 @@ impl JaegerRemote {
         let service = percent_encode(service);
         format!("{address}{path}?{query}service={service}")
             .parse()
-            .map_err(|cause| OptionError::new(self.option, &self.endpoint, format!("{cause}")))
+            .map_err(|cause: http::uri::InvalidUri| {
+                OptionError::new(self.option, self.endpoint.as_str(), cause.to_string())
+            })
     }
 }
 

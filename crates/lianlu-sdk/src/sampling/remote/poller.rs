@@ -105,9 +105,9 @@ fn run(shared: &Shared, place: &CollectorUrl, interval: Duration, listener: &Lis
 fn ask(client: &HttpClient, place: &CollectorUrl) -> Result<Told, String> {
     let (status, body) = client
         .get(place, MAX_ANSWER)
-        .map_err(|error| format!("{place}: {error}"))?;
+        .map_err(|error| format!("{place}: {}", place.quote(&error.to_string())))?;
     if !status.is_success() {
         return Err(format!("{place} answered {status}"));
     }
-    answer::read(&body).map_err(|reason| format!("{place}: {reason}"))
+    answer::read(&body).map_err(|reason| format!("{place}: {}", place.quote(&reason)))
 }

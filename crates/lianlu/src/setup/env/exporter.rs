@@ -1,4 +1,4 @@
-//! `OTEL_TRACES_EXPORTER`, and the options of the chosen exporter.
+//! `OTEL_TRACES_EXPORTER`, and the options of the chosen exporters.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,38 +14,60 @@ const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 #[derive(Clone)]
 pub(super) enum Target {
     #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-    Otlp(super::otlp::Otlp),
+    Otlp(Box<lianlu_sdk::otlp::Builder>),
+    #[cfg(feature = "otlp-json")]
+    OtlpStdout,
     #[cfg(feature = "jaeger")]
-    Jaeger(super::jaeger::Jaeger),
+    Jaeger(crate::setup::jaeger::Settings),
     #[cfg(feature = "zipkin")]
-    Zipkin(super::zipkin::Zipkin),
+    Zipkin(crate::setup::zipkin::Settings),
     #[cfg(feature = "console")]
     Console,
-    Discard,
 }
 
-pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
-    let text = reader.text(EXPORTER).unwrap_or_default();
-    let mut names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-    let name = names.next().unwrap_or("otlp");
-    if names.next().is_some() {
-        let problem = "lianlu has one exporter at a time";
-        reader.warn(EXPORTER, &text, problem, format!("{name} is used"));
+/// The exporters of the list, each once. None if the list is `none`.
+pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Vec<Target> {
+    let text = reader
+        .text(EXPORTER)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let names: Vec<&str> = names.collect();
+    if names == ["none"] {
+        return Vec::new();
     }
-    match by_name(name, reader, timeout) {
-        Ok(target) => target,
-        Err(problem) => {
-            let default = (name != "otlp")
-                .then(|| by_name("otlp", reader, timeout).ok())
-                .flatten();
-            let instead = match default {
-                Some(_) => "otlp is used",
-                None => "spans are discarded",
-            };
-            reader.warn(EXPORTER, name, problem, instead);
-            default.unwrap_or(Target::Discard)
+    let (mut targets, mut refused) = (Vec::new(), Vec::new());
+    for (at, name) in names.iter().enumerate() {
+        let is_repeated = names.iter().take(at).any(|before| before == name);
+        let target = match (is_repeated, *name) {
+            (true, _) => Err("it is there twice".to_owned()),
+            (_, "none") => Err("none stands alone".to_owned()),
+            (_, name) => by_name(name, reader, timeout),
+        };
+        match target {
+            Ok(target) => targets.push(target),
+            Err(problem) => refused.push((*name, problem)),
         }
     }
+    let mut instead = "it is left out";
+    if targets.is_empty() {
+        match by_name("otlp", reader, timeout) {
+            Ok(target) => {
+                targets.push(target);
+                instead = "otlp is used";
+            }
+            Err(problem) => {
+                if names.is_empty() {
+                    refused.push(("otlp", problem));
+                }
+                instead = "spans are discarded";
+            }
+        }
+    }
+    for (name, problem) in refused {
+        reader.warn(EXPORTER, name, problem, instead);
+    }
+    targets
 }
 
 /// The exporter with this name, or the reason why it is not available.
@@ -59,23 +81,39 @@ pub(super) fn read(reader: &mut Reader, timeout: Duration) -> Target {
     allow(unused_variables)
 )]
 fn by_name(name: &str, reader: &mut Reader, timeout: Duration) -> Result<Target, String> {
-    match name.to_ascii_lowercase().as_str() {
+    match name {
         #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-        "otlp" => Ok(Target::Otlp(super::otlp::read(reader, timeout))),
+        "otlp" => {
+            let builder = crate::setup::otlp::Otlp::default().builder(reader, timeout);
+            Ok(Target::Otlp(Box::new(builder)))
+        }
+        #[cfg(feature = "otlp-json")]
+        "otlp/stdout" => Ok(Target::OtlpStdout),
         #[cfg(feature = "jaeger")]
-        "jaeger" => Ok(Target::Jaeger(super::jaeger::read(reader, timeout))),
+        "jaeger" => {
+            let jaeger = crate::setup::jaeger::Jaeger::default();
+            Ok(Target::Jaeger(jaeger.settings(reader, timeout)))
+        }
         #[cfg(feature = "zipkin")]
-        "zipkin" => Ok(Target::Zipkin(super::zipkin::read(reader, timeout))),
-        // `logging` is the older name.
+        "zipkin" => {
+            let zipkin = crate::setup::zipkin::Zipkin::default();
+            Ok(Target::Zipkin(zipkin.settings(reader, timeout)))
+        }
         #[cfg(feature = "console")]
-        "console" | "logging" => Ok(Target::Console),
-        "none" => Ok(Target::Discard),
+        "console" => Ok(Target::Console),
         // Reachable for a name whose feature is off.
         #[allow(unreachable_patterns)]
-        name @ ("otlp" | "jaeger" | "zipkin" | "console") => Err(format!(
-            "this program was built without the feature `{name}`"
-        )),
-        _ => Err("not an exporter (otlp, jaeger, zipkin, console, none)".to_owned()),
+        name @ ("otlp" | "otlp/stdout" | "jaeger" | "zipkin" | "console") => {
+            let feature = if name == "otlp/stdout" {
+                "otlp-json"
+            } else {
+                name
+            };
+            Err(format!(
+                "this program was built without the feature `{feature}`"
+            ))
+        }
+        _ => Err("not an exporter (otlp, otlp/stdout, jaeger, zipkin, console, none)".to_owned()),
     }
 }
 
@@ -83,7 +121,9 @@ impl Target {
     pub(super) fn build(&self) -> Box<dyn Export> {
         let built: Result<Box<dyn Export>, OptionError> = match self {
             #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
-            Self::Otlp(otlp) => otlp.build().map(boxed),
+            Self::Otlp(builder) => builder.as_ref().clone().build().map(boxed),
+            #[cfg(feature = "otlp-json")]
+            Self::OtlpStdout => Ok(boxed(lianlu_sdk::otlp::JsonLines::stdout())),
             #[cfg(feature = "jaeger")]
             Self::Jaeger(jaeger) => jaeger.build().map(boxed),
             #[cfg(feature = "zipkin")]
@@ -92,7 +132,8 @@ impl Target {
             Self::Console => Ok(boxed(lianlu_sdk::console::Exporter::new(
                 lianlu_sdk::console::Tree::stdout(),
             ))),
-            Self::Discard => Ok(boxed(FailingExporter(String::new()))),
+            #[allow(unreachable_patterns)]
+            _ => Ok(boxed(FailingExporter(String::new()))),
         };
         // All values were checked before; the only remaining errors are a lack of sockets or
         // threads.
@@ -125,13 +166,16 @@ impl fmt::Debug for Target {
         f.write_str(match self {
             #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
             Self::Otlp(_) => "otlp",
+            #[cfg(feature = "otlp-json")]
+            Self::OtlpStdout => "otlp/stdout",
             #[cfg(feature = "jaeger")]
             Self::Jaeger(_) => "jaeger",
             #[cfg(feature = "zipkin")]
             Self::Zipkin(_) => "zipkin",
             #[cfg(feature = "console")]
             Self::Console => "console",
-            Self::Discard => "none",
+            #[allow(unreachable_patterns)]
+            _ => "none",
         })
     }
 }

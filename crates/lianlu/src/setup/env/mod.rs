@@ -3,7 +3,7 @@
 //! ```no_run
 //! let guard = lianlu::pipeline_from_env().install()?;
 //! // … serve …
-//! guard.shutdown()?;
+//! let _ = guard.shutdown();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -17,16 +17,17 @@
 //! |---|---|---|
 //! | `OTEL_SDK_DISABLED` | `true`: no spans and no warnings | `false` |
 //! | `OTEL_SERVICE_NAME` | the resource's `service.name` | `unknown_service:` and the program's name |
-//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, percent-encoded | |
-//! | `OTEL_TRACES_EXPORTER` | `otlp`, `jaeger`, `zipkin`, `console`, `none`; each needs its feature | `otlp` |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, percent-encoded; ignored as a whole if an entry is malformed | |
+//! | `OTEL_TRACES_EXPORTER` | a list of `otlp`, `otlp/stdout` (lines of OTLP in JSON), `jaeger`, `zipkin`, `console`, or `none`; each needs its feature | `otlp` |
 //! | `OTEL_TRACES_SAMPLER` | `always_on`, `always_off`, `traceidratio`, `jaeger_remote`, each also with the prefix `parentbased_` | `parentbased_always_on` |
 //! | `OTEL_TRACES_SAMPLER_ARG` | for `traceidratio`: the ratio | 1 |
 //! | | for `jaeger_remote`: `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, over HTTP | `http://localhost:5778/sampling`, 60000, 0.001 |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a URL; over HTTP `/v1/traces` is appended | `http://localhost:4317`, over HTTP port 4318 |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a URL; over HTTP `/v1/traces` is appended; over gRPC also `host:port` | `http://localhost:4318`, over gRPC port 4317 |
+//! | `OTEL_EXPORTER_OTLP_INSECURE` | for `host:port`: `true` for `http`, `false` for `https` | `false` |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | a URL, used unchanged | |
-//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc`, `http/protobuf`, `http/json` | `grpc` if it is compiled in |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `grpc`, `http/protobuf`, `http/json` | `http/protobuf` if it is compiled in |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,…`, percent-encoded | |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | timeout of a request in milliseconds | 10000 |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | timeout of a request in milliseconds; 0: no limit, as for every timeout | 10000 |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `none`, `gzip`, `zstd`; the latter two need the feature of that name | `none` |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a PEM file of root certificates for `https`; needs the feature `tls` | the system's |
 //! | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `_CLIENT_KEY` | PEM files: the client certificate and its key | none |
@@ -45,18 +46,14 @@
 //! For each `OTEL_EXPORTER_OTLP_…` there is an `OTEL_EXPORTER_OTLP_TRACES_…` that takes precedence.
 
 mod exporter;
-#[cfg(feature = "jaeger")]
-mod jaeger;
-mod limits;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 pub(super) mod otlp;
-mod percent;
-mod resource;
 mod sampler;
-#[cfg(feature = "zipkin")]
-mod zipkin;
 
-use lianlu_sdk::env::{Reader, span_limits, value_length};
+use std::time::Duration;
+
+pub(super) use lianlu_sdk::env::resource as read_resource;
+use lianlu_sdk::env::{Reader, pipeline_limits, span_limits, value_length};
 use lianlu_sdk::{Export, OptionError};
 
 use super::{Environment, Output, Pipeline};
@@ -82,9 +79,9 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     let mut reader = Reader::default();
     if is_disabled(&mut reader) {
         // Only the resource is needed, for the service name that clients send.
-        let resource = resource::read(&mut reader);
+        let resource = read_resource(&mut reader);
         return Pipeline::new(FromEnv {
-            target: Target::Discard,
+            targets: Vec::new(),
             environment: Environment {
                 resource: Some(resource),
                 output: Output::Disabled,
@@ -93,48 +90,89 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
             warnings: Vec::new(),
         });
     }
-    let max_timeout = limits::export_timeout(&mut reader);
-    let target = exporter::read(&mut reader, max_timeout);
+    let max_timeout = export_timeout(&mut reader);
+    let targets = exporter::read(&mut reader, max_timeout);
+    #[cfg_attr(not(feature = "console"), allow(unused_mut))]
+    let mut limits = pipeline_limits(&mut reader);
+    #[cfg(feature = "console")]
+    if matches!(targets[..], [Target::Console]) && reader.text("OTEL_BSP_SCHEDULE_DELAY").is_none()
+    {
+        limits.schedule_delay = super::console::SCHEDULE_DELAY;
+    }
     let environment = Environment {
         sampler: Some(sampler::read(&mut reader)),
-        resource: Some(resource::read(&mut reader)),
-        limits: limits::queue(&mut reader),
+        resource: Some(read_resource(&mut reader)),
+        limits,
         span_limits: Some(span_limits(&mut reader)),
         // Always set, so that the provider's builder does not read the variable again.
         value_length: Some(value_length(&mut reader).unwrap_or(usize::MAX)),
-        output: match target {
-            Target::Discard => Output::Discard,
-            #[allow(unreachable_patterns)]
+        output: match targets[..] {
+            [] => Output::Discard,
             _ => Output::Export,
         },
     };
     Pipeline::new(FromEnv {
-        target,
+        targets,
         environment,
         warnings: reader.warnings,
     })
 }
 
 fn is_disabled(reader: &mut Reader) -> bool {
-    let Some(value) = reader.text(DISABLED) else {
-        return false;
-    };
-    let disabled = value.eq_ignore_ascii_case("true");
-    if !disabled && !value.eq_ignore_ascii_case("false") {
-        reader.warn(DISABLED, &value, "neither true nor false", "false is used");
+    boolean(reader, DISABLED).unwrap_or_default()
+}
+
+/// `true` or `false`, in any case. Anything else is false, with a warning.
+fn boolean(reader: &mut Reader, variable: &'static str) -> Option<bool> {
+    let value = reader.text(variable)?;
+    let is_true = value.eq_ignore_ascii_case("true");
+    if !is_true && !value.eq_ignore_ascii_case("false") {
+        reader.warn(variable, &value, "neither true nor false", "false is used");
     }
-    disabled
+    Some(is_true)
+}
+
+/// The upper limit of the exporters' timeouts.
+fn export_timeout(reader: &mut Reader) -> Duration {
+    let timeout = reader.timeout("OTEL_BSP_EXPORT_TIMEOUT", 30_000);
+    timeout.unwrap_or(Duration::from_secs(30))
+}
+
+/// The URL in this variable. A bad one is replaced by `default`, with a warning.
+#[cfg(any(feature = "jaeger", feature = "zipkin"))]
+pub(super) fn url(reader: &mut Reader, variable: &'static str, default: &str) -> String {
+    let Some(url) = reader.text(variable) else {
+        return default.to_owned();
+    };
+    match lianlu_sdk::check_endpoint(variable, &url) {
+        Ok(_) => url,
+        Err(error) => {
+            reader.refuse(error, format!("{default} is used"));
+            default.to_owned()
+        }
+    }
+}
+
+/// Reads variables for a pipeline with an exporter set in code, where a bad value is an error.
+/// `read` gets the upper limit of a timeout that is set in the environment.
+#[allow(dead_code)]
+pub(super) fn strict<T>(read: impl FnOnce(&mut Reader, Duration) -> T) -> Result<T, OptionError> {
+    let mut reader = Reader::default();
+    let most = export_timeout(&mut reader);
+    let settings = read(&mut reader, most);
+    reader.into_result()?;
+    Ok(settings)
 }
 
 /// Writes a warning to standard error, in one line.
-fn print_warning(warning: &Warning) {
+pub(super) fn print_warning(warning: &Warning) {
     crate::warning::warn(&warning.to_string());
 }
 
 /// The options of a pipeline from the environment.
 #[derive(Debug, Clone)]
 pub struct FromEnv {
-    target: Target,
+    targets: Vec<Target>,
     environment: Environment,
     warnings: Vec<Warning>,
 }
@@ -153,10 +191,8 @@ impl Pipeline<FromEnv> {
 }
 
 impl super::Exporter for FromEnv {
-    type Export = Box<dyn Export>;
-
-    fn build(&self) -> Result<Box<dyn Export>, OptionError> {
-        Ok(self.target.build())
+    fn build(&self) -> Result<Vec<Box<dyn Export>>, OptionError> {
+        Ok(self.targets.iter().map(Target::build).collect())
     }
 
     fn environment(&self, _: bool) -> Result<Environment, OptionError> {

@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use lianlu_sdk::env::Reader;
+use lianlu_sdk::env::{Reader, decode};
 use lianlu_sdk::otlp::{
-    Builder, Compression, Exporter, Protocol, check_certificates, check_client_certificate,
+    Builder, Compression, Protocol, check_certificates, check_client_certificate, check_endpoint,
 };
-use lianlu_sdk::{OptionError, check_endpoint};
-
-use super::percent::decode;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
@@ -21,6 +18,10 @@ const PROTOCOLS: [&str; 2] = [
 const HEADERS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
     "OTEL_EXPORTER_OTLP_HEADERS",
+];
+const INSECURE: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_INSECURE",
+    "OTEL_EXPORTER_OTLP_INSECURE",
 ];
 const TIMEOUTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
@@ -42,20 +43,6 @@ const CLIENT_KEYS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
     "OTEL_EXPORTER_OTLP_CLIENT_KEY",
 ];
-
-#[derive(Clone)]
-pub(super) struct Otlp(Box<Builder>);
-
-pub(super) fn read(reader: &mut Reader, max_timeout: Duration) -> Otlp {
-    let builder = super::super::otlp::Otlp::default().builder(reader, max_timeout);
-    Otlp(Box::new(builder))
-}
-
-impl Otlp {
-    pub(super) fn build(&self) -> Result<Exporter, OptionError> {
-        self.0.as_ref().clone().build()
-    }
-}
 
 pub(in super::super) fn protocol(reader: &mut Reader) -> Protocol {
     for variable in PROTOCOLS {
@@ -79,18 +66,24 @@ pub(in super::super) fn protocol(reader: &mut Reader) -> Protocol {
     Protocol::default()
 }
 
+pub(in super::super) fn insecure(reader: &mut Reader) -> Option<bool> {
+    let mut variables = INSECURE.into_iter();
+    variables.find_map(|variable| super::boolean(reader, variable))
+}
+
 /// Over HTTP, the path for traces is appended to the endpoint for all signals. The endpoint for
 /// traces is used unchanged.
 pub(in super::super) fn endpoint(
     reader: &mut Reader,
     protocol: Protocol,
+    insecure: bool,
     builder: Builder,
 ) -> Builder {
     for variable in [TRACES_ENDPOINT, ENDPOINT] {
         let Some(url) = reader.text(variable) else {
             continue;
         };
-        match check_endpoint(variable, &url) {
+        match check_endpoint(variable, &url, protocol, insecure) {
             Ok(uri) => {
                 let url = match protocol.traces_path() {
                     Some(path) if variable == ENDPOINT => append_path(&uri, path),
@@ -119,8 +112,7 @@ fn append_path(uri: &Uri, path: &str) -> String {
 pub(in super::super) fn timeout(reader: &mut Reader) -> Option<Duration> {
     TIMEOUTS
         .into_iter()
-        .find_map(|variable| reader.number(variable, 1, "the next one or 10000"))
-        .map(Duration::from_millis)
+        .find_map(|variable| reader.timeout(variable, "the next one or 10000"))
 }
 
 /// The names and values of the valid headers.

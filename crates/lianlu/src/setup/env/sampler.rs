@@ -61,9 +61,9 @@ mod remote {
                     }
                 }
                 "pollingIntervalMs" => match value.parse() {
-                    Ok(millis) if millis > 0 => interval = Some(Duration::from_millis(millis)),
-                    _ => {
-                        let problem = "needs a whole number of milliseconds above 0";
+                    Ok(millis) => interval = Some(Duration::from_millis(millis)),
+                    Err(_) => {
+                        let problem = "needs a whole number of milliseconds";
                         reader.warn(ARGUMENT, entry, problem, "60000 is used");
                     }
                 },

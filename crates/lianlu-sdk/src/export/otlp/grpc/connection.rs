@@ -20,11 +20,13 @@ use super::super::{Compression, USER_AGENT, empty};
 use super::message::Message;
 use super::response::Response;
 use super::write_coalescer::WriteCoalescer;
+use crate::env::no_limit_if_zero;
 use crate::error::OptionError;
 use crate::export::Failure;
 use crate::export::batch::Batch;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::one_line::with_causes;
+use crate::export::transport::probe::{Peer, USE_HTTP, may_be_of_protocol, speaks};
 
 /// The path; the connection adds scheme and host.
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -43,6 +45,9 @@ pub(in super::super) struct Grpc {
     compression: Compression,
     headers: HeaderMap,
     timeout: Duration,
+    max_response: usize,
+    /// The peer's protocol, found out at the first failure.
+    peer: Option<Option<Peer>>,
     /// The uncompressed request, if it is compressed.
     scratch: Vec<u8>,
     /// The connection runs on this runtime, which makes progress only while a request is sent.
@@ -78,7 +83,9 @@ impl Grpc {
             endpoint,
             compression: settings.compression,
             headers: grpc_headers(settings.headers, settings.compression),
-            timeout: settings.timeout,
+            timeout: no_limit_if_zero(settings.timeout),
+            max_response: settings.max_response,
+            peer: None,
             scratch: Vec::new(),
             runtime: Some(runtime),
         })
@@ -101,18 +108,28 @@ impl Grpc {
             .body(Body::new(message))
             .map_err(|error| Failure::new(spans, error.to_string()))?;
         request.headers_mut().clone_from(&self.headers);
-        let (channel, timeout) = (&mut self.channel, self.timeout);
+        let (channel, timeout, most) = (&mut self.channel, self.timeout, self.max_response);
         let response = runtime.block_on(async {
             process_pending_input().await;
             // A timeout for the whole exchange: tonic's own ends with the response headers.
-            tokio::time::timeout(timeout, send_request(channel, request)).await
+            tokio::time::timeout(timeout, send_request(channel, request, most)).await
         });
         let url = &self.url;
         match response {
-            Ok(Ok(response)) => response.into_result(url, spans, batch.request_len()),
-            Ok(Err(reason)) => {
-                let failure = Failure::temporary(format!("{url}: {reason}"));
-                Err(failure.with_error_type("connection_failed"))
+            Ok(Ok(response)) => {
+                self.peer = None;
+                response.into_result(url, spans, batch.request_len())
+            }
+            Ok(Err(NoResponse { reason, is_http2 })) => {
+                // Asked once, because it takes another connection.
+                let peer = &mut self.peer;
+                let is_http1 = !is_http2
+                    && *peer.get_or_insert_with(|| speaks(url.uri())) == Some(Peer::Http1);
+                let reason = match is_http1 {
+                    true => format!("{url} speaks HTTP/1.1, which is not gRPC: {USE_HTTP}"),
+                    false => format!("{url}: {}", url.quote(&reason)),
+                };
+                Err(Failure::temporary(reason).with_error_type("connection_failed"))
             }
             Err(_) => {
                 // The peer of the connection may be gone without notice.
@@ -167,27 +184,43 @@ async fn process_pending_input() {
     }
 }
 
-/// Sends a request and reads the response. `Err` is the reason if there is none.
-async fn send_request(channel: &mut Channel, request: Request<Body>) -> Result<Response, String> {
+/// Why there is no response.
+struct NoResponse {
+    reason: String,
+    /// False if the peer may speak another protocol.
+    is_http2: bool,
+}
+
+/// Sends a request and reads the response.
+async fn send_request(
+    channel: &mut Channel,
+    request: Request<Body>,
+    most: usize,
+) -> Result<Response, NoResponse> {
     poll_fn(|cx| GrpcService::poll_ready(channel, cx))
         .await
         .map_err(|error| describe(&error))?;
     let response = GrpcService::call(channel, request)
         .await
         .map_err(|error| describe(&error))?;
-    Response::read(response).await
+    let response = Response::read(response, most).await;
+    response.map_err(|reason| NoResponse {
+        reason,
+        is_http2: true,
+    })
 }
 
 /// Describes a connection error: unreachable, reset, failed TLS, or a peer without HTTP/2.
-fn describe(error: &tonic::transport::Error) -> String {
+fn describe(error: &tonic::transport::Error) -> NoResponse {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let io = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
     // The TLS library's handshake errors have this kind; their texts rarely mention TLS.
-    let is_tls = causes.any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
-    });
-    match is_tls {
-        true => format!("TLS failed: {}", with_causes(error)),
-        false => with_causes(error),
+    let is_tls = io.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);
+    NoResponse {
+        reason: match is_tls {
+            true => format!("TLS failed: {}", with_causes(error)),
+            false => with_causes(error),
+        },
+        is_http2: !may_be_of_protocol(io),
     }
 }

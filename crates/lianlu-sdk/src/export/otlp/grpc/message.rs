@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::super::{Compression, MAX_RESPONSE};
+use super::super::Compression;
 use crate::export::batch::Batch;
 
 /// Size of flag and length.
@@ -90,30 +90,29 @@ pub(super) fn length(bytes: &[u8]) -> Option<usize> {
     Some(usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX))
 }
 
-/// Reads a message; if it is compressed, with `encoding`.
-pub(super) fn read(bytes: &[u8], encoding: Option<Compression>) -> Decoded {
+/// Reads a message of at most `most` bytes; if it is compressed, with `encoding`.
+pub(super) fn read(bytes: &[u8], encoding: Option<Compression>, most: usize) -> Decoded {
     let (Some(length), Some((flag, _))) = (length(bytes), bytes.split_first()) else {
         return Decoded::Malformed;
     };
-    if length > MAX_RESPONSE {
+    if length > most {
         return Decoded::TooLong;
     }
     let message = bytes.get(PREFIX..).and_then(|rest| rest.get(..length));
     match (message, flag, encoding) {
         (Some(message), 0, _) => Decoded::Message(message.to_vec()),
-        (Some(message), 1, Some(compression)) => {
-            match compression.decompress(message, MAX_RESPONSE) {
-                Ok(message) if message.len() > MAX_RESPONSE => Decoded::TooLong,
-                Ok(message) => Decoded::Message(message),
-                Err(_) => Decoded::Malformed,
-            }
-        }
+        (Some(message), 1, Some(compression)) => match compression.decompress(message, most) {
+            Ok(message) if message.len() > most => Decoded::TooLong,
+            Ok(message) => Decoded::Message(message),
+            Err(_) => Decoded::Malformed,
+        },
         _ => Decoded::Malformed,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::MAX_RESPONSE;
     use super::*;
 
     fn message(flag: u8, length: usize, bytes: &[u8]) -> Vec<u8> {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     fn whole(bytes: &[u8], encoding: Option<Compression>) -> Option<Vec<u8>> {
-        match read(bytes, encoding) {
+        match read(bytes, encoding, MAX_RESPONSE) {
             Decoded::Message(message) => Some(message),
             _ => None,
         }
@@ -136,18 +135,18 @@ mod tests {
         assert_eq!(whole(&message(0, 2, b"ab\0\0\0"), None).unwrap(), b"ab");
         for (flag, length, bytes) in [(0, 3, &b"ab"[..]), (1, 2, b"ab"), (2, 2, b"ab")] {
             assert!(matches!(
-                read(&message(flag, length, bytes), None),
+                read(&message(flag, length, bytes), None, MAX_RESPONSE),
                 Decoded::Malformed
             ));
         }
         for end in 0..PREFIX {
             assert!(matches!(
-                read(&[0; PREFIX][..end], None),
+                read(&[0; PREFIX][..end], None, MAX_RESPONSE),
                 Decoded::Malformed
             ));
         }
         let long = message(0, MAX_RESPONSE + 1, b"");
-        assert!(matches!(read(&long, None), Decoded::TooLong));
+        assert!(matches!(read(&long, None, MAX_RESPONSE), Decoded::TooLong));
         assert_eq!(length(&long), Some(MAX_RESPONSE + 1));
         assert_eq!(length(&long[..4]), None);
     }
@@ -161,7 +160,7 @@ mod tests {
                 compression.compress(bytes, &mut out).unwrap();
                 message(1, out.len(), &out)
             };
-            let read = |bytes: &[u8]| read(bytes, Some(compression));
+            let read = |bytes: &[u8]| read(bytes, Some(compression), MAX_RESPONSE);
             assert!(matches!(read(&packed(b"abc")), Decoded::Message(it) if it == b"abc"));
             let most = vec![0; MAX_RESPONSE];
             assert!(matches!(read(&packed(&most)), Decoded::Message(it) if it == most));

@@ -10,19 +10,20 @@ use http_body::Body as _;
 use tonic::Code;
 use tonic::body::Body;
 
+use super::super::Compression;
 use super::super::response::{Accepted, NO_RESPONSE};
-use super::super::{Compression, MAX_RESPONSE};
 use super::message::{Decoded, PREFIX, length, read};
 use super::status::Status;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::one_line::with_causes;
+use crate::export::transport::probe::USE_HTTP;
 use crate::export::transport::status::failure_of_status;
 
 /// The outcome of a request.
 pub(super) enum Response {
     /// The request was accepted; the response message, or why there is none.
-    Accepted(Result<Vec<u8>, &'static str>),
+    Accepted(Result<Vec<u8>, String>),
     /// The call failed with this status.
     Status(Status),
     /// Not a gRPC response; most likely from a proxy.
@@ -30,15 +31,15 @@ pub(super) enum Response {
 }
 
 impl Response {
-    /// Reads a response to its end, or as much as is needed. `Err` is an incomplete response.
+    /// Reads a response to its end, or as much as is needed; its message has at most `most` bytes. `Err` is an incomplete response.
     ///
     /// The status follows the message, and without it the spans are not known to be accepted. The
     /// exception is a message that is too long: the server has produced a response, which it does
     /// after accepting the spans, and would do so on every retry.
-    pub(super) async fn read(response: http::Response<Body>) -> Result<Self, String> {
+    pub(super) async fn read(response: http::Response<Body>, most: usize) -> Result<Self, String> {
         let (head, mut body) = response.into_parts();
         if let Some(status) = Status::from_headers(&head.headers) {
-            return Ok(Self::from_status(status, &[], None));
+            return Ok(Self::from_status(status, &[], None, most));
         }
         if head.status != StatusCode::OK || !is_grpc(&head.headers) {
             return Ok(Self::NotGrpc(head.status, head.headers));
@@ -57,29 +58,34 @@ impl Response {
                     bytes.extend_from_slice(&data);
                     // The declared length shows early that a message is too long.
                     let length = length(&bytes).unwrap_or_default();
-                    if length.max(bytes.len().saturating_sub(PREFIX)) > MAX_RESPONSE {
-                        return Ok(Self::Accepted(Err(TOO_LONG)));
+                    if length.max(bytes.len().saturating_sub(PREFIX)) > most {
+                        return Ok(Self::Accepted(Err(too_long(most))));
                     }
                     continue;
                 }
                 Err(frame) => frame,
             };
             if let Some(status) = frame.trailers_ref().and_then(Status::from_headers) {
-                return Ok(Self::from_status(status, &bytes, encoding));
+                return Ok(Self::from_status(status, &bytes, encoding, most));
             }
         }
         // A stream reset without an error looks like the end of the stream.
         Err("the response has no status".to_owned())
     }
 
-    fn from_status(status: Status, bytes: &[u8], encoding: Option<Compression>) -> Self {
+    fn from_status(
+        status: Status,
+        bytes: &[u8],
+        encoding: Option<Compression>,
+        most: usize,
+    ) -> Self {
         if status.code != Code::Ok {
             return Self::Status(status);
         }
-        Self::Accepted(match read(bytes, encoding) {
+        Self::Accepted(match read(bytes, encoding, most) {
             Decoded::Message(message) => Ok(message),
-            Decoded::TooLong => Err(TOO_LONG),
-            Decoded::Malformed => Err(NO_RESPONSE),
+            Decoded::TooLong => Err(too_long(most)),
+            Decoded::Malformed => Err(NO_RESPONSE.to_owned()),
         })
     }
 
@@ -92,21 +98,26 @@ impl Response {
     ) -> Result<Accepted, Failure> {
         match self {
             Self::Accepted(Ok(message)) => Ok(Accepted::from_protobuf(&message)),
-            Self::Accepted(Err(problem)) => Ok(Accepted::unreadable(problem)),
+            Self::Accepted(Err(problem)) => Ok(Accepted::unreadable(&problem)),
             Self::Status(status) => Err(status.into_failure(url, spans, length)),
             // gRPC maps the same HTTP statuses to UNAVAILABLE that OTLP over HTTP retries.
             Self::NotGrpc(status, headers) => Err(failure_of_status(
                 url,
                 status,
                 &headers,
-                "this is not gRPC",
+                &format!("this is not gRPC: {USE_HTTP}"),
                 spans,
             )),
         }
     }
 }
 
-const TOO_LONG: &str = "is longer than 4 MiB";
+fn too_long(most: usize) -> String {
+    match most.is_multiple_of(1024 * 1024) {
+        true => format!("is longer than {} MiB", most / (1024 * 1024)),
+        false => format!("is longer than {most} bytes"),
+    }
+}
 
 fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map(|it| it.as_bytes());

@@ -10,11 +10,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use tonic::Code;
 
-use super::super::MAX_REQUEST;
+use super::super::ACCEPTED_BY_DEFAULT;
 use super::retry_info::RetryInfo;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
-use crate::export::transport::one_line::one_line;
 
 /// Padding is optional in gRPC's binary headers.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -36,7 +35,7 @@ impl Status {
         let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
         let message = headers.get("grpc-message").map(|value| {
             let text = String::from_utf8_lossy(value.as_bytes());
-            one_line(&lianlu_wire::percent_decode(&text))
+            lianlu_wire::percent_decode(&text).into_owned()
         });
         let details = headers.get("grpc-status-details-bin");
         let details = details.and_then(|value| BASE64.decode(value).ok());
@@ -50,7 +49,7 @@ impl Status {
     /// The failure of a batch of `spans` spans, sent in `length` bytes.
     pub(super) fn into_failure(self, url: &CollectorUrl, spans: usize, length: usize) -> Failure {
         let code = code_name(self.code);
-        let reason = match &*self.message {
+        let reason = match &*url.quote(&self.message) {
             "" => format!("{url} answered {code}"),
             message => format!("{url} answered {code}: {message}"),
         };
@@ -73,7 +72,7 @@ impl Status {
             | Code::DataLoss => true,
             // tonic-based collectors also use it for a request above their limit, and a single
             // large span does not get smaller.
-            Code::OutOfRange => length <= MAX_REQUEST,
+            Code::OutOfRange => length <= ACCEPTED_BY_DEFAULT,
             // Without a retry delay it may be a permanent quota.
             Code::ResourceExhausted => self.retry_info.is_some(),
             _ => false,
@@ -144,8 +143,8 @@ mod tests {
     #[test]
     fn a_too_large_request_is_not_retried() {
         let status: &[(_, &[u8])] = &[("grpc-status", b"11")];
-        assert!(failure(status, MAX_REQUEST).retry.is_some());
-        assert_eq!(failure(status, MAX_REQUEST + 1).lost, 3);
+        assert!(failure(status, ACCEPTED_BY_DEFAULT).retry.is_some());
+        assert_eq!(failure(status, ACCEPTED_BY_DEFAULT + 1).lost, 3);
     }
 
     #[test]

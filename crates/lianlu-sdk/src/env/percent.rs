@@ -1,8 +1,9 @@
 //! Percent-decoding of variables' values.
 
-/// Decodes escapes such as `%2C`. `None` if a `%` is not followed by two hex digits or the result
+/// Decodes escapes such as `%2C` in the value of a variable. `None` if a `%` is not followed by two hex digits or the result
 /// is not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+#[must_use]
+pub fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
