@@ -10,6 +10,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use crate::describe::keys::exception;
 use crate::describe::response::{CallResponse, Failure};
 use crate::describe::surface::Protocol;
+use crate::variables::variable;
 use crate::warning::warn_variable;
 
 /// How an error of the service, or a panic, is recorded besides the span's status; see
@@ -43,7 +44,7 @@ impl Exceptions {
 const VARIABLE: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
 
 static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
-    let value = std::env::var(VARIABLE).unwrap_or_default();
+    let value = variable(VARIABLE).unwrap_or_default();
     match value.trim() {
         "" => Exceptions::Events,
         "logs" => Exceptions::Logs,

@@ -3,6 +3,8 @@
 //! [`Pipeline`] holds the options that all pipelines share, such as sampler and resource, and
 //! starts the pipeline. Each exporter's file adds its own options.
 
+#[cfg(feature = "config-file")]
+pub mod config_file;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod env;
