@@ -7,6 +7,7 @@ use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity}
 use opentelemetry::trace::{SpanKind, SpanRef};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
+use super::panics::{self, PanicInfo};
 use crate::describe::keys::exception;
 use crate::describe::response::{CallResponse, Failure};
 use crate::describe::surface::Protocol;
@@ -14,7 +15,8 @@ use crate::variables::variable;
 use crate::warning::warn_variable;
 
 /// How an error of the service, or a panic, is recorded besides the span's status; see
-/// [`with_exceptions`](crate::TraceLayer::with_exceptions).
+/// [`with_exceptions`](crate::TraceLayer::with_exceptions). By default as logs if the layer has a
+/// logger provider, else as span events.
 ///
 /// An error status in the peer's response is not an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +45,17 @@ impl Exceptions {
 
 const VARIABLE: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
 
-static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
+/// `None`: logs if there is a logger provider, else span events.
+static FROM_ENV: LazyLock<Option<Exceptions>> = LazyLock::new(|| {
     let value = variable(VARIABLE).unwrap_or_default();
     match value.trim() {
-        "" => Exceptions::Events,
-        "logs" => Exceptions::Logs,
-        "logs/dup" => Exceptions::Both,
+        "" => None,
+        "logs" => Some(Exceptions::Logs),
+        "logs/dup" => Some(Exceptions::Both),
         _ => {
-            let why = "there are logs and logs/dup; exceptions are recorded as span events";
+            let why = "there are logs and logs/dup; exceptions are recorded as by default";
             warn_variable(VARIABLE, &value, why);
-            Exceptions::Events
+            None
         }
     }
 });
@@ -63,6 +66,8 @@ struct Exception<'a> {
     severity: Severity,
     class: &'a str,
     message: &'a str,
+    /// Empty if there is none.
+    stack_trace: &'a str,
 }
 
 type Log = dyn Fn(&Exception<'_>) + Send + Sync;
@@ -76,6 +81,8 @@ pub(crate) struct ExceptionSignal {
     /// Makes a logger for a scope, once the layer's scope is known.
     provider: Option<Arc<MakeLog>>,
     log: Option<Arc<Log>>,
+    /// Whether a panic's stack trace is recorded.
+    stack_traces: bool,
 }
 
 impl fmt::Debug for ExceptionSignal {
@@ -98,6 +105,14 @@ impl ExceptionSignal {
             Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
         }));
         self.set_scope(scope);
+        panics::observe(self.stack_traces);
+    }
+
+    /// Records stack traces of panics, and their messages also in events.
+    #[allow(dead_code)] // Until a layer has the option.
+    pub(crate) fn set_stack_traces(&mut self) {
+        self.stack_traces = true;
+        panics::observe(true);
     }
 
     pub(crate) fn set_scope(&mut self, scope: InstrumentationScope) {
@@ -112,21 +127,43 @@ impl ExceptionSignal {
     /// Records why a call failed. Call it while the call's context is current: the log takes its
     /// trace from there.
     pub(crate) fn record(&self, response: &CallResponse, span: &SpanRef<'_>, with_events: bool) {
+        let mut panic = PanicInfo::default();
         let (class, message) = match &response.failure {
             Some(Failure::Error { class, message, .. }) => (&**class, &**message),
-            Some(Failure::Panic) => ("panic", "the service panicked"),
+            Some(Failure::Panic) => {
+                if self.log.is_some() || self.stack_traces {
+                    panic = panics::take();
+                }
+                let message = match &*panic.message {
+                    "" => "the service panicked",
+                    message => message,
+                };
+                ("panic", message)
+            }
             _ => return,
         };
-        let mut signal = self.told.unwrap_or(*FROM_ENV);
+        let stack_trace = match self.stack_traces {
+            true => &*panic.stack_trace,
+            false => "",
+        };
+        let by_default = match self.log {
+            Some(_) => Exceptions::Logs,
+            None => Exceptions::Events,
+        };
+        let mut signal = self.told.or(*FROM_ENV).unwrap_or(by_default);
         if signal == Exceptions::Logs && self.log.is_none() {
             // Without a logger the exception would be lost.
             signal = Exceptions::Events;
         }
         if with_events && signal.events() && span.is_recording() {
-            let attributes = vec![
+            let mut attributes = vec![
                 KeyValue::new(exception::EXCEPTION_TYPE, class.to_owned()),
                 KeyValue::new(exception::EXCEPTION_MESSAGE, message.to_owned()),
             ];
+            if !stack_trace.is_empty() {
+                let stack_trace = stack_trace.to_owned();
+                attributes.push(KeyValue::new(exception::EXCEPTION_STACKTRACE, stack_trace));
+            }
             span.add_event(exception::EVENT, attributes);
         }
         if let Some(log) = self.log.as_ref().filter(|_| signal.logs()) {
@@ -145,6 +182,7 @@ impl ExceptionSignal {
                 },
                 class,
                 message,
+                stack_trace,
             });
         }
     }
@@ -159,5 +197,9 @@ fn emit<L: Logger>(logger: &L, exception: &Exception<'_>) {
     let text = |text: &str| AnyValue::from(text.to_owned());
     record.add_attribute(exception::EXCEPTION_TYPE, text(exception.class));
     record.add_attribute(exception::EXCEPTION_MESSAGE, text(exception.message));
+    if !exception.stack_trace.is_empty() {
+        let stack_trace = text(exception.stack_trace);
+        record.add_attribute(exception::EXCEPTION_STACKTRACE, stack_trace);
+    }
     logger.emit(record);
 }

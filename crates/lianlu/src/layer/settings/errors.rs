@@ -63,8 +63,8 @@ impl<K: Side> TraceLayer<K> {
     }
 
     /// How errors of the service and panics are recorded besides the span's status. By default
-    /// `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` decides (`logs` or `logs/dup`), or they are span
-    /// events if it is not set. Logs need [`with_logger_provider`](Self::with_logger_provider).
+    /// `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` decides (`logs` or `logs/dup`). If it is not set,
+    /// they are logs if there is a [logger provider](Self::with_logger_provider), else span events.
     pub fn with_exceptions(self, exceptions: Exceptions) -> Self {
         self.with(|options| options.exceptions.told = Some(exceptions))
     }

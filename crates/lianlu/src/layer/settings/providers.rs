@@ -56,8 +56,9 @@ impl<K: Side> TraceLayer<K> {
         self.with(|options| options.meter.switch_off())
     }
 
-    /// The provider for exception logs, if [`with_exceptions`](Self::with_exceptions) or the
-    /// environment enables them: events `http.server.request.exception`,
+    /// The provider for exception logs, which then replace span events unless
+    /// [`with_exceptions`](Self::with_exceptions) or the environment says otherwise. To know the
+    /// messages of panics, it sets a panic hook, which calls the hook before it. Logs: `http.server.request.exception`,
     /// `rpc.client.call.exception` and so on, `ERROR` on servers and `WARN` on clients, with the
     /// call's trace.
     pub fn with_logger_provider<P>(self, provider: P) -> Self
