@@ -45,6 +45,7 @@ mod export;
 mod flight_recorder;
 mod pipeline;
 mod provider;
+pub mod resource;
 pub mod sampling;
 mod scopes;
 mod sync;
@@ -65,7 +66,7 @@ pub use export::zipkin;
 pub use error::{BuildError, FlushError, OptionError};
 #[doc(hidden)]
 pub use export::EndpointText;
-pub use export::{Batch, Export, Failure, Retry, ScopeSpans, check_endpoint};
+pub use export::{Batch, Component, Export, Failure, Retry, ScopeSpans, check_endpoint};
 pub use flight_recorder::{Durability, FlightRecorder, RecorderError, RecoveryReport, WhenFull};
 pub use pipeline::{
     DestinationCounts, DropCounts, Handle, Health, Limits, PipelineEvent, Processor, Recovery,
@@ -73,4 +74,7 @@ pub use pipeline::{
 };
 #[doc(hidden)]
 pub use provider::described;
-pub use provider::{KeepIf, Span, Tracer, TracerProvider, TracerProviderBuilder};
+pub use provider::{
+    BaggageAttributes, EndedSpan, KeepIf, Span, SpanProcessor, StartedSpan, Tracer, TracerProvider,
+    TracerProviderBuilder,
+};

@@ -77,6 +77,7 @@ mod route;
 #[cfg(feature = "pipeline")]
 mod setup;
 mod span;
+mod variables;
 mod warning;
 
 pub use attempts::attempts;

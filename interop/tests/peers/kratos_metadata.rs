@@ -61,7 +61,9 @@ fn constants(flags: &[(&str, &str)], flag: &str) -> Metadata {
 fn client(flags: &[(&str, &str)]) -> (Lianlu, Context) {
     let mut caller = Lianlu::untraced("caller", None);
     // Sent with each call; percent-encoded over gRPC, where Go would refuse it.
-    caller.client = caller.client.with_caller_name("链路");
+    caller.client = caller
+        .client
+        .with_propagator(lianlu::propagation::default_propagator().with_caller_name("链路"));
     let constants = |flag| constants(flags, flag);
     caller.metadata.1 = caller
         .metadata

@@ -43,6 +43,9 @@ pub(crate) fn no_limit_if_zero(timeout: Duration) -> Duration {
     }
 }
 
+/// The variable that names a configuration file.
+pub const CONFIG_FILE: &str = "OTEL_CONFIG_FILE";
+
 /// Reads variables and collects warnings.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -71,9 +74,14 @@ impl Reader {
         }
     }
 
-    /// The value of a variable, unless it is unset or empty.
+    /// The value of a variable, unless it is unset or empty. Where a [configuration
+    /// file](CONFIG_FILE) is given, the other variables of OpenTelemetry count as unset.
     #[must_use]
     pub fn text(&mut self, variable: &'static str) -> Option<String> {
+        let is_of_file = variable == CONFIG_FILE || !variable.starts_with("OTEL_");
+        if !is_of_file && std::env::var_os(CONFIG_FILE).is_some_and(|file| !file.is_empty()) {
+            return None;
+        }
         let value = std::env::var_os(variable)?;
         match value.into_string() {
             Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),

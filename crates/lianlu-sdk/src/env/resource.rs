@@ -62,7 +62,8 @@ pub fn decode_resource(reader: &mut Reader, made: Resource) -> Resource {
 }
 
 /// The SDK's name for a service without one, whatever the variables say.
-fn unknown_service() -> String {
+#[must_use]
+pub fn unknown_service() -> String {
     let program = std::env::current_exe().ok();
     match program.as_ref().and_then(|path| path.file_name()?.to_str()) {
         Some(name) => format!("unknown_service:{name}"),

@@ -15,6 +15,7 @@ mod value;
 #[cfg(feature = "zipkin")]
 pub mod zipkin;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub use batch::{Batch, ScopeSpans};
@@ -41,6 +42,11 @@ pub trait Export: Send + 'static {
         String::new()
     }
 
+    /// What this exporter is and where it sends, for the metrics about it.
+    fn component(&self) -> Component {
+        Component::new(std::any::type_name::<Self>())
+    }
+
     /// The most bytes that [`Batch::request_len`] should have. The pipeline makes smaller batches,
     /// except for a single larger span.
     fn max_request_size(&self) -> usize {
@@ -65,6 +71,10 @@ impl Export for Box<dyn Export> {
         (**self).destination()
     }
 
+    fn component(&self) -> Component {
+        (**self).component()
+    }
+
     fn max_request_size(&self) -> usize {
         (**self).max_request_size()
     }
@@ -75,6 +85,34 @@ impl Export for Box<dyn Export> {
 
     fn flush(&mut self) {
         (**self).flush();
+    }
+}
+
+/// An exporter, as the [metrics about it](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/)
+/// name it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Component {
+    /// `otel.component.type`, such as `otlp_grpc_span_exporter`.
+    pub kind: Cow<'static, str>,
+    /// `server.address` and `server.port`, if it sends to a server.
+    pub server: Option<(String, u16)>,
+}
+
+impl Component {
+    /// An exporter of this `otel.component.type`.
+    pub fn new(kind: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind: kind.into(),
+            server: None,
+        }
+    }
+
+    /// Sets the server's host (an IPv6 address without brackets) and port.
+    #[must_use]
+    pub fn with_server(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.server = Some((host.into(), port));
+        self
     }
 }
 
@@ -89,6 +127,9 @@ pub struct Failure {
     pub reason: String,
     /// Set if nothing was accepted and the same batch may be sent again.
     pub retry: Option<Retry>,
+    /// The class of the failure, for metrics (`error.type`): a status, `timeout`, `rejected`. If it
+    /// is empty, `_OTHER`.
+    pub error_type: Cow<'static, str>,
 }
 
 /// When a batch may be sent again.
@@ -106,6 +147,7 @@ impl Failure {
             lost,
             reason: reason.into(),
             retry: None,
+            error_type: Cow::Borrowed(""),
         }
     }
 
@@ -115,7 +157,15 @@ impl Failure {
             lost: 0,
             reason: reason.into(),
             retry: Some(Retry::default()),
+            error_type: Cow::Borrowed(""),
         }
+    }
+
+    /// Sets the class of the failure, of which there must be few.
+    #[must_use]
+    pub fn with_error_type(mut self, error_type: impl Into<Cow<'static, str>>) -> Self {
+        self.error_type = error_type.into();
+        self
     }
 
     /// Sets the delay requested by the collector.

@@ -1,6 +1,9 @@
 //! Counts of spans by state.
 
 use std::fmt;
+use std::sync::Arc;
+
+use super::component::{ExporterCounts, Names};
 
 /// All sampled spans of the pipeline by state: `started = open + waiting + exported + dropped`.
 ///
@@ -41,6 +44,8 @@ pub struct DestinationCounts {
     pub counts: SpanCounts,
     /// The reason of the last failed attempt; `None` if the last attempt succeeded.
     pub failing: Option<String>,
+    pub(super) names: Arc<Names>,
+    pub(super) exporter: ExporterCounts,
 }
 
 /// Lost spans, by reason.
@@ -73,7 +78,7 @@ impl DropCounts {
         self.by_reason().into_iter().map(|(_, count)| count).sum()
     }
 
-    /// Each reason, by its name in metrics and logs, with its count.
+    /// Each reason, by its name in logs, with its count.
     #[must_use]
     pub fn by_reason(&self) -> [(&'static str, u64); 7] {
         [

@@ -1,11 +1,14 @@
 //! A destination of spans: its queue and its counts. Items taken from the queue are owned by the
 //! worker.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::component::{ExporterCounts, Names};
 use super::counts::{DestinationCounts, DropCounts, SpanCounts};
 use super::item::Item;
+use crate::export::Component;
 use crate::flight_recorder::Part;
 
 #[derive(Debug)]
@@ -19,19 +22,23 @@ pub(super) struct Destination {
     pub(super) last_failure: String,
     /// The reason of the last failed attempt; `None` if the last attempt succeeded.
     pub(super) failing: Option<String>,
+    pub(super) names: Arc<Names>,
+    pub(super) exporter: ExporterCounts,
     is_stopped: bool,
 }
 
 impl Destination {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: String, component: Component) -> Self {
         Self {
-            name: name.to_owned(),
+            name,
             queue: VecDeque::new(),
             flush_done: 0,
             exported: 0,
             dropped: DropCounts::default(),
             last_failure: String::new(),
             failing: None,
+            names: Arc::new(Names::new(component)),
+            exporter: ExporterCounts::default(),
             is_stopped: false,
         }
     }
@@ -40,6 +47,7 @@ impl Destination {
     pub(super) fn push(&mut self, number: usize, item: &Arc<Item>) {
         if !item.is_for(number) {
             self.exported += item.spans() as u64;
+            self.exporter.submitted += item.spans() as u64;
         } else if self.is_stopped {
             self.give_up(item, item.spans());
         } else {
@@ -52,6 +60,19 @@ impl Destination {
     pub(super) fn give_up(&mut self, item: &Item, spans: usize) {
         if !item.is_on_disk() {
             self.dropped.given_up += spans as u64;
+        }
+    }
+
+    /// Counts a batch that is handed to the exporter.
+    pub(super) fn submit(&mut self, spans: usize) {
+        self.exporter.submitted += spans as u64;
+        self.exporter.inflight += spans as u64;
+    }
+
+    /// Counts submitted spans that will not be sent again, with the class of their failure.
+    pub(super) fn fail(&mut self, spans: usize, class: Cow<'static, str>) {
+        if spans > 0 {
+            *self.exporter.failed.entry(class).or_default() += spans as u64;
         }
     }
 
@@ -118,6 +139,8 @@ impl Destination {
                 ..SpanCounts::default()
             },
             failing: self.failing.clone(),
+            names: Arc::clone(&self.names),
+            exporter: self.exporter.clone(),
         }
     }
 }

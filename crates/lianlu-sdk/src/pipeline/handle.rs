@@ -20,22 +20,26 @@ use crate::flight_recorder::RecoveryReport;
 #[derive(Clone)]
 pub struct Handle {
     pub(super) shared: Arc<Shared>,
+    /// Whether the spans are started by this crate's provider.
+    pub(super) is_sdk: bool,
 }
 
 impl Handle {
     /// The handle of a pipeline that never ran: no counts, and nothing to flush.
     #[must_use]
     pub fn stopped() -> Self {
-        let shared = Shared::new(Limits::default(), Arc::new(|_| {}), &[]);
+        let shared = Shared::new(Limits::default(), Arc::new(|_| {}), []);
         shared.stopped(0);
         Self {
             shared: Arc::new(shared),
+            is_sdk: false,
         }
     }
 
     pub(crate) fn of(shared: &Arc<Shared>) -> Self {
         Self {
             shared: Arc::clone(shared),
+            is_sdk: true,
         }
     }
 
@@ -88,12 +92,23 @@ impl Handle {
     }
 
     /// Registers instruments for these counts, by the [conventions for
-    /// SDKs](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/):
-    /// `otel.sdk.span.started` = `otel.sdk.span.live` + `otel.sdk.processor.span.queue.size` +
-    /// `otel.sdk.processor.span.processed`, where lost spans have an `error.type`. The instruments
-    /// live as long as the meter's provider and do not keep the pipeline alive.
+    /// SDKs](https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/). Each destination has a
+    /// span processor and an exporter, with names of their own. For each destination, sampled spans
+    /// satisfy
+    ///
+    /// - `otel.sdk.span.started` = `otel.sdk.span.live` + `otel.sdk.processor.span.queue.size` +
+    ///   `otel.sdk.processor.span.processed`, which counts spans when they are handed to the
+    ///   exporter, and those that never are with an `error.type`;
+    /// - successfully processed = `otel.sdk.exporter.span.inflight` +
+    ///   `otel.sdk.exporter.span.exported`, which has an `error.type` for spans that were not
+    ///   accepted.
+    ///
+    /// `started` also counts spans that are not sampled. A [`Processor`](crate::Processor) does not
+    /// see those, so it leaves `otel.sdk.span.*` to the SDK. The duration of an export covers all
+    /// its attempts. The instruments live as long as the meter's provider and do not keep the
+    /// pipeline alive.
     pub fn register_metrics(&self, meter: &Meter) {
-        metrics::register(&self.shared, meter);
+        metrics::register(&self.shared, meter, self.is_sdk);
     }
 
     /// What an earlier run had left in the flight recorder at the start of this one.

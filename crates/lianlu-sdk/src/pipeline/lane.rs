@@ -4,9 +4,9 @@ use std::sync::{Arc, PoisonError};
 
 use super::budget::QueueBudget;
 use super::run::Run;
+use super::starts::{Counted, Counters};
 use crate::encode::{EncodedResource, EncodedScope};
 use crate::flight_recorder::{FreeSlots, NO_SCOPE, Part, Recorder, Slot, Writer};
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{self, Mutex, MutexGuard};
 
 /// A larger scratch buffer is freed after use.
@@ -15,8 +15,8 @@ const MAX_SCRATCH: usize = 16 * 1024;
 /// The buffers of one thread. Only the worker locks it occasionally, so the lock is uncontended.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// Sampled spans started on this thread.
-    started: AtomicU64,
+    /// Spans started on this thread.
+    pub(super) starts: Counters,
     /// Whether several threads share it: threads that are ending, which no longer have their own
     /// lane.
     is_shared: bool,
@@ -86,20 +86,9 @@ impl Lane {
         }
     }
 
-    /// Counts a started span.
     #[inline]
-    pub(super) fn count_started(&self) {
-        if self.is_shared {
-            self.started.fetch_add(1, Ordering::Relaxed);
-        } else {
-            // Only this thread writes, so no atomic read-modify-write is needed.
-            let started = self.started.load(Ordering::Relaxed);
-            self.started.store(started + 1, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn started(&self) -> u64 {
-        self.started.load(Ordering::Relaxed)
+    pub(super) fn count(&self, counted: Counted) {
+        self.starts.count(counted, self.is_shared);
     }
 
     /// Code that holds this lock does not panic half-way, so the state of a poisoned lock is

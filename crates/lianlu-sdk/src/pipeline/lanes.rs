@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::lane::{Lane, LaneTotals};
+use super::starts::StartCounts;
 use crate::sync::{self, Mutex, MutexGuard, thread_local};
 
 thread_local! {
@@ -31,7 +32,7 @@ pub(super) struct Registry {
     lanes: Vec<Arc<Lane>>,
     /// The counts of threads that have ended.
     retired: LaneTotals,
-    retired_started: u64,
+    retired_starts: StartCounts,
 }
 
 impl Default for Lanes {
@@ -99,19 +100,19 @@ impl Lanes {
     pub(super) fn visit(&self, mut each: impl FnMut(&Lane, bool)) -> MutexGuard<'_, Registry> {
         let mut registry = self.registry();
         let mut retired = LaneTotals::default();
-        let mut retired_started = 0;
+        let mut retired_starts = StartCounts::default();
         registry.lanes.retain(|lane| {
             // Checked before the visit, so that the visit takes everything the thread has left.
             let has_ended = sync::holders(lane) == 1;
             each(lane, has_ended);
             if has_ended {
                 retired.add(lane.lock().totals);
-                retired_started += lane.started();
+                retired_starts.add(&lane.starts);
             }
             !has_ended
         });
         registry.retired.add(retired);
-        registry.retired_started += retired_started;
+        registry.retired_starts.add_counts(&retired_starts);
         registry
     }
 
@@ -127,14 +128,17 @@ impl Lanes {
     }
 
     /// The totals of all threads: ended and dropped spans first, then started ones.
-    pub(super) fn totals(&self) -> (LaneTotals, u64) {
+    pub(super) fn totals(&self) -> (LaneTotals, StartCounts) {
         let registry = self.registry();
         let mut totals = registry.retired;
         for lane in &registry.lanes {
             totals.add(lane.lock().totals);
         }
         // Read last: a span is counted as started before it can be counted as ended.
-        let started: u64 = registry.lanes.iter().map(|lane| lane.started()).sum();
-        (totals, registry.retired_started + started)
+        let mut starts = registry.retired_starts;
+        for lane in &registry.lanes {
+            starts.add(&lane.starts);
+        }
+        (totals, starts)
     }
 }

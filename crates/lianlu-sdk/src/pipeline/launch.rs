@@ -63,7 +63,9 @@ impl Launch {
 
     fn shared(&self) -> Arc<Shared> {
         let listener = Arc::clone(&self.listener);
-        let shared = Shared::new(self.limits, listener, &self.names());
+        let exporters = self.exporters.iter();
+        let destinations = exporters.map(|it| (it.destination(), it.component()));
+        let shared = Shared::new(self.limits, listener, destinations);
         shared.set_resource(Arc::clone(&self.resource));
         Arc::new(shared)
     }
@@ -88,7 +90,10 @@ impl Launch {
                 return Err(error.into());
             }
         }
-        Ok(Handle { shared })
+        Ok(Handle {
+            shared,
+            is_sdk: false,
+        })
     }
 
     /// Opens the recorder and starts its thread.

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod budget;
+mod component;
 mod counts;
 mod destination;
 mod event;
@@ -19,6 +20,7 @@ mod processor;
 mod recover;
 mod run;
 mod shared;
+mod starts;
 mod worker;
 
 pub use counts::{DestinationCounts, DropCounts, SpanCounts};
@@ -31,3 +33,4 @@ pub use limits::Limits;
 pub use processor::Processor;
 pub use recover::{Recovery, recover};
 pub(crate) use shared::Shared;
+pub(crate) use starts::{Counted, Sampled};

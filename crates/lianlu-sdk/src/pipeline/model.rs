@@ -16,10 +16,11 @@ use shuttle::thread::{self, JoinHandle};
 
 use super::limits::Limits;
 use super::shared::Shared;
+use super::starts::{Counted, Sampled};
 use super::worker;
 use crate::encode::EncodedScope;
 use crate::export::batch::Batch;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 use crate::sync;
 
 /// Schedules for each scenario with each of the two schedulers.
@@ -103,8 +104,8 @@ fn limits(queue_size: usize, batch_size: usize) -> Limits {
 
 impl World {
     fn new(limits: Limits, accepts: bool) -> Arc<Self> {
-        let names = ["a".to_owned(), "b".to_owned()];
-        let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), &names));
+        let names = ["a", "b"].map(|name| (name.to_owned(), Component::default()));
+        let shared = Arc::new(Shared::new(limits, Arc::new(|_| {}), names));
         let arrived: [Arrived; 2] = Default::default();
         let news = Arc::<News>::default();
         let start = |(number, arrived): (usize, &Arrived), world: &Weak<Self>| {
@@ -152,7 +153,8 @@ impl World {
     }
 
     fn record(&self, number: u8) {
-        self.shared.count_started();
+        self.shared
+            .count(Counted::start(Sampled::RecordAndSample, None));
         self.started.fetch_add(1, Ordering::Relaxed);
         let write = |out: &mut Vec<u8>| out.extend([0x12, 1, number]);
         self.shared.record(&self.scope, None, write);

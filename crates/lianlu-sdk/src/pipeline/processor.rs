@@ -14,9 +14,11 @@ use super::event::{Listener, PipelineEvent, to_stderr};
 use super::handle::Handle;
 use super::launch::Launch;
 use super::limits::Limits;
+use super::starts::{Counted, Sampled};
 use crate::encode;
 use crate::error::{BuildError, FlushError};
 use crate::export::Export;
+use crate::resource;
 use crate::scopes::Scopes;
 
 /// Timeout of [`SpanProcessor::force_flush`], which has no parameter for it.
@@ -96,7 +98,8 @@ impl SpanProcessor for Processor {
     fn on_start(&self, span: &mut Span, _: &Context) {
         // A span that is recorded but not sampled is never exported, so it is not counted.
         if span.span_context().is_sampled() {
-            self.handle.shared.count_started();
+            let counted = Counted::start(Sampled::RecordAndSample, None);
+            self.handle.shared.count(counted);
         }
     }
 
@@ -117,7 +120,7 @@ impl SpanProcessor for Processor {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.handle.set_resource(resource);
+        self.handle.set_resource(&resource::of_distro(resource));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The thread that exports to one destination.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Instant;
 use opentelemetry::Context;
 
 use super::backoff::Backoff;
+use super::component::class_of;
 use super::destination::Destination;
 use super::event::PipelineEvent;
 use super::item::Item;
@@ -20,6 +22,9 @@ use crate::flight_recorder::Rejected;
 
 /// Maximum size of a batch: a gRPC server accepts requests of 4 MiB by default.
 const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
+
+/// The class of an exporter's panic.
+const PANIC: &str = "panic";
 
 /// Runs until the shutdown. A batch that the collector does not accept is kept and retried with
 /// growing delays. If the exporter panics, its batch is lost and the worker continues.
@@ -93,6 +98,9 @@ struct Sender<'a> {
     runs: VecDeque<Run>,
     /// A batch that was sent but not accepted.
     pending: Option<Batch>,
+    /// When the batch was sent first, and why its last attempt failed.
+    sent_at: Instant,
+    retry_class: Cow<'static, str>,
     backoff: Backoff,
     buffer: Vec<u8>,
     rejected: Option<Arc<Rejected>>,
@@ -112,7 +120,7 @@ enum Outcome {
     Lost {
         spans: usize,
         reason: String,
-        panicked: bool,
+        class: Cow<'static, str>,
     },
     Retry(Retry, String),
 }
@@ -131,6 +139,8 @@ impl<'a> Sender<'a> {
             unsettled: VecDeque::new(),
             runs: VecDeque::new(),
             pending: None,
+            sent_at: Instant::now(),
+            retry_class: Cow::Borrowed(""),
             backoff: Backoff::new(&shared.limits),
             buffer: Vec::new(),
             rejected,
@@ -160,18 +170,26 @@ impl<'a> Sender<'a> {
 
     /// Sends a batch; returns the time of the next attempt if it was not accepted.
     fn send_next(&mut self) -> Option<Instant> {
-        let batch = self.pending.take().or_else(|| self.fill_batch())?;
+        let batch = match self.pending.take() {
+            Some(batch) => batch,
+            None => {
+                let batch = self.fill_batch()?;
+                self.sent_at = Instant::now();
+                self.with_counts(|it| it.submit(batch.len()));
+                batch
+            }
+        };
         match self.attempt(&batch) {
             Outcome::Accepted => {
-                self.settle(batch, 0, String::new(), false);
+                self.settle(batch, 0, String::new(), Cow::Borrowed(""));
                 None
             }
             Outcome::Lost {
                 spans,
                 reason,
-                panicked,
+                class,
             } => {
-                self.settle(batch, spans, reason, panicked);
+                self.settle(batch, spans, reason, class);
                 None
             }
             Outcome::Retry(retry, reason) => {
@@ -189,7 +207,8 @@ impl<'a> Sender<'a> {
                     let reason = format!("given up after retries for {longest:?}: {reason}");
                     let lost = batch.len();
                     let reason = self.save_rejected(&batch, lost, reason);
-                    self.settle(batch, lost, reason, false);
+                    let class = std::mem::take(&mut self.retry_class);
+                    self.settle(batch, lost, reason, class);
                     return None;
                 }
                 self.with_counts(|it| it.failing = Some(reason));
@@ -206,20 +225,24 @@ impl<'a> Sender<'a> {
             Ok(Err(Failure {
                 retry: Some(retry),
                 reason,
+                error_type,
                 ..
-            })) => return Outcome::Retry(retry, reason),
-            Ok(Err(Failure { lost, reason, .. })) => (lost, reason, false),
-            Err(panic) => (batch.len(), panic_text(&*panic), true),
+            })) => {
+                self.retry_class = class_of(error_type);
+                return Outcome::Retry(retry, reason);
+            }
+            Ok(Err(failure)) => (failure.lost, failure.reason, class_of(failure.error_type)),
+            Err(panic) => (batch.len(), panic_text(&*panic), Cow::Borrowed(PANIC)),
         };
         match lost {
             (0, warning, _) => {
                 self.warn(warning);
                 Outcome::Accepted
             }
-            (lost, reason, panicked) => Outcome::Lost {
+            (lost, reason, class) => Outcome::Lost {
                 spans: lost.min(batch.len()),
                 reason: self.save_rejected(batch, lost, reason),
-                panicked,
+                class,
             },
         }
     }
@@ -241,8 +264,9 @@ impl<'a> Sender<'a> {
     }
 
     /// Settles a batch of which `lost` spans are lost.
-    fn settle(&mut self, batch: Batch, lost: usize, reason: String, panicked: bool) {
+    fn settle(&mut self, batch: Batch, lost: usize, reason: String, class: Cow<'static, str>) {
         self.backoff.reset();
+        self.measure((lost > 0).then(|| class.clone()));
         self.retrying_since = None;
         let count = batch.len();
         for buffer in batch.into_buffers() {
@@ -251,8 +275,11 @@ impl<'a> Sender<'a> {
         self.report_losses(lost as u64, &reason);
         self.with_counts(|it| {
             it.exported += (count - lost) as u64;
+            it.exporter.inflight -= count as u64;
             it.failing = None;
             if lost > 0 {
+                let panicked = class == PANIC;
+                it.fail(lost, class);
                 match panicked {
                     true => it.dropped.exporter_panicked += lost as u64,
                     false => it.dropped.export_failed += lost as u64,
@@ -262,6 +289,18 @@ impl<'a> Sender<'a> {
             }
         });
         self.settle_spans(count);
+    }
+
+    /// Measures the export that ends now.
+    fn measure(&self, failure: Option<Cow<'static, str>>) {
+        let state = self.shared.lock();
+        let destination = state.destinations.get(self.number);
+        let names = destination.map(|it| Arc::clone(&it.names));
+        drop(state);
+        if let Some(names) = names {
+            let attributes = names.operation(failure);
+            self.shared.measure(self.sent_at.elapsed(), &attributes);
+        }
     }
 
     /// Settles this many spans; acknowledges items without unsettled spans.
@@ -385,11 +424,23 @@ impl Drop for Sender<'_> {
             let reason = reason.unwrap_or_default();
             self.announce(PipelineEvent::ExportFailing { reason });
         }
+        let mut pending = self.pending.as_ref().map_or(0, Batch::len);
+        let class = std::mem::take(&mut self.retry_class);
+        if pending > 0 {
+            self.measure(Some(class.clone()));
+        }
         self.with_counts(|it| {
             if let Some(reason) = &it.failing {
                 it.last_failure.clone_from(reason);
             }
+            it.exporter.inflight = 0;
+            it.fail(pending, class);
             for (item, left) in unsettled {
+                let submitted = left.min(pending);
+                pending -= submitted;
+                if !item.is_on_disk() {
+                    it.exporter.given_up += submitted as u64;
+                }
                 it.give_up(&item, left);
                 item.end_sending();
             }

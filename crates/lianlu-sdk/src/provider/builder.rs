@@ -1,21 +1,24 @@
 //! The builder of a provider.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, SpanLimits};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanLimits};
 
 use super::TracerProvider;
 use super::ids::Ids;
 use super::inner::{Inner, Owner};
 use super::keep::KeepIf;
+use super::processor::{Processors, SpanProcessor};
 use crate::encode::EncodedResource;
 use crate::env;
 use crate::error::BuildError;
 use crate::export::Export;
 use crate::flight_recorder::FlightRecorder;
 use crate::pipeline::{Launch, Limits, Listener, PipelineEvent, announce, to_stderr};
+use crate::resource;
 use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
@@ -31,7 +34,9 @@ pub struct TracerProviderBuilder {
     span_limits: Option<SpanLimits>,
     longest_value: Option<usize>,
     ids: Option<Box<dyn IdGenerator>>,
+    has_random_ids: Option<bool>,
     keep: KeepIf,
+    processors: Vec<Arc<dyn SpanProcessor>>,
     listener: Option<Listener>,
 }
 
@@ -62,6 +67,10 @@ impl TracerProviderBuilder {
     }
 
     /// Describes this service. By default from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
+    ///
+    /// `telemetry.sdk.*` names this SDK, unless the resource names one that is not OpenTelemetry's.
+    /// Without a `service.instance.id`, the resource gets a random one. For attributes of host,
+    /// process and container see [`Detector`](crate::resource::Detector).
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
@@ -89,14 +98,36 @@ impl TracerProviderBuilder {
     }
 
     /// Sets the generator of ids. By default they are random.
-    pub fn with_id_generator(mut self, ids: impl IdGenerator + 'static) -> Self {
+    ///
+    /// New traces then have the flag of random trace ids only if
+    /// [`with_random_trace_ids`](Self::with_random_trace_ids) says so, or if this is the generator
+    /// of `opentelemetry_sdk`.
+    pub fn with_id_generator<I: IdGenerator + 'static>(mut self, ids: I) -> Self {
+        let is_random = TypeId::of::<I>() == TypeId::of::<RandomIdGenerator>();
+        self.has_random_ids.get_or_insert(is_random);
         self.ids = Some(Box::new(ids));
+        self
+    }
+
+    /// Whether the last seven bytes of new trace ids are random. If so, new traces have the
+    /// [flag](https://www.w3.org/TR/trace-context-2/#random-trace-id-flag) that lets samplers of
+    /// other services rely on it: `traceparent: 00-…-03`. The flags of a caller's trace are passed
+    /// on unchanged. By default true, and false with an
+    /// [own generator](Self::with_id_generator).
+    pub fn with_random_trace_ids(mut self, are_random: bool) -> Self {
+        self.has_random_ids = Some(are_random);
         self
     }
 
     /// Exports spans that the sampler left out, if their end meets a condition. See [`KeepIf`].
     pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Adds hooks at the start and at the end of spans. See [`SpanProcessor`].
+    pub fn with_span_processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.processors.push(Arc::new(processor));
         self
     }
 
@@ -131,6 +162,7 @@ impl TracerProviderBuilder {
         for warning in reader.warnings {
             announce(&listener, &PipelineEvent::VariableRefused(warning));
         }
+        let resource = resource::of_provider(&resource);
         let mut pipeline = None;
         if !self.exporters.is_empty() {
             let launch = Launch {
@@ -143,10 +175,12 @@ impl TracerProviderBuilder {
             pipeline = Some(launch.start()?.into_shared());
         }
         let inner = Inner::new(span_limits, longest_value, self.keep, pipeline);
+        let has_any = !self.processors.is_empty();
         let owner = Owner {
             inner: Arc::new(inner),
             sampler,
-            ids: self.ids.map_or_else(Ids::default, Ids::Custom),
+            processors: has_any.then(|| Arc::new(Processors(self.processors))),
+            ids: Ids::new(self.ids, self.has_random_ids.unwrap_or(true)),
             resource,
             scopes: Scopes::default(),
         };

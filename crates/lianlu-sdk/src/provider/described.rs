@@ -84,14 +84,15 @@ pub struct SpareRecord(Arc<SharedRecord>);
 impl Tracer {
     /// Decides whether a span is sampled, if the trace and the parent's flags are enough to decide.
     /// Without a parent it is the root of a new trace. `None` if only the API can decide: the
-    /// sampler needs the span's name and attributes, or the provider is shut down.
+    /// sampler needs the span's name and attributes, the provider has span processors, or it is
+    /// shut down.
     ///
     /// Do not use it in a context in which telemetry is suppressed, or whose active span has no
     /// ids.
     #[inline]
     #[must_use]
     pub fn plan(&self, parent: Option<ParentSpan>) -> Option<PlannedSpan> {
-        if self.shared.provider.is_shut_down() {
+        if self.shared.provider.is_shut_down() || self.owner.processors.is_some() {
             return None;
         }
         let trace_id = match &parent {
@@ -122,10 +123,15 @@ impl Tracer {
     pub fn context(&self, planned: &PlannedSpan, state: TraceState) -> SpanContext {
         let flags = match &planned.parent {
             Some(parent) => parent.flags,
-            None => TraceFlags::default(),
+            None => self.owner.ids.root_flags(),
         };
         let flags = flags.with_sampled(planned.sampled);
         let span_id = self.owner.ids.span_id();
+        let state = self.state_of_child(state);
+        if planned.disposition.is_none() {
+            let parent = planned.parent.as_ref().map(|parent| parent.is_remote);
+            self.shared.provider.count_unrecorded(parent);
+        }
         SpanContext::new(planned.trace_id, span_id, flags, false, state)
     }
 

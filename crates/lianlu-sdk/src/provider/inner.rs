@@ -10,7 +10,8 @@ use opentelemetry_sdk::trace::SpanLimits;
 
 use super::ids::Ids;
 use super::keep::KeepIf;
-use crate::pipeline::{Handle, Shared};
+use super::processor::Processors;
+use crate::pipeline::{Counted, Handle, Sampled, Shared};
 use crate::sampling::Sampler;
 use crate::scopes::Scopes;
 
@@ -52,13 +53,23 @@ impl Inner {
         }
     }
 
+    /// Counts a span that is not recorded; `parent` is whether the parent is remote, if there is
+    /// one.
+    #[inline]
+    pub(super) fn count_unrecorded(&self, parent: Option<bool>) {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.count(Counted::start(Sampled::Drop, parent));
+        }
+    }
+
     #[inline]
     pub(super) fn is_shut_down(&self) -> bool {
         self.is_shut_down.load(Ordering::Relaxed)
     }
 
-    pub(super) fn shut_down(&self) {
-        self.is_shut_down.store(true, Ordering::Relaxed);
+    /// Returns whether it was shut down before.
+    pub(super) fn shut_down(&self) -> bool {
+        self.is_shut_down.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -77,13 +88,19 @@ pub(crate) struct Owner {
     pub(super) inner: Arc<Inner>,
     pub(super) sampler: Sampler,
     pub(super) ids: Ids,
+    /// `None` if there are none.
+    pub(super) processors: Option<Arc<Processors>>,
     pub(super) resource: Resource,
     pub(super) scopes: Scopes<MOST_SCOPES>,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.inner.shut_down();
+        if !self.inner.shut_down()
+            && let Some(processors) = &self.processors
+        {
+            processors.shutdown(Duration::ZERO);
+        }
         if let Some(shared) = &self.inner.pipeline {
             // Requests the shutdown without waiting: the thread exports what is queued and ends.
             let _ = shared.shut_down(Duration::ZERO);

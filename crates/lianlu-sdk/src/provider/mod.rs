@@ -15,12 +15,14 @@ mod ids;
 mod inner;
 mod keep;
 mod note;
+mod processor;
 mod record;
 mod span;
 mod tracer;
 
 pub use builder::TracerProviderBuilder;
 pub use keep::KeepIf;
+pub use processor::{BaggageAttributes, EndedSpan, SpanProcessor, StartedSpan};
 pub use span::Span;
 pub use tracer::Tracer;
 
@@ -89,6 +91,9 @@ impl TracerProvider {
     ///
     /// If the timeout expires first, or spans were lost meanwhile.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        if let Some(processors) = &self.owner.processors {
+            processors.flush(timeout);
+        }
         self.handle().flush(timeout)
     }
 
@@ -98,7 +103,11 @@ impl TracerProvider {
     ///
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.owner.inner.shut_down();
+        if !self.owner.inner.shut_down()
+            && let Some(processors) = &self.owner.processors
+        {
+            processors.shutdown(timeout);
+        }
         self.handle().shutdown(timeout)
     }
 }

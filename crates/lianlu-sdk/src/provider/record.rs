@@ -12,13 +12,16 @@ use lianlu_wire::otlp::{
     put_dropped, put_span, put_str, span_flags,
 };
 use lianlu_wire::otlp_key;
+use lianlu_wire::w3c::with_threshold;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status, TraceState};
 
 use super::note;
+use super::processor::Processors;
 use super::tracer::{Recorder, TracerInner};
 use crate::encode;
 use crate::flight_recorder::Slot;
+use crate::pipeline::{Counted, Sampled};
 
 /// The reason why a span that was not sampled is exported. Users cannot set it on such a span.
 const KEPT: StaticKey = otlp_key!("lianlu.kept");
@@ -58,6 +61,17 @@ impl Start {
             parent_span_id: parent.map_or([0; 8], |(id, _)| id.to_bytes()),
             at,
         }
+    }
+
+    /// What the start counts as.
+    #[inline]
+    fn counted(&self) -> Counted {
+        let result = match self.disposition {
+            Disposition::Export => Sampled::RecordAndSample,
+            Disposition::Judge => Sampled::RecordOnly,
+        };
+        let has_parent = self.parent_span_id != [0; 8];
+        Counted::start(result, has_parent.then_some(self.parent_is_remote))
     }
 
     /// The fields of the span that are not lists.
@@ -130,6 +144,8 @@ pub(super) struct SpanRecord {
     /// When user code ended a span that its layer had not ended yet.
     pub(super) ended_early: Option<u64>,
     pub(super) is_ended: bool,
+    /// Called when the span ends.
+    pub(super) processors: Option<Arc<Processors>>,
 }
 
 /// Larger buffers are not kept for the next span.
@@ -150,6 +166,7 @@ impl SpanRecord {
             slot: None,
             ended_early: None,
             is_ended: true,
+            processors: None,
         }
     }
 
@@ -171,10 +188,8 @@ impl SpanRecord {
         self.slot = None;
         self.ended_early = None;
         self.is_ended = false;
-        if start.disposition == Disposition::Export
-            && let Some(pipeline) = &tracer.provider.pipeline
-        {
-            pipeline.count_started();
+        if let Some(pipeline) = &tracer.provider.pipeline {
+            pipeline.count(start.counted());
         }
     }
 
@@ -251,11 +266,16 @@ impl SpanRecord {
     #[inline]
     pub(super) fn finish(&mut self, context: &SpanContext, at: u64) {
         self.is_ended = true;
+        let end = at.max(self.start.at);
+        if let Some(processors) = self.processors.take() {
+            let encoded = self.encoded(context, end);
+            let scope = Arc::clone(&self.recorder.tracer.scope);
+            processors.on_end(context, &encoded, &scope.bytes);
+        }
         let tracer = &self.recorder.tracer;
         let Some(pipeline) = &tracer.provider.pipeline else {
             return self.clear();
         };
-        let end = at.max(self.start.at);
         let has_attributes_alone = self.start.disposition == Disposition::Export
             && self.status == Status::Unset
             && self.attributes.dropped() == 0
@@ -284,28 +304,47 @@ impl SpanRecord {
             let is_error = matches!(self.status, Status::Error { .. });
             let keep = tracer.provider.keep;
             kept = keep.reason(is_error, end - self.start.at);
+            pipeline.count(Counted::RECORD_ONLY_ENDED);
             if kept.is_none() {
                 return;
             }
-            pipeline.count_started();
+            pipeline.count(Counted::KEPT);
             self.attributes.remove(KEPT);
         }
-        encode::with_header(context.trace_state(), |state| {
+        // A kept span was not sampled by a probability.
+        let without = kept.map(|_| with_threshold(context.trace_state().clone(), None));
+        let state = without.as_ref().unwrap_or(context.trace_state());
+        encode::with_header(state, |state| {
             let head = self.start.head(context, state, &self.name, end);
-            pipeline.record(&tracer.scope, self.slot, |out| {
-                put_span(out, &head, |out| {
-                    out.extend_from_slice(self.attributes.as_bytes());
-                    if let Some(reason) = kept {
-                        put_str(out, AttributeOf::Span, KEPT, reason);
-                    }
-                    out.extend_from_slice(&self.events.bytes);
-                    out.extend_from_slice(&self.links.bytes);
-                    let attributes = self.attributes.dropped();
-                    put_dropped(out, attributes, self.events.dropped, self.links.dropped);
-                    encode::status(out, &self.status);
-                });
-            });
+            pipeline.record(&tracer.scope, self.slot, |out| self.write(out, &head, kept));
         });
+    }
+
+    /// Appends the span as `0x12 len Span`.
+    fn write(&self, out: &mut Vec<u8>, head: &SpanHead<'_>, kept: Option<&str>) {
+        put_span(out, head, |out| {
+            out.extend_from_slice(self.attributes.as_bytes());
+            if let Some(reason) = kept {
+                put_str(out, AttributeOf::Span, KEPT, reason);
+            }
+            out.extend_from_slice(&self.events.bytes);
+            out.extend_from_slice(&self.links.bytes);
+            let attributes = self.attributes.dropped();
+            put_dropped(out, attributes, self.events.dropped, self.links.dropped);
+            encode::status(out, &self.status);
+        });
+    }
+
+    /// The span for processors, as `0x12 len Span`.
+    #[cold]
+    pub(super) fn encoded(&self, context: &SpanContext, end: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode::with_header(context.trace_state(), |state| {
+            let end = end.max(self.start.at);
+            let head = self.start.head(context, state, &self.name, end);
+            self.write(&mut out, &head, None);
+        });
+        out
     }
 
     /// Removes the span's data, and keeps the allocations unless they are large.

@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry::trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId};
+use lianlu_wire::w3c::with_threshold;
+use opentelemetry::trace::{
+    SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState,
+};
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -93,6 +96,15 @@ impl Tracer {
         }
     }
 
+    /// The trace state of a span about which the sampler has decided early.
+    #[inline]
+    pub(super) fn state_of_child(&self, parent: TraceState) -> TraceState {
+        if parent == TraceState::NONE || self.owner.sampler.follows_parent() {
+            return parent;
+        }
+        with_threshold(parent, None)
+    }
+
     /// The sampler's decision, made early where that is possible.
     fn sample(
         &self,
@@ -115,9 +127,10 @@ impl Tracer {
                     SamplingDecision::Drop
                 },
                 attributes: Vec::new(),
-                trace_state: parent
-                    .map(|parent| parent.trace_state().clone())
-                    .unwrap_or_default(),
+                trace_state: match parent {
+                    Some(parent) => self.state_of_child(parent.trace_state().clone()),
+                    None => TraceState::NONE,
+                },
             };
         }
         let attributes: &[KeyValue] = builder.attributes.as_deref().unwrap_or_default();
@@ -152,7 +165,7 @@ impl opentelemetry::trace::Tracer for Tracer {
         };
         let result = self.sample(&builder, parent_cx, parent, trace_id);
         let sampled = result.decision == SamplingDecision::RecordAndSample;
-        let flags = parent.map(SpanContext::trace_flags).unwrap_or_default();
+        let flags = parent.map_or(self.owner.ids.root_flags(), SpanContext::trace_flags);
         let context = SpanContext::new(
             trace_id,
             self.owner.ids.span_id(),
@@ -165,6 +178,7 @@ impl opentelemetry::trace::Tracer for Tracer {
             _ => self.shared.disposition(sampled),
         };
         let Some(disposition) = disposition else {
+            provider.count_unrecorded(parent.map(SpanContext::is_remote));
             return Span::not_recording(context);
         };
         let start = builder.start_time.unwrap_or_else(opentelemetry::time::now);
@@ -185,6 +199,10 @@ impl opentelemetry::trace::Tracer for Tracer {
         }
         for link in builder.links.into_iter().flatten() {
             record.add_link(link);
+        }
+        if let Some(processors) = &self.owner.processors {
+            processors.on_start(&mut record, &context, parent_cx);
+            record.processors = Some(Arc::clone(processors));
         }
         record.note(&context);
         Span::own(context, record)

@@ -74,6 +74,18 @@ impl Rules {
         Sampler::from(self).parent_based()
     }
 
+    /// The sampler that decides about a span.
+    pub(super) fn sampler_of(
+        &self,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+    ) -> &Sampler {
+        let mut rules = self.rules.iter();
+        let rule = rules.find(|(spans, _)| spans.matches(name, kind, attributes));
+        rule.map_or(&*self.otherwise, |(_, sampler)| sampler)
+    }
+
     /// The samplers of all rules, and the one for all other spans.
     pub(super) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
         let rules = self.rules.iter().map(|(_, sampler)| sampler);
@@ -97,10 +109,7 @@ impl ShouldSample for Rules {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        self.rules
-            .iter()
-            .find(|(spans, _)| spans.matches(name, kind, attributes))
-            .map_or(&*self.otherwise, |(_, sampler)| sampler)
+        self.sampler_of(name, kind, attributes)
             .should_sample(parent, trace_id, name, kind, attributes, links)
     }
 }

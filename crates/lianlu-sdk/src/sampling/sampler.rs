@@ -3,15 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use lianlu_wire::w3c::with_threshold;
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{
     ParentBasedSampler, Sampler as SdkSampler, SamplingDecision, SamplingResult, ShouldSample,
 };
 
+use super::probability::{ALL, Threshold, of_parent, randomness, threshold};
 use super::rate_limited::RateLimited;
 use super::rules::Rules;
-use super::sampling_result;
+use super::{parent_state, result, sampling_result};
 
 /// Decides which traces are recorded.
 ///
@@ -48,6 +50,17 @@ pub enum Sampler {
     RateLimited(RateLimited),
     /// By rules over kind, name, route, method and other attributes.
     Rules(Rules),
+    /// Samples this ratio of traces, from 0 to 1, by the trace's randomness, and says so in
+    /// `tracestate`: `ot=th:…`. See [the module](super#probability).
+    Probability(f64),
+    /// Decides consistently, and describes the decision in `tracestate`; see
+    /// [`composite`](Self::composite).
+    Composite(Box<Sampler>),
+    /// Adds attributes to the spans that it samples; see [`with_attributes`](Self::with_attributes).
+    Annotating(Box<Sampler>, Arc<[KeyValue]>),
+    /// Records spans that the inner sampler leaves out, for [span
+    /// processors](crate::SpanProcessor), without exporting them.
+    AlwaysRecord(Box<Sampler>),
     /// A sampler that can often decide before the span is described.
     Early(Arc<dyn EarlySampler>),
     /// Any other sampler for `opentelemetry_sdk`.
@@ -83,7 +96,8 @@ pub enum Sampler {
 pub trait EarlySampler: ShouldSample {
     /// Whether a span is sampled, if its trace and its parent's decision are enough to decide.
     /// `parent` is whether the parent was sampled, and `None` for a root. The span keeps its
-    /// parent's trace state and gets no attributes from the sampler. On `None` the span is
+    /// parent's trace state, except for its sampling threshold (`ot=th:…`), and gets no attributes
+    /// from the sampler. On `None` the span is
     /// described, and [`should_sample`](ShouldSample::should_sample) is called.
     fn decide_early(&self, parent: Option<bool>, trace_id: TraceId) -> Option<bool>;
 }
@@ -97,6 +111,27 @@ impl Sampler {
     /// Any sampler for `opentelemetry_sdk`.
     pub fn custom(sampler: impl ShouldSample + 'static) -> Self {
         Self::Custom(Box::new(sampler))
+    }
+
+    /// Samples consistently by the probabilities of this sampler and those in it, and describes the
+    /// decision in `tracestate`. A [`parent_based`](Self::parent_based) sampler in it takes over the
+    /// parent's threshold. See [the module](super#probability).
+    #[must_use]
+    pub fn composite(self) -> Self {
+        Self::Composite(Box::new(self))
+    }
+
+    /// Adds attributes to the spans that this sampler samples.
+    #[must_use]
+    pub fn with_attributes(self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+        Self::Annotating(Box::new(self), attributes.into_iter().collect())
+    }
+
+    /// Also records the spans that this sampler leaves out, for [span
+    /// processors](crate::SpanProcessor). They are not exported, and are propagated as not sampled.
+    #[must_use]
+    pub fn always_record(self) -> Self {
+        Self::AlwaysRecord(Box::new(self))
     }
 
     /// Applies this sampler only to a trace's first span; a span with a parent follows its parent's
@@ -126,7 +161,75 @@ impl Sampler {
             Self::ParentBased(root) => root.decide_early(parent, trace_id),
             Self::RateLimited(limited) => Some(limited.take()),
             Self::Early(sampler) => sampler.decide_early(parent, trace_id),
-            Self::Rules(_) | Self::Custom(_) => None,
+            Self::Rules(_)
+            | Self::Probability(_)
+            | Self::Composite(_)
+            | Self::Annotating(..)
+            | Self::AlwaysRecord(_)
+            | Self::Custom(_) => None,
+        }
+    }
+
+    /// Whether an early decision about a span with a parent is described by the parent's trace
+    /// state.
+    #[inline]
+    pub(crate) fn follows_parent(&self) -> bool {
+        matches!(self, Self::ParentBased(_))
+    }
+
+    /// The sampler's part in a consistent decision.
+    fn intent(&self, span: &Described<'_>) -> Intent {
+        match self {
+            Self::AlwaysOn => Intent::reliable(Some(ALL)),
+            Self::AlwaysOff => Intent::reliable(None),
+            Self::Probability(probability) => Intent::reliable(threshold(*probability)),
+            Self::ParentBased(root) => match span.parent.filter(|it| it.has_active_span()) {
+                Some(parent) => {
+                    let (threshold, is_reliable) = of_parent(parent.span().span_context());
+                    Intent {
+                        threshold,
+                        is_reliable,
+                        attributes: Vec::new(),
+                    }
+                }
+                None => root.intent(span),
+            },
+            Self::Rules(rules) => {
+                let sampler = rules.sampler_of(span.name, span.kind, span.attributes);
+                sampler.intent(span)
+            }
+            Self::Composite(inner) => inner.intent(span),
+            Self::Annotating(inner, attributes) => {
+                let mut intent = inner.intent(span);
+                intent.attributes.extend_from_slice(attributes);
+                intent
+            }
+            // These decide without a probability that could be told.
+            Self::TraceIdRatioBased(_)
+            | Self::RateLimited(_)
+            | Self::AlwaysRecord(_)
+            | Self::Early(_)
+            | Self::Custom(_) => {
+                let result = span.ask(self);
+                let sampled = result.decision == SamplingDecision::RecordAndSample;
+                Intent {
+                    threshold: sampled.then_some(ALL),
+                    is_reliable: false,
+                    attributes: result.attributes,
+                }
+            }
+        }
+    }
+
+    fn sample_consistently(&self, span: &Described<'_>) -> SamplingResult {
+        let intent = self.intent(span);
+        let state = parent_state(span.parent);
+        let randomness = randomness(&state, span.trace_id);
+        let threshold = intent.threshold.filter(|it| *it <= randomness);
+        let told = threshold.filter(|_| intent.is_reliable);
+        SamplingResult {
+            attributes: intent.attributes,
+            ..result(threshold.is_some(), with_threshold(state, told))
         }
     }
 
@@ -135,10 +238,57 @@ impl Sampler {
     #[must_use]
     pub fn invalid_ratio(&self) -> Option<f64> {
         match self {
-            Self::TraceIdRatioBased(ratio) => Some(*ratio).filter(|it| !(0.0..=1.0).contains(it)),
-            Self::ParentBased(root) => root.invalid_ratio(),
+            Self::TraceIdRatioBased(ratio) | Self::Probability(ratio) => {
+                Some(*ratio).filter(|it| !(0.0..=1.0).contains(it))
+            }
+            Self::ParentBased(inner)
+            | Self::Composite(inner)
+            | Self::Annotating(inner, _)
+            | Self::AlwaysRecord(inner) => inner.invalid_ratio(),
             Self::Rules(rules) => rules.samplers().find_map(Self::invalid_ratio),
             _ => None,
+        }
+    }
+}
+
+/// A span that a sampler decides about.
+struct Described<'a> {
+    parent: Option<&'a Context>,
+    trace_id: TraceId,
+    name: &'a str,
+    kind: &'a SpanKind,
+    attributes: &'a [KeyValue],
+    links: &'a [Link],
+}
+
+impl Described<'_> {
+    fn ask(&self, sampler: &dyn ShouldSample) -> SamplingResult {
+        sampler.should_sample(
+            self.parent,
+            self.trace_id,
+            self.name,
+            self.kind,
+            self.attributes,
+            self.links,
+        )
+    }
+}
+
+/// A sampler's part in a consistent decision.
+struct Intent {
+    /// `None` samples nothing.
+    threshold: Option<Threshold>,
+    /// Whether the threshold is the probability with which the span was sampled.
+    is_reliable: bool,
+    attributes: Vec<KeyValue>,
+}
+
+impl Intent {
+    fn reliable(threshold: Option<Threshold>) -> Self {
+        Self {
+            threshold,
+            is_reliable: true,
+            attributes: Vec::new(),
         }
     }
 }
@@ -160,9 +310,15 @@ impl ShouldSample for Sampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        let by = |sampler: &dyn ShouldSample| {
-            sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+        let span = Described {
+            parent,
+            trace_id,
+            name,
+            kind,
+            attributes,
+            links,
         };
+        let by = |sampler: &dyn ShouldSample| span.ask(sampler);
         match self {
             Self::AlwaysOn => sampling_result(true, parent),
             Self::AlwaysOff => sampling_result(false, parent),
@@ -171,12 +327,27 @@ impl ShouldSample for Sampler {
             Self::ParentBased(root) => match parent.filter(|parent| parent.has_active_span()) {
                 Some(context) => {
                     let sampled = context.span().span_context().is_sampled();
-                    sampling_result(sampled, parent)
+                    result(sampled, parent_state(parent))
                 }
                 None => by(&**root),
             },
             Self::RateLimited(limited) => by(limited),
             Self::Rules(rules) => by(rules),
+            Self::Probability(_) | Self::Composite(_) => self.sample_consistently(&span),
+            Self::Annotating(inner, annotations) => {
+                let mut result = by(&**inner);
+                if result.decision == SamplingDecision::RecordAndSample {
+                    result.attributes.extend_from_slice(annotations);
+                }
+                result
+            }
+            Self::AlwaysRecord(inner) => {
+                let mut result = by(&**inner);
+                if result.decision == SamplingDecision::Drop {
+                    result.decision = SamplingDecision::RecordOnly;
+                }
+                result
+            }
             Self::Early(sampler) => {
                 sampler.should_sample(parent, trace_id, name, kind, attributes, links)
             }
@@ -232,6 +403,13 @@ impl fmt::Debug for Sampler {
             Self::ParentBased(root) => f.debug_tuple("ParentBased").field(root).finish(),
             Self::RateLimited(limited) => limited.fmt(f),
             Self::Rules(rules) => rules.fmt(f),
+            Self::Probability(ratio) => f.debug_tuple("Probability").field(ratio).finish(),
+            Self::Composite(inner) => f.debug_tuple("Composite").field(inner).finish(),
+            Self::Annotating(inner, attributes) => {
+                let mut annotating = f.debug_tuple("Annotating");
+                annotating.field(inner).field(attributes).finish()
+            }
+            Self::AlwaysRecord(inner) => f.debug_tuple("AlwaysRecord").field(inner).finish(),
             Self::Early(sampler) => sampler.fmt(f),
             Self::Custom(sampler) => sampler.fmt(f),
         }

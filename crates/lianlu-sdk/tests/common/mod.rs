@@ -24,6 +24,8 @@ pub fn resource() -> Resource {
     Resource::builder_empty()
         .with_service_name("shop")
         .with_attribute(KeyValue::new("float", 312.23))
+        // Otherwise the exporters' pipeline names itself.
+        .with_attribute(KeyValue::new("telemetry.distro.name", "test"))
         .build()
 }
 

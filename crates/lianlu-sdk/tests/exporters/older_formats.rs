@@ -39,7 +39,10 @@ fn jaeger() {
     let batch = decode_batch_binary(&request.body).unwrap();
 
     assert_eq!(batch.process.service_name, "shop");
-    assert_eq!(shown(&batch.process.tags), ["float=312.23f"]);
+    assert_eq!(
+        shown(&batch.process.tags),
+        ["float=312.23f", "telemetry.distro.name=\"test\""]
+    );
     let named = |name: &str| {
         let mut spans = batch.spans.iter();
         spans.find(|span| span.operation_name == name).unwrap()

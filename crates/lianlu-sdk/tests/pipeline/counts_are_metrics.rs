@@ -1,116 +1,258 @@
 //! All counts of the pipeline are metrics, and the identity holds for them.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use lianlu_sdk::{Batch, Export, Failure, TracerProvider};
-use opentelemetry::KeyValue;
+use lianlu_sdk::sampling::{Rules, Spans};
+use lianlu_sdk::{Batch, Component, Export, Failure, KeepIf, Limits, TracerProvider};
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry::trace::{Span, Tracer, TracerProvider as _};
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
+use opentelemetry::trace::{
+    Span, SpanContext, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Rejects every other batch.
-struct Alternating(bool);
+/// Answers with these outcomes, one after another, then waits for the end of `hold`.
+struct Scripted {
+    answers: Vec<Result<(), Failure>>,
+    hold: Receiver<()>,
+}
 
-impl Export for Alternating {
-    fn export(&mut self, batch: &Batch) -> Result<(), Failure> {
-        self.0 = !self.0;
-        match self.0 {
-            true => Ok(()),
-            false => Err(Failure::new(batch.len(), "no")),
+impl Export for Scripted {
+    fn export(&mut self, _: &Batch) -> Result<(), Failure> {
+        if self.answers.is_empty() {
+            let _ = self.hold.recv();
+            return Ok(());
         }
+        self.answers.remove(0)
     }
 
-    fn destination(&self) -> String {
-        "moody".to_owned()
+    fn component(&self) -> Component {
+        Component::new("scripted_span_exporter").with_server("collector", 4317)
     }
 }
 
-/// The up-down counters of the conventions.
-const UP_AND_DOWN: [&str; 3] = [
-    "otel.sdk.span.live",
-    "otel.sdk.processor.span.queue.size",
-    "otel.sdk.processor.span.queue.capacity",
-];
+/// The last value of each series: name of the metric, and attributes without names of components.
+type Series = BTreeMap<(String, String), u64>;
 
-/// The data points of a counter or an up-down counter.
-fn points(metric: &Metric) -> Vec<(Vec<KeyValue>, u64)> {
-    let goes_down = UP_AND_DOWN.contains(&metric.name());
-    match metric.data() {
-        AggregatedMetrics::U64(MetricData::Sum(sum)) if sum.is_monotonic() && !goes_down => {
-            let points = sum.data_points();
-            points
-                .map(|point| (point.attributes().cloned().collect(), point.value()))
-                .collect()
+fn attributes<'a>(of: impl Iterator<Item = &'a KeyValue>, metric: &str) -> String {
+    let all: BTreeMap<_, _> = of
+        .map(|it| (it.key.as_str(), it.value.to_string()))
+        .collect();
+    let mut shown = Vec::new();
+    for (key, value) in all {
+        match key {
+            "otel.component.type" => {
+                let kind = match metric.contains(".processor.") {
+                    true => "batching_span_processor",
+                    false => "scripted_span_exporter",
+                };
+                assert_eq!(value, kind, "{metric}");
+            }
+            "otel.component.name" => assert!(value.contains("_span_") && value.contains('/')),
+            "server.address" => assert_eq!(value, "collector"),
+            "server.port" => assert_eq!(value, "4317"),
+            _ => shown.push(format!("{key}={value}")),
         }
-        AggregatedMetrics::I64(MetricData::Sum(sum)) if !sum.is_monotonic() && goes_down => {
-            let value = |value: i64| u64::try_from(value).unwrap();
-            let points = sum.data_points();
-            points
-                .map(|point| (point.attributes().cloned().collect(), value(point.value())))
-                .collect()
-        }
-        _ => panic!("{metric:?}"),
     }
+    shown.join(" ")
 }
 
-/// The last value of each series, by metric name and `error.type`, if any.
-fn read(exporter: &InMemoryMetricExporter) -> BTreeMap<(String, String), u64> {
+fn read(exporter: &InMemoryMetricExporter) -> Series {
     let mut series = BTreeMap::new();
     let last = exporter.get_finished_metrics().unwrap().pop().unwrap();
     for metric in last.scope_metrics().flat_map(|scope| scope.metrics()) {
-        for (attributes, value) in points(metric) {
-            let of = |key: &str| {
-                let found = attributes.iter().find(|it| it.key.as_str() == key);
-                found.map(|it| it.value.to_string()).unwrap_or_default()
-            };
-            assert_eq!(of("otel.component.type"), "lianlu_pipeline");
-            assert!(of("otel.component.name").starts_with("lianlu_pipeline/"));
-            let before = series.insert((metric.name().to_owned(), of("error.type")), value);
-            assert_eq!(before, None);
+        let name = metric.name();
+        let goes_down = ["live", "size", "capacity", "inflight"];
+        let goes_down = goes_down.contains(&name.rsplit('.').next().unwrap());
+        let points: Vec<(String, u64)> = match metric.data() {
+            AggregatedMetrics::U64(MetricData::Sum(sum)) if sum.is_monotonic() && !goes_down => {
+                let points = sum.data_points();
+                points
+                    .map(|it| (attributes(it.attributes(), name), it.value()))
+                    .collect()
+            }
+            AggregatedMetrics::I64(MetricData::Sum(sum)) if !sum.is_monotonic() && goes_down => {
+                let value = |value: i64| u64::try_from(value).unwrap();
+                let points = sum.data_points();
+                points
+                    .map(|it| (attributes(it.attributes(), name), value(it.value())))
+                    .collect()
+            }
+            AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                assert_eq!(metric.unit(), "s");
+                let points = histogram.data_points();
+                points
+                    .map(|it| (attributes(it.attributes(), name), it.count()))
+                    .collect()
+            }
+            _ => panic!("{metric:?}"),
+        };
+        let of_sdk = name.strip_prefix("otel.sdk.").unwrap_or(name);
+        for (attributes, value) in points {
+            assert_eq!(series.insert((of_sdk.to_owned(), attributes), value), None);
         }
     }
     series
 }
 
-#[test]
-fn metrics_satisfy_the_identity() {
+fn meters() -> (SdkMeterProvider, InMemoryMetricExporter) {
     let exporter = InMemoryMetricExporter::default();
-    let meters = SdkMeterProvider::builder()
-        .with_periodic_exporter(exporter.clone())
-        .build();
+    let meters = SdkMeterProvider::builder().with_periodic_exporter(exporter.clone());
+    (meters.build(), exporter)
+}
+
+fn scripted(answers: Vec<Result<(), Failure>>) -> (Scripted, Sender<()>) {
+    let (release, hold) = channel();
+    (Scripted { answers, hold }, release)
+}
+
+/// `otel.sdk.*` as the conventions define them.
+#[test]
+fn metrics_of_the_sdk_are_as_defined() {
+    let (meters, exporter) = meters();
+    let answers = vec![
+        Ok(()),
+        Err(Failure::new(1, "one of two").with_error_type("rejected")),
+        Err(Failure::temporary("later").with_error_type("503")),
+        Err(Failure::new(3, "bad").with_error_type("400")),
+    ];
+    let (scripted, release) = scripted(answers);
+    let mut limits = Limits::default();
+    limits.retry_initial = Duration::ZERO;
     let provider = TracerProvider::builder()
-        .with_exporter(Alternating(false))
+        .with_exporter(scripted)
+        .with_limits(limits)
+        .with_sampler(Rules::new().never(Spans::any().name("no")))
+        .with_keep_if(KeepIf::error())
         .with_loss_listener(|_| {})
         .build()
         .unwrap();
     provider.handle().register_metrics(&meters.meter("test"));
+    let tracer = provider.tracer("test");
     for batch in 1..=3 {
         for _ in 0..batch {
-            provider.tracer("test").start("span").end();
+            tracer.start("span").end();
         }
         let _ = provider.flush(PATIENCE);
     }
-    let open = provider.tracer("test").start("open");
+    let remote = SpanContext::new(
+        1.into(),
+        1.into(),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let remote = Context::new().with_remote_span_context(remote);
+    let open = Context::new().with_span(tracer.start_with_context("open", &remote));
+    let judged = tracer.start_with_context("no", &open);
+    tracer.start("no").end();
+    tracer.start("sending").end();
+    // The exporter has it, and does not give it back.
+    let _ = provider.flush(Duration::from_millis(1));
+    let wait = || {
+        meters.force_flush().unwrap();
+        read(&exporter)[&("exporter.span.inflight".to_owned(), String::new())]
+    };
+    while wait() == 0 {
+        std::thread::yield_now();
+    }
+    let series = read(&exporter);
+    let expected = [
+        ("exporter.operation.duration", "", 1),
+        (
+            "exporter.operation.duration",
+            "error.type=400 http.response.status_code=400",
+            1,
+        ),
+        ("exporter.operation.duration", "error.type=rejected", 1),
+        ("exporter.span.exported", "", 2),
+        ("exporter.span.exported", "error.type=400", 3),
+        ("exporter.span.exported", "error.type=rejected", 1),
+        ("exporter.span.inflight", "", 1),
+        ("lianlu.recorder.call.unnoted", "", 0),
+        ("lianlu.recorder.span.durable", "", 0),
+        ("lianlu.recorder.span.recovered", "", 0),
+        ("processor.span.processed", "", 7),
+        ("processor.span.queue.capacity", "", 16_384),
+        ("processor.span.queue.size", "", 0),
+        (
+            "span.live",
+            "otel.span.sampling_result=RECORD_AND_SAMPLE",
+            1,
+        ),
+        ("span.live", "otel.span.sampling_result=RECORD_ONLY", 1),
+        (
+            "span.started",
+            "otel.span.parent.origin=local otel.span.sampling_result=RECORD_ONLY",
+            1,
+        ),
+        (
+            "span.started",
+            "otel.span.parent.origin=none otel.span.sampling_result=RECORD_AND_SAMPLE",
+            7,
+        ),
+        (
+            "span.started",
+            "otel.span.parent.origin=none otel.span.sampling_result=RECORD_ONLY",
+            1,
+        ),
+        (
+            "span.started",
+            "otel.span.parent.origin=remote otel.span.sampling_result=RECORD_AND_SAMPLE",
+            1,
+        ),
+    ];
+    let shown = |(name, attributes): (&(String, String), &u64)| {
+        format!("{} {{{}}} {attributes}", name.0, name.1)
+    };
+    let series: Vec<_> = series.iter().map(shown).collect();
+    let expected = expected.map(|(name, of, value)| format!("{name} {{{of}}} {value}"));
+    assert_eq!(series, expected);
+    drop(judged);
+    drop(open);
+    drop(release);
+    let _ = provider.shutdown(PATIENCE);
+}
+
+/// Spans that the exporter never gets, and all that are not recorded.
+#[test]
+fn losses_before_the_export_have_their_reasons() {
+    let (meters, exporter) = meters();
+    let (scripted, release) = scripted(Vec::new());
+    let mut limits = Limits::default();
+    (limits.queue_size, limits.batch_size) = (2, 1);
+    let provider = TracerProvider::builder()
+        .with_exporter(scripted)
+        .with_limits(limits)
+        .with_sampler(Rules::new().never(Spans::any().name("no")))
+        .with_loss_listener(|_| {})
+        .build()
+        .unwrap();
+    provider.handle().register_metrics(&meters.meter("test"));
+    let tracer = provider.tracer("test");
+    tracer.start("no").end();
+    let late = tracer.start("late");
+    for _ in 0..10 {
+        tracer.start("span").end();
+    }
+    drop(release);
+    let _ = provider.shutdown(PATIENCE);
+    drop(late);
     meters.force_flush().unwrap();
     let series = read(&exporter);
-    let of = |name: &str, error: &str| series[&(name.to_owned(), error.to_owned())];
-    assert_eq!(of("otel.sdk.span.started", ""), 7);
-    assert_eq!(of("otel.sdk.span.live", ""), 1);
-    assert_eq!(of("otel.sdk.processor.span.queue.size", ""), 0);
-    assert_eq!(of("otel.sdk.processor.span.queue.capacity", ""), 16_384);
-    assert_eq!(of("otel.sdk.processor.span.processed", ""), 4);
-    assert_eq!(of("otel.sdk.processor.span.processed", "export_failed"), 2);
-    assert_eq!(of("otel.sdk.exporter.span.exported", ""), 4);
-    drop(open);
-    let handle = provider.handle();
-    let _ = provider.shutdown(PATIENCE);
-    drop(provider);
-    drop(handle);
-    // Instruments do not keep a pipeline alive.
-    meters.force_flush().unwrap();
-    assert!(exporter.get_finished_metrics().unwrap().len() <= 2);
+    let of = |name: &str, of: &str| series[&(name.to_owned(), of.to_owned())];
+    let not_sampled = "otel.span.parent.origin=none otel.span.sampling_result=DROP";
+    assert_eq!(of("span.started", not_sampled), 1);
+    let lost = of("processor.span.processed", "error.type=queue_full");
+    assert_eq!(
+        of("processor.span.processed", "error.type=already_shutdown"),
+        1
+    );
+    assert_eq!(of("processor.span.processed", ""), 10 - lost);
+    assert!(lost > 0);
 }

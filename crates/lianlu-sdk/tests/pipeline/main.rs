@@ -19,6 +19,7 @@ mod queue_limits;
 mod remote_sampler;
 mod runtimes;
 mod several_destinations;
+mod span_processors;
 mod spans_agree_with_the_sdks;
 mod spans_by_the_api;
 mod spans_of_layers;

@@ -1,13 +1,14 @@
 //! Spans that layers describe in bytes, in cases that layers seldom make.
 
-use lianlu_sdk::described::{OpenSpan, SpanStart, SpareRecord};
+use lianlu_sdk::described::{OpenSpan, ParentSpan, SpanStart, SpareRecord};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{KeepIf, Span, Tracer, TracerProvider};
 use lianlu_wire::otlp::EncodedAttributes;
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{
-    Span as _, SpanContext, SpanKind, Status, TraceState, TracerProvider as _,
+    Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId,
+    TraceState, Tracer as _, TracerProvider as _,
 };
+use opentelemetry::{Context, KeyValue};
 
 use crate::common::PATIENCE;
 use crate::common::decoded::Collected;
@@ -157,4 +158,46 @@ fn why_a_span_is_kept_is_set_by_the_pipeline_alone() {
         ("lianlu.kept", "error"),
     ];
     assert_eq!(texts(&kept, 0), pairs(&expected));
+}
+
+/// By the API and by a layer: the parent's threshold goes on only if its decision does.
+#[test]
+fn thresholds_of_the_parent_are_kept_if_they_are_right() {
+    let (kept, removed) = ("ot=th:8;rv:ffffffffffffff", "ot=rv:ffffffffffffff");
+    for (sampler, expected) in [
+        (Sampler::AlwaysOn, removed),
+        (Sampler::AlwaysOff, removed),
+        (Sampler::AlwaysOn.parent_based(), kept),
+    ] {
+        let provider = provider(&Collected::default(), sampler, KeepIf::default());
+        let tracer = provider.tracer("test");
+        let (flags, id) = (TraceFlags::SAMPLED, TraceId::from(7));
+        let parent = SpanContext::new(id, SpanId::from(8), flags, true, kept.parse().unwrap());
+        let of_layer = ParentSpan {
+            trace_id: id,
+            span_id: parent.span_id(),
+            flags,
+            is_remote: true,
+        };
+        let planned = tracer.plan(Some(of_layer)).unwrap();
+        let of_layer = tracer.context(&planned, parent.trace_state().clone());
+        assert_eq!(of_layer.trace_state().header(), expected);
+        let parent = Context::new().with_remote_span_context(parent);
+        let span = tracer.start_with_context("span", &parent);
+        assert_eq!(span.span_context().trace_state().header(), expected);
+    }
+}
+
+#[test]
+fn kept_spans_have_no_threshold() {
+    let kept = Collected::default();
+    let provider = provider(&kept, Sampler::AlwaysOff.parent_based(), KeepIf::error());
+    let state = "a=b,ot=th:8".parse().unwrap();
+    let parent = SpanContext::new(7.into(), 8.into(), TraceFlags::default(), true, state);
+    let parent = Context::new().with_remote_span_context(parent);
+    let mut span = provider.tracer("test").start_with_context("span", &parent);
+    span.set_status(Status::error("no"));
+    span.end();
+    provider.flush(PATIENCE).unwrap();
+    assert_eq!(kept.all()[0].span_context.trace_state().header(), "a=b");
 }

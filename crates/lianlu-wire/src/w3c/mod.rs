@@ -20,6 +20,7 @@
 
 mod baggage;
 mod baggage_encode;
+mod otel_member;
 mod traceparent;
 mod tracestate;
 
@@ -27,6 +28,9 @@ pub use baggage::{
     BAGGAGE_MAX_BYTES, BAGGAGE_MAX_MEMBERS, BaggageIter, BaggageMember, parse_baggage,
 };
 pub use baggage_encode::encode_baggage;
+pub use otel_member::OtelMember;
+#[cfg(feature = "opentelemetry")]
+pub use otel_member::with_threshold;
 pub use traceparent::{TRACEPARENT_BYTES, TraceParent, TraceParentError};
 pub use tracestate::{
     TRACESTATE_MAX_MEMBERS, TraceStateError, encode_tracestate, parse_tracestate,

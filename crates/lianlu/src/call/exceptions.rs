@@ -7,13 +7,16 @@ use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity}
 use opentelemetry::trace::{SpanKind, SpanRef};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
+use super::panics::{self, PanicInfo};
 use crate::describe::keys::exception;
 use crate::describe::response::{CallResponse, Failure};
 use crate::describe::surface::Protocol;
+use crate::variables::variable;
 use crate::warning::warn_variable;
 
 /// How an error of the service, or a panic, is recorded besides the span's status; see
-/// [`Errors::exceptions`](crate::layer::Errors::exceptions).
+/// [`Errors::exceptions`](crate::layer::Errors::exceptions). By default as logs if the layer has a
+/// logger provider, else as span events.
 ///
 /// An error status in the peer's response is not an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,50 +45,44 @@ impl Exceptions {
 
 const VARIABLE: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
 
-static FROM_ENV: LazyLock<Exceptions> = LazyLock::new(|| {
-    let value = std::env::var(VARIABLE).unwrap_or_default();
+/// `None`: logs if there is a logger provider, else span events.
+static FROM_ENV: LazyLock<Option<Exceptions>> = LazyLock::new(|| {
+    let value = variable(VARIABLE).unwrap_or_default();
     match value.trim() {
-        "" => Exceptions::Events,
-        "logs" => Exceptions::Logs,
-        "logs/dup" => Exceptions::Both,
+        "" => None,
+        "logs" => Some(Exceptions::Logs),
+        "logs/dup" => Some(Exceptions::Both),
         _ => {
-            let why = "there are logs and logs/dup; exceptions are recorded as span events";
+            let why = "there are logs and logs/dup; exceptions are recorded as by default";
             warn_variable(VARIABLE, &value, why);
-            Exceptions::Events
+            None
         }
     }
 });
 
 /// An exception to log.
-pub(crate) struct Exception<'a> {
+struct Exception<'a> {
     event_name: &'static str,
     severity: Severity,
     class: &'a str,
     message: &'a str,
+    /// Empty if there is none.
+    stack_trace: &'a str,
 }
 
-pub(crate) type Log = dyn Fn(&Exception<'_>) + Send + Sync;
+type Log = dyn Fn(&Exception<'_>) + Send + Sync;
 /// Makes a logger for a scope, once the layer's scope is known.
-pub(crate) type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
-
-pub(crate) fn make_log<P>(provider: P) -> Arc<MakeLog>
-where
-    P: LoggerProvider + Send + Sync + 'static,
-    P::Logger: Send + Sync + 'static,
-{
-    Arc::new(move |scope| {
-        let logger = provider.logger_with_scope(scope);
-        Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
-    })
-}
+type MakeLog = dyn Fn(InstrumentationScope) -> Arc<Log> + Send + Sync;
 
 /// Where a layer's exceptions go.
 #[derive(Clone, Default)]
 pub(crate) struct ExceptionSignal {
     /// `None`: the environment decides.
-    configured: Option<Exceptions>,
+    pub(crate) configured: Option<Exceptions>,
     make_log: Option<Arc<MakeLog>>,
     log: Option<Arc<Log>>,
+    /// Whether a panic's stack trace is recorded.
+    stack_traces: bool,
 }
 
 impl fmt::Debug for ExceptionSignal {
@@ -98,18 +95,22 @@ impl fmt::Debug for ExceptionSignal {
 }
 
 impl ExceptionSignal {
-    /// Logs nothing until [`set_scope`](Self::set_scope).
-    pub(crate) fn new(configured: Option<Exceptions>, make_log: Option<Arc<MakeLog>>) -> Self {
-        Self {
-            configured,
-            make_log,
-            log: None,
-        }
+    pub(crate) fn set_provider<P>(&mut self, provider: P)
+    where
+        P: LoggerProvider + Send + Sync + 'static,
+        P::Logger: Send + Sync + 'static,
+    {
+        self.make_log = Some(Arc::new(move |scope| {
+            let logger = provider.logger_with_scope(scope);
+            Arc::new(move |exception: &Exception<'_>| emit(&logger, exception))
+        }));
+        panics::observe(self.stack_traces);
     }
 
-    /// What [`new`](Self::new) was given.
-    pub(crate) fn take(&mut self) -> (Option<Exceptions>, Option<Arc<MakeLog>>) {
-        (self.configured.take(), self.make_log.take())
+    /// Records stack traces of panics, and their messages also in events.
+    pub(crate) fn set_stack_traces(&mut self) {
+        self.stack_traces = true;
+        panics::observe(true);
     }
 
     pub(crate) fn set_scope(&mut self, scope: InstrumentationScope) {
@@ -124,21 +125,43 @@ impl ExceptionSignal {
     /// Records why a call failed. Call it while the call's context is current: the log takes its
     /// trace from there.
     pub(crate) fn record(&self, response: &CallResponse, span: &SpanRef<'_>, with_events: bool) {
+        let mut panic = PanicInfo::default();
         let (class, message) = match &response.failure {
             Some(Failure::Error { class, message, .. }) => (&**class, &**message),
-            Some(Failure::Panic) => ("panic", "the service panicked"),
+            Some(Failure::Panic) => {
+                if self.log.is_some() || self.stack_traces {
+                    panic = panics::take();
+                }
+                let message = match &*panic.message {
+                    "" => "the service panicked",
+                    message => message,
+                };
+                ("panic", message)
+            }
             _ => return,
         };
-        let mut signal = self.configured.unwrap_or(*FROM_ENV);
+        let stack_trace = match self.stack_traces {
+            true => &*panic.stack_trace,
+            false => "",
+        };
+        let by_default = match self.log {
+            Some(_) => Exceptions::Logs,
+            None => Exceptions::Events,
+        };
+        let mut signal = self.configured.or(*FROM_ENV).unwrap_or(by_default);
         if signal == Exceptions::Logs && self.log.is_none() {
             // Without a logger the exception would be lost.
             signal = Exceptions::Events;
         }
         if with_events && signal.events() && span.is_recording() {
-            let attributes = vec![
+            let mut attributes = vec![
                 KeyValue::new(exception::EXCEPTION_TYPE, class.to_owned()),
                 KeyValue::new(exception::EXCEPTION_MESSAGE, message.to_owned()),
             ];
+            if !stack_trace.is_empty() {
+                let stack_trace = stack_trace.to_owned();
+                attributes.push(KeyValue::new(exception::EXCEPTION_STACKTRACE, stack_trace));
+            }
             span.add_event(exception::EVENT, attributes);
         }
         if let Some(log) = self.log.as_ref().filter(|_| signal.logs()) {
@@ -157,6 +180,7 @@ impl ExceptionSignal {
                 },
                 class,
                 message,
+                stack_trace,
             });
         }
     }
@@ -171,5 +195,9 @@ fn emit<L: Logger>(logger: &L, exception: &Exception<'_>) {
     let text = |text: &str| AnyValue::from(text.to_owned());
     record.add_attribute(exception::EXCEPTION_TYPE, text(exception.class));
     record.add_attribute(exception::EXCEPTION_MESSAGE, text(exception.message));
+    if !exception.stack_trace.is_empty() {
+        let stack_trace = text(exception.stack_trace);
+        record.add_attribute(exception::EXCEPTION_STACKTRACE, stack_trace);
+    }
     logger.emit(record);
 }

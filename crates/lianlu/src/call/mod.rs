@@ -24,6 +24,7 @@ pub(crate) mod hooks;
 pub(crate) mod inject;
 pub(crate) mod message_events;
 pub(crate) mod options;
+mod panics;
 pub(crate) mod peer;
 mod pool;
 pub(crate) mod request_meter;

@@ -47,7 +47,7 @@ pub(crate) mod message {
 /// Keys of exception events and logs.
 pub(crate) mod exception {
     pub(crate) use opentelemetry_semantic_conventions::attribute::{
-        EXCEPTION_MESSAGE, EXCEPTION_TYPE,
+        EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE,
     };
 
     pub(crate) const EVENT: &str = "exception";

@@ -8,6 +8,7 @@ use super::interner::{self, Interner};
 use super::settings::Settings;
 use crate::grpc::descriptor;
 use crate::net::redact::clip;
+use crate::variables::variable;
 
 pub use crate::grpc::descriptor::DescriptorError;
 
@@ -139,7 +140,7 @@ const HTTP_METHODS: [&str; 10] = [
 
 /// The list from `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, which replaces them.
 static HTTP_METHODS_FROM_ENV: LazyLock<Option<HashSet<String>>> = LazyLock::new(|| {
-    let list = std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS").ok()?;
+    let list = variable("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")?;
     let names = list.split(',').map(str::trim);
     let names: HashSet<_> = names
         .filter(|name| !name.is_empty())

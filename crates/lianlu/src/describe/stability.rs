@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::surface::Protocol;
+use crate::variables::variable;
 use crate::warning::warn_variable;
 
 /// A generation of the semantic conventions, chosen for HTTP and for RPC by
@@ -55,7 +56,7 @@ impl Generation {
 const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
 
 static FROM_ENV: LazyLock<(Generation, Generation)> = LazyLock::new(|| {
-    let list = std::env::var(VARIABLE).unwrap_or_default();
+    let list = variable(VARIABLE).unwrap_or_default();
     for unknown in unknown(&list) {
         warn_variable(
             VARIABLE,

@@ -8,6 +8,7 @@ use tower_layer::Layer;
 use super::service::Trace;
 use super::side::{ClientSide, ServerSide, Side};
 use crate::call::options::Options;
+use crate::variables::apply_file;
 
 /// A layer that traces each call of a server. See [`TraceLayer`] for its options.
 ///
@@ -230,8 +231,11 @@ impl<K> Clone for TraceLayer<K> {
 
 impl<K: Side> TraceLayer<K> {
     fn new() -> Self {
+        let mut options = Options::default();
+        apply_file(&mut options.settings, &K::KIND);
+        options.settle();
         Self {
-            options: Arc::default(),
+            options: Arc::new(options),
             side: PhantomData,
         }
     }

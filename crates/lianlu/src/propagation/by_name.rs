@@ -5,6 +5,7 @@ use std::sync::Once;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 
 use super::{B3, Baggage, Jaeger, ServiceName, TraceContext, XRay};
+use crate::variables::variable;
 use crate::warning::warn;
 
 const VARIABLE: &str = "OTEL_PROPAGATORS";
@@ -85,9 +86,7 @@ pub fn from_env() -> Option<TextMapCompositePropagator> {
 pub(super) fn from_env_for(service_name: &ServiceName) -> Option<TextMapCompositePropagator> {
     static WARNED: Once = Once::new();
 
-    let list = std::env::var_os(VARIABLE)?;
-    // Invalid UTF-8 results in an unknown name.
-    let list = list.to_string_lossy();
+    let list = variable(VARIABLE)?;
     if list.trim().is_empty() {
         return None;
     }

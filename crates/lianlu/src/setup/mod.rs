@@ -3,6 +3,8 @@
 //! [`Pipeline`] holds the options that all pipelines share, such as sampler and resource, and
 //! starts the pipeline. Each exporter's file adds its own options.
 
+#[cfg(feature = "config-file")]
+pub mod config_file;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod env;
@@ -19,9 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lianlu_sdk::env::{Reader, decode_resource};
+use lianlu_sdk::resource::{Detector, detect};
 use lianlu_sdk::sampling::Sampler;
 use lianlu_sdk::{
-    BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, TracerProvider,
+    BuildError, Export, FlightRecorder, KeepIf, Limits, OptionError, PipelineEvent, SpanProcessor,
+    TracerProvider,
 };
 use opentelemetry::Key;
 use opentelemetry_sdk::Resource;
@@ -48,9 +52,11 @@ pub struct Pipeline<E> {
     also: Vec<Arc<dyn Exporter + Send + Sync>>,
     sampler: Option<SamplerOption>,
     resource: Option<Resource>,
+    detectors: Vec<Detector>,
     schedule_delay: Option<Duration>,
     longest_retry: Option<Duration>,
     keep: KeepIf,
+    processors: Vec<Arc<dyn SpanProcessor>>,
     recorder: Option<FlightRecorder>,
     listener: Option<Listener>,
 }
@@ -76,9 +82,11 @@ impl<E> Pipeline<E> {
             also: Vec::new(),
             sampler: None,
             resource: None,
+            detectors: Vec::new(),
             schedule_delay: None,
             longest_retry: None,
             keep: KeepIf::default(),
+            processors: Vec::new(),
             recorder: None,
             listener: None,
         }
@@ -142,6 +150,27 @@ impl<E> Pipeline<E> {
         self
     }
 
+    /// Adds what these detectors find out about host, process, container or Kubernetes to the
+    /// resource, from files and variables. Attributes that the resource has already stay. None by
+    /// default.
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::pipeline::Detector;
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_resource_detectors([Detector::Host, Detector::Kubernetes]);
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_resource_detectors(
+        mut self,
+        detectors: impl IntoIterator<Item = Detector>,
+    ) -> Self {
+        self.detectors.extend(detectors);
+        self
+    }
+
     /// Sets how long an ended span waits at most for its batch to fill. By default
     /// `OTEL_BSP_SCHEDULE_DELAY`, else one second.
     pub fn with_schedule_delay(mut self, delay: Duration) -> Self {
@@ -190,6 +219,24 @@ impl<E> Pipeline<E> {
     /// ```
     pub fn with_keep_if(mut self, keep: KeepIf) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Adds hooks at the start and at the end of spans, such as
+    /// [`BaggageAttributes`](crate::pipeline::BaggageAttributes). With one, spans of layers cost
+    /// more. See [`SpanProcessor`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "console")] {
+    /// use lianlu::pipeline::BaggageAttributes;
+    ///
+    /// let pipeline = lianlu::console::pipeline()
+    ///     .with_span_processor(BaggageAttributes::of(["tenant"]));
+    /// # let _ = pipeline;
+    /// # }
+    /// ```
+    pub fn with_span_processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.processors.push(Arc::new(processor));
         self
     }
 
@@ -324,12 +371,16 @@ impl<E: Exporter> Pipeline<E> {
         if output != Output::Disabled {
             reader.warnings.iter().for_each(env::print_warning);
         }
+        let resource = detect(&self.detectors, resource);
         let service_name = resource
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
         let mut provider = TracerProvider::builder()
             .with_resource(resource)
             .with_keep_if(self.keep);
+        for processor in self.processors {
+            provider = provider.with_span_processor(processor);
+        }
         if output == Output::Disabled {
             let provider = provider.with_loss_listener(|_| {}).build()?;
             // After the shutdown the provider creates no spans and propagates the parents' contexts.
@@ -394,9 +445,11 @@ impl<E: std::fmt::Debug> std::fmt::Debug for Pipeline<E> {
             .field("exporter", &self.exporter)
             .field("sampler", &self.sampler)
             .field("resource", &self.resource)
+            .field("detectors", &self.detectors)
             .field("schedule_delay", &self.schedule_delay)
             .field("longest_retry", &self.longest_retry)
             .field("keep", &self.keep)
+            .field("processors", &self.processors)
             .field("recorder", &self.recorder)
             .field("listener", &self.listener.is_some())
             .finish()

@@ -87,7 +87,8 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn complete(&self, parent: &mut Parent) {
         match self {
             Self::Api(_) => parent.remote.move_into(&mut parent.base),
-            _ => parent.remote.move_level2(&mut parent.base, false),
+            #[cfg(feature = "pipeline")]
+            Self::Direct(_) => parent.remote.move_level2(&mut parent.base, false),
         }
     }
 
@@ -106,7 +107,9 @@ impl<'t> SpanPlan<'t> {
     pub(crate) fn writer<'s>(&self, scratch: &'s mut SpanScratch) -> AttributeWriter<'s> {
         match self {
             #[cfg(feature = "pipeline")]
-            Self::Direct(plan) if plan.records() => {
+            Self::Direct(plan) if !plan.records() => AttributeWriter::Nothing,
+            #[cfg(feature = "pipeline")]
+            Self::Direct(plan) => {
                 scratch.attributes.set_limits(plan.attribute_limits());
                 AttributeWriter::Bytes(&mut scratch.attributes)
             }
@@ -114,7 +117,6 @@ impl<'t> SpanPlan<'t> {
                 scratch.key_values.reserve(16);
                 AttributeWriter::KeyValues(&mut scratch.key_values)
             }
-            _ => AttributeWriter::Nothing,
         }
     }
 

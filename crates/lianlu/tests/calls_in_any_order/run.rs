@@ -207,7 +207,11 @@ fn say(span: &SpanData) -> String {
         .collect();
     let context = &span.span_context;
     let ids = format!("{} {}", context.trace_id(), context.span_id());
-    let plain = Plain::of(span, &[]);
+    let mut plain = Plain::of(span, &[]);
+    if !TRACES.contains(&context.trace_id().to_string().as_str()) {
+        // Of our provider alone it is known that its ids are random.
+        plain.context = plain.context.replace("TraceFlags(3)", "TraceFlags(1)");
+    }
     // The order of attributes is a provider's own, and compared between versions alone.
     let order = match std::env::var_os("LIANLU_TEST_RECORD_ORDER") {
         Some(_) => {
@@ -244,6 +248,9 @@ fn without_ids(lines: &[String]) -> Vec<String> {
             rest = behind;
         }
         text.push_str(rest);
+        if text.contains("00-<id ") {
+            text = text.replace("-03", "-01").replace("-02", "-00");
+        }
         told.push(text);
     }
     told

@@ -53,7 +53,7 @@ pub fn assert_in(line: &Value, span: &SpanData) {
     let context = &span.span_context;
     assert_eq!(line["trace_id"], context.trace_id().to_string(), "{line}");
     assert_eq!(line["span_id"], context.span_id().to_string(), "{line}");
-    let flags = if context.is_sampled() { "01" } else { "00" };
+    let flags = format!("{:02x}", context.trace_flags());
     assert_eq!(line["trace_flags"], flags, "{line}");
 }
 

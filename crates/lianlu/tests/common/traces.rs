@@ -105,14 +105,18 @@ impl Traces {
 
     /// With our provider, the only one that can keep unsampled spans.
     pub fn keeping(sampler: impl Into<Sampler>, keep: KeepIf) -> Self {
+        Self::ours(|builder| builder.with_sampler(sampler).with_keep_if(keep))
+    }
+
+    /// With our provider and these settings.
+    pub fn ours(
+        settings: impl FnOnce(lianlu_sdk::TracerProviderBuilder) -> lianlu_sdk::TracerProviderBuilder,
+    ) -> Self {
         let kept = Collected::default();
-        let provider = lianlu_sdk::TracerProvider::builder()
+        let builder = lianlu_sdk::TracerProvider::builder()
             .with_exporter(kept.clone())
-            .with_sampler(sampler)
-            .with_limits(limits())
-            .with_keep_if(keep)
-            .build()
-            .unwrap();
+            .with_limits(limits());
+        let provider = settings(builder).build().unwrap();
         Self {
             provider: Provider::Ours(provider),
             spans: Spans::Ours(kept),

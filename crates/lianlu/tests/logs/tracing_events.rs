@@ -106,13 +106,14 @@ async fn a_client_call_logs_the_clients_ids() {
 }
 
 #[tokio::test]
-async fn an_unsampled_call_logs_ids_with_flags_00() {
+async fn an_unsampled_call_logs_its_ids_and_flags() {
     let (lines, _guard) = json();
     let traces = Traces::with_sampler(Sampler::AlwaysOff);
     let (mut client, _) = echo::pair(&traces).await;
     client.unary(message("log", 0)).await.unwrap();
     let line = lines.named("after await");
-    assert_eq!(line["trace_flags"], "00", "{line}");
+    let flags = line["trace_flags"].as_str().unwrap();
+    assert!(["00", "02"].contains(&flags), "{line}");
     assert_eq!(line["trace_id"], lines.named("before await")["trace_id"]);
 }
 
@@ -147,9 +148,10 @@ async fn text_lines_end_with_the_ids() {
     let root = traces.root("root");
     let ids = root.span().span_context().clone();
     let expected = format!(
-        " trace_id={} span_id={} trace_flags=01",
+        " trace_id={} span_id={} trace_flags={:02x}",
         ids.trace_id(),
-        ids.span_id()
+        ids.span_id(),
+        ids.trace_flags()
     );
     for ansi in [false, true] {
         let lines = Lines::default();
@@ -183,11 +185,16 @@ async fn compact_and_pretty_lines_end_with_the_ids() {
     fn check<S: Subscriber + Send + Sync + 'static>(make: impl Fn(Lines) -> S) {
         let traces = Traces::default();
         let lines = Lines::default();
-        let _current = traces.root("root").attach();
+        let root = traces.root("root");
+        let flags = format!(
+            " trace_flags={:02x}",
+            root.span().span_context().trace_flags()
+        );
+        let _current = root.attach();
         tracing::subscriber::with_default(make(lines.clone()), || info!("done"));
         let text = lines.text();
         assert!(text.contains("done"), "{text}");
-        assert!(text.trim_end().ends_with(" trace_flags=01"), "{text}");
+        assert!(text.trim_end().ends_with(&flags), "{text}");
         assert!(text.ends_with('\n'), "{text}");
     }
     check(|lines| {

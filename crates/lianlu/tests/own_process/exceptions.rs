@@ -103,29 +103,55 @@ async fn call(traces: &Traces, layer: ServerLayer, path: &str) -> SpanData {
     traces::server(&traces.all(1).await)
 }
 
-const PANIC: &str = "exception.type=panic exception.message=the service panicked";
+const PANIC: &str = "exception.type=panic exception.message=on request";
+const UNKNOWN_PANIC: &str = "exception.type=panic exception.message=the service panicked";
 const BODY: &str = "exception.type=Other exception.message=the disk is gone";
 
+/// Without a logger provider. With one they are logs, which have a panic's message.
 #[tokio::test]
-async fn exceptions_are_span_events_by_default() {
-    for (path, expected) in [
-        ("/no", &[][..]),
-        ("/nowhere", &[]),
-        ("/panics", &[PANIC]),
-        ("/body-fails", &[BODY]),
+async fn exceptions_are_span_events_or_logs_by_default() {
+    for (path, event, log) in [
+        ("/no", None, None),
+        ("/nowhere", None, None),
+        ("/panics", Some(UNKNOWN_PANIC), Some(PANIC)),
+        ("/body-fails", Some(BODY), Some(BODY)),
     ] {
         let traces = Traces::default();
-        let logs = Logs::new();
+        let span = call(&traces, traces.server(), path).await;
+        assert_eq!(events(&span), Vec::from_iter(event), "{path}");
+        let (traces, logs) = (Traces::default(), Logs::new());
         let layer = traces
             .server()
             .with_errors(|errors| errors.logger_provider(logs.provider.clone()));
-        assert_eq!(
-            events(&call(&traces, layer, path).await),
-            expected,
+        assert!(
+            events(&call(&traces, layer, path).await).is_empty(),
             "{path}"
         );
-        assert!(logs.all().is_empty());
+        let lines = logs.all().into_iter().map(|(line, _)| line);
+        let expected = log.map(|log| format!("http.server.request.exception Error {log}"));
+        assert_eq!(
+            lines.collect::<Vec<_>>(),
+            Vec::from_iter(expected),
+            "{path}"
+        );
     }
+}
+
+#[tokio::test]
+async fn messages_of_panics_may_be_formatted() {
+    let (traces, logs) = (Traces::default(), Logs::new());
+    let layer = traces
+        .server()
+        .with_errors(|errors| errors.logger_provider(logs.provider.clone()));
+    let address = net::serve_root(layer, async || -> String { panic!("no {}", 7) }).await;
+    let call = net::plain(Version::HTTP_11).request(net::request(Method::GET, address, "/"));
+    soon(call).await.unwrap_err();
+    traces.all(1).await;
+    assert!(
+        logs.all()[0].0.ends_with("exception.message=no 7"),
+        "{:?}",
+        logs.all()
+    );
 }
 
 #[tokio::test]
@@ -274,11 +300,11 @@ async fn the_environment_chooses_the_signal_unless_the_code_does() {
     }
     // The numbers of events and logs of a panic: by the environment, and switched off in code.
     for (value, found, is_bad) in [
-        (None, "1 0, 0 0", false),
-        (Some(""), "1 0, 0 0", false),
+        (None, "0 1, 0 0", false),
+        (Some(""), "0 1, 0 0", false),
         (Some("logs"), "0 1, 0 0", false),
         (Some(" logs/dup "), "1 1, 0 0", false),
-        (Some("events"), "1 0, 0 0", true),
+        (Some("events"), "0 1, 0 0", true),
     ] {
         let mut process = child(&this_test!(), "");
         process.env_remove(VARIABLE);

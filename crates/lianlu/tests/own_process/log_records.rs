@@ -73,12 +73,13 @@ async fn records_in_a_handler_have_its_ids_and_others_none() {
     let (_, server) = traces.pair().await;
     let trace_id = format!("trace_id={}", server.span_context.trace_id());
     let span_id = format!("span_id={}", server.span_context.span_id());
+    let flags = format!("trace_flags={:02x}", server.span_context.trace_flags());
     assert_eq!(
         *SEEN.lock().unwrap(),
         [
-            format!("paid order=7 {trace_id} {span_id} trace_flags=01"),
-            format!("sent {trace_id} {span_id} trace_flags=01"),
-            format!("by hand span_id=mine {trace_id} trace_flags=01"),
+            format!("paid order=7 {trace_id} {span_id} {flags}"),
+            format!("sent {trace_id} {span_id} {flags}"),
+            format!("by hand span_id=mine {trace_id} {flags}"),
             "outside order=8".to_owned(),
         ]
     );

@@ -12,6 +12,7 @@ macro_rules! this_test {
     }};
 }
 
+mod config_file;
 mod context_beyond_http;
 mod exceptions;
 mod from_env_disabled;

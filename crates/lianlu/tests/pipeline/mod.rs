@@ -4,4 +4,5 @@ mod kept_calls;
 mod options;
 mod remote_sampler;
 mod sampling_rules;
+mod span_processors;
 mod stalled_collector;

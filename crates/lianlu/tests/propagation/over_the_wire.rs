@@ -15,9 +15,10 @@ use tower::{Layer, ServiceExt};
 
 use crate::common::echo::{self, Echo, message};
 use crate::common::http as net;
+use crate::common::provider::ProviderKind;
 use crate::common::seen::Seen;
 use crate::common::traces::{self, Traces, assert_child, assert_root, attr, text};
-use crate::common::{PARENT_ID, TRACE_ID, TRACEPARENT, soon};
+use crate::common::{PARENT_ID, PATIENCE, TRACE_ID, TRACEPARENT, soon};
 
 /// Sends a call with each kind of client behind `layer`. The headers that arrive, without the
 /// transport's own.
@@ -85,9 +86,10 @@ fn with_baggage(cx: &Context) -> Context {
 /// Asserts that the only `traceparent` is the span's.
 fn assert_traceparent(lines: &[String], span: &opentelemetry_sdk::trace::SpanData) {
     let expected = format!(
-        "traceparent: 00-{}-{}-01",
+        "traceparent: 00-{}-{}-{:02x}",
         span.span_context.trace_id(),
-        span.span_context.span_id()
+        span.span_context.span_id(),
+        span.span_context.trace_flags()
     );
     let found: Vec<_> = lines
         .iter()
@@ -112,6 +114,21 @@ async fn clients_send_the_trace_and_no_empty_headers() {
     for (lines, span) in sent.iter().zip(&spans) {
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert_traceparent(lines, span);
+    }
+}
+
+/// The trace ids of lianlu are random, also those of calls that are not recorded.
+#[tokio::test]
+async fn new_traces_have_the_random_flag() {
+    let of = |sampler| Traces::of(ProviderKind::Ours, sampler);
+    let (on, off) = (of(Sampler::AlwaysOn), of(Sampler::AlwaysOff));
+    let sliced = on
+        .client()
+        .with_stream_end(|_, _| lianlu::StreamEnd::Sliced(PATIENCE));
+    for (layer, flags) in [(on.client(), "-03"), (sliced, "-03"), (off.client(), "-02")] {
+        for lines in sent(layer, &Context::new(), &HeaderMap::new()).await {
+            assert!(lines[0].ends_with(flags), "{lines:?}, not {flags}");
+        }
     }
 }
 

@@ -133,7 +133,7 @@ async fn an_unsampled_call_is_a_new_trace() {
     call(address, &[("traceparent", SAMPLED)]).await;
     let [trace, _, flags] = traceparent(&seen.header("traceparent").unwrap());
     assert_ne!(trace, TRACE_ID);
-    assert_eq!(flags, "00");
+    assert_eq!(flags, "02");
     assert_eq!(traces.started(), 0);
 }
 

@@ -32,7 +32,7 @@ use opentelemetry::trace::TraceId;
 
 use crate::export::batch::Batch;
 use crate::export::value::service_name;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 use lianlu_wire::otlp::ReadError;
 use node::Node;
 
@@ -67,6 +67,10 @@ fn nodes(batch: &Batch) -> Result<Vec<(TraceId, Node)>, ReadError> {
 impl Export for Exporter {
     fn destination(&self) -> String {
         "console".to_owned()
+    }
+
+    fn component(&self) -> Component {
+        Component::new("console_span_exporter")
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use lianlu_wire::authority::Authority;
 use lianlu_wire::jaeger::{Process, Span, UDP_MAX_PACKET, split_emit_batch_compact};
 
 use crate::error::OptionError;
-use crate::export::Failure;
+use crate::export::{Component, Failure};
 
 /// Agents accept packets of less than 65,000 bytes.
 const MAX_PACKET: usize = UDP_MAX_PACKET - 1;
@@ -42,6 +42,17 @@ impl Agent {
 
     pub(super) fn destination(&self) -> String {
         format!("udp://{}", self.endpoint)
+    }
+
+    pub(super) fn component(&self) -> Component {
+        let component = Component::new("jaeger_agent_span_exporter");
+        match self.endpoint.rsplit_once(':') {
+            Some((host, port)) => {
+                let host = host.trim_matches(['[', ']']);
+                component.with_server(host, port.parse().unwrap_or_default())
+            }
+            None => component,
+        }
     }
 
     /// Sends the spans in as many packets as needed. Lost are spans that are too large for a

@@ -12,7 +12,7 @@ use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
 use crate::export::transport::http_client::HttpClient;
 use crate::export::transport::post::post;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 
 const CONTENT_TYPE: &str = "application/x-thrift";
 
@@ -77,6 +77,13 @@ impl Export for Exporter {
         match &self.transport {
             Transport::Collector { url, .. } => url.to_string(),
             Transport::Agent(agent) => agent.destination(),
+        }
+    }
+
+    fn component(&self) -> Component {
+        match &self.transport {
+            Transport::Collector { url, .. } => url.component("jaeger_http_span_exporter"),
+            Transport::Agent(agent) => agent.component(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::grpc::Grpc;
 use super::http::Http;
 use super::response::Accepted;
 use crate::export::batch::Batch;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 
 /// Sends spans over OTLP.
 ///
@@ -79,6 +79,15 @@ impl Export for Exporter {
         self.sender.url().to_string()
     }
 
+    fn component(&self) -> Component {
+        self.sender.url().component(match &self.sender {
+            #[cfg(feature = "otlp-grpc")]
+            Sender::Grpc(_) => "otlp_grpc_span_exporter",
+            #[cfg(feature = "otlp-http")]
+            Sender::Http(http) => http.component_type(),
+        })
+    }
+
     fn max_request_size(&self) -> usize {
         match &self.sender {
             // JSON is longer than the protobuf that it is made of.
@@ -100,7 +109,7 @@ impl Export for Exporter {
             (_, true) => format!("{url} rejected spans"),
             (_, false) => format!("{url} rejected spans: {message}"),
         };
-        Err(Failure::new(lost.min(batch.len()), reason))
+        Err(Failure::new(lost.min(batch.len()), reason).with_error_type("rejected"))
     }
 }
 

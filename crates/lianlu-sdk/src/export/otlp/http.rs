@@ -75,6 +75,14 @@ impl Http {
         &self.url
     }
 
+    pub(super) fn component_type(&self) -> &'static str {
+        match self.protocol {
+            #[cfg(feature = "otlp-json")]
+            Protocol::HttpJson => "otlp_http_json_span_exporter",
+            _ => "otlp_http_span_exporter",
+        }
+    }
+
     #[cfg(feature = "otlp-json")]
     pub(super) fn is_json(&self) -> bool {
         self.protocol == Protocol::HttpJson

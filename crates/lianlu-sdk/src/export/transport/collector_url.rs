@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{HeaderValue, Uri};
 
+use crate::export::Component;
 #[cfg(feature = "jaeger")]
 use crate::export::transport::basic_auth::basic_auth;
 use crate::export::transport::basic_auth::{user, without_user};
@@ -72,6 +73,18 @@ impl CollectorUrl {
     /// The URL without user information.
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// The exporter of this kind that sends here.
+    pub(crate) fn component(&self, kind: &'static str) -> Component {
+        let host = self.uri.host().unwrap_or_default();
+        let default = match self.uri.scheme_str() {
+            Some("https") => 443,
+            _ => 80,
+        };
+        let port = self.uri.port_u16().unwrap_or(default);
+        let host = host.trim_matches(['[', ']']);
+        Component::new(kind).with_server(host, port)
     }
 
     /// The `Authorization` header for the user. An explicitly set header takes precedence.

@@ -67,5 +67,18 @@ fn failure_of_error(
         }
         error => format!("{url}: {}", url.quote(&error.to_string())),
     };
-    Failure::temporary(reason)
+    let class = match error {
+        ureq::Error::Timeout(_) => "timeout",
+        ureq::Error::HostNotFound => "host_not_found",
+        ureq::Error::ConnectionFailed => "connection_failed",
+        ureq::Error::Io(cause) => match cause.kind() {
+            ErrorKind::InvalidData => "tls",
+            ErrorKind::ConnectionRefused => "connection_refused",
+            ErrorKind::ConnectionReset => "connection_reset",
+            ErrorKind::TimedOut => "timeout",
+            _ => "io",
+        },
+        _ => "",
+    };
+    Failure::temporary(reason).with_error_type(class)
 }

@@ -35,10 +35,11 @@ pub(crate) fn failure_of_status(
     if !message.is_empty() {
         reason = format!("{reason}: {message}");
     }
+    let class = status.as_str().to_owned();
     if !matches!(status.as_u16(), 429 | 502 | 503 | 504) {
-        return Failure::new(spans, reason);
+        return Failure::new(spans, reason).with_error_type(class);
     }
-    let failure = Failure::temporary(reason);
+    let failure = Failure::temporary(reason).with_error_type(class);
     match retry_after(headers, SystemTime::now()) {
         Some(delay) => failure.after(delay),
         None => failure,
@@ -97,7 +98,8 @@ mod tests {
             }
         }
         let failure = failure(503, &[(RETRY_AFTER, "soon")]);
-        assert_eq!(failure, Failure::temporary(failure.reason.clone()));
+        let expected = Failure::temporary(failure.reason.clone());
+        assert_eq!(failure, expected.with_error_type("503"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::endpoint::check_endpoint;
 use crate::export::transport::http_client::HttpClient;
 use crate::export::transport::post::post;
-use crate::export::{Export, Failure};
+use crate::export::{Component, Export, Failure};
 
 /// Sends spans to Zipkin, or to any server that accepts its format.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ impl Exporter {
 impl Export for Exporter {
     fn destination(&self) -> String {
         self.url.to_string()
+    }
+
+    fn component(&self) -> Component {
+        self.url.component("zipkin_http_span_exporter")
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use crate::error::FlushError;
 use crate::pipeline::DestinationCounts;
 use crate::pipeline::counts::SpanCounts;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::starts::StartCounts;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
@@ -117,6 +118,14 @@ impl Shared {
             .unwrap_or_default()
     }
 
+    /// All started spans, and the open ones that are recorded only.
+    pub(in crate::pipeline) fn start_counts(&self) -> StartCounts {
+        match self.fork_guard.is_forked_child() {
+            true => StartCounts::default(),
+            false => self.lanes.totals().1,
+        }
+    }
+
     pub(crate) fn destination_counts(&self) -> Vec<DestinationCounts> {
         if self.fork_guard.is_forked_child() {
             return Vec::new();
@@ -131,7 +140,8 @@ impl Shared {
             .collect();
         let stopped = state.stopped;
         drop(state);
-        let (totals, started) = self.lanes.totals();
+        let (totals, starts) = self.lanes.totals();
+        let started = starts.exportable();
         let recovered = self.recovered.load(Ordering::Relaxed);
         let (recorded, durable) = match self.recorder.get() {
             Some(recorder) => (

@@ -19,7 +19,10 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
 
 use super::budget::QueueBudget;
 use super::destination::Destination;
@@ -29,6 +32,7 @@ use super::lanes::Lanes;
 use super::limits::Limits;
 use crate::encode::EncodedResource;
 use crate::error::FlushError;
+use crate::export::Component;
 use crate::flight_recorder::{ForkGuard, Recorder, RecoveredPart, RecoveryReport};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, holders};
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     /// Number of spans from an earlier run.
     recovered: AtomicU64,
     state: Mutex<State>,
+    /// Histograms of the durations of exports.
+    durations: std::sync::Mutex<Vec<Histogram<f64>>>,
     /// Workers wait here for work.
     work: Condvar,
     /// Flushes wait here for the workers.
@@ -81,10 +87,15 @@ pub(super) struct State {
 }
 
 impl Shared {
-    /// For destinations with these names.
-    pub(super) fn new(limits: Limits, listener: Listener, destinations: &[String]) -> Self {
+    /// For these destinations, each with its name.
+    pub(super) fn new(
+        limits: Limits,
+        listener: Listener,
+        destinations: impl IntoIterator<Item = (String, Component)>,
+    ) -> Self {
         let limits = limits.usable();
-        let destinations = destinations.iter().map(|name| Destination::new(name));
+        let destinations = destinations.into_iter();
+        let destinations = destinations.map(|(name, it)| Destination::new(name, it));
         Self {
             limits,
             listener,
@@ -104,6 +115,7 @@ impl Shared {
                 destinations: destinations.collect(),
                 ..State::default()
             }),
+            durations: std::sync::Mutex::default(),
             work: Condvar::new(),
             done: Condvar::new(),
         }
@@ -143,6 +155,23 @@ impl Shared {
     /// Reports an event to the listener.
     pub(super) fn announce(&self, event: &PipelineEvent) {
         announce(&self.listener, event);
+    }
+
+    /// Measures the duration of exports from now on.
+    pub(super) fn observe_durations(&self, histogram: Histogram<f64>) {
+        let durations = self.durations.lock();
+        let mut durations = durations.unwrap_or_else(PoisonError::into_inner);
+        durations.push(histogram);
+    }
+
+    /// A worker has completed an export.
+    pub(super) fn measure(&self, duration: Duration, attributes: &[KeyValue]) {
+        // Not while it is locked: instruments are foreign code.
+        let durations = self.durations.lock();
+        let durations = durations.unwrap_or_else(PoisonError::into_inner).clone();
+        for histogram in durations {
+            histogram.record(duration.as_secs_f64(), attributes);
+        }
     }
 
     /// The reason if the recorder cannot write.

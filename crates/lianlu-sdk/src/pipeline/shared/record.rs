@@ -8,17 +8,18 @@ use crate::flight_recorder::Slot;
 use crate::pipeline::event::PipelineEvent;
 use crate::pipeline::item::Item;
 use crate::pipeline::lane::{HandOff, LaneState};
+use crate::pipeline::starts::Counted;
 use crate::sync::atomic::Ordering;
 
 /// A longer run is handed over, even if it has few spans.
 const MAX_RUN_BYTES: usize = 512 * 1024;
 
 impl Shared {
-    /// Counts a started sampled span.
+    /// Counts a started span.
     #[inline]
-    pub(crate) fn count_started(&self) {
+    pub(crate) fn count(&self, counted: Counted) {
         if !self.fork_guard.is_forked_child() {
-            self.lanes.with(|lane| lane.count_started());
+            self.lanes.with(|lane| lane.count(counted));
         }
     }
 

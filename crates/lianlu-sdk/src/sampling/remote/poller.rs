@@ -191,6 +191,8 @@ fn ask_grpc(client: &mut GrpcClient, place: &CollectorUrl) -> Result<Told, Strin
     lianlu_wire::otlp::put_varint(&mut message, service.len() as u64);
     message.extend_from_slice(service.as_bytes());
     let body = plain(&message).map_err(|error| error.to_string())?;
-    let message = client.call(METHOD, body)?.into_message(place)?;
+    let response = client.call(METHOD, body);
+    let response = response.map_err(|failure| failure.reason)?;
+    let message = response.into_message(place)?;
     answer::read_protobuf(&message).map_err(|reason| format!("{place}: {}", place.quote(&reason)))
 }

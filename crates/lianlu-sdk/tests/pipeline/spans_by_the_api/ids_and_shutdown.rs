@@ -125,3 +125,44 @@ fn without_an_exporter() {
     provider.flush(PATIENCE).unwrap();
     assert_eq!(provider.handle().counts().started, 0);
 }
+
+/// Roots are flagged as random if their ids are; the flags of a remote parent go on unchanged.
+#[test]
+fn roots_have_the_flag_of_random_ids() {
+    type Change = fn(TracerProviderBuilder) -> TracerProviderBuilder;
+    let cases: [(Change, u8); 6] = [
+        (|it| it, 2),
+        (|it| it.with_random_trace_ids(false), 0),
+        (|it| it.with_id_generator(RandomIdGenerator::default()), 2),
+        (|it| it.with_id_generator(Counting(AtomicU64::new(1))), 0),
+        (
+            |it| {
+                it.with_id_generator(Counting(AtomicU64::new(1)))
+                    .with_random_trace_ids(true)
+            },
+            2,
+        ),
+        (
+            |it| {
+                it.with_random_trace_ids(true)
+                    .with_id_generator(Counting(AtomicU64::new(1)))
+            },
+            2,
+        ),
+    ];
+    for (change, random) in cases {
+        for (sampler, sampled) in [(Sampler::AlwaysOn, 1), (Sampler::AlwaysOff, 0)] {
+            let provider = change(TracerProvider::builder().with_sampler(sampler));
+            let tracer = provider.build().unwrap().tracer("test");
+            let root = tracer.start_with_context("root", &Context::new());
+            assert_eq!(root.span_context().trace_flags().to_u8(), random | sampled);
+            for received in 0..4 {
+                let parent = context(7, 8, received, true, "");
+                let parent = Context::new().with_remote_span_context(parent);
+                let child = tracer.start_with_context("child", &parent);
+                let expected = received & 2 | sampled;
+                assert_eq!(child.span_context().trace_flags().to_u8(), expected);
+            }
+        }
+    }
+}

@@ -11,7 +11,8 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Array, Context, InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{
-    IdGenerator, Sampler, SamplingDecision, SamplingResult, ShouldSample, SpanData, SpanLimits,
+    IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SamplingResult, ShouldSample,
+    SpanData, SpanLimits,
 };
 
 mod content;

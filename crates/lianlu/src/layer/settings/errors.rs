@@ -8,7 +8,7 @@ use opentelemetry::logs::LoggerProvider;
 
 use super::super::layer::TraceLayer;
 use super::super::side::Side;
-use crate::call::exceptions::{ExceptionSignal, Exceptions, MakeLog, make_log};
+use crate::call::exceptions::{ExceptionSignal, Exceptions};
 use crate::call::hooks::{Classify, ErrorType};
 use crate::describe::outcome::Outcome;
 
@@ -18,8 +18,7 @@ use crate::describe::outcome::Outcome;
 pub struct Errors {
     classify: Option<Arc<Classify>>,
     error_type: Option<Arc<ErrorType>>,
-    exceptions: Option<Exceptions>,
-    make_log: Option<Arc<MakeLog>>,
+    signal: ExceptionSignal,
 }
 
 impl Errors {
@@ -81,22 +80,33 @@ impl Errors {
     }
 
     /// How errors of the service and panics are recorded besides the span's status. By default
-    /// `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` decides (`logs` or `logs/dup`), or they are span
-    /// events if it is not set. Logs need a [`logger_provider`](Self::logger_provider).
+    /// `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` decides (`logs` or `logs/dup`). If it is not set,
+    /// they are logs if there is a [`logger_provider`](Self::logger_provider), else span events.
     pub fn exceptions(mut self, exceptions: Exceptions) -> Self {
-        self.exceptions = Some(exceptions);
+        self.signal.configured = Some(exceptions);
         self
     }
 
-    /// The provider for exception logs, if [`exceptions`](Self::exceptions) or the environment
-    /// enables them: events `http.server.request.exception`, `rpc.client.call.exception` and so on,
-    /// `ERROR` on servers and `WARN` on clients, with the call's trace.
+    /// The provider for exception logs, which then replace span events unless
+    /// [`exceptions`](Self::exceptions) or the environment says otherwise:
+    /// `http.server.request.exception`, `rpc.client.call.exception` and so on, `ERROR` on servers
+    /// and `WARN` on clients, with the call's trace.
+    ///
+    /// To know the messages of panics, this sets a panic hook, which calls the hook before it.
     pub fn logger_provider<P>(mut self, provider: P) -> Self
     where
         P: LoggerProvider + Send + Sync + 'static,
         P::Logger: Send + Sync + 'static,
     {
-        self.make_log = Some(make_log(provider));
+        self.signal.set_provider(provider);
+        self
+    }
+
+    /// Records the stack traces of panics, as `exception.stacktrace`, and their messages also in
+    /// span events. Sets a panic hook, as [`logger_provider`](Self::logger_provider) does; a stack
+    /// trace takes some milliseconds.
+    pub fn stack_traces(mut self) -> Self {
+        self.signal.set_stack_traces();
         self
     }
 }
@@ -106,8 +116,7 @@ impl fmt::Debug for Errors {
         f.debug_struct("Errors")
             .field("classifier", &self.classify.is_some())
             .field("error_type", &self.error_type.is_some())
-            .field("exceptions", &self.exceptions)
-            .field("logger_provider", &self.make_log.is_some())
+            .field("exceptions", &self.signal)
             .finish()
     }
 }
@@ -117,16 +126,14 @@ impl<K: Side> TraceLayer<K> {
     /// define it.
     pub fn with_errors(self, change: impl FnOnce(Errors) -> Errors) -> Self {
         self.with(|options| {
-            let (exceptions, make_log) = options.exceptions.take();
             let errors = change(Errors {
                 classify: options.hooks.classify.take(),
                 error_type: options.hooks.error_type.take(),
-                exceptions,
-                make_log,
+                signal: std::mem::take(&mut options.exceptions),
             });
             options.hooks.classify = errors.classify;
             options.hooks.error_type = errors.error_type;
-            options.exceptions = ExceptionSignal::new(errors.exceptions, errors.make_log);
+            options.exceptions = errors.signal;
             options.name_scope();
         })
     }

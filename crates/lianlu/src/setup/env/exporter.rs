@@ -12,7 +12,7 @@ const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 
 /// Where spans are exported to.
 #[derive(Clone)]
-pub(super) enum Target {
+pub(in crate::setup) enum Target {
     #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
     Otlp(Box<lianlu_sdk::otlp::Builder>),
     #[cfg(feature = "otlp-json")]

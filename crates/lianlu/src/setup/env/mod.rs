@@ -15,6 +15,7 @@
 //!
 //! | variable | values | default |
 //! |---|---|---|
+//! | `OTEL_CONFIG_FILE` | a configuration file, see [`config_file`](crate::pipeline::config_file); all others are then ignored. Needs the feature `config-file` | |
 //! | `OTEL_SDK_DISABLED` | `true`: no spans and no warnings | `false` |
 //! | `OTEL_SERVICE_NAME` | the resource's `service.name` | `unknown_service:` and the program's name |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, percent-encoded; ignored as a whole if an entry is malformed | |
@@ -45,7 +46,7 @@
 //!
 //! For each `OTEL_EXPORTER_OTLP_…` there is an `OTEL_EXPORTER_OTLP_TRACES_…` that takes precedence.
 
-mod exporter;
+pub(super) mod exporter;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 pub(super) mod otlp;
 mod sampler;
@@ -53,7 +54,7 @@ mod sampler;
 use std::time::Duration;
 
 pub(super) use lianlu_sdk::env::resource as read_resource;
-use lianlu_sdk::env::{Reader, pipeline_limits, span_limits, value_length};
+use lianlu_sdk::env::{CONFIG_FILE, Reader, pipeline_limits, span_limits, value_length};
 use lianlu_sdk::{Export, OptionError};
 
 use super::{Environment, Output, Pipeline};
@@ -77,6 +78,9 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// ```
 pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     let mut reader = Reader::default();
+    if let Some(file) = reader.text(CONFIG_FILE) {
+        return from_file(file);
+    }
     if is_disabled(&mut reader) {
         // Only the resource is needed, for the service name that clients send.
         let resource = read_resource(&mut reader);
@@ -88,6 +92,7 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
                 ..Environment::default()
             },
             warnings: Vec::new(),
+            problem: None,
         });
     }
     let max_timeout = export_timeout(&mut reader);
@@ -115,6 +120,38 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
         targets,
         environment,
         warnings: reader.warnings,
+        problem: None,
+    })
+}
+
+/// The pipeline of a configuration file. An invalid file is an error when the pipeline starts.
+#[cfg(feature = "config-file")]
+fn from_file(_: String) -> Pipeline<FromEnv> {
+    match super::config_file::config() {
+        Some(Ok(config)) => Pipeline::new(FromEnv {
+            targets: config.targets,
+            environment: config.environment,
+            warnings: config.warnings,
+            problem: None,
+        }),
+        Some(Err(problem)) => refused(problem),
+        // Not reachable: the variable is set.
+        None => refused(OptionError::new(CONFIG_FILE, "", "is not set")),
+    }
+}
+
+#[cfg(not(feature = "config-file"))]
+fn from_file(file: String) -> Pipeline<FromEnv> {
+    let problem = "this program was built without lianlu's feature `config-file`";
+    refused(OptionError::new(CONFIG_FILE, file, problem))
+}
+
+fn refused(problem: OptionError) -> Pipeline<FromEnv> {
+    Pipeline::new(FromEnv {
+        targets: Vec::new(),
+        environment: Environment::default(),
+        warnings: Vec::new(),
+        problem: Some(problem),
     })
 }
 
@@ -175,6 +212,8 @@ pub struct FromEnv {
     targets: Vec<Target>,
     environment: Environment,
     warnings: Vec<Warning>,
+    /// Why nothing can be started.
+    problem: Option<OptionError>,
 }
 
 impl Pipeline<FromEnv> {
@@ -196,6 +235,9 @@ impl super::Exporter for FromEnv {
     }
 
     fn environment(&self, _: bool) -> Result<Environment, OptionError> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
         self.warnings.iter().for_each(print_warning);
         Ok(self.environment.clone())
     }

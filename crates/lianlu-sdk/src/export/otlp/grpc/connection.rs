@@ -74,8 +74,7 @@ impl Grpc {
         let scratch = empty(&mut self.scratch);
         let message = Message::of(batch, self.compression, scratch)
             .map_err(|error| Failure::new(spans, format!("not compressed: {error}")))?;
-        let response = self.client.call(EXPORT, Body::new(message));
-        let response = response.map_err(Failure::temporary)?;
+        let response = self.client.call(EXPORT, Body::new(message))?;
         response.into_result(&self.client.url, spans, batch.request_len())
     }
 }
@@ -136,14 +135,14 @@ impl GrpcClient {
     }
 
     /// Makes a unary call. `Err` is the reason why there is no response.
-    pub(crate) fn call(&mut self, path: &'static str, message: Body) -> Result<Response, String> {
+    pub(crate) fn call(&mut self, path: &'static str, message: Body) -> Result<Response, Failure> {
         let Some(runtime) = &self.runtime else {
-            return Err("the client is gone".to_owned());
+            return Err(Failure::temporary("the client is gone"));
         };
         let mut request = Request::post(path)
             .version(Version::HTTP_2)
             .body(message)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Failure::temporary(error.to_string()))?;
         request.headers_mut().clone_from(&self.headers);
         let (channel, timeout, most) = (&mut self.channel, self.timeout, self.max_response);
         let response = runtime.block_on(async {
@@ -162,15 +161,17 @@ impl GrpcClient {
                 let peer = &mut self.peer;
                 let is_http1 = !is_http2
                     && *peer.get_or_insert_with(|| speaks(url.uri())) == Some(Peer::Http1);
-                Err(match is_http1 {
+                let reason = match is_http1 {
                     true => format!("{url} speaks HTTP/1.1, which is not gRPC: {USE_HTTP}"),
                     false => format!("{url}: {}", url.quote(&reason)),
-                })
+                };
+                Err(Failure::temporary(reason).with_error_type("connection_failed"))
             }
             Err(_) => {
                 // The peer of the connection may be gone without notice.
                 self.channel = connect(&self.endpoint, runtime);
-                Err(format!("{url}: no response within {timeout:?}"))
+                let reason = format!("{url}: no response within {timeout:?}");
+                Err(Failure::temporary(reason).with_error_type("timeout"))
             }
         }
     }

@@ -54,9 +54,9 @@ impl Status {
             message => format!("{url} answered {code}: {message}"),
         };
         if !self.is_retryable(length) {
-            return Failure::new(spans, reason);
+            return Failure::new(spans, reason).with_error_type(code);
         }
-        let failure = Failure::temporary(reason);
+        let failure = Failure::temporary(reason).with_error_type(code);
         match self.retry_info.and_then(|info| info.delay) {
             Some(delay) => failure.after(delay),
             None => failure,
