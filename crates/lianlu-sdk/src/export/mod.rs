@@ -51,8 +51,8 @@ pub trait Export: Send + 'static {
         usize::MAX
     }
 
-    /// Called at intervals of the schedule delay while nothing waits, for exporters with buffers of
-    /// their own.
+    /// Called when all spans that have been handed over are exported, and at intervals of the schedule
+    /// delay while nothing waits, for exporters with buffers of their own.
     fn idle(&mut self) {}
 
     /// Called at the end of a flush, after all spans that had ended before the flush were exported,

@@ -75,6 +75,9 @@ pub(super) fn run(
             continue;
         }
         wait.retry_at = sender.send_next();
+        if sender.has_sent_all() {
+            ignore_panics(|| sender.exporter.idle());
+        }
         // After the timeout, accepted batches are followed by the next one; the first that is not
         // accepted ends the worker.
         if is_timed_out && wait.retry_at.is_some() {
@@ -151,6 +154,11 @@ impl<'a> Sender<'a> {
     /// The number of the oldest item with spans in `pending` or `runs`.
     fn in_hand(&self) -> Option<u64> {
         self.unsettled.front().map(|(item, _)| item.number)
+    }
+
+    /// Whether everything that was handed over so far is settled.
+    fn has_sent_all(&self) -> bool {
+        self.unsettled.is_empty() && !self.shared.lock().has_queue(self.number)
     }
 
     fn with_counts(&self, change: impl FnOnce(&mut Destination)) {

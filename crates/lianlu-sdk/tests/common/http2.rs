@@ -8,6 +8,13 @@ use http::{HeaderMap, HeaderValue, Response};
 
 /// Reads each request to its end, then calls `respond`. Runs until the end of the test.
 pub fn server(response: impl Fn(SendResponse<Bytes>) + Send + 'static) -> SocketAddr {
+    server_of(move |_, _, respond| response(respond))
+}
+
+/// As [`server`]; `response` gets the path and the body of the request too.
+pub fn server_of(
+    response: impl Fn(&str, Vec<u8>, SendResponse<Bytes>) + Send + 'static,
+) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -26,24 +33,31 @@ pub fn server(response: impl Fn(SendResponse<Bytes>) + Send + 'static) -> Socket
     address
 }
 
-async fn serve(stream: tokio::net::TcpStream, response: &impl Fn(SendResponse<Bytes>)) {
+async fn serve(
+    stream: tokio::net::TcpStream,
+    response: &impl Fn(&str, Vec<u8>, SendResponse<Bytes>),
+) {
     let Ok(mut connection) = h2::server::handshake(stream).await else {
         return;
     };
     while let Some(Ok((request, respond))) = connection.accept().await {
+        let path = request.uri().path().to_owned();
         let mut body = request.into_body();
-        let mut read = std::pin::pin!(async {
+        let mut read = Box::pin(async {
+            let mut bytes = Vec::new();
             while let Some(Ok(data)) = body.data().await {
                 let _ = body.flow_control().release_capacity(data.len());
+                bytes.extend_from_slice(&data);
             }
+            bytes
         });
         // The connection makes progress only while it is polled.
-        std::future::poll_fn(|cx| match read.as_mut().poll(cx) {
-            std::task::Poll::Ready(()) => std::task::Poll::Ready(()),
-            std::task::Poll::Pending => connection.poll_closed(cx).map(drop),
+        let bytes = std::future::poll_fn(|cx| match read.as_mut().poll(cx) {
+            std::task::Poll::Ready(bytes) => std::task::Poll::Ready(bytes),
+            std::task::Poll::Pending => connection.poll_closed(cx).map(|_| Vec::new()),
         })
         .await;
-        response(respond);
+        response(&path, bytes, respond);
     }
 }
 

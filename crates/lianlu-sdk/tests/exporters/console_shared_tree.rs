@@ -1,11 +1,17 @@
-//! Several services of one process print to one tree.
+//! When a tree is printed: that of one service, and one that several services of a process share.
 
 use std::io::Write;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lianlu_sdk::console::{Exporter, Tree};
+use lianlu_sdk::{Limits, TracerProvider};
 use opentelemetry::Context;
-use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+    TracerProvider as _,
+};
 
 use crate::common::{PATIENCE, pipeline};
 
@@ -72,4 +78,61 @@ fn the_last_exporter_prints_incomplete_traces() {
     assert_eq!(output.text(), "");
     two.handle.shutdown(PATIENCE).unwrap();
     assert!(output.text().contains("shop  orphan"), "{}", output.text());
+}
+
+#[test]
+fn a_trace_is_printed_as_soon_as_its_first_span_here_has_ended() {
+    let caller = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(9),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let remote = Context::new().with_remote_span_context(caller);
+    for parent in [Context::new(), remote] {
+        let (printed, lines) = channel();
+        let mut limits = Limits::default();
+        // No flush: only the schedule prints.
+        limits.schedule_delay = Duration::from_millis(1);
+        let exporter = Exporter::new(Tree::to_writer(Lines(printed)));
+        let provider = TracerProvider::builder().with_exporter(exporter);
+        let provider = provider.with_limits(limits).build().unwrap();
+        let tracer = provider.tracer("test");
+        let root = Context::new().with_span(tracer.start_with_context("root", &parent));
+        let child = Context::new().with_span(tracer.start_with_context("child", &root));
+        drop(tracer.start_with_context("grandchild", &child));
+        let late = tracer.start_with_context("late", &child);
+        child.span().end();
+        // They are exported, and not printed before the root has ended.
+        while provider.handle().counts().exported < 2 {
+            std::thread::yield_now();
+        }
+        assert!(lines.try_recv().is_err());
+        root.span().end();
+        let text = lines.recv_timeout(PATIENCE).unwrap();
+        for line in ["3 spans", "  root", "└─ ", "   └─ "] {
+            assert!(text.contains(line), "{text}");
+        }
+        drop(late);
+        let text = lines.recv_timeout(PATIENCE).unwrap();
+        assert!(
+            text.contains("1 span ") && text.contains("  late"),
+            "{text}"
+        );
+    }
+}
+
+/// Sends what is printed.
+struct Lines(Sender<String>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.send(String::from_utf8(bytes.to_vec()).unwrap());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

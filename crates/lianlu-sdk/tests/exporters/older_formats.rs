@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use lianlu_sdk::{jaeger, zipkin};
+use lianlu_sdk::{TracerProvider, jaeger, zipkin};
 use lianlu_wire::jaeger::{RefType, SpanRef, Tag, TagValue, decode_batch_binary};
 use lianlu_wire::zipkin::{Kind, decode_spans};
+
+use opentelemetry::trace::{Span as _, Status, Tracer as _, TracerProvider as _};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::Resource;
 
 use crate::common::rich::{collected, record};
 use crate::common::{PATIENCE, collector};
@@ -66,12 +70,15 @@ fn jaeger() {
             "ints=\"[1,-2]\"",
             "floats=\"[1.5,2]\"",
             "bools=\"[true,false]\"",
+            "scope-key=\"scope-value\"",
             "span.kind=\"server\"",
             "otel.status_code=\"ERROR\"",
             "error=true",
             "otel.status_description=\"no such day\"",
             "otel.scope.name=\"scoped\"",
             "otel.scope.version=\"1.2.3\"",
+            "otel.library.name=\"scoped\"",
+            "otel.library.version=\"1.2.3\"",
             "w3c.tracestate=\"vendor=a-b,other=1\"",
             "otel.dropped_attributes_count=1",
             "otel.dropped_events_count=1",
@@ -88,7 +95,7 @@ fn jaeger() {
             format!("event={name:?}"),
             format!("event-key={name:?}"),
             "flag=false".to_owned(),
-            "otel.event.dropped_attributes_count=1".to_owned(),
+            "otel.dropped_attributes_count=1".to_owned(),
         ];
         (1_764_000_000_124_456, fields.to_vec())
     };
@@ -112,8 +119,8 @@ fn jaeger() {
     ] {
         let span = named(name);
         assert_eq!(span.parent_span_id, 0);
-        let scope = "otel.scope.name=\"plain\"";
-        assert_eq!(shown(&span.tags), [wanted, &[scope]].concat());
+        let scope = ["otel.scope.name=\"plain\"", "otel.library.name=\"plain\""];
+        assert_eq!(shown(&span.tags), [wanted, &scope].concat());
     }
 }
 
@@ -151,11 +158,14 @@ fn zipkin() {
             "ints=[1,-2]",
             "floats=[1.5,2]",
             "bools=[true,false]",
+            "scope-key=scope-value",
             "otel.status_code=ERROR",
             "error=no such day",
             "otel.status_description=no such day",
             "otel.scope.name=scoped",
             "otel.scope.version=1.2.3",
+            "otel.library.name=scoped",
+            "otel.library.version=1.2.3",
             "otel.dropped_attributes_count=1",
             "otel.dropped_events_count=1",
             "otel.dropped_links_count=1",
@@ -167,9 +177,11 @@ fn zipkin() {
         .map(|it| (it.timestamp, it.value.as_ref()))
         .collect();
     let at = 1_764_000_000_124_456;
-    let first = "\"first\":{\"event-key\":\"first\",\"flag\":false}";
-    let second = "\"second\":{\"event-key\":\"second\",\"flag\":false}";
-    assert_eq!(annotations, [(at, first), (at, second)]);
+    let [first, second] = ["first", "second"].map(|name| {
+        let attributes = format!("\"event-key\":\"{name}\",\"flag\":false");
+        format!("\"{name}\":{{{attributes},\"otel.dropped_attributes_count\":1}}")
+    });
+    assert_eq!(annotations, [(at, &*first), (at, &*second)]);
 
     let client = named("client");
     assert_eq!(client.kind, Some(Kind::Client));
@@ -184,4 +196,62 @@ fn zipkin() {
     assert!(producer.tags.contains(&("error".into(), "".into())));
     assert_eq!(named("consumer").kind, Some(Kind::Consumer));
     assert_eq!(named("internal").kind, None);
+}
+
+#[test]
+fn own_tags_and_attributes_of_the_span_go_before_those_of_the_scope() {
+    let (address, requests) = collector(ACCEPTED);
+    let url = format!("http://{address}/path");
+    let resource = Resource::builder_empty().with_service_name("shop");
+    let resource = resource.with_attribute(KeyValue::new("service.namespace", "asia"));
+    let provider = TracerProvider::builder()
+        .with_exporter(jaeger::Exporter::collector("endpoint", &url, None, TIMEOUT).unwrap())
+        .with_exporter(zipkin::Exporter::new("endpoint", &url, TIMEOUT).unwrap())
+        .with_resource(resource.build())
+        .build()
+        .unwrap();
+    let attributes = ["error", "key", "own"].map(|key| KeyValue::new(key, "scope"));
+    let scope = InstrumentationScope::builder("s").with_attributes(attributes);
+    let mut span = provider.tracer_with_scope(scope.build()).start("span");
+    span.set_attributes(["error", "key"].map(|key| KeyValue::new(key, "span")));
+    span.set_status(Status::error("boom"));
+    span.end();
+    provider.flush(PATIENCE).unwrap();
+    let mut thrift = Vec::new();
+    let mut json = Vec::new();
+    for request in [(); 2].map(|()| requests.recv_timeout(PATIENCE).unwrap()) {
+        match request.header("content-type") {
+            Some("application/json") => json = request.body,
+            _ => thrift = request.body,
+        }
+    }
+    let batch = decode_batch_binary(&thrift).unwrap();
+    assert_eq!(
+        shown(&batch.spans[0].tags),
+        [
+            "key=\"span\"",
+            "own=\"scope\"",
+            "span.kind=\"internal\"",
+            "otel.status_code=\"ERROR\"",
+            "error=true",
+            "otel.status_description=\"boom\"",
+            "otel.scope.name=\"s\"",
+            "otel.library.name=\"s\"",
+        ]
+    );
+    let tags = &decode_spans(&json).unwrap()[0].tags;
+    let tags: Vec<_> = tags.iter().map(|(key, value)| (&**key, &**value)).collect();
+    assert_eq!(
+        tags,
+        [
+            ("key", "span"),
+            ("own", "scope"),
+            ("service.namespace", "asia"),
+            ("otel.status_code", "ERROR"),
+            ("error", "boom"),
+            ("otel.status_description", "boom"),
+            ("otel.scope.name", "s"),
+            ("otel.library.name", "s"),
+        ]
+    );
 }

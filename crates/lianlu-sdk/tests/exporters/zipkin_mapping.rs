@@ -76,6 +76,7 @@ fn own_tags_replace_attributes() {
             ("error", "boom"),
             ("otel.status_description", "boom"),
             ("otel.scope.name", "test"),
+            ("otel.library.name", "test"),
         ]
     );
 }

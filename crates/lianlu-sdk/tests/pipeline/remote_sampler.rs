@@ -9,6 +9,9 @@ use lianlu_sdk::PipelineEvent;
 use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler};
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
+use prost::Message as _;
+
+use crate::common::http2;
 
 /// Only reached if something hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -99,7 +102,8 @@ fn request(stream: &mut TcpStream) -> Option<String> {
             return None;
         }
     }
-    Some(head)
+    // Not the question whether this is a gRPC port.
+    head.starts_with("GET ").then_some(head)
 }
 
 fn ok(body: &'static str) -> impl FnOnce(&mut TcpStream) + Send + 'static {
@@ -170,6 +174,138 @@ fn every_kind_of_strategy_is_applied() {
     assert!(samples(&sampler, "a"));
     assert!(!samples(&sampler, "b"));
     assert!(events.try_recv().is_err());
+}
+
+/// The messages of Jaeger's `api_v2/sampling.proto`.
+mod api_v2 {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Parameters {
+        #[prost(string, tag = "1")]
+        pub service_name: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Response {
+        #[prost(int32, tag = "1")]
+        pub kind: i32,
+        #[prost(message, optional, tag = "2")]
+        pub probabilistic: Option<Probabilistic>,
+        #[prost(message, optional, tag = "3")]
+        pub rate_limiting: Option<RateLimiting>,
+        #[prost(message, optional, tag = "4")]
+        pub operations: Option<Operations>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Probabilistic {
+        #[prost(double, tag = "1")]
+        pub rate: f64,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct RateLimiting {
+        #[prost(int32, tag = "1")]
+        pub per_second: i32,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Operations {
+        #[prost(double, tag = "1")]
+        pub default: f64,
+        #[prost(double, tag = "2")]
+        pub at_least: f64,
+        #[prost(message, repeated, tag = "3")]
+        pub each: Vec<Operation>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Operation {
+        #[prost(string, tag = "1")]
+        pub name: String,
+        #[prost(message, optional, tag = "2")]
+        pub probabilistic: Option<Probabilistic>,
+    }
+}
+
+#[test]
+fn strategies_over_grpc() {
+    use api_v2::{Operation, Operations, Parameters, Probabilistic, RateLimiting, Response};
+
+    let (asked, questions) = channel();
+    let (answers, next) = channel::<Response>();
+    let address = http2::server_of(move |path, body, mut respond| {
+        let service = Parameters::decode(&body[5..]).unwrap().service_name;
+        let _ = asked.send(format!("{path} {service}"));
+        let Ok(answer) = next.recv() else { return };
+        let mut stream = respond.send_response(http2::head(), false).unwrap();
+        let message = http2::message(0, &answer.encode_to_vec());
+        stream.send_data(message, false).unwrap();
+        let status = http2::headers(&[("grpc-status", b"0")]);
+        stream.send_trailers(status).unwrap();
+    });
+    let ratio = |rate| Some(Probabilistic { rate });
+    let (sender, events) = channel();
+    let sampler = JaegerRemote::new(format!("http://{address}"))
+        .with_poll_interval(Duration::from_millis(10))
+        .with_initial_sampler(Sampler::AlwaysOff)
+        .start_with("my shop", move |event| {
+            let _ = sender.send(event.clone());
+        })
+        .unwrap();
+    let question = questions.recv_timeout(PATIENCE).unwrap();
+    let method = "/jaeger.api_v2.SamplingManager/GetSamplingStrategy";
+    assert_eq!(question, format!("{method} my shop"));
+    let operation = |name: &str, rate| Operation {
+        name: name.to_owned(),
+        probabilistic: ratio(rate),
+    };
+    let operations = Operations {
+        default: 0.0,
+        at_least: 0.0,
+        each: vec![operation("a", 1.0), operation("c", 0.0)],
+    };
+    for (answer, sampled) in [
+        (
+            Response {
+                probabilistic: ratio(1.0),
+                ..Response::default()
+            },
+            [true, true],
+        ),
+        (
+            Response {
+                probabilistic: ratio(0.0),
+                ..Response::default()
+            },
+            [false, false],
+        ),
+        (
+            Response {
+                rate_limiting: Some(RateLimiting { per_second: 9 }),
+                kind: 1,
+                ..Response::default()
+            },
+            [true, true],
+        ),
+        (
+            Response {
+                operations: Some(operations),
+                probabilistic: ratio(1.0),
+                kind: 0,
+                ..Response::default()
+            },
+            [true, false],
+        ),
+    ] {
+        answers.send(answer).unwrap();
+        questions.recv_timeout(PATIENCE).unwrap();
+        assert_eq!([samples(&sampler, "a"), samples(&sampler, "b")], sampled);
+    }
+    answers.send(Response::default()).unwrap();
+    let Ok(PipelineEvent::SamplingFailing { reason }) = events.recv_timeout(PATIENCE) else {
+        panic!("not said");
+    };
+    assert!(reason.ends_with("an answer without a strategy"), "{reason}");
 }
 
 #[test]

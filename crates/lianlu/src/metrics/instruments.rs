@@ -76,7 +76,7 @@ impl Meters {
                 duration: seconds(
                     meter,
                     metric::RPC_SERVER_CALL_DURATION,
-                    "Measures the duration of inbound remote procedure calls (RPC).",
+                    "Measures the duration of an incoming Remote Procedure Call (RPC).",
                 ),
                 old_duration: milliseconds(
                     meter,
@@ -123,7 +123,7 @@ impl Meters {
                 duration: seconds(
                     meter,
                     metric::RPC_CLIENT_CALL_DURATION,
-                    "Measures the duration of outbound remote procedure calls (RPC).",
+                    "Measures the duration of an outgoing Remote Procedure Call (RPC).",
                 ),
                 old_duration: milliseconds(
                     meter,

@@ -167,10 +167,13 @@ impl fmt::Debug for TracerSource {
     }
 }
 
+/// The version of the semantic conventions that spans and metrics follow.
+const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
 /// The default instrumentation scope of the layers' spans.
 pub(crate) fn default_scope(name: Cow<'static, str>) -> InstrumentationScope {
     InstrumentationScope::builder(name)
         .with_version(env!("CARGO_PKG_VERSION"))
-        .with_schema_url(opentelemetry_semantic_conventions::SCHEMA_URL)
+        .with_schema_url(SCHEMA_URL)
         .build()
 }

@@ -84,7 +84,7 @@ fn assert_described(series: &Series, description: &str) {
     assert_eq!(series.scope.version(), Some(env!("CARGO_PKG_VERSION")));
     let schema = series.scope.schema_url().unwrap();
     assert!(
-        schema.starts_with("https://opentelemetry.io/schemas/1."),
+        schema == "https://opentelemetry.io/schemas/1.44.0",
         "{schema}"
     );
 }
@@ -135,7 +135,7 @@ async fn grpc_durations_have_the_buckets_and_labels_of_the_conventions() {
     let [on_server] = &metrics.counted(RPC_SERVER, 3).await[..] else {
         panic!("not one series")
     };
-    let description = "Measures the duration of inbound remote procedure calls (RPC).";
+    let description = "Measures the duration of an incoming Remote Procedure Call (RPC).";
     assert_described(on_server, description);
     assert_eq!(
         on_server.line(),
@@ -145,7 +145,7 @@ async fn grpc_durations_have_the_buckets_and_labels_of_the_conventions() {
     let [on_client] = &metrics.counted(RPC_CLIENT, 3).await[..] else {
         panic!("not one series")
     };
-    let description = "Measures the duration of outbound remote procedure calls (RPC).";
+    let description = "Measures the duration of an outgoing Remote Procedure Call (RPC).";
     assert_described(on_client, description);
     let port = address.port();
     assert_eq!(

@@ -10,9 +10,14 @@
 //! Colours are used on a terminal unless `NO_COLOR` is set. The exporters of several services in
 //! one process may share a [`Tree`], which then shows their spans in one tree.
 //!
-//! A trace is printed when its root span has ended and no span of it has arrived for half a second,
-//! and at a flush. If several exporters share the tree, a flush leaves traces without a root or a
-//! parent, which another exporter may still deliver; dropping the last exporter prints everything.
+//! A trace is printed as soon as its root, or the span that a caller in another process has begun
+//! it with, has ended and arrives with its descendants; spans that end later are printed as a
+//! further tree of the trace. A trace without such a span is printed after five seconds without
+//! news, and everything at a flush and at the end.
+//!
+//! If several exporters share the tree, the trace waits for half a second without news after its
+//! root, and a flush leaves traces without a root or a parent, which another exporter may still
+//! deliver; dropping the last exporter prints everything.
 //! Memory is bounded: beyond 1,000 traces the oldest is printed as it is, and spans beyond 5,000 of
 //! a trace are only counted.
 

@@ -5,12 +5,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lianlu_wire::otlp::{AnyValue, ReadError, Span};
 use opentelemetry::trace::SpanId;
 
+use crate::export::transport::one_line::is_hidden;
 use crate::export::value::text;
+
+/// The [flag](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/opentelemetry/proto/trace/v1/trace.proto)
+/// of a span whose parent is remote.
+const IS_REMOTE: u32 = 0x200;
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) id: SpanId,
     pub(super) parent: SpanId,
+    /// The parent is a span of another process, or of another service in this one.
+    pub(super) is_parent_remote: bool,
     pub(super) service: String,
     pub(super) name: String,
     pub(super) is_client: bool,
@@ -27,6 +34,7 @@ impl Node {
         Ok(Self {
             id: SpanId::from_bytes(span.span_id),
             parent: SpanId::from_bytes(span.parent_span_id),
+            is_parent_remote: span.flags & IS_REMOTE != 0,
             service: clean(service),
             name: clean(span.name),
             // Client and producer.
@@ -84,12 +92,13 @@ fn note(span: &Span<'_>, is_error: bool) -> Result<String, ReadError> {
     Ok(note)
 }
 
-/// One line without control characters: a name or message may contain terminal escape sequences.
+/// One line without control characters and marks that reorder the line: a name or message may
+/// contain terminal escape sequences.
 fn clean(text: &str) -> String {
     const MAX_CHARS: usize = 120;
     let mut out: String = text
         .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_hidden(c) { '\u{fffd}' } else { c })
         .take(MAX_CHARS + 1)
         .collect();
     if out.chars().count() > MAX_CHARS {
@@ -106,6 +115,10 @@ mod tests {
     #[test]
     fn removes_terminal_escape_sequences() {
         assert_eq!(clean("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\u{fffd}c");
+        assert_eq!(
+            clean("a\u{202e}b\u{2028}c\u{2067}"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}"
+        );
         assert_eq!(clean(&"x".repeat(500)).chars().count(), 121);
     }
 }

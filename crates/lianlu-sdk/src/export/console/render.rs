@@ -176,6 +176,7 @@ mod tests {
         Node {
             id: id(own),
             parent: id(parent),
+            is_parent_remote: false,
             service: service.to_owned(),
             name: name.to_owned(),
             is_client: false,

@@ -7,10 +7,11 @@ use opentelemetry::trace::SpanId;
 
 use super::node::Node;
 
-/// A trace is complete if no span arrives for this long after its root.
+/// In a tree of several exporters, a trace is complete if no span arrives for this long after its
+/// root.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// A trace without a root is printed if no span arrives for this long.
+/// A trace with a parent that has not ended is printed if no span arrives for this long.
 const ABANDONED: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
@@ -18,14 +19,19 @@ pub(super) struct Trace {
     pub(super) nodes: Vec<Node>,
     /// Number of spans that were counted but not kept.
     pub(super) omitted: usize,
+    /// A part of the trace was printed before.
+    pub(super) is_continued: bool,
     pub(super) last: Option<Instant>,
 }
 
 impl Trace {
-    /// Whether all parents up to the root are present.
-    pub(super) fn is_complete(&self) -> bool {
+    /// Whether all parents are present, up to a span without a parent or, if the trace
+    /// `may_begin_elsewhere`, with a parent in another process.
+    pub(super) fn is_complete(&self, may_begin_elsewhere: bool) -> bool {
         let ids: HashSet<SpanId> = self.nodes.iter().map(|node| node.id).collect();
-        let is_root = |node: &Node| node.parent == SpanId::INVALID;
+        let is_root = |node: &Node| {
+            node.parent == SpanId::INVALID || may_begin_elsewhere && node.is_parent_remote
+        };
         self.nodes.iter().any(is_root)
             && self
                 .nodes
@@ -33,11 +39,14 @@ impl Trace {
                 .all(|node| is_root(node) || ids.contains(&node.parent))
     }
 
-    /// Whether no more spans are expected.
-    pub(super) fn is_settled(&self, now: Instant) -> bool {
+    /// Whether no more spans are expected. `is_shared`: other exporters may deliver some.
+    pub(super) fn is_settled(&self, now: Instant, is_shared: bool) -> bool {
         let quiet = self.last.map_or(Duration::ZERO, |last| now - last);
         let has_root = self.nodes.iter().any(|node| node.parent == SpanId::INVALID);
-        quiet >= if has_root { SETTLE } else { ABANDONED }
+        match is_shared {
+            true => quiet >= if has_root { SETTLE } else { ABANDONED },
+            false => quiet >= ABANDONED || self.is_continued || self.is_complete(true),
+        }
     }
 }
 

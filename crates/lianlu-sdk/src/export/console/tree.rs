@@ -1,6 +1,6 @@
 //! Collects spans until a trace is complete.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ struct Inner {
     out: Box<dyn Write + Send>,
     colour: bool,
     traces: HashMap<TraceId, Trace>,
+    /// The last traces that were printed.
+    printed: VecDeque<TraceId>,
     exporters: usize,
 }
 
@@ -48,6 +50,7 @@ impl Tree {
                 out: Box::new(out),
                 colour,
                 traces: HashMap::new(),
+                printed: VecDeque::new(),
                 exporters: 0,
             })),
         }
@@ -64,7 +67,13 @@ impl Tree {
             if inner.traces.len() >= MAX_TRACES && !inner.traces.contains_key(&id) {
                 inner.print_oldest();
             }
-            let trace = inner.traces.entry(id).or_default();
+            let Inner {
+                traces, printed, ..
+            } = &mut *inner;
+            let trace = traces.entry(id).or_insert_with(|| Trace {
+                is_continued: printed.contains(&id),
+                ..Trace::default()
+            });
             trace.last = Some(now);
             if trace.nodes.len() < MAX_SPANS {
                 trace.nodes.push(node);
@@ -72,12 +81,13 @@ impl Tree {
                 trace.omitted += 1;
             }
         }
-        inner.print_where(|trace| trace.is_settled(now));
     }
 
     pub(super) fn print_settled(&self) {
         let now = Instant::now();
-        self.lock().print_where(|trace| trace.is_settled(now));
+        let mut inner = self.lock();
+        let is_shared = inner.exporters > 1;
+        inner.print_where(|trace| trace.is_settled(now, is_shared));
     }
 
     pub(super) fn register_exporter(&self) {
@@ -96,7 +106,7 @@ impl Tree {
     pub(super) fn flush(&self) {
         let mut inner = self.lock();
         if inner.exporters > 1 {
-            inner.print_where(Trace::is_complete);
+            inner.print_where(|trace| trace.is_complete(false));
         } else {
             inner.print_where(|_| true);
         }
@@ -132,6 +142,10 @@ impl Inner {
 
     fn print(&mut self, id: TraceId) {
         if let Some(trace) = self.traces.remove(&id) {
+            if self.printed.len() >= MAX_TRACES {
+                self.printed.pop_front();
+            }
+            self.printed.push_back(id);
             let text = render(id, trace, self.colour);
             // Errors are ignored: a closed pipe has no reader.
             let _ = self.out.write_all(text.as_bytes());

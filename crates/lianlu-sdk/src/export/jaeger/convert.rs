@@ -7,7 +7,7 @@ use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, Link, ReadError, Scope}
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 use crate::export::batch::Batch;
-use crate::export::value::{service_name, text};
+use crate::export::value::{DROPPED_ATTRIBUTES, dropped_counts, scope_texts, service_name, text};
 
 /// The batch's resource.
 pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {
@@ -52,49 +52,49 @@ fn span<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Span<'a>, ReadEr
     })
 }
 
+/// The span's attributes and those of its scope, and the exporter's own tags, which replace
+/// attributes of the same key.
 fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
-    let mut tags = span.attributes().map(tag).collect::<Result<Vec<_>, _>>()?;
-    let mut push = |key: &'static str, value: &'a str| {
-        tags.push(Tag::new(key, TagValue::String(value.into())));
+    let own = own_tags(span, scope);
+    let mut tags: Vec<Tag<'a>> = Vec::new();
+    for attribute in span.attributes().chain(scope.attributes()) {
+        let tag = tag(attribute)?;
+        if !own.iter().chain(&tags).any(|known| known.key == tag.key) {
+            tags.push(tag);
+        }
+    }
+    tags.extend(own);
+    Ok(tags)
+}
+
+fn own_tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Vec<Tag<'a>> {
+    let text = |key: &'static str, text: &'a str| Tag::new(key, TagValue::String(text.into()));
+    let kind = match span.kind {
+        2 => "server",
+        3 => "client",
+        4 => "producer",
+        5 => "consumer",
+        _ => "internal",
     };
-    push(
-        "span.kind",
-        match span.kind {
-            2 => "server",
-            3 => "client",
-            4 => "producer",
-            5 => "consumer",
-            _ => "internal",
-        },
-    );
+    let mut tags = vec![text("span.kind", kind)];
     match span.status.code {
-        1 => push("otel.status_code", "OK"),
-        2 => push("otel.status_code", "ERROR"),
+        1 => tags.push(text("otel.status_code", "OK")),
+        2 => {
+            tags.push(text("otel.status_code", "ERROR"));
+            tags.push(Tag::new("error", TagValue::Bool(true)));
+            if !span.status.message.is_empty() {
+                tags.push(text("otel.status_description", span.status.message));
+            }
+        }
         _ => {}
     }
-    let mut texts = Vec::new();
-    if span.status.code == 2 {
-        tags.push(Tag::new("error", TagValue::Bool(true)));
-        texts.push(("otel.status_description", span.status.message));
+    tags.extend(scope_texts(scope).map(|(key, value)| text(key, value)));
+    if !span.trace_state.is_empty() {
+        tags.push(text("w3c.tracestate", span.trace_state));
     }
-    texts.push(("otel.scope.name", scope.name));
-    texts.push(("otel.scope.version", scope.version));
-    texts.push(("w3c.tracestate", span.trace_state));
-    for (key, value) in texts {
-        if !value.is_empty() {
-            tags.push(Tag::new(key, TagValue::String(value.into())));
-        }
-    }
-    for (key, dropped) in [
-        ("otel.dropped_attributes_count", span.dropped_attributes),
-        ("otel.dropped_events_count", span.dropped_events),
-        ("otel.dropped_links_count", span.dropped_links),
-    ] {
-        if dropped > 0 {
-            tags.push(Tag::new(key, TagValue::Long(i64::from(dropped))));
-        }
-    }
-    Ok(tags)
+    let dropped = dropped_counts(span);
+    tags.extend(dropped.map(|(key, dropped)| Tag::new(key, TagValue::Long(dropped.into()))));
+    tags
 }
 
 fn log(event: Result<Event<'_>, ReadError>) -> Result<Log<'_>, ReadError> {
@@ -106,7 +106,7 @@ fn log(event: Result<Event<'_>, ReadError>) -> Result<Log<'_>, ReadError> {
     }
     if event.dropped_attributes > 0 {
         let dropped = TagValue::Long(i64::from(event.dropped_attributes));
-        fields.push(Tag::new("otel.event.dropped_attributes_count", dropped));
+        fields.push(Tag::new(DROPPED_ATTRIBUTES, dropped));
     }
     Ok(Log {
         timestamp: micros(event.unix_nanos),

@@ -30,12 +30,12 @@ mod builder;
 mod compression;
 mod exporter;
 #[cfg(feature = "otlp-grpc")]
-mod grpc;
+pub(crate) mod grpc;
 #[cfg(feature = "otlp-http")]
 mod http;
 #[cfg(feature = "otlp-json")]
 mod json_lines;
-mod protobuf;
+pub(crate) mod protobuf;
 mod protocol;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 mod response;

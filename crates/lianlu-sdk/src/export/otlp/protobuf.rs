@@ -1,13 +1,16 @@
 //! A minimal protobuf reader: iterates over the fields of a message.
 
 /// The value of a field.
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(u64),
+    /// A `double`; other fields of eight bytes are read as one too.
+    #[cfg_attr(not(feature = "jaeger-remote-sampler"), allow(dead_code))]
+    Double(f64),
     Bytes(&'a [u8]),
 }
 
-/// Calls `each` with the fields that are numbers or bytes. `None` if the bytes are malformed.
-pub(super) fn fields<'a>(
+/// Calls `each` with the fields that are numbers, doubles or bytes. `None` if the bytes are malformed.
+pub(crate) fn fields<'a>(
     mut bytes: &'a [u8],
     mut each: impl FnMut(u64, Value<'a>) -> Option<()>,
 ) -> Option<()> {
@@ -15,7 +18,10 @@ pub(super) fn fields<'a>(
         let tag = varint(&mut bytes)?;
         match tag & 7 {
             0 => each(tag >> 3, Value::Number(varint(&mut bytes)?))?,
-            1 => drop(take(&mut bytes, 8)?),
+            1 => {
+                let bits = take(&mut bytes, 8)?.first_chunk()?;
+                each(tag >> 3, Value::Double(f64::from_le_bytes(*bits)))?;
+            }
             2 => {
                 let length = varint(&mut bytes)?;
                 each(tag >> 3, Value::Bytes(take(&mut bytes, length)?))?;

@@ -1,6 +1,5 @@
 //! The HTTP client of all exporters and of the remote sampler.
 
-#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use ureq::Agent;
 use crate::env::no_limit_if_zero;
 #[cfg(feature = "jaeger-remote-sampler")]
 use crate::export::transport::collector_url::CollectorUrl;
-#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 use crate::export::transport::probe::{Peer, may_be_of_protocol, speaks};
 use crate::export::transport::tls::Tls;
 
@@ -20,9 +18,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
     agent: Agent,
-    /// The peer's protocol, found out at the first failure that may be due to it.
-    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-    peer: OnceLock<Option<Peer>>,
+    /// Found out at the first failure that may be due to it.
+    is_http2: OnceLock<bool>,
 }
 
 impl HttpClient {
@@ -51,8 +48,7 @@ impl HttpClient {
             .build();
         Self {
             agent: config.into(),
-            #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-            peer: OnceLock::new(),
+            is_http2: OnceLock::new(),
         }
     }
 
@@ -70,37 +66,40 @@ impl HttpClient {
         Ok(http::Response::from_parts(head, body))
     }
 
-    /// The protocol of a peer that has failed so, if that may be the reason.
-    #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
-    pub(crate) fn peer(&self, uri: &http::Uri, error: &ureq::Error) -> Option<Peer> {
-        let io = match error {
-            ureq::Error::Protocol(_) => None,
-            ureq::Error::Io(error) => Some(error),
-            _ => return None,
-        };
-        // Asked once, because it takes another connection.
-        match may_be_of_protocol(io) {
-            true => *self.peer.get_or_init(|| speaks(uri)),
-            false => None,
-        }
+    /// Whether a request failed so because the peer speaks HTTP/2 only. Asked once, because it takes
+    /// another connection.
+    pub(crate) fn speaks_http2(&self, uri: &http::Uri, error: &ureq::Error) -> bool {
+        may_be_http2(error)
+            && *self
+                .is_http2
+                .get_or_init(|| speaks(uri) == Some(Peer::Http2))
     }
 
-    /// Sends a GET request and reads the response; more than `limit` bytes are an error.
+    /// Sends a GET request and reads the response; more than `most` bytes are an error.
     #[cfg(feature = "jaeger-remote-sampler")]
     pub(crate) fn get(
         &self,
         url: &CollectorUrl,
-        limit: u64,
+        most: usize,
     ) -> Result<(http::StatusCode, Vec<u8>), ureq::Error> {
         let mut request = self.agent.get(url.uri());
         if let Some(user) = url.authorization() {
             request = request.header(http::header::AUTHORIZATION, user);
         }
         let (head, mut body) = request.call()?.into_parts();
-        let body = body.with_config().limit(limit).read_to_vec()?;
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let body = body.with_config().limit(most).read_to_vec()?;
         Ok((head.status, body))
     }
 }
 
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) type HttpResponse = http::Response<Result<Vec<u8>, ureq::Error>>;
+
+fn may_be_http2(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Protocol(_) => true,
+        ureq::Error::Io(error) => may_be_of_protocol(Some(error)),
+        _ => false,
+    }
+}

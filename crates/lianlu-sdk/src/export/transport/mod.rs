@@ -10,21 +10,11 @@ pub(crate) mod collector_url;
 pub(crate) mod endpoint;
 #[cfg(feature = "http-client")]
 pub(crate) mod http_client;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
+#[cfg(any(feature = "console", feature = "otlp-grpc", feature = "http-client"))]
 pub(crate) mod one_line;
 #[cfg(any(feature = "jaeger", feature = "zipkin"))]
 pub(crate) mod post;
-#[cfg(any(
-    feature = "jaeger",
-    feature = "otlp-grpc",
-    feature = "otlp-http",
-    feature = "zipkin"
-))]
+#[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 pub(crate) mod probe;
 #[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) mod response;

@@ -5,12 +5,23 @@ use std::error::Error;
 /// Longest text.
 const MAX_CHARS: usize = 200;
 
+/// A control character, a separator of lines, or a mark that reorders what follows on a line.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The first line that is not blank, without control characters, cut after 200 characters.
+#[cfg_attr(
+    not(any(feature = "otlp-grpc", feature = "http-client")),
+    allow(dead_code)
+)]
 pub(crate) fn one_line(text: &str) -> String {
-    let mut lines = text.lines().map(str::trim);
+    let lines = text.split(['\n', '\u{2028}', '\u{2029}']);
+    let mut lines = lines.map(str::trim);
     let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
     line.chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !is_hidden(*c))
         .take(MAX_CHARS)
         .collect()
 }
@@ -54,6 +65,7 @@ mod tests {
             one_line("\r\n  no\u{1b}[31m such day \nmore"),
             "no[31m such day"
         );
+        assert_eq!(one_line("a\u{202e}b\u{2028}c"), "ab");
         assert_eq!(one_line(&"x".repeat(999)).len(), MAX_CHARS);
         assert_eq!(one_line(""), "");
     }

@@ -13,7 +13,7 @@ use http::response::Parts;
 use crate::export::Failure;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::http_client::{HttpClient, HttpResponse};
-use crate::export::transport::probe::{Peer, USE_GRPC};
+use crate::export::transport::probe::USE_GRPC;
 use crate::export::transport::status::failure_of_status;
 
 /// Posts a batch of `spans` spans. `Ok` is the response of a collector that has accepted it,
@@ -62,7 +62,7 @@ fn failure_of_error(
         ureq::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
             format!("{url}: TLS failed: {}", url.quote(&cause.to_string()))
         }
-        error if client.peer(url.uri(), error) == Some(Peer::Http2) => {
+        error if client.speaks_http2(url.uri(), error) => {
             format!("{url} speaks HTTP/2, as gRPC does, and not HTTP/1.1: {USE_GRPC}")
         }
         error => format!("{url}: {}", url.quote(&error.to_string())),

@@ -2,24 +2,29 @@
 
 use std::borrow::Cow;
 
-use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, ReadError, Scope};
+use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, ReadError, Resource, Scope};
 use lianlu_wire::zipkin::{Annotation, Endpoint, Kind, Span};
+use opentelemetry_semantic_conventions::resource::SERVICE_NAMESPACE;
 
 use super::remote_endpoint::remote_endpoint;
 use crate::export::batch::Batch;
-use crate::export::value::{push_json_object, push_json_text, service_name, text};
+use crate::export::value::{
+    dropped_counts, push_json_object, push_json_text, scope_texts, service_name, text,
+};
 
 const ERROR: &str = "error";
 const STATUS_CODE: &str = "otel.status_code";
 
 /// The spans of the batch, in order.
 pub(super) fn spans(batch: &Batch) -> Result<Vec<Span<'_>>, ReadError> {
-    let service = service_name(&batch.parse_resource()?)?;
+    let resource = batch.parse_resource()?;
+    let service = service_name(&resource)?;
+    let namespace = namespace(&resource)?;
     let mut spans = Vec::with_capacity(batch.len());
     for scope_spans in batch.scopes() {
         let scope = scope_spans.parse_scope()?;
         for it in scope_spans.spans() {
-            spans.push(span(&it?, &scope, service.clone())?);
+            spans.push(span(&it?, &scope, service.clone(), namespace.clone())?);
         }
     }
     Ok(spans)
@@ -29,6 +34,7 @@ fn span<'a>(
     span: &otlp::Span<'a>,
     scope: &Scope<'a>,
     service_name: Cow<'a, str>,
+    namespace: Option<Cow<'a, str>>,
 ) -> Result<Span<'a>, ReadError> {
     let nanos = span.end_unix_nanos.saturating_sub(span.start_unix_nanos);
     let parent = u64::from_be_bytes(span.parent_span_id);
@@ -53,24 +59,44 @@ fn span<'a>(
         },
         remote_endpoint: remote_endpoint(span)?,
         annotations: span.events().map(annotation).collect::<Result<_, _>>()?,
-        tags: tags(span, scope)?,
+        tags: tags(span, scope, namespace)?,
         ..Span::default()
     })
 }
 
 type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The span's attributes, followed by the exporter's own tags, which replace attributes of the same
-/// key.
-fn tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Result<Vec<Tag<'a>>, ReadError> {
+/// The resource's `service.namespace`, which is not a part of the service's name.
+fn namespace<'a>(resource: &Resource<'a>) -> Result<Option<Cow<'a, str>>, ReadError> {
+    for attribute in resource.attributes() {
+        let attribute = attribute?;
+        if attribute.key == SERVICE_NAMESPACE {
+            return text(attribute.value).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The span's attributes and those of its scope, and the exporter's own tags, which replace
+/// attributes of the same key.
+fn tags<'a>(
+    span: &otlp::Span<'a>,
+    scope: &Scope<'a>,
+    namespace: Option<Cow<'a, str>>,
+) -> Result<Vec<Tag<'a>>, ReadError> {
     let own = own_tags(span, scope);
-    let mut tags = Vec::new();
-    for attribute in span.attributes() {
+    let mut tags: Vec<Tag<'a>> = Vec::new();
+    for attribute in span.attributes().chain(scope.attributes()) {
         let KeyValue { key, value, .. } = attribute?;
-        let is_own = own.iter().any(|(own, _)| own == key);
-        if !is_own && !is_false_error(key, value) {
+        let is_there = own.iter().chain(&tags).any(|(known, _)| known == key);
+        if !is_there && !is_false_error(key, value) {
             tags.push((key.into(), text(value)?));
         }
+    }
+    if let Some(namespace) = namespace
+        && !tags.iter().any(|(key, _)| key == SERVICE_NAMESPACE)
+    {
+        tags.push((SERVICE_NAMESPACE.into(), namespace));
     }
     tags.extend(own);
     Ok(tags)
@@ -97,37 +123,26 @@ fn own_tags<'a>(span: &otlp::Span<'a>, scope: &Scope<'a>) -> Vec<Tag<'a>> {
         2 => message,
         _ => "",
     };
-    for (key, value) in [
-        ("otel.status_description", description),
-        ("otel.scope.name", scope.name),
-        ("otel.scope.version", scope.version),
-    ] {
-        if !value.is_empty() {
-            tags.push((key.into(), value.into()));
-        }
+    if !description.is_empty() {
+        tags.push(("otel.status_description".into(), description.into()));
     }
-    for (key, dropped) in [
-        ("otel.dropped_attributes_count", span.dropped_attributes),
-        ("otel.dropped_events_count", span.dropped_events),
-        ("otel.dropped_links_count", span.dropped_links),
-    ] {
-        if dropped > 0 {
-            tags.push((key.into(), dropped.to_string().into()));
-        }
-    }
+    tags.extend(scope_texts(scope).map(|(key, text)| (key.into(), text.into())));
+    let dropped = dropped_counts(span);
+    tags.extend(dropped.map(|(key, dropped)| (key.into(), dropped.to_string().into())));
     tags
 }
 
 /// The event's name, followed by its attributes as a JSON object if it has any.
 fn annotation(event: Result<Event<'_>, ReadError>) -> Result<Annotation<'_>, ReadError> {
     let event = event?;
-    let value = if event.attributes().next().is_none() {
+    let dropped = event.dropped_attributes;
+    let value = if event.attributes().next().is_none() && dropped == 0 {
         Cow::Borrowed(event.name)
     } else {
         let mut out = String::new();
         push_json_text(&mut out, event.name);
         out.push(':');
-        push_json_object(&mut out, event.attributes())?;
+        push_json_object(&mut out, event.attributes(), dropped)?;
         Cow::Owned(out)
     };
     Ok(Annotation {

@@ -194,7 +194,7 @@ impl Shared {
 }
 
 impl State {
-    fn has_queue(&self, number: usize) -> bool {
+    pub(in crate::pipeline) fn has_queue(&self, number: usize) -> bool {
         let destination = self.destinations.get(number);
         destination.is_some_and(|destination| !destination.queue.is_empty())
     }

@@ -31,7 +31,9 @@ const INITIAL_RATIO: f64 = 0.001;
 ///
 /// `GET {endpoint}/sampling?service=NAME` is Jaeger's [remote
 /// sampling](https://www.jaegertracing.io/docs/latest/architecture/sampling/#remote-sampling) over
-/// HTTP; Jaeger v2 serves it on port 5778 (extension `remote_sampling`). The strategy is a ratio, a
+/// HTTP; Jaeger v2 serves it on port 5778 (extension `remote_sampling`). At port 14250, and where
+/// the peer turns out to speak it, `jaeger.api_v2.SamplingManager` is called over gRPC instead,
+/// which needs the feature `otlp-grpc`. The strategy is a ratio, a
 /// rate, or a ratio for each operation (a span's name) together with a minimum rate for each
 /// operation.
 ///

@@ -22,7 +22,7 @@
 //! | `OTEL_TRACES_EXPORTER` | a list of `otlp`, `otlp/stdout` (lines of OTLP in JSON), `jaeger`, `zipkin`, `console`, or `none`; each needs its feature | `otlp` |
 //! | `OTEL_TRACES_SAMPLER` | `always_on`, `always_off`, `traceidratio`, `jaeger_remote`, each also with the prefix `parentbased_` | `parentbased_always_on` |
 //! | `OTEL_TRACES_SAMPLER_ARG` | for `traceidratio`: the ratio | 1 |
-//! | | for `jaeger_remote`: `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`, over HTTP | `http://localhost:5778/sampling`, 60000, 0.001 |
+//! | | for `jaeger_remote`: `endpoint=…,pollingIntervalMs=…,initialSamplingRate=…`; over gRPC at port 14250 and where the endpoint speaks it | `http://localhost:5778/sampling`, 60000, 0.001 |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a URL; over HTTP `/v1/traces` is appended; over gRPC also `host:port` | `http://localhost:4318`, over gRPC port 4317 |
 //! | `OTEL_EXPORTER_OTLP_INSECURE` | for `host:port`: `true` for `http`, `false` for `https` | `false` |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | a URL, used unchanged | |

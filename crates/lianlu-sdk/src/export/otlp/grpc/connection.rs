@@ -27,6 +27,7 @@ use crate::export::batch::Batch;
 use crate::export::transport::collector_url::CollectorUrl;
 use crate::export::transport::one_line::with_causes;
 use crate::export::transport::probe::{Peer, USE_HTTP, may_be_of_protocol, speaks};
+use crate::export::transport::tls::Tls;
 
 /// The path; the connection adds scheme and host.
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -37,36 +38,80 @@ const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encodin
 /// Interval of TCP keep-alive probes on an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// Sends requests over a connection that is opened for the first request and kept.
+/// Sends batches.
 pub(in super::super) struct Grpc {
+    client: GrpcClient,
+    compression: Compression,
+    /// The uncompressed request, if it is compressed.
+    scratch: Vec<u8>,
+}
+
+impl Grpc {
+    pub(in super::super) fn new(settings: Settings) -> Result<Self, OptionError> {
+        let Settings {
+            url,
+            timeout,
+            headers,
+            compression,
+            max_response,
+            tls,
+            ..
+        } = settings;
+        let headers = grpc_headers(headers, compression);
+        Ok(Self {
+            client: GrpcClient::new(url, headers, timeout, max_response, &tls)?,
+            compression,
+            scratch: Vec::new(),
+        })
+    }
+
+    pub(in super::super) fn url(&self) -> &CollectorUrl {
+        &self.client.url
+    }
+
+    pub(in super::super) fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
+        let spans = batch.len();
+        let scratch = empty(&mut self.scratch);
+        let message = Message::of(batch, self.compression, scratch)
+            .map_err(|error| Failure::new(spans, format!("not compressed: {error}")))?;
+        let response = self.client.call(EXPORT, Body::new(message))?;
+        response.into_result(&self.client.url, spans, batch.request_len())
+    }
+}
+
+/// Makes calls over a connection that is opened for the first one and kept.
+pub(crate) struct GrpcClient {
     url: CollectorUrl,
     endpoint: Endpoint,
     channel: Channel,
-    compression: Compression,
     headers: HeaderMap,
     timeout: Duration,
     max_response: usize,
     /// The peer's protocol, found out at the first failure.
     peer: Option<Option<Peer>>,
-    /// The uncompressed request, if it is compressed.
-    scratch: Vec<u8>,
     /// The connection runs on this runtime, which makes progress only while a request is sent.
     /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-impl Grpc {
-    pub(in super::super) fn new(settings: Settings) -> Result<Self, OptionError> {
-        let error = |problem: String| OptionError::new("otlp", "grpc", problem);
-        let uri = settings.url.uri().clone();
+impl GrpcClient {
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables))]
+    pub(crate) fn new(
+        url: CollectorUrl,
+        headers: HeaderMap,
+        timeout: Duration,
+        max_response: usize,
+        tls: &Tls,
+    ) -> Result<Self, OptionError> {
+        let error = |problem: String| OptionError::new("endpoint", "grpc", problem);
+        let uri = url.uri().clone();
         let is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let endpoint = Endpoint::from(uri)
             .user_agent(USER_AGENT)
             .map_err(|cause| error(with_causes(&cause)))?;
         #[cfg(feature = "tls")]
         let endpoint = if is_https {
-            let tls = settings.tls.for_tonic();
-            let tls = endpoint.tls_config(tls);
+            let tls = endpoint.tls_config(tls.for_tonic());
             tls.map_err(|cause| error(with_causes(&cause)))?
         } else {
             endpoint
@@ -79,34 +124,25 @@ impl Grpc {
             .map_err(|cause| error(format!("no runtime: {cause}")))?;
         Ok(Self {
             channel: connect(&endpoint, &runtime),
-            url: settings.url,
+            url,
             endpoint,
-            compression: settings.compression,
-            headers: grpc_headers(settings.headers, settings.compression),
-            timeout: no_limit_if_zero(settings.timeout),
-            max_response: settings.max_response,
+            headers,
+            timeout: no_limit_if_zero(timeout),
+            max_response,
             peer: None,
-            scratch: Vec::new(),
             runtime: Some(runtime),
         })
     }
 
-    pub(in super::super) fn url(&self) -> &CollectorUrl {
-        &self.url
-    }
-
-    pub(in super::super) fn send(&mut self, batch: &Batch) -> Result<Accepted, Failure> {
-        let spans = batch.len();
+    /// Makes a unary call. `Err` is the reason why there is no response.
+    pub(crate) fn call(&mut self, path: &'static str, message: Body) -> Result<Response, Failure> {
         let Some(runtime) = &self.runtime else {
-            return Err(Failure::new(spans, "the exporter is gone"));
+            return Err(Failure::temporary("the client is gone"));
         };
-        let scratch = empty(&mut self.scratch);
-        let message = Message::of(batch, self.compression, scratch)
-            .map_err(|error| Failure::new(spans, format!("not compressed: {error}")))?;
-        let mut request = Request::post(EXPORT)
+        let mut request = Request::post(path)
             .version(Version::HTTP_2)
-            .body(Body::new(message))
-            .map_err(|error| Failure::new(spans, error.to_string()))?;
+            .body(message)
+            .map_err(|error| Failure::temporary(error.to_string()))?;
         request.headers_mut().clone_from(&self.headers);
         let (channel, timeout, most) = (&mut self.channel, self.timeout, self.max_response);
         let response = runtime.block_on(async {
@@ -118,7 +154,7 @@ impl Grpc {
         match response {
             Ok(Ok(response)) => {
                 self.peer = None;
-                response.into_result(url, spans, batch.request_len())
+                Ok(response)
             }
             Ok(Err(NoResponse { reason, is_http2 })) => {
                 // Asked once, because it takes another connection.
@@ -142,7 +178,7 @@ impl Grpc {
 }
 
 /// A runtime must not be dropped within another runtime, where users may drop an exporter.
-impl Drop for Grpc {
+impl Drop for GrpcClient {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -162,7 +198,7 @@ fn connect(endpoint: &Endpoint, runtime: &Runtime) -> Channel {
 }
 
 /// Sets the headers that gRPC requires, replacing the user's.
-fn grpc_headers(mut headers: HeaderMap, compression: Compression) -> HeaderMap {
+pub(crate) fn grpc_headers(mut headers: HeaderMap, compression: Compression) -> HeaderMap {
     headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     for name in [ENCODING, ACCEPT_ENCODING] {

@@ -44,6 +44,16 @@ impl Message {
     }
 }
 
+/// The body of a call with one short message.
+#[cfg(feature = "jaeger-remote-sampler")]
+pub(crate) fn plain(message: &[u8]) -> std::io::Result<tonic::body::Body> {
+    let prefix = prefix(0, message.len())?;
+    let piece = Bytes::from([&prefix, message].concat());
+    Ok(tonic::body::Body::new(Message {
+        pieces: vec![piece].into_iter(),
+    }))
+}
+
 fn prefix(flag: u8, length: usize) -> std::io::Result<[u8; PREFIX]> {
     let length = u32::try_from(length).map_err(std::io::Error::other)?;
     let [a, b, c, d] = length.to_be_bytes();

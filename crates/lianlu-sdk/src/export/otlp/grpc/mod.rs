@@ -20,3 +20,7 @@ mod status;
 mod write_coalescer;
 
 pub(super) use connection::Grpc;
+#[cfg(feature = "jaeger-remote-sampler")]
+pub(crate) use connection::{GrpcClient, grpc_headers};
+#[cfg(feature = "jaeger-remote-sampler")]
+pub(crate) use message::plain;

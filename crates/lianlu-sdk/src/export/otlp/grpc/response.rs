@@ -21,7 +21,7 @@ use crate::export::transport::probe::USE_HTTP;
 use crate::export::transport::status::failure_of_status;
 
 /// The outcome of a request.
-pub(super) enum Response {
+pub(crate) enum Response {
     /// The request was accepted; the response message, or why there is none.
     Accepted(Result<Vec<u8>, String>),
     /// The call failed with this status.
@@ -87,6 +87,18 @@ impl Response {
             Decoded::TooLong => Err(too_long(most)),
             Decoded::Malformed => Err(NO_RESPONSE.to_owned()),
         })
+    }
+
+    /// The message of a successful call; otherwise the reason.
+    #[cfg(feature = "jaeger-remote-sampler")]
+    pub(crate) fn into_message(self, url: &CollectorUrl) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Accepted(message) => message.map_err(|problem| format!("{url}: it {problem}")),
+            other => match other.into_result(url, 0, 0) {
+                Ok(_) => Ok(Vec::new()),
+                Err(failure) => Err(failure.reason),
+            },
+        }
     }
 
     /// The result for a batch of `spans` spans, sent in `length` bytes.

@@ -23,7 +23,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The status of a call.
 #[derive(Debug)]
-pub(super) struct Status {
+pub(crate) struct Status {
     pub(super) code: Code,
     message: String,
     retry_info: Option<RetryInfo>,
