@@ -24,7 +24,10 @@ impl<K: Side> TraceLayer<K> {
 
     /// The key of a gRPC call's status code.
     pub fn with_rpc_status_key(self, key: RpcStatusKey) -> Self {
-        self.with(|options| options.settings.rpc_status_key = key)
+        self.with(|options| {
+            options.settings.rpc_status_key = key;
+            options.name_scope();
+        })
     }
 
     /// Writes an attribute that is opt-in in the conventions. Calls add up.
