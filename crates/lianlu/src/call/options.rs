@@ -23,7 +23,7 @@ use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
 use crate::propagation::{ServiceName, default_propagator};
 use crate::request::RequestHead;
-use crate::span::source::{TracerSource, default_scope};
+use crate::span::source::{TracerSource, default_scope, scope_with_schema};
 
 type Decision = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
 type StreamEnds = dyn Fn(&RequestHead<'_>, Option<&str>) -> StreamEnd + Send + Sync;
@@ -153,16 +153,17 @@ impl Options {
     /// dialect's default.
     pub(crate) fn name_scope(&mut self) {
         let name = self.tracer_name.clone();
+        let schema_url = self.settings.rpc_status_key.schema_url();
         let (scope, meter_scope) = match self.settings.dialect {
             Dialect::OpenTelemetry => {
-                let scope = default_scope(name.unwrap_or("lianlu".into()));
+                let scope = scope_with_schema(name.unwrap_or("lianlu".into()), schema_url);
                 (scope.clone(), scope)
             }
             // Kratos gives its tracer no version and no schema.
             Dialect::Kratos => {
                 let name = name.unwrap_or("kratos".into());
                 let scope = InstrumentationScope::builder(name.clone()).build();
-                (scope, default_scope(name))
+                (scope, scope_with_schema(name, schema_url))
             }
         };
         self.tracer.set_scope(scope);

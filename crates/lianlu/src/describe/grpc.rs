@@ -148,11 +148,13 @@ pub(super) fn end(
 }
 
 fn status_code(settings: &Settings, code: Code, out: &mut SignalWriter<'_>) {
-    let row = match settings.rpc_status_key {
-        RpcStatusKey::ResponseStatusCode => &table::RPC_RESPONSE_STATUS_CODE,
-        RpcStatusKey::StatusCode => &table::RPC_STATUS_CODE,
-    };
-    out.put(row, fixed(code.name()));
+    let (key, has_both) = (settings.rpc_status_key, out.has_old() && !out.only_old());
+    if has_both || key == RpcStatusKey::ResponseStatusCode {
+        out.put(&table::RPC_RESPONSE_STATUS_CODE, fixed(code.name()));
+    }
+    if has_both || key == RpcStatusKey::StatusCode {
+        out.put(&table::RPC_STATUS_CODE, fixed(code.name()));
+    }
     if out.has_old() {
         out.put(&table::RPC_GRPC_STATUS_CODE, i64::from(code.number()));
     }

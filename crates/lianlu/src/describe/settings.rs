@@ -11,7 +11,12 @@ use super::surface::{Dialect, Protocol};
 use crate::net::capture::HeaderCapture;
 use crate::net::redact::Redaction;
 
-/// The key of a gRPC call's status code in the current conventions.
+/// The key of a gRPC call's status code in the current conventions. With
+/// [`Conventions::Both`] the status is under both keys.
+///
+/// Kratos writes an **integer** under `rpc.status_code`. A store with typed columns, such as
+/// Elasticsearch or Parquet, has both types in one column if services of both kinds write to it.
+/// `schema_url` says which conventions are followed: 1.44.0, or 1.45.0 with the new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RpcStatusKey {
@@ -21,6 +26,19 @@ pub enum RpcStatusKey {
     /// `rpc.status_code`, the name after v1.44.0.
     StatusCode,
 }
+
+impl RpcStatusKey {
+    /// The schema that has this key.
+    pub(crate) fn schema_url(self) -> &'static str {
+        match self {
+            Self::ResponseStatusCode => SCHEMA_URL,
+            Self::StatusCode => "https://opentelemetry.io/schemas/1.45.0",
+        }
+    }
+}
+
+/// The version of the semantic conventions that spans and metrics follow.
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 
 /// The settings that affect the description of a call.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use opentelemetry::global::{BoxedTracer, ObjectSafeTracerProvider};
 use opentelemetry::trace::{Span, SpanContext, Tracer, TracerProvider};
 use opentelemetry::{InstrumentationScope, global};
 
+use crate::describe::settings::SCHEMA_URL;
 use crate::per_generation::PerGeneration;
 
 /// Counts the calls of [`set_tracer_provider`], so that layers notice a new provider.
@@ -167,13 +168,18 @@ impl fmt::Debug for TracerSource {
     }
 }
 
-/// The version of the semantic conventions that spans and metrics follow.
-const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
-
 /// The default instrumentation scope of the layers' spans.
 pub(crate) fn default_scope(name: Cow<'static, str>) -> InstrumentationScope {
+    scope_with_schema(name, SCHEMA_URL)
+}
+
+/// The default scope, of other conventions.
+pub(crate) fn scope_with_schema(
+    name: Cow<'static, str>,
+    schema_url: &'static str,
+) -> InstrumentationScope {
     InstrumentationScope::builder(name)
         .with_version(env!("CARGO_PKG_VERSION"))
-        .with_schema_url(SCHEMA_URL)
+        .with_schema_url(schema_url)
         .build()
 }

@@ -1,5 +1,6 @@
 //! Names and attributes of gRPC spans, and the instrumentation scope of all spans.
 
+use lianlu::conventions::{Generation, RpcStatusKey};
 use opentelemetry::trace::SpanKind;
 
 use crate::common::echo::{self, Echo, message};
@@ -134,4 +135,54 @@ async fn with_tracer_name_names_the_scope() {
     assert_eq!(server.instrumentation_scope.name(), "shop");
     assert!(server.instrumentation_scope.version().is_some());
     assert_eq!(server.span_kind, SpanKind::Server);
+}
+
+/// The name of the status's key after conventions 1.44, both keys in a migration, and the schema
+/// that has them.
+#[tokio::test]
+async fn the_status_has_the_key_of_its_schema() {
+    let (old, new) = ("rpc.response.status_code", "rpc.status_code");
+    type Change = fn(lianlu::ServerLayer) -> lianlu::ServerLayer;
+    let cases: [(Change, [bool; 3], &str); 4] = [
+        (|it| it, [true, false, false], "1.44.0"),
+        (
+            |it| {
+                it.with_conventions(|conventions| {
+                    conventions.rpc_status_key(RpcStatusKey::StatusCode)
+                })
+            },
+            [false, true, false],
+            "1.45.0",
+        ),
+        (
+            |it| it.with_conventions(|conventions| conventions.rpc(Generation::Both)),
+            [true, true, true],
+            "1.44.0",
+        ),
+        (
+            |it| {
+                it.with_conventions(|conventions| {
+                    conventions
+                        .rpc_status_key(RpcStatusKey::StatusCode)
+                        .rpc(Generation::Both)
+                })
+            },
+            [true, true, true],
+            "1.45.0",
+        ),
+    ];
+    for (change, expected, schema) in cases {
+        let traces = Traces::default();
+        let address = echo::serve(change(traces.server()), echo::Echo::new(&traces)).await;
+        let mut client = echo::connect(traces.client(), address).await;
+        client.unary(message("hello", 0)).await.unwrap();
+        let server = traces::server(&traces.all(2).await);
+        let found = [old, new, "rpc.grpc.status_code"].map(|key| attr(&server, key).is_some());
+        assert_eq!(found, expected, "{server:#?}");
+        let url = format!("https://opentelemetry.io/schemas/{schema}");
+        assert_eq!(
+            server.instrumentation_scope.schema_url(),
+            Some(url.as_str())
+        );
+    }
 }

@@ -120,6 +120,8 @@ impl<K: Side> TraceLayer<K> {
             settings.grpc_methods = conventions.grpc_methods;
             settings.http_methods = conventions.http_methods;
             settings.https = conventions.https;
+            // The schema depends on the generation and on the key.
+            options.name_scope();
         })
     }
 
