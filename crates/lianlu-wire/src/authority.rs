@@ -52,13 +52,13 @@ impl<'a> Authority<'a> {
             Some(address) => address.parse::<Ipv6Addr>().is_ok(),
             None => is_name(host) || host.parse::<Ipv6Addr>().is_ok(),
         };
-        if !is_host {
-            return Err(AuthorityError::Host);
-        }
         let port = match port_text {
             None | Some("") => None,
             Some(text) => Some(port(text).ok_or(AuthorityError::Port)?),
         };
+        if !is_host {
+            return Err(AuthorityError::Host);
+        }
         Ok(Self {
             host: inner.unwrap_or(host),
             port,
@@ -142,6 +142,7 @@ mod tests {
             ("a b", "a b", None, Some(Host)),
             ("链.example:80", "链.example", Some(80), Some(Host)),
             ("a/b", "a/b", None, Some(Host)),
+            ("a/b:c", "a/b", None, Some(Port)),
             ("a,b", "a,b", None, Some(Host)),
         ] {
             let expected = Authority { host, port };

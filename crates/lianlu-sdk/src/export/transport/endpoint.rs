@@ -1,6 +1,7 @@
 //! Validates a collector's URL.
 
 use http::Uri;
+use lianlu_wire::authority::{Authority, AuthorityError};
 
 use crate::error::OptionError;
 
@@ -47,19 +48,11 @@ pub fn check_endpoint(option: &'static str, value: &str) -> Result<Uri, OptionEr
     Ok(uri)
 }
 
-/// Whether the port is absent or a number. `Uri` accepts any text as the port, and then reports
-/// none.
+/// Whether the port is absent, empty or a number. `Uri` accepts any text as the port, and then
+/// reports none.
 fn is_port_usable(uri: &Uri) -> bool {
-    let (authority, host) = (uri.authority(), uri.host());
-    let authority = authority.map_or("", |authority| authority.as_str());
-    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
-    match host_and_port.strip_prefix(host.unwrap_or_default()) {
-        None | Some("") => true,
-        Some(rest) => {
-            let port = rest.strip_prefix(':').unwrap_or_default();
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-        }
-    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    Authority::parse(authority) != Err(AuthorityError::Port)
 }
 
 #[cfg(test)]
@@ -75,6 +68,8 @@ mod tests {
             "http://ann:secret@[::1]:4317/p",
             "http://ann:secret@h",
             "http://h:65535?k=v:w",
+            "http://h:",
+            "http://[::1]:/p",
             " http://h ",
         ] {
             assert!(check_endpoint("o", value).is_ok(), "{value}");
@@ -103,10 +98,8 @@ mod tests {
         for value in [
             "http://h:abc",
             "http://h:99999",
-            "http://h:",
             "http://h:+80",
             "http://h:4317abc/x",
-            "http://[::1]:",
             "http://[::1]:x",
             "http://ann:secret@h:x",
             "http://ann:se/cret@h:1",
