@@ -77,6 +77,10 @@ mod route;
 #[cfg(feature = "pipeline")]
 mod setup;
 mod span;
+pub mod task;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod variables;
 mod warning;
 
@@ -110,6 +114,9 @@ pub use setup::zipkin;
 pub use setup::{Guard, Pipeline, env::pipeline_from_env};
 pub use span::source::set_tracer_provider;
 
+/// The OpenTelemetry API of this crate, so that a service needs no version of its own to match:
+/// `use lianlu::opentelemetry::trace::Tracer`.
+pub use opentelemetry;
 // OpenTelemetry types that appear in this crate's public API.
 pub use opentelemetry::{Context, KeyValue, trace::SpanKind};
 #[cfg(feature = "pipeline")]
