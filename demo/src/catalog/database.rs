@@ -7,8 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lianlu::pipeline::{Span as OwnSpan, Tracer};
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, SpanKind, Status, Tracer as _};
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_semantic_conventions::attribute::{
     DB_COLLECTION_NAME, DB_OPERATION_NAME, DB_QUERY_SUMMARY, DB_QUERY_TEXT,
     DB_RESPONSE_STATUS_CODE, DB_SYSTEM_NAME, ERROR_TYPE,
@@ -100,11 +100,8 @@ impl Database {
         query: &'static Query,
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueryError> {
-        // The other thread does not inherit the context.
-        let context = Context::current();
         let Self { connection, tracer } = self.clone();
-        let result = tokio::task::spawn_blocking(move || {
-            let _current = context.attach();
+        let result = lianlu::task::spawn_blocking(move || {
             let mut span = query.start(&tracer);
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let result = work(&connection, query.text);
