@@ -55,19 +55,32 @@ impl Destination {
     }
 }
 
+/// The URL without user and query, which may be secrets.
+fn shown(url: &str) -> String {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return "***".to_owned();
+    };
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    format!("{scheme}://{host}{}", uri.path())
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Console => write!(f, "finished traces are printed below, each as a tree"),
-            Self::Jaeger(url) => write!(f, "traces go to {url} (Jaeger, thrift over HTTP)"),
+            Self::Jaeger(url) => {
+                write!(f, "traces go to {} (Jaeger, thrift over HTTP)", shown(url))
+            }
             Self::Otlp { url, protocol } => {
                 let transport = match protocol {
                     Protocol::Grpc => "gRPC",
                     _ => "HTTP",
                 };
-                write!(f, "traces go to {url} (OTLP over {transport})")
+                write!(f, "traces go to {} (OTLP over {transport})", shown(url))
             }
-            Self::Zipkin(url) => write!(f, "traces go to {url} (Zipkin)"),
+            Self::Zipkin(url) => write!(f, "traces go to {} (Zipkin)", shown(url)),
         }
     }
 }
@@ -141,6 +154,14 @@ fn with_all<E>(pipeline: Pipeline<E>, resource: Resource, announcer: &Announcer)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_announcement_has_no_secrets() {
+        let url = "http://ann:s3cret@localhost:4318/v1/traces?key=s3cret";
+        let shown = Destination::otlp(url).to_string();
+        let wanted = "traces go to http://localhost:4318/v1/traces (OTLP over HTTP)";
+        assert_eq!(shown, wanted);
+    }
 
     #[test]
     fn otlp_takes_its_protocol_from_the_url() {

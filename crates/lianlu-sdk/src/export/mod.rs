@@ -5,6 +5,8 @@ pub(crate) mod batch;
 pub mod console;
 #[cfg(feature = "jaeger")]
 pub mod jaeger;
+#[cfg(any(feature = "jaeger", feature = "zipkin"))]
+mod non_otlp;
 #[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 pub mod otlp;
 pub(crate) mod transport;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lianlu_wire::otlp::{AnyValue, KeyValue, ReadError, Resource, Scope, Span};
+use lianlu_wire::otlp::{AnyValue, KeyValue, ReadError, Resource};
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 /// OpenTelemetry's default for a service without a name.
@@ -10,28 +10,6 @@ const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// The key of a count of dropped attributes.
 pub(crate) const DROPPED_ATTRIBUTES: &str = "otel.dropped_attributes_count";
-
-/// What formats without scopes report of a scope, [with the deprecated
-/// keys](https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/#instrumentationscope).
-pub(crate) fn scope_texts<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'static str, &'a str)> {
-    let texts = [
-        ("otel.scope.name", scope.name),
-        ("otel.scope.version", scope.version),
-        ("otel.library.name", scope.name),
-        ("otel.library.version", scope.version),
-    ];
-    texts.into_iter().filter(|(_, text)| !text.is_empty())
-}
-
-/// The counts of what a span has dropped, where there are any.
-pub(crate) fn dropped_counts(span: &Span<'_>) -> impl Iterator<Item = (&'static str, u32)> {
-    let counts = [
-        (DROPPED_ATTRIBUTES, span.dropped_attributes),
-        ("otel.dropped_events_count", span.dropped_events),
-        ("otel.dropped_links_count", span.dropped_links),
-    ];
-    counts.into_iter().filter(|(_, dropped)| *dropped > 0)
-}
 
 /// The resource's `service.name`.
 pub(crate) fn service_name<'a>(resource: &Resource<'a>) -> Result<Cow<'a, str>, ReadError> {

@@ -7,7 +7,8 @@ use lianlu_wire::otlp::{self, AnyValue, Event, KeyValue, Link, ReadError, Scope}
 use opentelemetry_semantic_conventions::resource::SERVICE_NAME;
 
 use crate::export::batch::Batch;
-use crate::export::value::{DROPPED_ATTRIBUTES, dropped_counts, scope_texts, service_name, text};
+use crate::export::non_otlp::{dropped_counts, scope_texts};
+use crate::export::value::{DROPPED_ATTRIBUTES, service_name, text};
 
 /// The batch's resource.
 pub(super) fn process(batch: &Batch) -> Result<Process<'_>, ReadError> {

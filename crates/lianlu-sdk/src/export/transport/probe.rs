@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Uri;
 
 /// What to do about a gRPC port.
-#[cfg_attr(not(feature = "http-client"), allow(dead_code))]
+#[cfg(any(feature = "jaeger", feature = "otlp-http", feature = "zipkin"))]
 pub(crate) const USE_GRPC: &str =
     "use the collector's port for HTTP (4318 by default for OTLP), or the protocol grpc";
 

@@ -8,9 +8,8 @@ use opentelemetry_semantic_conventions::resource::SERVICE_NAMESPACE;
 
 use super::remote_endpoint::remote_endpoint;
 use crate::export::batch::Batch;
-use crate::export::value::{
-    dropped_counts, push_json_object, push_json_text, scope_texts, service_name, text,
-};
+use crate::export::non_otlp::{dropped_counts, scope_texts};
+use crate::export::value::{push_json_object, push_json_text, service_name, text};
 
 const ERROR: &str = "error";
 const STATUS_CODE: &str = "otel.status_code";
