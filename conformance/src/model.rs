@@ -15,6 +15,9 @@ const OVERLAY: &str = include_str!("../model/overlay.json");
 #[error("cannot read the model: {0}")]
 pub struct ModelError(#[from] serde_json::Error);
 
+/// The key of a gRPC status after v1.44.0.
+pub(crate) const LATER_STATUS_KEY: &str = "rpc.status_code";
+
 /// The key of a gRPC status, which was renamed on the main branch after v1.44.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -191,7 +194,7 @@ impl Model {
             old: BTreeMap::new(),
             status_key: match key {
                 StatusKey::Released => "rpc.response.status_code".to_owned(),
-                StatusKey::Main => "rpc.status_code".to_owned(),
+                StatusKey::Main => LATER_STATUS_KEY.to_owned(),
             },
         })
     }
@@ -225,7 +228,30 @@ impl Model {
             model.old = old.spans;
         }
         model.generation = generation;
+        if generation == Generation::Both {
+            model.add_later_status_key();
+        }
         Ok(model)
+    }
+
+    /// In a migration the status is under the key of the next conventions too.
+    fn add_later_status_key(&mut self) {
+        let own = self.status_key.clone();
+        let spans = self.spans.values_mut().map(|rules| &mut rules.attributes);
+        let metrics = self.metrics.values_mut().map(|rules| &mut rules.attributes);
+        for rows in spans.chain(metrics) {
+            if let Some(mut row) = rows.iter().find(|row| row.key == own).cloned() {
+                LATER_STATUS_KEY.clone_into(&mut row.key);
+                rows.push(row);
+            }
+        }
+        if let Some(attribute) = self.attributes.get(&own).cloned() {
+            self.attributes
+                .insert(LATER_STATUS_KEY.to_owned(), attribute);
+        }
+        if let Some(values) = self.values.get(&own).cloned() {
+            self.values.insert(LATER_STATUS_KEY.to_owned(), values);
+        }
     }
 
     /// The generation of the conventions.
@@ -264,7 +290,9 @@ impl Model {
     pub(crate) fn pairs(&self, group: Group) -> impl Iterator<Item = (&str, &str)> {
         let rows = self.old.get(group.name()).map_or(&[][..], Vec::as_slice);
         let rows = rows.iter().filter(|_| self.generation == Generation::Both);
-        rows.filter_map(|row| Some((row.from.as_deref()?, row.key.as_str())))
+        let pairs = rows.filter_map(|row| Some((row.from.as_deref()?, row.key.as_str())));
+        let has_both = self.generation == Generation::Both;
+        pairs.chain(has_both.then_some((self.status_key(), LATER_STATUS_KEY)))
     }
 
     /// The version of the conventions.

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use crate::facts::{Expected, Fact, Group, Known, Outcome};
-use crate::model::{Level, Model, Row};
+use crate::model::{LATER_STATUS_KEY, Level, Model, Row};
 use crate::otlp;
 use crate::violation::{Report, Rule};
 
@@ -69,8 +69,8 @@ pub(crate) fn check(
             }
         };
         // Only the last slice has the status.
-        let is_later =
-            expected.has_later_slice && [model.status_key(), GRPC_CODE].contains(&&*row.key);
+        let is_later = expected.has_later_slice
+            && [model.status_key(), LATER_STATUS_KEY, GRPC_CODE].contains(&&*row.key);
         if is_required && !is_later && !seen.contains(row.key.as_str()) {
             report.add(Rule::Missing, &row.key, format!("{:?}", row.level));
         }

@@ -4,7 +4,8 @@ use lianlu_wire::authority::Authority;
 use lianlu_wire::b3::{B3, B3Ids, B3Lines, Sampling};
 use lianlu_wire::jaeger_header::{UberTraceId, encode_baggage_value, parse_baggage_value};
 use lianlu_wire::w3c::{
-    BaggageMember, TraceParent, encode_baggage, encode_tracestate, parse_baggage, parse_tracestate,
+    BaggageMember, OtelMember, TraceParent, encode_baggage, encode_tracestate, parse_baggage,
+    parse_tracestate,
 };
 use lianlu_wire::xray::XRay;
 
@@ -28,6 +29,7 @@ pub fn headers(data: &[u8]) {
         uber_context(line);
         xray(line);
         authority(line);
+        otel_member(line);
     }
     b3_lines(&lines);
     tracestate(&lines);
@@ -44,6 +46,17 @@ fn traceparent(line: &[u8]) {
     // Everything except version and flags is in the line as written.
     let line = oracle::trim(line);
     assert_eq!(line[2..53], written[2..53]);
+}
+
+fn otel_member(line: &[u8]) {
+    let member = std::str::from_utf8(line).ok().and_then(OtelMember::parse);
+    if let Some(member) = member {
+        let written = member.encode();
+        assert!(written.len() <= line.len());
+        if !written.is_empty() {
+            assert_eq!(OtelMember::parse(&written), Some(member));
+        }
+    }
 }
 
 fn has_ids(b3: &B3) -> bool {

@@ -22,6 +22,7 @@ mod http_options;
 mod http_server;
 mod known_gaps;
 mod metrics_by_hand;
+mod own_names;
 mod proxies;
 mod resent;
 mod streams;

@@ -159,6 +159,21 @@ fn valid_values_cause_no_warnings() {
     run("", &empty).has(&DEFAULT).reports(&[]);
 }
 
+/// With a configuration file, which a pipeline reads, all other variables are ignored.
+#[test]
+fn a_configuration_file_replaces_all_variables() {
+    let variables = [
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "seven"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "malformed"),
+        ("OTEL_CONFIG_FILE", "otel.yaml"),
+    ];
+    run("", &variables).has(&DEFAULT).reports(&[]);
+    let without = run("", &variables[..3]);
+    assert_eq!(without.stderr.len(), 2, "{without:?}");
+    without.has(&["sampled=0"]);
+}
+
 #[test]
 fn samplers() {
     let run = |sampler, argument| {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::{grpc, header_text};
+use crate::header_text;
 
 /// The headers of a request that a call depends on.
 #[derive(Debug, Default, Clone, Copy)]
@@ -88,15 +88,6 @@ impl<'a> KnownHeaders<'a> {
     #[inline]
     pub(crate) fn content_type_begins(&self, prefix: &[u8]) -> bool {
         begins(self.content_type, prefix)
-    }
-
-    /// True for gRPC content types other than gRPC-Web's text mode.
-    #[inline]
-    pub(crate) fn is_plain_grpc(&self) -> bool {
-        let is_bare = |value: &HeaderValue| value.as_bytes() == grpc::CONTENT_TYPE;
-        self.content_type.is_some_and(is_bare)
-            || self.content_type_begins(grpc::CONTENT_TYPE)
-                && !self.content_type_begins(grpc::TEXT_CONTENT_TYPE)
     }
 
     pub(crate) fn content_length(&self) -> Option<u64> {

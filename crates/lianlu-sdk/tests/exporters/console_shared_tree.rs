@@ -93,8 +93,9 @@ fn a_trace_is_printed_as_soon_as_its_first_span_here_has_ended() {
     for parent in [Context::new(), remote] {
         let (printed, lines) = channel();
         let mut limits = Limits::default();
-        // No flush: only the schedule prints.
-        limits.schedule_delay = Duration::from_millis(1);
+        // Neither a flush nor the schedule prints.
+        limits.schedule_delay = Duration::from_secs(3600);
+        limits.batch_size = 1;
         let exporter = Exporter::new(Tree::to_writer(Lines(printed)));
         let provider = TracerProvider::builder().with_exporter(exporter);
         let provider = provider.with_limits(limits).build().unwrap();

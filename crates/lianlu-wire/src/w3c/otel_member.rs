@@ -76,7 +76,8 @@ impl<'a> OtelMember<'a> {
             let _ = write!(text, "{RANDOMNESS}:{randomness:0DIGITS$x}");
         }
         for field in &self.others {
-            if text.len() + 1 + field.len() > MAX_BYTES {
+            let separator = usize::from(!text.is_empty());
+            if text.len() + separator + field.len() > MAX_BYTES {
                 break;
             }
             separate(&mut text);
@@ -178,6 +179,7 @@ mod tests {
         assert_eq!(OtelMember::default().encode(), "");
         let most = format!("x:{}", "y".repeat(254));
         let mut member = OtelMember::parse(&most).unwrap();
+        assert_eq!(member.encode(), most);
         member.threshold = Some(0);
         assert_eq!(member.encode(), "th:0", "other fields give way");
     }

@@ -136,13 +136,12 @@ pub(crate) fn start(options: &Arc<Options>, kind: SpanKind, head: RequestHead<'_
     if let Some(slices) = &mut slices {
         slices.set_first(context.span().span_context());
     }
-    if options.has_rare_state
-        || stream_end != StreamEnd::Body
-        || is_grpc && !headers.is_plain_grpc()
-    {
+    let is_text = is_grpc && headers.content_type_begins(TEXT_CONTENT_TYPE);
+    if options.has_rare_state || stream_end != StreamEnd::Body || is_text {
         let rare = rare.get_or_insert_with(|| scratch.rare.take().unwrap_or_default());
         rare.stream_end = stream_end;
         rare.slices = slices.filter(|_| is_recording);
+        rare.is_text = is_text;
         starting.clone().complete(rare, scratch, is_recording);
     }
     let timeout = match is_grpc {
@@ -264,7 +263,6 @@ impl<'a> Starting<'a> {
     #[cold]
     fn complete(&self, rare: &mut RareState, scratch: &mut Scratch, is_recording: bool) {
         let is_grpc = self.protocol == Protocol::Grpc;
-        rare.is_text = is_grpc && self.headers.content_type_begins(TEXT_CONTENT_TYPE);
         rare.request_length = self.headers.content_length();
         if let Some((_, meters)) = self.meters
             && !is_grpc

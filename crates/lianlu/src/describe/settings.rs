@@ -12,7 +12,7 @@ use crate::net::capture::HeaderCapture;
 use crate::net::redact::Redaction;
 
 /// The key of a gRPC call's status code in the current conventions. With
-/// [`Conventions::Both`] the status is under both keys.
+/// [`Generation::Both`] the status is under both keys.
 ///
 /// Kratos writes an **integer** under `rpc.status_code`. A store with typed columns, such as
 /// Elasticsearch or Parquet, has both types in one column if services of both kinds write to it.

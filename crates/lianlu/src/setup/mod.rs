@@ -359,7 +359,10 @@ impl<E: Exporter> Pipeline<E> {
             sampler.check()?;
         }
         let environment = self.exporter.environment(self.sampler.is_some())?;
-        let output = environment.output;
+        let output = match environment.output {
+            Output::Discard if !self.also.is_empty() => Output::Export,
+            output => output,
+        };
         let mut reader = Reader::default();
         let resource = match self.resource {
             Some(resource) => decode_resource(&mut reader, resource),

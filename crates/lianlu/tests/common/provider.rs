@@ -20,6 +20,16 @@ pub enum ProviderKind {
 impl ProviderKind {
     pub const BOTH: [Self; 2] = [Self::Ours, Self::Sdk];
 
+    /// The flags of a new trace that is not sampled, after a span of this kind: the SDK's spans drop
+    /// the flag of random ids.
+    #[allow(dead_code)]
+    pub fn unsampled_flags(self) -> &'static str {
+        match self {
+            Self::Ours => "02",
+            Self::Sdk => "00",
+        }
+    }
+
     /// The kind that the environment asks for.
     pub fn from_env() -> Self {
         match std::env::var(VARIABLE).as_deref() {

@@ -347,6 +347,21 @@ fn a_pipeline_exports_to_several() {
 }
 
 #[test]
+fn a_second_destination_does_not_need_the_first() {
+    if role().is_none() {
+        let mut child = own_process::child(&this_test!(), "none");
+        own_process::run(child.env("OTEL_TRACES_EXPORTER", "none"));
+        return;
+    }
+    let collector = Collector::start();
+    let zipkin = lianlu::zipkin::pipeline().with_collector_endpoint(&collector.url);
+    let guard = lianlu::pipeline_from_env().and(zipkin).build().unwrap();
+    drop(guard.tracer_provider().tracer("test").start("test-span"));
+    guard.flush().unwrap();
+    assert!(collector.request().has("test-span"));
+}
+
+#[test]
 fn a_grpc_endpoint_needs_no_scheme() {
     if role().is_some() {
         let pipeline = lianlu::pipeline_from_env();

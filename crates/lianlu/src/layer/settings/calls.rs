@@ -39,7 +39,7 @@ impl<K: Side> TraceLayer<K> {
     /// Traces and measures only requests for which `filter` returns `true`.
     ///
     /// The context is propagated for the others too, so a trace continues across a call without a
-    /// span. To record all spans and export only some, use a [`Sampler`](crate::sampling).
+    /// span. To record all spans and export only some, use a sampler.
     ///
     /// ```
     /// // No spans for health checks.

@@ -62,9 +62,11 @@ impl Errors {
     /// |---|---|
     /// | a status that is an error | `500`, `NOT_FOUND` |
     /// | a panic | `panic` |
-    /// | a timeout of the client or the socket | `timeout` |
+    /// | a timeout of the client, the socket or a layer of tower, tokio or tower-http, in whatever box | `timeout` |
+    /// | tower's load shedding, its closed buffer, a limited body | `overloaded`, `closed`, `length_limit_exceeded` |
+    /// | a host name that does not resolve | `name_resolution_error` |
     /// | an [`io::Error`](std::io::Error) | its kind, such as `ConnectionRefused`, if it has a stable name |
-    /// | no connection, for another reason such as DNS or TLS | `connect` |
+    /// | no connection, for another reason such as TLS | `connect` |
     /// | a connection that ends early or does not speak HTTP | `UnexpectedEof`, `InvalidData` |
     /// | another error type | the type's path |
     /// | a cancelled HTTP call, if the classifier makes it an error | `cancelled` |

@@ -30,7 +30,7 @@
 //! | `tracer_provider.processors` | `batch`, and `simple`, which is exported in batches too; exporters `otlp_http`, `otlp_grpc`, `otlp_file/development` to `stdout`, `console` |
 //! | `tracer_provider.sampler` | `always_on`, `always_off`, `trace_id_ratio_based`, `parent_based` with a root, `probability/development`, `composite/development`, `always_record` |
 //! | `tracer_provider.limits` | yes |
-//! | `instrumentation/development.general` | `http` and `rpc`: `semconv`, `known_methods` |
+//! | `instrumentation/development.general` | `http` and `rpc`: `semconv`; `http.client` and `http.server`: `known_methods` (one list for both), captured headers; `sanitization.url.sensitive_query_parameters` |
 //! | `meter_provider`, `logger_provider`, `log_level` | no: meters and loggers are set up with `opentelemetry_sdk` |
 
 mod exporter;
