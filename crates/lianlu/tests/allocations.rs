@@ -219,3 +219,11 @@ fn counting_the_requests_messages_makes_a_third_allocation() {
 fn an_unsampled_call_makes_one_allocation() {
     assert_allocations(&allocations(&layer(), UNSAMPLED, empty), 1);
 }
+
+#[test]
+fn a_carried_context_allocates_nothing() {
+    let _current = opentelemetry::Context::current_with_value(7_u32).attach();
+    let run = || lianlu::task::carry(|| {})();
+    run();
+    assert_eq!(allocation_counter::measure(run).count_total, 0);
+}

@@ -59,12 +59,12 @@ impl EndedSpans {
     /// If there is none, or there are several. The message shows all.
     #[must_use]
     #[track_caller]
-    pub fn only(&self) -> &TestSpan {
+    pub fn only(&self) -> TestSpan {
         let [span] = &*self.spans else {
             let (count, all) = (self.spans.len(), tree::render(&self.all, false));
             panic!("{count} spans where one was expected, in\n{all}");
         };
-        span
+        span.clone()
     }
 
     /// The traces as text: a line for each span, children indented, with kind and status.

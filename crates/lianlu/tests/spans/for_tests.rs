@@ -70,7 +70,7 @@ async fn each_test_has_its_trace() {
             ",
         );
         let [client, server] = [SpanKind::Client, SpanKind::Server].map(|kind| ended.kind(kind));
-        assert!(server.only().is_child_of(client.only()));
+        assert!(server.only().is_child_of(&client.only()));
         assert_eq!(ended.named("pick").with("item", "pear").len(), 1);
         ended.snapshot().replace(
             "network.protocol.version: 2",
@@ -102,7 +102,7 @@ async fn a_body_is_never_read() {
 
     drop(response);
     let ended = spans.wait(3).await;
-    let server = ended.kind(SpanKind::Server).only().clone();
+    let server = ended.kind(SpanKind::Server).only();
     assert!(server.is_unread() && !server.is_cancelled());
     assert_says(
         &ended.tree(),
@@ -175,7 +175,7 @@ async fn nothing_starts() {
         &["1 of 2 spans have ended\none\nnothing is open"],
     );
     assert_says(
-        &panics(|| drop(spans.ended().named("other").only().clone())),
+        &panics(|| drop(spans.ended().named("other").only())),
         &["0 spans where one was expected, in\none"],
     );
 }
