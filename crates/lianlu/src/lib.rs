@@ -42,6 +42,14 @@
 //! [gRPC]. [`TraceLayer::kratos`] switches a layer to the names and keys of the Go framework
 //! Kratos.
 //!
+//! # Tasks and tests
+//!
+//! [`task`] carries the context to spawned tasks, threads and queues.
+#![cfg_attr(
+    feature = "testing",
+    doc = "[`testing`] waits for the spans of one test and compares traces as text."
+)]
+//!
 //! [HTTP]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 //! [gRPC]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 #![cfg_attr(docsrs, feature(doc_cfg))]

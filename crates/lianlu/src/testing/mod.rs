@@ -34,9 +34,9 @@
 //! A call ends when its response's body has been read to the end, or is dropped. With
 //! `let response = app.oneshot(request).await?`, the handler has run but the call is open as long as
 //! `response` is there: nothing has ended yet. Read the body, as above. If it is dropped instead,
-//! the span ends as one that was cancelled. With any other provider there is a second trap: the
-//! router owns the provider, `oneshot` consumes the router, and a provider that is dropped does not
-//! wait for its exporter. Keep a clone of it; [`Spans`] is one, and needs no flush.
+//! the span ends as one that was cancelled. A provider with an exporter has a second trap: the
+//! router owns it, `oneshot` consumes the router, and a provider that is dropped does not wait for
+//! its exporter. Keep a clone of such a provider and flush it. [`Spans`] needs neither.
 //!
 //! [`Spans::wait`] says which of these it is, if the spans do not come.
 
@@ -48,7 +48,6 @@ mod ended;
 mod span;
 mod tree;
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -199,15 +198,15 @@ struct Collector(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    open: HashMap<SpanId, OpenSpan>,
-    started: usize,
+    /// By time of their start.
+    open: Vec<OpenSpan>,
     ended: Vec<TestSpan>,
     wakers: Vec<Waker>,
 }
 
 #[derive(Debug)]
 struct OpenSpan {
-    number: usize,
+    id: SpanId,
     name: String,
     kind: SpanKind,
     has_response: bool,
@@ -224,8 +223,10 @@ impl Collector {
     }
 
     fn on_response(&self, span: &SpanRef<'_>) {
+        let id = span.span_context().span_id();
         let mut state = self.lock();
-        if let Some(open) = state.open.get_mut(&span.span_context().span_id()) {
+        let open = state.open.iter_mut().find(|open| open.id == id);
+        if let Some(open) = open {
             open.has_response = true;
         }
     }
@@ -233,27 +234,23 @@ impl Collector {
 
 impl SpanProcessor for Collector {
     fn on_start(&self, span: &mut StartedSpan<'_>, _: &Context) {
-        if !span.span_context().is_sampled() {
-            return;
+        if span.span_context().is_sampled() {
+            let kind = span.read(|span| span::kind(span.kind));
+            self.lock().open.push(OpenSpan {
+                id: span.span_context().span_id(),
+                name: span.name().to_owned(),
+                kind: kind.unwrap_or(SpanKind::Internal),
+                has_response: false,
+            });
         }
-        let mut state = self.lock();
-        let open = OpenSpan {
-            number: state.started,
-            name: span.name().to_owned(),
-            kind: span
-                .read(|span| span::kind(span.kind))
-                .unwrap_or(SpanKind::Internal),
-            has_response: false,
-        };
-        state.started += 1;
-        state.open.insert(span.span_context().span_id(), open);
     }
 
     fn on_end(&self, span: &EndedSpan<'_>) {
+        let id = span.span_context().span_id();
         let mut state = self.lock();
-        if let Some(open) = state.open.remove(&span.span_context().span_id()) {
-            let span = TestSpan::new(span, open.has_response);
-            state.ended.push(span);
+        if let Some(at) = state.open.iter().position(|open| open.id == id) {
+            let open = state.open.remove(at);
+            state.ended.push(TestSpan::new(span, open.has_response));
         }
         drop(state);
         self.wake();
@@ -265,25 +262,18 @@ impl State {
     fn report(&self, count: usize) -> String {
         let tree = EndedSpans::new(self.ended.clone()).tree();
         let mut out = format!("{} of {count} spans have ended\n{tree}", self.ended.len());
-        let mut open: Vec<_> = self.open.values().collect();
-        open.sort_unstable_by_key(|open| open.number);
-        for OpenSpan {
-            name,
-            kind,
-            has_response,
-            ..
-        } in open
-        {
-            let state = match kind {
-                _ if *has_response => "a response body was never read to its end",
+        for open in &self.open {
+            let state = match open.kind {
+                _ if open.has_response => "a response body was never read to its end",
                 SpanKind::Server | SpanKind::Client => {
                     "no response yet (or, with a layer of your own, a body that was never read)"
                 }
                 _ => "not ended",
             };
-            let _ = writeln!(out, "open: {name}{}: {state}", tree::kind(kind));
+            let (name, kind) = (&open.name, tree::kind(&open.kind));
+            let _ = writeln!(out, "open: {name}{kind}: {state}");
         }
-        if self.started == 0 {
+        if self.open.is_empty() && self.ended.is_empty() {
             out.push_str(
                 "no sampled span has started: a layer of your own needs \
                  .with_tracer_provider(spans.tracer_provider())\n",

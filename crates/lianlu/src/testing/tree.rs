@@ -118,10 +118,10 @@ fn lines(attributes: &[KeyValue]) -> Vec<String> {
 
 /// One line, with `<port>` after addresses and `<id>` for trace and span ids.
 fn mask(text: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     let (mut out, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric());
+        let end = end.unwrap_or(rest.len());
         let (word, after) = rest.split_at(if end == 0 { first.len_utf8() } else { end });
         let is_port = word.bytes().all(|byte| byte.is_ascii_digit()) && follows_host(&out);
         let is_hex = word

@@ -13,7 +13,7 @@ use opentelemetry::{Context, KeyValue};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::common::http::{self as net, VERSIONS};
-use crate::common::{Gate, soon};
+use crate::common::{Gate, TRACEPARENT, soon};
 
 fn app(spans: &Spans) -> Router {
     let tracer = spans.tracer_provider().tracer("shop");
@@ -182,13 +182,13 @@ async fn nothing_starts() {
 
 #[test]
 fn a_snapshot_differs() {
+    let peers = format!("[::1]:4317. user@host:80, {TRACEPARENT} at 10:30");
     let spans = Spans::new();
     let tracer = spans.tracer_provider().tracer("shop");
     tracer.in_span("order", |cx| {
         let other = tracer.start("other").span_context().clone();
         cx.span().add_link(other, Vec::new());
-        cx.span()
-            .set_attribute(KeyValue::new("peer", "[::1]:4317 at 10:30"));
+        cx.span().set_attribute(KeyValue::new("peer", peers));
         cx.span()
             .add_event("stored", vec![KeyValue::new("bytes", 7)]);
         tracer.in_span("pay", |cx| {
@@ -200,7 +200,7 @@ fn a_snapshot_differs() {
     let wanted = "
         order
         | link to other
-        | peer: [::1]:<port> at 10:30
+        | peer: [::1]:<port>. user@host:<port>, 00-<id>-<id>-01 at 10:30
         | event stored, bytes: 7
           other
           pay ✗: no";
@@ -211,7 +211,7 @@ fn a_snapshot_differs() {
         "the spans differ (- expected, + found):
   order
   | link to other
-  | peer: [::1]:<port> at 10:30
+  | peer: [::1]:<port>. user@host:<port>, 00-<id>-<id>-01 at 10:30
 - | event kept, bytes: 7
 + | event stored, bytes: 7
     other
