@@ -87,7 +87,12 @@ impl Coding {
             #[cfg(feature = "gzip")]
             Self::Deflate => read(flate2::read::ZlibDecoder::new(bytes), most),
             #[cfg(feature = "zstd")]
-            Self::Zstd => read(zstd::stream::read::Decoder::new(bytes).ok()?, most),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::new(bytes).ok()?;
+                // RFC 9659: the window of a content coding has at most 8 MB.
+                decoder.window_log_max(23).ok()?;
+                read(decoder, most)
+            }
             Self::Other => {
                 let _ = most;
                 None
@@ -97,19 +102,21 @@ impl Coding {
 }
 
 /// Reads up to `most` bytes, or what comes before an error: the body may be cut. `None` if nothing
-/// does.
+/// comes before an error.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 fn read(mut from: impl std::io::Read, most: usize) -> Option<Vec<u8>> {
     let mut decoded = Vec::new();
     let mut piece = [0; 512];
     while decoded.len() < most {
-        let Ok(length @ 1..) = from.read(&mut piece) else {
-            break;
-        };
-        decoded.extend_from_slice(piece.get(..length).unwrap_or_default());
+        match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => decoded.extend_from_slice(piece.get(..length).unwrap_or_default()),
+            Err(_) if decoded.is_empty() => return None,
+            Err(_) => break,
+        }
     }
     decoded.truncate(most);
-    (!decoded.is_empty()).then_some(decoded)
+    Some(decoded)
 }
 
 impl Charset {
@@ -159,6 +166,8 @@ fn is_text(essence: &str) -> bool {
 pub(crate) struct Content {
     kept: Vec<u8>,
     limit: usize,
+    /// True if bytes were left out: none after them are kept.
+    is_cut: bool,
     form: ContentForm,
 }
 
@@ -167,22 +176,26 @@ impl Content {
         Self {
             kept: Vec::new(),
             limit,
+            is_cut: false,
             form,
         }
     }
 
     pub(crate) fn feed(&mut self, data: &impl Buf) {
         let mut room = self.limit.saturating_sub(self.kept.len());
-        if room == 0 {
+        if room == 0 || self.is_cut {
             return;
         }
         let mut slices = [std::io::IoSlice::new(&[]); 16];
         let count = data.chunks_vectored(&mut slices);
+        let mut seen = 0;
         for slice in slices.iter().take(count) {
+            seen += slice.len();
             let slice = slice.get(..room).unwrap_or(slice);
             self.kept.extend_from_slice(slice);
             room -= slice.len();
         }
+        self.is_cut = seen < data.remaining();
     }
 
     /// What was kept so far. `None` if content is disabled or none has come.
@@ -193,6 +206,9 @@ impl Content {
         let Some(bytes) = self.form.coding.remove(&self.kept, self.limit) else {
             return Some(Kept::Bytes(self.kept.clone()));
         };
+        if bytes.is_empty() {
+            return None;
+        }
         // The last character may be cut.
         let whole = |bytes: &[u8]| match std::str::from_utf8(bytes) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -240,6 +256,8 @@ pub(crate) fn write(request: Option<Kept>, response: Option<Kept>, out: &mut Att
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     fn kept(
@@ -304,6 +322,41 @@ mod tests {
         let mut content = Content::new(3, ContentForm::default());
         content.feed(&b"a"[..].chain(&b"b"[..]).chain(&b"cd"[..]));
         assert_eq!(content.kept(), Some(Kept::Text("abc".to_owned())));
+        // Without a gap where a buffer has more pieces than are looked at.
+        let mut content = Content::new(100, ContentForm::default());
+        let pieces = (b'a'..=b'r').fold(VecDeque::new(), |mut pieces, byte| {
+            pieces.push_back(bytes::Bytes::from(vec![byte]));
+            pieces
+        });
+        content.feed(&Pieces(pieces));
+        content.feed(&&b"z"[..]);
+        assert_eq!(
+            content.kept(),
+            Some(Kept::Text("abcdefghijklmnop".to_owned()))
+        );
+    }
+
+    struct Pieces(VecDeque<bytes::Bytes>);
+
+    impl Buf for Pieces {
+        fn remaining(&self) -> usize {
+            self.0.iter().map(Buf::remaining).sum()
+        }
+
+        fn chunk(&self) -> &[u8] {
+            self.0.front().map_or(&[], |piece| piece)
+        }
+
+        fn chunks_vectored<'a>(&'a self, to: &mut [std::io::IoSlice<'a>]) -> usize {
+            let pieces = self.0.iter().zip(to);
+            pieces
+                .map(|(piece, to)| *to = std::io::IoSlice::new(piece))
+                .count()
+        }
+
+        fn advance(&mut self, _: usize) {
+            unreachable!("a body is only looked at")
+        }
     }
 
     #[cfg(feature = "gzip")]
@@ -321,6 +374,8 @@ mod tests {
             !text.is_empty() && "hello, hello, hello".starts_with(&text),
             "{text}"
         );
+        let empty = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        assert_eq!(kept(&headers, 100, &[&empty.finish().unwrap()]), None);
         // What is not gzip although it says so.
         assert_eq!(
             kept(&headers, 100, &[b"plain"]),
