@@ -4,7 +4,6 @@ use std::fmt;
 
 use http::{HeaderValue, Uri};
 
-use crate::export::Component;
 #[cfg(feature = "jaeger")]
 use crate::export::transport::basic_auth::basic_auth;
 use crate::export::transport::basic_auth::{user, without_user};
@@ -76,7 +75,13 @@ impl CollectorUrl {
     }
 
     /// The exporter of this kind that sends here.
-    pub(crate) fn component(&self, kind: &'static str) -> Component {
+    #[cfg(any(
+        feature = "jaeger",
+        feature = "otlp-grpc",
+        feature = "otlp-http",
+        feature = "zipkin"
+    ))]
+    pub(crate) fn component(&self, kind: &'static str) -> crate::export::Component {
         let host = self.uri.host().unwrap_or_default();
         let default = match self.uri.scheme_str() {
             Some("https") => 443,
@@ -84,7 +89,7 @@ impl CollectorUrl {
         };
         let port = self.uri.port_u16().unwrap_or(default);
         let host = host.trim_matches(['[', ']']);
-        Component::new(kind).with_server(host, port)
+        crate::export::Component::new(kind).with_server(host, port)
     }
 
     /// The `Authorization` header for the user. An explicitly set header takes precedence.
