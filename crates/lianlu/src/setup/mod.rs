@@ -179,8 +179,9 @@ impl<E> Pipeline<E> {
     }
 
     /// Gives a batch up that a collector has not accepted for this long, although it asks to be
-    /// tried again; its spans are counted as lost. By default a batch is tried until the end of the
-    /// program, while the queue drops further spans when it is full.
+    /// tried again; its spans are counted as lost. The next batch still waits for as long as the
+    /// collector has asked. By default a batch is tried until the end of the program, while the
+    /// queue drops further spans when it is full.
     pub fn with_longest_retry(mut self, longest: Duration) -> Self {
         self.longest_retry = Some(longest);
         self
