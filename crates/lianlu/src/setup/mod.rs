@@ -380,7 +380,7 @@ impl<E: Exporter> Pipeline<E> {
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
         let mut provider = TracerProvider::builder()
-            .with_resource(resource)
+            .with_decoded_resource(resource)
             .with_keep_if(self.keep);
         for processor in self.processors {
             provider = provider.with_span_processor(processor);

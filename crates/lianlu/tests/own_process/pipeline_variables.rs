@@ -20,11 +20,27 @@ fn make(pipeline: &str) -> Result<String, PipelineError> {
             let pipeline = lianlu::console::pipeline().with_resource(resource);
             pipeline.build()?
         }
+        "named" => {
+            let resource = lianlu::Resource::builder().with_service_name("shop");
+            let pipeline = lianlu::console::pipeline().with_resource(resource.build());
+            pipeline.build()?
+        }
+        "detected" => {
+            let process = [lianlu::pipeline::Detector::Process];
+            let pipeline = lianlu::console::pipeline().with_resource_detectors(process);
+            pipeline.build()?
+        }
         _ => lianlu::console::pipeline().build()?,
     };
     drop(guard.tracer_provider().tracer("test").start("span"));
     let sent = guard.counts().started;
     let name = guard.service_name().unwrap_or_default().to_owned();
+    let resource = guard.tracer_provider().resource().clone();
+    let of = |key: &'static str| resource.get(&key.into()).map(|value| value.to_string());
+    assert_eq!(of("service.name").as_ref(), Some(&name));
+    assert_eq!(of("team"), None);
+    let runtime = of("process.runtime.name");
+    assert_eq!(runtime.is_some(), pipeline == "detected");
     let error = guard.shutdown_timeout(Duration::from_secs(2)).err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();
     Ok(format!("started={sent} name={name} {error}"))
@@ -116,5 +132,19 @@ fn resource_attributes_have_one_reader() {
             );
             assert_eq!(ignored.warnings(), [warning], "{pipeline}");
         }
+    }
+    // The variable's own entries go, and nothing that takes precedence over them.
+    for pipeline in ["otlp", "env", "resource", "named", "detected"] {
+        let mut child = child(&this_test!(), pipeline);
+        child.env("OTEL_TRACES_EXPORTER", "none");
+        child.env("OTEL_TRACES_SAMPLER", "always_off");
+        if pipeline != "named" {
+            child.env("OTEL_SERVICE_NAME", "shop");
+        }
+        let list = "service.name=shop,team=a,process.runtime.name=rust,bad";
+        let ignored = run(child.env("OTEL_RESOURCE_ATTRIBUTES", list));
+        let outcome = ignored.marked("outcome: ")[0];
+        assert!(outcome.contains(" name=shop "), "{pipeline}: {outcome}");
+        assert_eq!(ignored.warnings().len(), 1, "{pipeline}: {ignored:?}");
     }
 }
