@@ -160,6 +160,7 @@ impl TracerProviderBuilder {
     pub fn build(self) -> Result<TracerProvider, BuildError> {
         let listener = self.listener.unwrap_or_else(to_stderr);
         let mut reader = env::Reader::default();
+        reader.warnings.extend(env::unusable_config_file());
         let sampler = self.sampler;
         let sampler = sampler.unwrap_or_else(|| sampler_of_env(&mut reader));
         let span_limits = self.span_limits;

@@ -105,6 +105,31 @@ fn each_variable_is_read() {
     assert!(bad.starts_with("error: OTEL_BSP_SCHEDULE_DELAY: "), "{bad}");
 }
 
+/// A configuration file that cannot be followed does not silence the other variables.
+#[cfg(unix)]
+#[test]
+fn a_nameless_configuration_file_is_none() {
+    use std::os::unix::ffi::OsStrExt;
+
+    if let Some(pipeline) = role() {
+        println!("outcome: {}", make(&pipeline).unwrap());
+        return;
+    }
+    for pipeline in ["jaeger", "otlp", "zipkin", "console", "env"] {
+        for (file, warnings) in [(&b" "[..], 0), (b"\xff.yaml", 1)] {
+            let mut child = child(&this_test!(), pipeline);
+            child.env("OTEL_TRACES_EXPORTER", "console");
+            child.env("OTEL_TRACES_SAMPLER", "always_off");
+            child.env("OTEL_SERVICE_NAME", "shop");
+            let printed = run(child.env("OTEL_CONFIG_FILE", std::ffi::OsStr::from_bytes(file)));
+            let outcome = printed.marked("outcome: ")[0];
+            assert_eq!(outcome, "started=0 name=shop ", "{pipeline}");
+            let printed = printed.warnings();
+            assert_eq!(printed.len(), warnings, "{pipeline}: {printed:?}");
+        }
+    }
+}
+
 #[test]
 fn resource_attributes_have_one_reader() {
     if let Some(pipeline) = role() {

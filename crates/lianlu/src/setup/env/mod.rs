@@ -15,7 +15,7 @@
 //!
 //! | variable | values | default |
 //! |---|---|---|
-//! | `OTEL_CONFIG_FILE` | a configuration file, see [`config_file`](crate::pipeline::config_file); all others are then ignored. Needs the feature `config-file` | |
+//! | `OTEL_CONFIG_FILE` | a configuration file, see [`config_file`](crate::pipeline::config_file); all others are then ignored. Needs the feature `config-file`, without which it is ignored with a warning | |
 //! | `OTEL_SDK_DISABLED` | `true`: no spans and no warnings | `false` |
 //! | `OTEL_SERVICE_NAME` | the resource's `service.name` | `unknown_service:` and the program's name |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, percent-encoded; ignored as a whole if an entry is malformed | |
@@ -54,7 +54,7 @@ mod sampler;
 use std::time::Duration;
 
 pub(super) use lianlu_sdk::env::resource as read_resource;
-use lianlu_sdk::env::{CONFIG_FILE, Reader, pipeline_limits, span_limits, value_length};
+use lianlu_sdk::env::{Reader, pipeline_limits, span_limits, value_length};
 use lianlu_sdk::{Export, OptionError};
 
 use super::{Environment, Output, Pipeline};
@@ -78,8 +78,9 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// ```
 pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     let mut reader = Reader::default();
-    if let Some(file) = reader.text(CONFIG_FILE) {
-        return from_file(file);
+    #[cfg(feature = "config-file")]
+    if let Some(config) = super::config_file::config() {
+        return from_file(config);
     }
     if is_disabled(&mut reader) {
         // Only the resource is needed, for the service name that clients send.
@@ -126,32 +127,20 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
 
 /// The pipeline of a configuration file. An invalid file is an error when the pipeline starts.
 #[cfg(feature = "config-file")]
-fn from_file(_: String) -> Pipeline<FromEnv> {
-    match super::config_file::config() {
-        Some(Ok(config)) => Pipeline::new(FromEnv {
+fn from_file(config: Result<super::config_file::Config, OptionError>) -> Pipeline<FromEnv> {
+    Pipeline::new(match config {
+        Ok(config) => FromEnv {
             targets: config.targets,
             environment: config.environment,
             warnings: config.warnings,
             problem: None,
-        }),
-        Some(Err(problem)) => refused(problem),
-        // Not reachable: the variable is set.
-        None => refused(OptionError::new(CONFIG_FILE, "", "is not set")),
-    }
-}
-
-#[cfg(not(feature = "config-file"))]
-fn from_file(file: String) -> Pipeline<FromEnv> {
-    let problem = "this program was built without lianlu's feature `config-file`";
-    refused(OptionError::new(CONFIG_FILE, file, problem))
-}
-
-fn refused(problem: OptionError) -> Pipeline<FromEnv> {
-    Pipeline::new(FromEnv {
-        targets: Vec::new(),
-        environment: Environment::default(),
-        warnings: Vec::new(),
-        problem: Some(problem),
+        },
+        Err(problem) => FromEnv {
+            targets: Vec::new(),
+            environment: Environment::default(),
+            warnings: Vec::new(),
+            problem: Some(problem),
+        },
     })
 }
 
