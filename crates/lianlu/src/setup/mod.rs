@@ -285,13 +285,10 @@ pub trait Exporter {
     /// in code. This default implementation returns an error for an invalid value.
     #[doc(hidden)]
     fn environment(&self, has_sampler: bool) -> Result<Environment, OptionError> {
-        if !has_sampler {
-            sampler::check_env()?;
-        }
-        Ok(Environment {
-            limits: Limits::from_env()?,
-            ..Environment::default()
-        })
+        let mut reader = Reader::default();
+        let environment = env::read_common(&mut reader, has_sampler);
+        reader.into_result()?;
+        Ok(environment)
     }
 }
 

@@ -94,6 +94,22 @@ fn each_variable_is_read() {
         "{bad}"
     );
 
+    let remote = format!("endpoint=http://{closed_port},initialSamplingRate=0");
+    for pipeline in ["console", "jaeger", "otlp", "zipkin"] {
+        for variable in [
+            "OTEL_TRACES_SAMPLER",
+            "OTEL_BSP_MAX_QUEUE_SIZE",
+            "OTEL_SPAN_EVENT_COUNT_LIMIT",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        ] {
+            let bad = outcome(pipeline, &[(variable, "nonsense")]);
+            assert!(bad.starts_with(&format!("error: {variable}: ")), "{bad}");
+        }
+        let sampler = ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote");
+        let none = outcome(pipeline, &[sampler, ("OTEL_TRACES_SAMPLER_ARG", &remote)]);
+        assert!(none.starts_with("started=0 "), "{none}");
+    }
+
     let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
     let bad = outcome("console", &[ratio, ("OTEL_TRACES_SAMPLER_ARG", "7")]);
     assert!(bad.starts_with("error: OTEL_TRACES_SAMPLER_ARG: "), "{bad}");

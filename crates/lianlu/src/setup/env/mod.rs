@@ -98,31 +98,35 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     }
     let max_timeout = export_timeout(&mut reader);
     let targets = exporter::read(&mut reader, max_timeout);
-    #[cfg_attr(not(feature = "console"), allow(unused_mut))]
-    let mut limits = pipeline_limits(&mut reader);
+    let mut environment = read_common(&mut reader, false);
     #[cfg(feature = "console")]
     if matches!(targets[..], [Target::Console]) && reader.text("OTEL_BSP_SCHEDULE_DELAY").is_none()
     {
-        limits.schedule_delay = super::console::SCHEDULE_DELAY;
+        environment.limits.schedule_delay = super::console::SCHEDULE_DELAY;
     }
-    let environment = Environment {
-        sampler: Some(sampler::read(&mut reader)),
-        resource: Some(read_resource(&mut reader)),
-        limits,
-        span_limits: Some(span_limits(&mut reader)),
-        // Always set, so that the provider's builder does not read the variable again.
-        value_length: Some(value_length(&mut reader).unwrap_or(usize::MAX)),
-        output: match targets[..] {
-            [] => Output::Discard,
-            _ => Output::Export,
-        },
-    };
+    environment.resource = Some(read_resource(&mut reader));
+    if targets.is_empty() {
+        environment.output = Output::Discard;
+    }
     Pipeline::new(FromEnv {
         targets,
         environment,
         warnings: reader.warnings,
         problem: None,
     })
+}
+
+/// The options that pipelines made in code read as well. All are set, so that the provider's
+/// builder does not read their variables again.
+pub(super) fn read_common(reader: &mut Reader, has_sampler: bool) -> Environment {
+    let limits = pipeline_limits(reader);
+    Environment {
+        sampler: (!has_sampler).then(|| sampler::read(reader)),
+        limits,
+        span_limits: Some(span_limits(reader)),
+        value_length: Some(value_length(reader).unwrap_or(usize::MAX)),
+        ..Environment::default()
+    }
 }
 
 /// The pipeline of a configuration file. An invalid file is an error when the pipeline starts.
