@@ -454,17 +454,20 @@ impl Drop for Sender<'_> {
             if let Some(reason) = &it.failing {
                 it.last_failure.clone_from(reason);
             }
-            it.exporter.inflight = 0;
-            it.fail(pending, class);
+            let mut failed = 0;
             for (item, left) in unsettled {
                 let submitted = left.min(pending);
                 pending -= submitted;
+                // On disk they wait for the next start.
                 if !item.is_on_disk() {
-                    it.exporter.given_up += submitted as u64;
+                    failed += submitted;
                 }
                 it.give_up(&item, left);
                 item.end_sending();
             }
+            it.exporter.given_up += failed as u64;
+            it.exporter.inflight -= failed as u64;
+            it.fail(failed, class);
         });
     }
 }
