@@ -15,6 +15,7 @@ pub use limits::{pipeline_limits, span_limits, value_length};
 pub use percent::decode;
 #[cfg(any(feature = "otlp-grpc", feature = "http-client"))]
 pub(crate) use reader::no_limit_if_zero;
-pub use reader::{CONFIG_FILE, Reader, Warning};
+pub(crate) use reader::unusable_config_file;
+pub use reader::{CONFIG_FILE, Reader, Warning, config_file};
 pub use resource::{decode_resource, resource, unknown_service};
 pub use sampler::{SAMPLER_ARGUMENT, parse_ratio, refuse_sampler, sampler};

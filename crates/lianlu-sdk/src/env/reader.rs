@@ -46,6 +46,40 @@ pub(crate) fn no_limit_if_zero(timeout: Duration) -> Duration {
 /// The variable that names a configuration file.
 pub const CONFIG_FILE: &str = "OTEL_CONFIG_FILE";
 
+/// The path of the configuration file, which replaces all other variables of OpenTelemetry. `None`
+/// if the variable is unset or empty, or cannot be followed: it is not in UTF-8, or the program was
+/// built without the feature `config-file`.
+#[must_use]
+pub fn config_file() -> Option<String> {
+    named_file()?.ok().filter(|_| cfg!(feature = "config-file"))
+}
+
+/// The warning about a configuration file that cannot be followed.
+pub(crate) fn unusable_config_file() -> Option<Warning> {
+    let (value, problem) = match named_file()? {
+        Ok(_) if cfg!(feature = "config-file") => return None,
+        Ok(path) => (
+            path,
+            "this program was built without lianlu's feature `config-file`",
+        ),
+        Err(value) => (value, "not in UTF-8"),
+    };
+    let mut reader = Reader::default();
+    let instead = "it is ignored, and the other variables apply";
+    reader.warn(CONFIG_FILE, &value, problem, instead);
+    reader.warnings.pop()
+}
+
+/// The trimmed value of the variable, unless it is empty; an approximation if it is not in UTF-8.
+fn named_file() -> Option<Result<String, String>> {
+    match std::env::var_os(CONFIG_FILE)?.into_string() {
+        Ok(path) => Some(path.trim().to_owned())
+            .filter(|path| !path.is_empty())
+            .map(Ok),
+        Err(path) => Some(Err(path.to_string_lossy().into_owned())),
+    }
+}
+
 /// Reads variables and collects warnings.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -74,12 +108,11 @@ impl Reader {
         }
     }
 
-    /// The value of a variable, unless it is unset or empty. Where a [configuration
-    /// file](CONFIG_FILE) is given, the other variables of OpenTelemetry count as unset.
+    /// The value of a variable, unless it is unset or empty. With a [configuration
+    /// file](config_file), the other variables of OpenTelemetry count as unset.
     #[must_use]
     pub fn text(&mut self, variable: &'static str) -> Option<String> {
-        let is_of_file = variable == CONFIG_FILE || !variable.starts_with("OTEL_");
-        if !is_of_file && std::env::var_os(CONFIG_FILE).is_some_and(|file| !file.is_empty()) {
+        if variable.starts_with("OTEL_") && config_file().is_some() {
             return None;
         }
         let value = std::env::var_os(variable)?;

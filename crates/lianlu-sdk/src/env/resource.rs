@@ -30,6 +30,10 @@ pub fn resource(reader: &mut Reader) -> Resource {
 
 /// A resource made in code. `Resource::builder()` of the SDK reads the variable without decoding
 /// it, and takes the rest if an entry is malformed: such attributes become what [`resource`] reads.
+///
+/// A service's name stays unless only the variable can have given it: one that needs no decoding
+/// may be set in code, and `OTEL_SERVICE_NAME` takes precedence. Not for a resource that was
+/// decoded before: what it has is no longer as the variable has it.
 #[must_use]
 pub fn decode_resource(reader: &mut Reader, made: Resource) -> Resource {
     let raw = reader.text(ATTRIBUTES).unwrap_or_default();
@@ -39,16 +43,20 @@ pub fn decode_resource(reader: &mut Reader, made: Resource) -> Resource {
         let found = made.get_ref(&Key::from((*key).to_owned()));
         found.is_some_and(|found| found.as_str() == *value)
     };
-    let undecoded: Vec<_> = entries.filter(is_in).collect();
+    let mut undecoded: Vec<_> = entries.filter(is_in).collect();
     if undecoded.is_empty() {
         return made;
     }
+    let is_malformed = attributes(reader).is_empty();
+    let is_named = reader.text(NAME).is_some();
+    let is_plain = |value: &str| decode(value).as_deref() == Some(value);
+    undecoded.retain(|(key, value)| *key != SERVICE_NAME || !is_named && !is_plain(value));
     let is_undecoded = |key: &Key| undecoded.iter().any(|(raw, _)| *raw == key.as_str());
     let own = made.iter().filter(|(key, _)| !is_undecoded(key));
     let mut all = own
         .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
         .collect::<Vec<_>>();
-    if !attributes(reader).is_empty() {
+    if !is_malformed {
         let decoded = undecoded.into_iter();
         all.extend(
             decoded.filter_map(|(key, value)| Some(KeyValue::new(decode(key)?, decode(value)?))),

@@ -29,7 +29,8 @@ pub(super) struct Names {
 pub(super) struct ExporterCounts {
     /// Spans that were handed to the exporter.
     pub(super) submitted: u64,
-    /// Those of them that are being sent, or wait for another attempt.
+    /// Those of them that are being sent, or wait for another attempt: after the shutdown, on disk
+    /// for the next start.
     pub(super) inflight: u64,
     /// Those of them that were not accepted, by the class of the failure.
     pub(super) failed: BTreeMap<Cow<'static, str>, u64>,

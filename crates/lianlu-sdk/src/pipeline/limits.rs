@@ -24,8 +24,8 @@ pub struct Limits {
     pub retry_initial: Duration,
     /// Longest delay between retries.
     pub retry_max: Duration,
-    /// Longest time that a batch is retried; after that its spans are lost. `None`: until the
-    /// shutdown.
+    /// Longest time that a batch is retried; after that its spans are lost. The next batch still
+    /// waits for as long as the collector has asked. `None`: until the shutdown.
     pub longest_retry: Option<Duration>,
 }
 

@@ -110,6 +110,9 @@ struct Sender<'a> {
     is_retrying: bool,
     /// The first attempt of `pending` that was not accepted.
     retrying_since: Option<Instant>,
+    /// If the longest time of `pending` ends before its next attempt: the time of that attempt, and
+    /// why the last one failed.
+    exhausted: Option<(Instant, String)>,
     /// The last warning of the collector.
     warning: String,
 }
@@ -147,6 +150,7 @@ impl<'a> Sender<'a> {
             consecutive_losses: 0,
             is_retrying: false,
             retrying_since: None,
+            exhausted: None,
             warning: String::new(),
         }
     }
@@ -168,7 +172,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Sends a batch; returns the time of the next attempt if it was not accepted.
+    /// Sends a batch, or gives it up; returns the time of the next attempt if it was not accepted.
     fn send_next(&mut self) -> Option<Instant> {
         let batch = match self.pending.take() {
             Some(batch) => batch,
@@ -179,8 +183,13 @@ impl<'a> Sender<'a> {
                 batch
             }
         };
+        if let Some((paused_until, reason)) = self.exhausted.take() {
+            self.give_up(batch, reason);
+            return Some(paused_until);
+        }
         match self.attempt(&batch) {
             Outcome::Accepted => {
+                self.backoff.reset();
                 self.settle(batch, 0, String::new(), Cow::Borrowed(""));
                 None
             }
@@ -189,6 +198,7 @@ impl<'a> Sender<'a> {
                 reason,
                 class,
             } => {
+                self.backoff.reset();
                 self.settle(batch, spans, reason, class);
                 None
             }
@@ -201,21 +211,33 @@ impl<'a> Sender<'a> {
                 }
                 let retry_at = self.backoff.retry_at(retry);
                 let since = *self.retrying_since.get_or_insert_with(Instant::now);
-                if let Some(longest) = self.shared.limits.longest_retry
-                    && retry_at - since > longest
-                {
-                    let reason = format!("given up after retries for {longest:?}: {reason}");
-                    let lost = batch.len();
-                    let reason = self.save_rejected(&batch, lost, reason);
-                    let class = std::mem::take(&mut self.retry_class);
-                    self.settle(batch, lost, reason, class);
-                    return None;
+                let longest = self.shared.limits.longest_retry;
+                let end = longest.and_then(|longest| since.checked_add(longest));
+                let end = end.filter(|end| *end <= retry_at);
+                if end.is_some_and(|end| end <= Instant::now()) {
+                    self.give_up(batch, reason);
+                    return Some(retry_at);
                 }
-                self.with_counts(|it| it.failing = Some(reason));
+                self.with_counts(|it| it.failing = Some(reason.clone()));
                 self.pending = Some(batch);
-                Some(retry_at)
+                // Before the time that a collector asks for, there is no last attempt.
+                if end.is_some() && self.backoff.is_requested() {
+                    self.exhausted = Some((retry_at, reason));
+                }
+                Some(end.unwrap_or(retry_at))
             }
         }
+    }
+
+    /// Gives up a batch that was retried for the longest time. The delay between attempts stays: it
+    /// is the collector's, not the batch's.
+    fn give_up(&mut self, batch: Batch, reason: String) {
+        let longest = self.shared.limits.longest_retry.unwrap_or_default();
+        let reason = format!("given up after retries for {longest:?}: {reason}");
+        let lost = batch.len();
+        let reason = self.save_rejected(&batch, lost, reason);
+        let class = std::mem::take(&mut self.retry_class);
+        self.settle(batch, lost, reason, class);
     }
 
     fn attempt(&mut self, batch: &Batch) -> Outcome {
@@ -265,7 +287,6 @@ impl<'a> Sender<'a> {
 
     /// Settles a batch of which `lost` spans are lost.
     fn settle(&mut self, batch: Batch, lost: usize, reason: String, class: Cow<'static, str>) {
-        self.backoff.reset();
         self.measure((lost > 0).then(|| class.clone()));
         self.retrying_since = None;
         let count = batch.len();
@@ -433,17 +454,20 @@ impl Drop for Sender<'_> {
             if let Some(reason) = &it.failing {
                 it.last_failure.clone_from(reason);
             }
-            it.exporter.inflight = 0;
-            it.fail(pending, class);
+            let mut failed = 0;
             for (item, left) in unsettled {
                 let submitted = left.min(pending);
                 pending -= submitted;
+                // On disk they wait for the next start.
                 if !item.is_on_disk() {
-                    it.exporter.given_up += submitted as u64;
+                    failed += submitted;
                 }
                 it.give_up(&item, left);
                 item.end_sending();
             }
+            it.exporter.given_up += failed as u64;
+            it.exporter.inflight -= failed as u64;
+            it.fail(failed, class);
         });
     }
 }

@@ -30,6 +30,7 @@ pub struct TracerProviderBuilder {
     recorder: Option<FlightRecorder>,
     sampler: Option<Sampler>,
     resource: Option<Resource>,
+    is_decoded: bool,
     limits: Limits,
     span_limits: Option<SpanLimits>,
     longest_value: Option<usize>,
@@ -73,6 +74,16 @@ impl TracerProviderBuilder {
     /// process and container see [`Detector`](crate::resource::Detector).
     pub fn with_resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
+        self.is_decoded = false;
+        self
+    }
+
+    /// As [`with_resource`](Self::with_resource), of a resource that is complete: it is not compared
+    /// with the environment.
+    #[doc(hidden)]
+    pub fn with_decoded_resource(mut self, resource: Resource) -> Self {
+        self.resource = Some(resource);
+        self.is_decoded = true;
         self
     }
 
@@ -149,6 +160,7 @@ impl TracerProviderBuilder {
     pub fn build(self) -> Result<TracerProvider, BuildError> {
         let listener = self.listener.unwrap_or_else(to_stderr);
         let mut reader = env::Reader::default();
+        reader.warnings.extend(env::unusable_config_file());
         let sampler = self.sampler;
         let sampler = sampler.unwrap_or_else(|| sampler_of_env(&mut reader));
         let span_limits = self.span_limits;
@@ -156,6 +168,7 @@ impl TracerProviderBuilder {
         let longest_value = self.longest_value;
         let longest_value = longest_value.or_else(|| env::value_length(&mut reader));
         let resource = match self.resource {
+            Some(resource) if self.is_decoded => resource,
             Some(resource) => env::decode_resource(&mut reader, resource),
             None => env::resource(&mut reader),
         };

@@ -256,3 +256,45 @@ fn losses_before_the_export_have_their_reasons() {
     assert_eq!(of("processor.span.processed", ""), 10 - lost);
     assert!(lost > 0);
 }
+
+/// What the exporter did not take has failed, unless the flight recorder keeps it: then it waits.
+#[test]
+fn pending_spans_on_disk_have_not_failed() {
+    struct Down(#[allow(dead_code)] Sender<()>);
+    impl Export for Down {
+        fn export(&mut self, _: &Batch) -> Result<(), Failure> {
+            Err(Failure::temporary("down").with_error_type("503"))
+        }
+        fn component(&self) -> Component {
+            Component::new("scripted_span_exporter")
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for on_disk in [false, true] {
+        let (meters, exporter) = meters();
+        let (dropped, is_dropped) = channel();
+        let builder = TracerProvider::builder().with_exporter(Down(dropped));
+        let builder = builder.with_loss_listener(|_| {});
+        let provider = match on_disk {
+            true => builder.with_flight_recorder(folder.path()).build(),
+            false => builder.build(),
+        };
+        let provider = provider.unwrap();
+        provider.handle().register_metrics(&meters.meter("test"));
+        for _ in 0..3 {
+            provider.tracer("test").start("span").end();
+        }
+        let _ = provider.shutdown(Duration::ZERO);
+        // After its last batch was counted.
+        is_dropped.recv_timeout(PATIENCE).unwrap_err();
+        meters.force_flush().unwrap();
+        let series = read(&exporter);
+        let of = |name: &str, of: &str| series.get(&(name.to_owned(), of.to_owned())).copied();
+        let failed = of("exporter.span.exported", "error.type=503");
+        let waiting = of("exporter.span.inflight", "").unwrap()
+            + of("processor.span.queue.size", "").unwrap();
+        let expected = if on_disk { (3, None) } else { (0, Some(3)) };
+        assert_eq!((waiting, failed), expected, "{series:?}");
+        assert_eq!(of("processor.span.processed", ""), Some(3));
+    }
+}

@@ -217,3 +217,44 @@ fn a_batch_has_a_longest_time() {
     assert_eq!(provider.handle().counts().dropped.export_failed, 1);
     assert!(attempts.try_iter().count() > 1);
 }
+
+/// A batch has its longest time, whatever the collector asks for; and the collector its pause,
+/// whatever becomes of the batch.
+#[test]
+fn a_longest_time_leaves_a_throttling_collector_in_peace() {
+    struct Throttling(Sender<()>);
+    impl Export for Throttling {
+        fn export(&mut self, _: &Batch) -> Result<(), Failure> {
+            let _ = self.0.send(());
+            Err(Failure::temporary("throttled").after(Duration::from_secs(120)))
+        }
+    }
+    for (longest, lost) in [
+        (Duration::from_secs(60), 0),
+        (Duration::from_millis(1), 1),
+        (Duration::MAX, 0),
+    ] {
+        let ((attempted, attempts), (reported, reports)) = (channel(), channel());
+        let mut limits = Limits::default();
+        limits.longest_retry = Some(longest);
+        limits.batch_size = 1;
+        let provider = TracerProvider::builder()
+            .with_exporter(Throttling(attempted))
+            .with_limits(limits)
+            .with_loss_listener(move |event| drop(reported.send(event.to_string())))
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            provider.tracer("test").start("span").end();
+        }
+        while lost > 0 && !reports.recv_timeout(PATIENCE).unwrap().contains("given up") {}
+        let _ = provider.shutdown(Duration::from_millis(50));
+        let dropped = provider.handle().counts().dropped;
+        assert_eq!(
+            (dropped.export_failed, dropped.given_up),
+            (lost, 3 - lost),
+            "{longest:?}"
+        );
+        assert_eq!(attempts.try_iter().count(), 1, "{longest:?}");
+    }
+}

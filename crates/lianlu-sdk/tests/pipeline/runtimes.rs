@@ -95,7 +95,7 @@ fn works_after_a_runtime_has_ended() {
 
 #[tokio::test]
 async fn a_bad_endpoint_inside_a_runtime_is_an_error() {
-    let error = exporter(Protocol::Grpc, "nonsense").unwrap_err();
+    let error = exporter(Protocol::Grpc, "non sense").unwrap_err();
     assert!(error.to_string().starts_with("with_endpoint: "), "{error}");
     // A valid exporter may be dropped here, too.
     drop(exporter(Protocol::Grpc, "http://localhost:4317").unwrap());

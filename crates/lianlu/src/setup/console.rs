@@ -18,6 +18,7 @@
 use std::time::Duration;
 
 use lianlu_sdk::console::Exporter;
+use lianlu_sdk::env::Reader;
 use lianlu_sdk::{Export, OptionError};
 
 use super::Pipeline;
@@ -30,7 +31,7 @@ pub(super) const SCHEDULE_DELAY: Duration = Duration::from_millis(200);
 /// A pipeline that prints to standard output. See the [module](self).
 pub fn pipeline() -> Pipeline<Console> {
     let pipeline = Pipeline::new(Console { tree: None });
-    match std::env::var_os("OTEL_BSP_SCHEDULE_DELAY") {
+    match Reader::default().text("OTEL_BSP_SCHEDULE_DELAY") {
         Some(_) => pipeline,
         None => pipeline.with_schedule_delay(SCHEDULE_DELAY),
     }

@@ -179,8 +179,9 @@ impl<E> Pipeline<E> {
     }
 
     /// Gives a batch up that a collector has not accepted for this long, although it asks to be
-    /// tried again; its spans are counted as lost. By default a batch is tried until the end of the
-    /// program, while the queue drops further spans when it is full.
+    /// tried again; its spans are counted as lost. The next batch still waits for as long as the
+    /// collector has asked. By default a batch is tried until the end of the program, while the
+    /// queue drops further spans when it is full.
     pub fn with_longest_retry(mut self, longest: Duration) -> Self {
         self.longest_retry = Some(longest);
         self
@@ -284,13 +285,10 @@ pub trait Exporter {
     /// in code. This default implementation returns an error for an invalid value.
     #[doc(hidden)]
     fn environment(&self, has_sampler: bool) -> Result<Environment, OptionError> {
-        if !has_sampler {
-            sampler::check_env()?;
-        }
-        Ok(Environment {
-            limits: Limits::from_env()?,
-            ..Environment::default()
-        })
+        let mut reader = Reader::default();
+        let environment = env::read_common(&mut reader, has_sampler);
+        reader.into_result()?;
+        Ok(environment)
     }
 }
 
@@ -379,7 +377,7 @@ impl<E: Exporter> Pipeline<E> {
             .get(&Key::from_static_str(SERVICE_NAME))
             .map(|name| name.to_string());
         let mut provider = TracerProvider::builder()
-            .with_resource(resource)
+            .with_decoded_resource(resource)
             .with_keep_if(self.keep);
         for processor in self.processors {
             provider = provider.with_span_processor(processor);

@@ -1,7 +1,6 @@
 //! The sampler of a pipeline.
 
 use lianlu_sdk::OptionError;
-use lianlu_sdk::env::{self, Reader};
 use lianlu_sdk::sampling::Sampler;
 #[cfg(feature = "jaeger-remote-sampler")]
 use lianlu_sdk::sampling::{JaegerRemote, RemoteSampler, RemoteSamplerError};
@@ -82,13 +81,6 @@ impl SamplerOption {
             }
         }
     }
-}
-
-/// Checks the sampler in the environment.
-pub(super) fn check_env() -> Result<(), OptionError> {
-    let mut reader = Reader::default();
-    let _ = env::sampler(&mut reader);
-    reader.into_result()
 }
 
 #[cfg(test)]

@@ -148,8 +148,8 @@ pub(crate) fn check(found: &FoundTracer, span: &SpanContext, parent: &SpanContex
     if span.is_valid() && span.span_id() != parent.span_id() {
         return;
     }
-    let disabled = std::env::var("OTEL_SDK_DISABLED");
-    if !disabled.is_ok_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+    let disabled = crate::variables::variable("OTEL_SDK_DISABLED");
+    if !disabled.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
         crate::warning::warn(
             "spans go nowhere: there is no tracer provider, or it is shut down. Install a pipeline, or set one with \
              lianlu::set_tracer_provider; one that was set with another version of the crate \

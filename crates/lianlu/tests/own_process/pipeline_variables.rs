@@ -20,11 +20,27 @@ fn make(pipeline: &str) -> Result<String, PipelineError> {
             let pipeline = lianlu::console::pipeline().with_resource(resource);
             pipeline.build()?
         }
+        "named" => {
+            let resource = lianlu::Resource::builder().with_service_name("shop");
+            let pipeline = lianlu::console::pipeline().with_resource(resource.build());
+            pipeline.build()?
+        }
+        "detected" => {
+            let process = [lianlu::pipeline::Detector::Process];
+            let pipeline = lianlu::console::pipeline().with_resource_detectors(process);
+            pipeline.build()?
+        }
         _ => lianlu::console::pipeline().build()?,
     };
     drop(guard.tracer_provider().tracer("test").start("span"));
     let sent = guard.counts().started;
     let name = guard.service_name().unwrap_or_default().to_owned();
+    let resource = guard.tracer_provider().resource().clone();
+    let of = |key: &'static str| resource.get(&key.into()).map(|value| value.to_string());
+    assert_eq!(of("service.name").as_ref(), Some(&name));
+    assert_eq!(of("team"), None);
+    let runtime = of("process.runtime.name");
+    assert_eq!(runtime.is_some(), pipeline == "detected");
     let error = guard.shutdown_timeout(Duration::from_secs(2)).err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();
     Ok(format!("started={sent} name={name} {error}"))
@@ -78,6 +94,22 @@ fn each_variable_is_read() {
         "{bad}"
     );
 
+    let remote = format!("endpoint=http://{closed_port},initialSamplingRate=0");
+    for pipeline in ["console", "jaeger", "otlp", "zipkin"] {
+        for variable in [
+            "OTEL_TRACES_SAMPLER",
+            "OTEL_BSP_MAX_QUEUE_SIZE",
+            "OTEL_SPAN_EVENT_COUNT_LIMIT",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        ] {
+            let bad = outcome(pipeline, &[(variable, "nonsense")]);
+            assert!(bad.starts_with(&format!("error: {variable}: ")), "{bad}");
+        }
+        let sampler = ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote");
+        let none = outcome(pipeline, &[sampler, ("OTEL_TRACES_SAMPLER_ARG", &remote)]);
+        assert!(none.starts_with("started=0 "), "{none}");
+    }
+
     let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
     let bad = outcome("console", &[ratio, ("OTEL_TRACES_SAMPLER_ARG", "7")]);
     assert!(bad.starts_with("error: OTEL_TRACES_SAMPLER_ARG: "), "{bad}");
@@ -87,6 +119,31 @@ fn each_variable_is_read() {
     assert!(named.starts_with("started=1 name=shop"), "{named}");
     let bad = outcome("console", &[("OTEL_BSP_SCHEDULE_DELAY", "-1")]);
     assert!(bad.starts_with("error: OTEL_BSP_SCHEDULE_DELAY: "), "{bad}");
+}
+
+/// A configuration file that cannot be followed does not silence the other variables.
+#[cfg(unix)]
+#[test]
+fn a_nameless_configuration_file_is_none() {
+    use std::os::unix::ffi::OsStrExt;
+
+    if let Some(pipeline) = role() {
+        println!("outcome: {}", make(&pipeline).unwrap());
+        return;
+    }
+    for pipeline in ["jaeger", "otlp", "zipkin", "console", "env"] {
+        for (file, warnings) in [(&b" "[..], 0), (b"\xff.yaml", 1)] {
+            let mut child = child(&this_test!(), pipeline);
+            child.env("OTEL_TRACES_EXPORTER", "console");
+            child.env("OTEL_TRACES_SAMPLER", "always_off");
+            child.env("OTEL_SERVICE_NAME", "shop");
+            let printed = run(child.env("OTEL_CONFIG_FILE", std::ffi::OsStr::from_bytes(file)));
+            let outcome = printed.marked("outcome: ")[0];
+            assert_eq!(outcome, "started=0 name=shop ", "{pipeline}");
+            let printed = printed.warnings();
+            assert_eq!(printed.len(), warnings, "{pipeline}: {printed:?}");
+        }
+    }
 }
 
 #[test]
@@ -116,5 +173,19 @@ fn resource_attributes_have_one_reader() {
             );
             assert_eq!(ignored.warnings(), [warning], "{pipeline}");
         }
+    }
+    // The variable's own entries go, and nothing that takes precedence over them.
+    for pipeline in ["otlp", "env", "resource", "named", "detected"] {
+        let mut child = child(&this_test!(), pipeline);
+        child.env("OTEL_TRACES_EXPORTER", "none");
+        child.env("OTEL_TRACES_SAMPLER", "always_off");
+        if pipeline != "named" {
+            child.env("OTEL_SERVICE_NAME", "shop");
+        }
+        let list = "service.name=shop,team=a,process.runtime.name=rust,bad";
+        let ignored = run(child.env("OTEL_RESOURCE_ATTRIBUTES", list));
+        let outcome = ignored.marked("outcome: ")[0];
+        assert!(outcome.contains(" name=shop "), "{pipeline}: {outcome}");
+        assert_eq!(ignored.warnings().len(), 1, "{pipeline}: {ignored:?}");
     }
 }

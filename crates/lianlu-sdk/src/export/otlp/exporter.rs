@@ -90,9 +90,10 @@ impl Export for Exporter {
 
     fn max_request_size(&self) -> usize {
         match &self.sender {
-            // JSON is longer than the protobuf that it is made of.
+            // JSON is longer than the protobuf that it is made of: at most six times, for control
+            // characters.
             #[cfg(feature = "otlp-json")]
-            Sender::Http(http) if http.is_json() => self.max_request / 4,
+            Sender::Http(http) if http.is_json() => self.max_request / 8,
             _ => self.max_request,
         }
     }

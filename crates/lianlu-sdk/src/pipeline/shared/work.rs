@@ -82,10 +82,12 @@ impl Shared {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
+            // Without work, the wait for a passed time would not block.
+            wait.retry_at = wait.retry_at.filter(|at| *at > now);
             let is_asked = state.flush_asked > wait.flush_seen;
             let is_stopped = state.stop_at.is_some() && !wait.stop_seen;
             let is_due = wait.deadline <= now;
-            let may_send = wait.retry_at.is_none_or(|at| at <= now);
+            let may_send = wait.retry_at.is_none();
             // If the budget is low, a worker that cannot send has nothing to contribute.
             let is_budget_low = state.is_budget_low && wait.retry_at.is_none();
             let is_timed_out = state.stop_at.is_some_and(|at| at <= now);

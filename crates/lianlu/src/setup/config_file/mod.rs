@@ -45,7 +45,7 @@ mod yaml;
 use std::sync::LazyLock;
 
 use lianlu_sdk::OptionError;
-use lianlu_sdk::env::{CONFIG_FILE, Reader, Warning};
+use lianlu_sdk::env::{CONFIG_FILE, Reader, Warning, config_file};
 
 use super::Environment;
 use super::Output;
@@ -64,7 +64,7 @@ pub(super) struct Config {
 
 /// The file of the variable, read once. `None` if it is not set.
 static FILE: LazyLock<Option<std::result::Result<Config, Refused>>> = LazyLock::new(|| {
-    let path = Reader::default().text(CONFIG_FILE)?;
+    let path = config_file()?;
     Some(read(&path))
 });
 

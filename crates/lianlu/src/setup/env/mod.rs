@@ -15,7 +15,7 @@
 //!
 //! | variable | values | default |
 //! |---|---|---|
-//! | `OTEL_CONFIG_FILE` | a configuration file, see [`config_file`](crate::pipeline::config_file); all others are then ignored. Needs the feature `config-file` | |
+//! | `OTEL_CONFIG_FILE` | a configuration file, see [`config_file`](crate::pipeline::config_file); all others are then ignored. Needs the feature `config-file`, without which it is ignored with a warning | |
 //! | `OTEL_SDK_DISABLED` | `true`: no spans and no warnings | `false` |
 //! | `OTEL_SERVICE_NAME` | the resource's `service.name` | `unknown_service:` and the program's name |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, percent-encoded; ignored as a whole if an entry is malformed | |
@@ -54,7 +54,7 @@ mod sampler;
 use std::time::Duration;
 
 pub(super) use lianlu_sdk::env::resource as read_resource;
-use lianlu_sdk::env::{CONFIG_FILE, Reader, pipeline_limits, span_limits, value_length};
+use lianlu_sdk::env::{Reader, pipeline_limits, span_limits, value_length};
 use lianlu_sdk::{Export, OptionError};
 
 use super::{Environment, Output, Pipeline};
@@ -78,8 +78,9 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// ```
 pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     let mut reader = Reader::default();
-    if let Some(file) = reader.text(CONFIG_FILE) {
-        return from_file(file);
+    #[cfg(feature = "config-file")]
+    if let Some(config) = super::config_file::config() {
+        return from_file(config);
     }
     if is_disabled(&mut reader) {
         // Only the resource is needed, for the service name that clients send.
@@ -97,25 +98,16 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     }
     let max_timeout = export_timeout(&mut reader);
     let targets = exporter::read(&mut reader, max_timeout);
-    #[cfg_attr(not(feature = "console"), allow(unused_mut))]
-    let mut limits = pipeline_limits(&mut reader);
+    let mut environment = read_common(&mut reader, false);
     #[cfg(feature = "console")]
     if matches!(targets[..], [Target::Console]) && reader.text("OTEL_BSP_SCHEDULE_DELAY").is_none()
     {
-        limits.schedule_delay = super::console::SCHEDULE_DELAY;
+        environment.limits.schedule_delay = super::console::SCHEDULE_DELAY;
     }
-    let environment = Environment {
-        sampler: Some(sampler::read(&mut reader)),
-        resource: Some(read_resource(&mut reader)),
-        limits,
-        span_limits: Some(span_limits(&mut reader)),
-        // Always set, so that the provider's builder does not read the variable again.
-        value_length: Some(value_length(&mut reader).unwrap_or(usize::MAX)),
-        output: match targets[..] {
-            [] => Output::Discard,
-            _ => Output::Export,
-        },
-    };
+    environment.resource = Some(read_resource(&mut reader));
+    if targets.is_empty() {
+        environment.output = Output::Discard;
+    }
     Pipeline::new(FromEnv {
         targets,
         environment,
@@ -124,34 +116,35 @@ pub fn pipeline_from_env() -> Pipeline<FromEnv> {
     })
 }
 
+/// The options that pipelines made in code read as well. All are set, so that the provider's
+/// builder does not read their variables again.
+pub(super) fn read_common(reader: &mut Reader, has_sampler: bool) -> Environment {
+    let limits = pipeline_limits(reader);
+    Environment {
+        sampler: (!has_sampler).then(|| sampler::read(reader)),
+        limits,
+        span_limits: Some(span_limits(reader)),
+        value_length: Some(value_length(reader).unwrap_or(usize::MAX)),
+        ..Environment::default()
+    }
+}
+
 /// The pipeline of a configuration file. An invalid file is an error when the pipeline starts.
 #[cfg(feature = "config-file")]
-fn from_file(_: String) -> Pipeline<FromEnv> {
-    match super::config_file::config() {
-        Some(Ok(config)) => Pipeline::new(FromEnv {
+fn from_file(config: Result<super::config_file::Config, OptionError>) -> Pipeline<FromEnv> {
+    Pipeline::new(match config {
+        Ok(config) => FromEnv {
             targets: config.targets,
             environment: config.environment,
             warnings: config.warnings,
             problem: None,
-        }),
-        Some(Err(problem)) => refused(problem),
-        // Not reachable: the variable is set.
-        None => refused(OptionError::new(CONFIG_FILE, "", "is not set")),
-    }
-}
-
-#[cfg(not(feature = "config-file"))]
-fn from_file(file: String) -> Pipeline<FromEnv> {
-    let problem = "this program was built without lianlu's feature `config-file`";
-    refused(OptionError::new(CONFIG_FILE, file, problem))
-}
-
-fn refused(problem: OptionError) -> Pipeline<FromEnv> {
-    Pipeline::new(FromEnv {
-        targets: Vec::new(),
-        environment: Environment::default(),
-        warnings: Vec::new(),
-        problem: Some(problem),
+        },
+        Err(problem) => FromEnv {
+            targets: Vec::new(),
+            environment: Environment::default(),
+            warnings: Vec::new(),
+            problem: Some(problem),
+        },
     })
 }
 
