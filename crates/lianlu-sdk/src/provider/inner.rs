@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanLimits;
@@ -99,7 +99,7 @@ impl Drop for Owner {
         if !self.inner.shut_down()
             && let Some(processors) = &self.processors
         {
-            processors.shutdown(Duration::ZERO);
+            processors.shutdown(Instant::now(), Duration::ZERO);
         }
         if let Some(shared) = &self.inner.pipeline {
             // Requests the shutdown without waiting: the thread exports what is queued and ends.

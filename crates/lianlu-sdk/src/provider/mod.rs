@@ -28,7 +28,7 @@ pub use tracer::Tracer;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::Resource;
@@ -85,16 +85,18 @@ impl TracerProvider {
     }
 
     /// Blocks until every span that has ended is exported, for `timeout` at most. Can be called
-    /// from any thread, with or without an async runtime.
+    /// from any thread, with or without an async runtime. Span processors are flushed first; what
+    /// they leave of the time is the pipeline's.
     ///
     /// # Errors
     ///
     /// If the timeout expires first, or spans were lost meanwhile.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let begin = Instant::now();
         if let Some(processors) = &self.owner.processors {
-            processors.flush(timeout);
+            processors.flush(begin, timeout);
         }
-        self.handle().flush(timeout)
+        self.handle().flush(left(begin, timeout))
     }
 
     /// Flushes and stops the pipeline. Spans that are started later are not recorded.
@@ -103,13 +105,19 @@ impl TracerProvider {
     ///
     /// As [`flush`](Self::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        let begin = Instant::now();
         if !self.owner.inner.shut_down()
             && let Some(processors) = &self.owner.processors
         {
-            processors.shutdown(timeout);
+            processors.shutdown(begin, timeout);
         }
-        self.handle().shutdown(timeout)
+        self.handle().shutdown(left(begin, timeout))
     }
+}
+
+/// What is left of a timeout that began to run then.
+fn left(begin: Instant, timeout: Duration) -> Duration {
+    timeout.saturating_sub(begin.elapsed())
 }
 
 impl opentelemetry::trace::TracerProvider for TracerProvider {

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lianlu_wire::otlp;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Event, Link, SpanContext, Status};
 use opentelemetry::{Context, Key, KeyValue};
 
+use super::left;
 use super::record::SpanRecord;
 
 /// Hooks at the start and at the end of recorded spans, also of those that are not sampled
@@ -58,12 +59,14 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
         let _ = span;
     }
 
-    /// The provider is flushed. Called before the pipeline is.
+    /// The provider is flushed. Called before the pipeline is. `timeout` is what is left of the
+    /// caller's, and zero if nothing is: do not block for longer, the provider cannot interrupt it.
     fn flush(&self, timeout: Duration) {
         let _ = timeout;
     }
 
-    /// The provider is shut down. Called before the pipeline is.
+    /// The provider is shut down. Called before the pipeline is, once. `timeout` is as for
+    /// [`flush`](Self::flush), and zero if the provider is dropped without a shutdown.
     fn shutdown(&self, timeout: Duration) {
         let _ = timeout;
     }
@@ -206,15 +209,15 @@ impl Processors {
         }
     }
 
-    pub(super) fn flush(&self, timeout: Duration) {
+    pub(super) fn flush(&self, begin: Instant, timeout: Duration) {
         for processor in &self.0 {
-            ignore_panics(|| processor.flush(timeout));
+            ignore_panics(|| processor.flush(left(begin, timeout)));
         }
     }
 
-    pub(super) fn shutdown(&self, timeout: Duration) {
+    pub(super) fn shutdown(&self, begin: Instant, timeout: Duration) {
         for processor in &self.0 {
-            ignore_panics(|| processor.shutdown(timeout));
+            ignore_panics(|| processor.shutdown(left(begin, timeout)));
         }
     }
 }

@@ -176,7 +176,8 @@ fn container_id(groups: &str, mounts: &str) -> Option<String> {
     });
     let mut files = mounts.lines().filter(|line| {
         let files = ["/hostname ", "/resolv.conf ", "/hosts "];
-        files.iter().any(|file| line.contains(file))
+        // containerd keeps them for the pod, by the id of its pause container.
+        files.iter().any(|file| line.contains(file)) && !line.contains("/sandboxes/")
     });
     of_group.or_else(|| {
         let id = files.find_map(|line| line.split(['/', ' ']).find(|part| is_id(part)));
@@ -227,6 +228,14 @@ mod tests {
                 "0::/".into(),
                 mount(&format!("/c/{ID}/hosts"), "/etc/hosts"),
                 true,
+            ),
+            (
+                "0::/".into(),
+                mount(
+                    &format!("/c/io.containerd.grpc.v1.cri/sandboxes/{ID}/hostname"),
+                    "/etc/hostname",
+                ),
+                false,
             ),
             // A volume may have any name.
             (

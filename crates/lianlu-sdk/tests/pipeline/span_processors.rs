@@ -161,3 +161,36 @@ fn a_processor_that_panics_breaks_nothing() {
     assert_eq!(noting.take().len(), 3);
     assert_eq!(kept.all().len(), 1);
 }
+
+/// Takes all the time that it is given.
+#[derive(Debug, Default)]
+struct Slow(Mutex<Vec<Duration>>);
+
+impl SpanProcessor for Slow {
+    fn flush(&self, timeout: Duration) {
+        std::thread::sleep(timeout);
+        self.0.lock().unwrap().push(timeout);
+    }
+
+    fn shutdown(&self, timeout: Duration) {
+        self.flush(timeout);
+    }
+}
+
+#[test]
+fn processors_share_the_timeout() {
+    let slow = Arc::new(Slow::default());
+    let provider = TracerProvider::builder()
+        .with_span_processor(Arc::clone(&slow))
+        .with_span_processor(Arc::clone(&slow))
+        .build()
+        .unwrap();
+    let timeout = Duration::from_millis(10);
+    provider.flush(timeout).unwrap();
+    provider.shutdown(timeout).unwrap();
+    let given = slow.0.lock().unwrap();
+    let [first, Duration::ZERO, second, Duration::ZERO] = given[..] else {
+        panic!("{given:?}")
+    };
+    assert!(first <= timeout && second <= timeout);
+}

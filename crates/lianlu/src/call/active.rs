@@ -1,6 +1,5 @@
 //! A call in progress, with the context that is current while the service and its body run.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -8,6 +7,7 @@ use std::time::Instant;
 use opentelemetry::{Context, ContextGuard};
 
 use super::Call;
+use super::panics;
 use super::pool::CallBox;
 use super::request_meter::{RequestMeter, RequestWants};
 use crate::describe::response::Failure;
@@ -19,8 +19,9 @@ pub(crate) struct ActiveCall {
     context: Context,
     /// Boxed, because it moves with the future and its response.
     call: Option<CallBox>,
-    /// Set while the service or the body runs. If it is still set on drop, that code has panicked.
-    is_running: bool,
+    /// The number of the next panic when the service or the body began to run, zero while it does
+    /// not run. If it is still set on drop, that code has panicked.
+    running_since: u32,
     /// True if the request's body is polled with the context although there is no call that counts
     /// it.
     is_for_body: bool,
@@ -32,7 +33,7 @@ impl ActiveCall {
         Self {
             context,
             call: None,
-            is_running: false,
+            running_since: 0,
             is_for_body: false,
         }
     }
@@ -50,7 +51,7 @@ impl ActiveCall {
         Self {
             context,
             call: Some(call),
-            is_running: false,
+            running_since: 0,
             is_for_body: false,
         }
     }
@@ -123,7 +124,10 @@ impl ActiveCall {
     /// Marks the begin and the end of code of the service, as [`run`](Self::run) does.
     #[inline]
     pub(crate) fn set_running(&mut self, is_running: bool) {
-        self.is_running = is_running;
+        self.running_since = match is_running {
+            true => panics::now(),
+            false => 0,
+        };
     }
 
     /// Ends the call, if it is traced and still open.
@@ -187,10 +191,10 @@ impl Drop for ActiveCall {
 impl ActiveCall {
     #[cold]
     fn end_unfinished(&mut self) {
-        let running = self.is_running;
+        let running_since = self.running_since;
         let Some(call) = self.call() else { return };
-        let failure = if running {
-            Failure::Panic
+        let failure = if running_since > 0 {
+            Failure::Panic(panics::since(running_since))
         } else if call.is_overdue() {
             Failure::Deadline
         } else {
@@ -198,8 +202,7 @@ impl ActiveCall {
         };
         if std::thread::panicking() {
             // A panic in a hook during unwinding would abort the process.
-            let end = AssertUnwindSafe(|| self.end(Some(failure)));
-            let _ = catch_unwind(end);
+            panics::ignore(|| self.end(Some(failure)));
         } else {
             self.end(Some(failure));
         }

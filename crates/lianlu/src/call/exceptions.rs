@@ -7,7 +7,7 @@ use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity}
 use opentelemetry::trace::{SpanKind, SpanRef};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
-use super::panics::{self, PanicInfo};
+use super::panics;
 use crate::describe::keys::exception;
 use crate::describe::response::{CallResponse, Failure};
 use crate::describe::surface::Protocol;
@@ -125,24 +125,20 @@ impl ExceptionSignal {
     /// Records why a call failed. Call it while the call's context is current: the log takes its
     /// trace from there.
     pub(crate) fn record(&self, response: &CallResponse, span: &SpanRef<'_>, with_events: bool) {
-        let mut panic = PanicInfo::default();
+        let mut stack_trace = "";
         let (class, message) = match &response.failure {
             Some(Failure::Error { class, message, .. }) => (&**class, &**message),
-            Some(Failure::Panic) => {
-                if self.log.is_some() || self.stack_traces {
-                    panic = panics::take();
+            Some(Failure::Panic(panic)) => {
+                let is_observing = self.log.is_some() || self.stack_traces;
+                let panic = panic.as_deref().filter(|_| is_observing);
+                if let Some(panic) = panic.filter(|_| self.stack_traces) {
+                    stack_trace = &panic.stack_trace;
                 }
-                let message = match &*panic.message {
-                    "" => "the service panicked",
-                    message => message,
-                };
-                ("panic", message)
+                let message = panic.map(|panic| &*panic.message);
+                let message = message.filter(|message| !message.is_empty());
+                ("panic", message.unwrap_or("the service panicked"))
             }
             _ => return,
-        };
-        let stack_trace = match self.stack_traces {
-            true => &*panic.stack_trace,
-            false => "",
         };
         let by_default = match self.log {
             Some(_) => Exceptions::Logs,

@@ -180,7 +180,7 @@ fn http_error(response: &CallResponse) -> Option<Error> {
                 message: message.clone(),
             });
         }
-        Some(Failure::Panic) => (500, "panic".to_owned()),
+        Some(Failure::Panic(_)) => (500, "panic".to_owned()),
         Some(Failure::Dropped) => (499, "context canceled".to_owned()),
         Some(Failure::Deadline) => (504, "context deadline exceeded".to_owned()),
         None => {

@@ -82,7 +82,7 @@ impl<'a> Outcome<'a> {
     /// Whether the service panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        matches!(self.response.failure, Some(Failure::Panic))
+        matches!(self.response.failure, Some(Failure::Panic(_)))
     }
 
     /// Whether the call counts as an error. In a classifier: whether it does by the conventions.
@@ -126,7 +126,7 @@ impl Classification {
         let (is_error, message) = match response.protocol {
             Protocol::Http => match &response.failure {
                 Some(Failure::Error { message, .. }) => (true, message.clone()),
-                Some(Failure::Panic) => (true, "panic".to_owned()),
+                Some(Failure::Panic(_)) => (true, "panic".to_owned()),
                 // The conventions do not want a description that repeats the code.
                 _ => (is_http_error(response), String::new()),
             },
@@ -168,7 +168,7 @@ fn is_http_error(response: &CallResponse) -> bool {
 fn is_grpc_error(response: &CallResponse, code: Code) -> bool {
     match &response.failure {
         // An error without a gRPC status counts on both sides.
-        Some(Failure::Panic | Failure::Error { code: None, .. }) => true,
+        Some(Failure::Panic(_) | Failure::Error { code: None, .. }) => true,
         _ if response.kind == SpanKind::Client => code.is_client_error(),
         _ => code.is_server_error(),
     }
@@ -177,7 +177,7 @@ fn is_grpc_error(response: &CallResponse, code: Code) -> bool {
 /// The class of the error. It has few values, whatever callers send.
 fn class(response: &CallResponse) -> Cow<'static, str> {
     match (&response.failure, response.protocol) {
-        (Some(Failure::Panic), _) => "panic".into(),
+        (Some(Failure::Panic(_)), _) => "panic".into(),
         (Some(Failure::Error { class, .. }), Protocol::Http) => class.clone(),
         (
             Some(Failure::Error {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
@@ -25,8 +26,17 @@ pub(crate) enum Failure {
     Dropped,
     /// Dropped after the call's deadline had passed.
     Deadline,
-    /// The service or the body panicked.
-    Panic,
+    /// The service or the body panicked. `None` if no hook has seen that panic.
+    Panic(Option<Arc<PanicInfo>>),
+}
+
+/// A panic.
+#[derive(Debug, Default)]
+pub(crate) struct PanicInfo {
+    /// The text of the panic. Empty if it is not a text.
+    pub(crate) message: String,
+    /// Empty unless stack traces are captured.
+    pub(crate) stack_trace: String,
 }
 
 /// Messages and bytes of one direction. `None` if they could not be counted.
@@ -93,7 +103,7 @@ impl CallResponse {
                 message: message.clone(),
             }),
             Some(Failure::Deadline) => Some(silent(Code::DeadlineExceeded)),
-            Some(Failure::Panic) => Some(Status {
+            Some(Failure::Panic(_)) => Some(Status {
                 code: Code::Unknown,
                 message: "panic".to_owned(),
             }),

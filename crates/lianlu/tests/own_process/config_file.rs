@@ -47,7 +47,8 @@ tracer_provider:
         exporter:
           otlp_http:
             endpoint: {}/here
-            headers: [ {{ name: api-key, value: s3cret }} ]
+            headers_list: team=till
+            headers: [ {{ name: api-key, value: s3cret }}, {{ name: team, value: }} ]
 ",
         collector.url
     ));
@@ -56,14 +57,16 @@ tracer_provider:
         &IGNORED[..],
     ];
     let outcome = run(&this_test!(), &variables.concat());
-    outcome
-        .is_silent()
-        .has("exported=1")
-        .has("name=till")
-        .has("queue=99");
+    let [warning] = &outcome.errors[..] else {
+        panic!("{outcome:#?}")
+    };
+    assert!(warning.contains("otlp_http.headers[1].value"), "{warning}");
+    outcome.has("exported=1").has("name=till").has("queue=99");
     let head = collector.request().head;
     assert!(head.starts_with("POST /here "), "{head}");
-    assert!(head.contains("api-key: s3cret"), "{head}");
+    for header in ["api-key: s3cret", "team: till"] {
+        assert!(head.contains(header), "{head}");
+    }
 }
 
 #[test]

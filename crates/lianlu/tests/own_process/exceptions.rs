@@ -1,13 +1,17 @@
 //! Errors of the service or the body, and panics, are recorded as exceptions: as span events by
 //! default, as logs on request. A peer's answer is not an exception.
 
-use ::http::{Method, StatusCode, Version};
+use std::io::Error;
+
+use ::http::{Method, Request, Response, StatusCode, Version};
 use axum::Router;
+use axum::body::Body;
 use axum::routing::get;
 use lianlu::{ServerLayer, layer::Exceptions};
 use opentelemetry::logs::Severity;
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{Sampler, SpanData};
+use tower::{Layer, ServiceExt};
 
 use crate::common::echo::{self, message};
 use crate::common::http::{self as net, Step, response, scripted};
@@ -105,6 +109,7 @@ async fn call(traces: &Traces, layer: ServerLayer, path: &str) -> SpanData {
 
 const PANIC: &str = "exception.type=panic exception.message=on request";
 const UNKNOWN_PANIC: &str = "exception.type=panic exception.message=the service panicked";
+const BOOM: &str = "exception.type=panic exception.message=boom";
 const BODY: &str = "exception.type=Other exception.message=the disk is gone";
 
 /// Without a logger provider. With one they are logs, which have a panic's message.
@@ -151,6 +156,48 @@ async fn messages_of_panics_may_be_formatted() {
         logs.all()[0].0.ends_with("exception.message=no 7"),
         "{:?}",
         logs.all()
+    );
+}
+
+/// Other panics of the thread are not mistaken for the one that ends a call, which ends the calls
+/// around it too.
+#[tokio::test]
+async fn a_call_has_the_message_of_the_panic_that_ends_it() {
+    let (traces, logs) = (Traces::default(), Logs::new());
+    let with_logs = |errors: lianlu::layer::Errors| errors.logger_provider(logs.provider.clone());
+    let client = traces.client().with_errors(with_logs);
+    let client = client.on_end(|_, _| panic!("by the hook"));
+    let connector = async |_: Request<Body>| -> Result<Response<Body>, Error> { panic!("boom") };
+    let client = client.layer(tower::service_fn(connector));
+    let app = Router::new()
+        .route(
+            "/resumes",
+            get(async || -> () {
+                let other = tokio::spawn(async { panic!("card 4111") });
+                assert!(other.await.unwrap_err().is_panic());
+                std::panic::resume_unwind(Box::new("the hook does not see it"))
+            }),
+        )
+        .route(
+            "/calls",
+            get(async || drop(client.oneshot(Request::default()).await)),
+        )
+        .layer(traces.server().with_errors(with_logs));
+    let address = net::serve(app).await;
+    for path in ["/resumes", "/calls"] {
+        let request = net::request(Method::GET, address, path);
+        let call = net::plain(Version::HTTP_11).request(request);
+        soon(call).await.unwrap_err();
+    }
+    traces.all(3).await;
+    let lines = logs.all().into_iter().map(|(line, _)| line);
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            format!("http.server.request.exception Error {UNKNOWN_PANIC}"),
+            format!("http.client.request.exception Warn {BOOM}"),
+            format!("http.server.request.exception Error {BOOM}"),
+        ]
     );
 }
 

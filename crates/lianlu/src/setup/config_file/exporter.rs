@@ -103,7 +103,11 @@ mod otlp {
         for value in section.read("headers", Value::list)?.unwrap_or_default() {
             let mut section = value.section()?;
             let name = section.needs("name", Value::text)?;
-            let value = section.read("value", Value::text)?.unwrap_or_default();
+            if let Some(value) = section.take_null("value") {
+                value.unsupported("has no value");
+                continue;
+            }
+            let value = section.needs("value", Value::text)?;
             builder = builder.with_header(&name, &value);
             section.finish();
         }

@@ -272,6 +272,12 @@ fn invalid_files_are_refused_by_the_path() {
             "tracer_provider.processors[0].batch.exporter.otlp_grpc.tls.ca_file: /no: ",
         ),
         (
+            &provider(
+                "processors: [ { batch: { exporter: { otlp_http: { headers: [ { name: a } ] } } } } ]",
+            ),
+            "tracer_provider.processors[0].batch.exporter.otlp_http.headers[0].value: is missing",
+        ),
+        (
             &provider("sampler: { trace_id_ratio_based: { ratio: 7 } }"),
             "tracer_provider.sampler.trace_id_ratio_based.ratio: needs a number from 0 to 1",
         ),
