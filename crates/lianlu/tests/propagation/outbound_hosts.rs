@@ -202,7 +202,7 @@ async fn the_name_of_another_service_is_not_passed_on() {
         let from_hyper = seen.take();
         reqwest(layer.clone(), &url).await;
         let from_reqwest = seen.take();
-        tonic(layer.with_target(&address.to_string()), address, &[]).await;
+        tonic(layer.with_target(address.to_string()), address, &[]).await;
         for headers in [from_hyper, from_reqwest, seen.take()] {
             assert_eq!(value(&headers, "x-md-service-name"), None, "{headers:?}");
             assert_eq!(value(&headers, "x-other").as_deref(), Some("stays"));
