@@ -48,8 +48,10 @@ impl Charset {
     }
 
     /// `text` as a header's value. Bytes that it can't carry are percent-encoded, as in
-    /// `grpc-message`.
+    /// `grpc-message`. Spaces and tabs around it are left out: HTTP/2 forbids them
+    /// ([RFC 9113, 8.2.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.1)).
     pub(crate) fn value(self, text: &[u8]) -> Option<HeaderValue> {
+        let text = trimmed(text);
         if text.iter().all(|byte| self.has(*byte)) {
             return HeaderValue::from_bytes(text).ok();
         }
@@ -63,6 +65,14 @@ impl Charset {
         }
         HeaderValue::try_from(out).ok()
     }
+}
+
+/// Without the spaces and tabs around it.
+fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -80,6 +90,9 @@ mod tests {
             ),
             (b"a\nb\x7f", b"a%0Ab%7F", "a%0Ab%7F"),
             (b"\xff", b"\xff", "%FF"),
+            (b"\t a b \t", b"a b", "a b"),
+            (b" \n ", b"%0A", "%0A"),
+            (b" \t ", b"", ""),
         ] {
             assert_eq!(Charset::Http.value(text).unwrap(), http);
             assert_eq!(Charset::Grpc.value(text).unwrap(), grpc);

@@ -17,6 +17,10 @@ pub(crate) fn inject(
     headers: &mut HeaderMap,
 ) {
     if may_propagate {
+        if options.owns_name {
+            // Also where no name is sent: a proxy may have copied the one of its own caller.
+            ServiceName::remove(headers);
+        }
         let mut injector = HeaderInjector::new(headers);
         options.propagator.inject_context(context, &mut injector);
         if options.sends_name {

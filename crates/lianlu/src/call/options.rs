@@ -54,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) is_global_propagator: bool,
     /// True if the propagator is the default one, which combines three formats.
     pub(crate) is_default_propagator: bool,
+    /// True if only the layer or its propagator may name the caller to a host.
+    pub(crate) owns_name: bool,
     /// True if a client also sends the pipeline's service name: in Kratos mode, and to named hosts.
     pub(crate) sends_name: bool,
     /// The hosts that a client may send its context to. `None` allows all.
@@ -96,6 +98,7 @@ impl Default for Options {
             propagator: Arc::new(propagator),
             is_global_propagator: false,
             is_default_propagator,
+            owns_name: false,
             sends_name: false,
             outbound: None,
             public: None,
@@ -133,9 +136,11 @@ impl Options {
             && hooks.span_name.is_none()
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
+        let writes_name = ServiceName::is_in(self.propagator.fields());
+        self.owns_name = self.is_default_propagator || writes_name;
         self.sends_name = self.is_default_propagator
             && (self.settings.dialect == Dialect::Kratos || self.outbound.is_some())
-            && !ServiceName::is_in(self.propagator.fields());
+            && !writes_name;
         self.ends_are_alike = !hooks.observe_ends() && !has_content;
         self.reads_response_heads = hooks.on_response.is_some()
             || !self.settings.response_headers.is_empty()

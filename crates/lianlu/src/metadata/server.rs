@@ -106,27 +106,82 @@ impl Options {
         let mut metadata = self.constants.clone();
         let charset = Charset::of(headers);
         // `HeaderName` is always lower case.
+        let mut left = MAX_JOINED;
         for (name, value) in headers {
             let name = name.as_str();
             if self.prefixes.iter().any(|prefix| name.starts_with(prefix)) {
-                append(charset, name, value.as_bytes(), &mut metadata);
+                append(charset, name, value.as_bytes(), &mut metadata, &mut left);
             }
         }
         metadata
     }
 }
 
-/// Adds a header's value; for gRPC's `-bin` keys its bytes. Values that are not base64 are kept as
-/// they are.
-fn append(charset: Charset, name: &str, value: &[u8], metadata: &mut Metadata) {
-    if charset == Charset::Grpc && name.ends_with("-bin") {
-        // A comma separates values that a server or a proxy has joined.
-        for value in value.split(|byte| *byte == b',') {
-            let value = value.trim_ascii();
-            let decoded = base64::decode(value);
-            metadata.append_bytes(name, decoded.unwrap_or_else(|| value.to_vec()));
+/// The most values that commas add to those of a request's headers. A comma costs the sender one
+/// byte, and each value becomes an entry, which clients send on as a header.
+const MAX_JOINED: usize = 64;
+
+/// Adds a header's value; for gRPC's `-bin` keys its bytes. A value that is not base64 throughout,
+/// or joins more than what is `left`, is kept as it is.
+fn append(charset: Charset, name: &str, value: &[u8], metadata: &mut Metadata, left: &mut usize) {
+    if charset == Charset::Grpc
+        && name.ends_with("-bin")
+        && let Some(values) = decode(value, *left + 1)
+    {
+        *left -= values.len() - 1;
+        for value in values {
+            metadata.append_bytes(name, value);
         }
         return;
     }
     metadata.append_bytes(name, value);
+}
+
+/// The values of a `-bin` header: a comma separates those that a server or a proxy has joined. Has
+/// at least one, and `most` at most.
+fn decode(joined: &[u8], most: usize) -> Option<Vec<Vec<u8>>> {
+    let values = joined.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let values: Option<Vec<_>> = values
+        .filter(|value| !value.is_empty())
+        .take(most + 1)
+        .map(base64::decode)
+        .collect();
+    let mut values = values.filter(|values| values.len() <= most)?;
+    if values.is_empty() {
+        values.push(Vec::new());
+    }
+    Some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_binary_values_are_bounded() {
+        let read = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", "application/grpc".parse().unwrap());
+            for line in lines {
+                headers.append("x-md-bin", line.parse().unwrap());
+            }
+            let metadata = server().options.read(&headers);
+            let values = metadata.get_all("x-md-bin").map(str::to_owned);
+            values.collect::<Vec<_>>()
+        };
+        let (most, more) = (["YQ"; 65].join(","), ["YQ"; 66].join(","));
+        for (sent, expected) in [
+            (&["YQ, Yg=="][..], &["a", "b"][..]),
+            (&[",YQ,,", ""], &["a", ""]),
+            (&[&",".repeat(15_000)], &[""]),
+            (&["YQ,?,Yg"], &["YQ,?,Yg"]),
+            (&[&most], &["a"; 65]),
+            (&[&more], &[&*more]),
+            (&["YQ"; 80], &["a"; 80]),
+        ] {
+            assert_eq!(read(sent), expected);
+        }
+        let twice = read(&[&most, "YQ,Yg", "YQ"]);
+        assert_eq!(twice[65..], ["YQ,Yg", "a"], "of all headers together");
+    }
 }

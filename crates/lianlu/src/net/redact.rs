@@ -75,17 +75,21 @@ pub(crate) fn clip(text: &str) -> &str {
 fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let mut out = String::new();
     let mut copied = 0;
+    let mut key_start = 0;
+    // Separators before this position have been seen, so that each byte is looked at once.
+    let mut seen = 0;
     for (at, byte) in text.bytes().enumerate() {
-        if byte != b'=' {
+        // A `=` in a redacted value is no end of a key.
+        if byte != b'=' || at < copied {
             continue;
         }
-        let key = text.get(..at).unwrap_or_default();
-        let separator = key
-            .bytes()
-            .rposition(|byte| matches!(byte, b'?' | b'&' | b'#'));
-        let key = key.get(separator.map_or(0, |at| at + 1)..);
-        let key = key.unwrap_or_default();
-        if is_sensitive(key) {
+        let unseen = text.as_bytes().get(seen..at).unwrap_or_default();
+        let is_separator = |byte: &u8| matches!(byte, b'?' | b'&' | b'#');
+        if let Some(separator) = unseen.iter().rposition(is_separator) {
+            key_start = seen + separator + 1;
+        }
+        seen = at + 1;
+        if is_sensitive(text.get(key_start..at).unwrap_or_default()) {
             let value = text.get(at + 1..).unwrap_or_default();
             let end = value
                 .find(|c: char| c == '&' || c == '#' || c.is_whitespace())
@@ -93,6 +97,7 @@ fn redact_query(text: &str, is_sensitive: impl Fn(&str) -> bool) -> Cow<'_, str>
             out.push_str(text.get(copied..=at).unwrap_or_default());
             out.push_str(REDACTED);
             copied = at + 1 + end;
+            seen = copied;
         }
     }
     if copied == 0 {
@@ -152,6 +157,19 @@ mod tests {
         for query in ["", "q=1", "signature=1", "xsig=2&sigx=3", "a=Signature"] {
             assert_eq!(redact(query), query);
         }
+    }
+
+    /// A search back to the start at each `=` would take hours.
+    #[test]
+    fn each_byte_is_looked_at_once() {
+        for (unit, expected) in [("=", None), ("a=", None), ("?sig=", Some("?sig=REDACTED"))] {
+            let query = unit.repeat(1 << 21);
+            assert!(redact(&query) == expected.unwrap_or(&query), "{unit}");
+        }
+        assert_eq!(
+            redact("sig=a?sig=b&a==&sig=c"),
+            "sig=REDACTED&a==&sig=REDACTED"
+        );
     }
 
     #[test]

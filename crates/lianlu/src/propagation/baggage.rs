@@ -57,17 +57,22 @@ impl TextMapPropagator for Baggage {
             .collect();
         // The map is unordered; equal baggage should give equal headers.
         members.sort_unstable_by_key(|member| member.key);
-        injector.set(HEADER, encode_baggage(members));
+        let line = encode_baggage(members);
+        // No member may be writable.
+        if !line.is_empty() {
+            injector.set(HEADER, line);
+        }
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
         let Some(lines) = extractor.get_all(HEADER) else {
-            return cx.clone();
+            return end_of_list(cx.clone());
         };
         let members = members(lines.iter().map(|line| line.as_bytes()));
-        match cx.get::<ExtractedBaggage>() {
-            Some(_) => add(cx, members),
-            None => cx.with_baggage(members),
+        if is_extracted(cx) {
+            end_of_list(add(cx, members))
+        } else {
+            cx.with_baggage(members)
         }
     }
 
@@ -77,9 +82,40 @@ impl TextMapPropagator for Baggage {
     }
 }
 
-/// Marks a context whose baggage an earlier propagator of a list has extracted.
+/// True in a context whose baggage an earlier propagator of the same list has extracted. A context
+/// can't lose a value, so false is none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ExtractedBaggage;
+pub(super) struct ExtractedBaggage(pub(super) bool);
+
+fn is_extracted(cx: &Context) -> bool {
+    cx.get::<ExtractedBaggage>().is_some_and(|it| it.0)
+}
+
+/// What a list of propagators has extracted, without what they tell each other. The baggage of
+/// another carrier, which is extracted into this context later, replaces this one's.
+pub(crate) fn end_of_list(cx: Context) -> Context {
+    if is_extracted(&cx) {
+        cx.with_value(ExtractedBaggage(false))
+    } else {
+        cx
+    }
+}
+
+/// The last propagator of a list: [`end_of_list`].
+#[derive(Debug)]
+pub(super) struct EndOfList;
+
+impl TextMapPropagator for EndOfList {
+    fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+
+    fn extract_with_context(&self, cx: &Context, _: &dyn Extractor) -> Context {
+        end_of_list(cx.clone())
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(&[])
+    }
+}
 
 /// A copy of `cx` with these members beside those that it has.
 pub(super) fn add(cx: &Context, members: Vec<KeyValueMetadata>) -> Context {
@@ -143,8 +179,15 @@ mod tests {
     #[test]
     fn injects_no_header_for_empty_baggage() {
         let mut injected = HashMap::new();
-        Baggage.inject_context(&Context::new(), &mut injected);
-        assert!(injected.is_empty());
+        // The second has no member that fits once it is encoded.
+        for value in ["", &" ".repeat(3000)] {
+            let members =
+                (!value.is_empty()).then(|| opentelemetry::KeyValue::new("a", value.to_owned()));
+            let cx = Context::new().with_baggage(members);
+            assert_eq!(cx.baggage().is_empty(), value.is_empty());
+            Baggage.inject_context(&cx, &mut injected);
+            assert!(injected.is_empty());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Once;
 
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 
+use super::baggage::EndOfList;
 use super::{B3, Baggage, Jaeger, ServiceName, TraceContext, XRay};
 use crate::variables::variable;
 use crate::warning::warn;
@@ -130,6 +131,9 @@ fn by_name<'a>(
             }),
         }
         seen.push(lower);
+    }
+    if seen.iter().any(|name| name == "jaeger") {
+        propagators.push(Box::new(EndOfList));
     }
     (propagators, unknown)
 }

@@ -186,3 +186,41 @@ fn baggage_of_two_formats_is_merged() {
         assert_eq!(found, ["a=1", "b=2", "c=3"], "{names:?}");
     }
 }
+
+/// A handler that reads a message does not give it the baggage of the request.
+#[test]
+fn baggage_of_another_carrier_is_not_merged() {
+    let jaeger = Headers::new(&[("uberctx-a", "1")]);
+    let both = Headers::new(&[("uberctx-a", "1"), ("baggage", "b=2")]);
+    let request = http::Request::builder().header("uberctx-a", "1");
+    let request = request.body(()).unwrap();
+    let of_call = |propagator: &dyn TextMapPropagator| {
+        let head = crate::request::RequestHead::new(&request);
+        crate::span::parent::Parent::of_propagator(&Context::new(), propagator, &head, false).base
+    };
+    let extract = |names: &[&str], headers| {
+        from_names(names.iter().copied())
+            .unwrap()
+            .extract_with_context(&Context::new(), headers)
+    };
+    for cx in [
+        extract(&["jaeger"], &jaeger),
+        extract(&["baggage", "jaeger"], &both),
+        extract(&["jaeger", "baggage"], &both),
+        of_call(&Jaeger),
+        of_call(&TextMapCompositePropagator::new(vec![
+            Box::new(Baggage::new()),
+            Box::new(Jaeger::new()),
+        ])),
+        TextMapCompositePropagator::new(vec![Box::new(Jaeger::new()), Box::new(Baggage::new())])
+            .extract_with_context(&Context::new(), &jaeger),
+    ] {
+        assert!(cx.baggage().get("a").is_some());
+        let message = Headers::new(&[("baggage", "c=3")]);
+        let cx = Baggage.extract_with_context(&cx, &message);
+        assert_eq!(
+            (cx.baggage().len(), cx.baggage().get("c").is_some()),
+            (1, true)
+        );
+    }
+}

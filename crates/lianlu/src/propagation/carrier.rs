@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use lianlu_wire::jaeger_header::BAGGAGE_PREFIX;
 use opentelemetry::propagation::{Extractor, Injector};
 
 use super::b3;
@@ -17,7 +18,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// that would contradict a new one are removed: `tracestate` with `traceparent`, all of B3's with
 /// `b3` or `x-b3-traceid`. Bytes that the headers can't carry are percent-encoded: control
 /// characters, and in gRPC metadata all but printable ASCII. A field whose name is not a header's is
-/// left out.
+/// left out. [`inject`](super::inject) removes all fields of an earlier hop first.
 #[derive(Debug)]
 pub struct HeaderInjector<'a> {
     headers: &'a mut HeaderMap,
@@ -63,7 +64,13 @@ impl Injector for HeaderInjector<'_> {
             }
             "tracestate" if !value.is_empty() => {
                 self.written |= STATE;
-                (TRACESTATE, HeaderValue::try_from(value).ok())
+                let trimmed = value.trim_matches([' ', '\t']);
+                let value = if trimmed.len() == value.len() {
+                    HeaderValue::try_from(value).ok()
+                } else {
+                    HeaderValue::from_str(trimmed).ok()
+                };
+                (TRACESTATE, value)
             }
             _ => {
                 let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
@@ -72,15 +79,24 @@ impl Injector for HeaderInjector<'_> {
                 if let Some(index) = b3::ALL.iter().position(|known| *known == name) {
                     self.on_b3(index, name.as_str());
                 }
-                if value.is_empty() {
-                    self.headers.remove(name);
-                    return;
-                }
                 (name, Charset::of(self.headers).value(value.as_bytes()))
             }
         };
-        if let Some(value) = value {
-            self.headers.insert(name, value);
+        match value {
+            Some(value) if value.is_empty() => {
+                self.headers.remove(name);
+            }
+            Some(value) => {
+                self.headers.insert(name, value);
+            }
+            None => {}
+        }
+    }
+
+    /// With 0, removes the headers of all formats: [`inject`](super::inject) calls it.
+    fn reserve(&mut self, additional: usize) {
+        if additional == 0 {
+            remove_formats(self.headers);
         }
     }
 }
@@ -165,10 +181,23 @@ pub(crate) fn remove_formats(headers: &mut HeaderMap) {
     for name in FORMATS {
         headers.remove(name);
     }
-    let has_prefix = |name: &&HeaderName| name.as_str().starts_with("uberctx-");
+    let has_prefix = |name: &&HeaderName| name.as_str().starts_with(BAGGAGE_PREFIX);
     let prefixed: Vec<_> = headers.keys().filter(has_prefix).cloned().collect();
     for name in prefixed {
         headers.remove(name);
+    }
+}
+
+/// The fields of an earlier hop that contradict a new one with this name: the rest of its format.
+/// Propagators write this one first.
+pub(super) fn contradicting(name: &str) -> &'static [&'static str] {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    if is("traceparent") {
+        &["tracestate"]
+    } else if is(b3::SINGLE) || is(b3::TRACE_ID) {
+        &b3::ALL
+    } else {
+        &[]
     }
 }
 
@@ -181,13 +210,16 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("tracestate", HeaderValue::from_static("a=1"));
         headers.append("tracestate", HeaderValue::from_static("b=2"));
-        HeaderInjector::new(&mut headers).set("tracestate", "c=3".to_owned());
+        HeaderInjector::new(&mut headers).set("tracestate", "\tc=3 ".to_owned());
         assert_eq!(
             headers.get_all("tracestate").iter().collect::<Vec<_>>(),
             ["c=3"]
         );
-        HeaderInjector::new(&mut headers).set("tracestate", String::new());
-        assert!(headers.is_empty());
+        for (name, empty) in [("tracestate", ""), ("tracestate", " "), ("other", "\t ")] {
+            headers.insert(name, HeaderValue::from_static("stale"));
+            HeaderInjector::new(&mut headers).set(name, empty.to_owned());
+            assert!(headers.is_empty(), "{name}");
+        }
     }
 
     /// Other crates' propagators may write in another order.

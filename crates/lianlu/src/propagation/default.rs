@@ -18,7 +18,8 @@ use super::{Baggage, ServiceName, TraceContext};
 /// A client layer sends `x-md-service-name` too if it is in Kratos mode
 /// ([`kratos`](crate::TraceLayer::kratos)), names the hosts that it may send to
 /// ([`with_outbound_hosts`](crate::TraceLayer::with_outbound_hosts)), or has a propagator
-/// [`with_caller_name`](Self::with_caller_name); no other host learns it. If the variable is set,
+/// [`with_caller_name`](Self::with_caller_name); no other host learns it. A name that a request already
+/// has is removed: a proxy may have copied that of its own caller. If the variable is set,
 /// only its propagators are used: the name is sent if, and only if, the list contains
 /// `servicename`.
 #[derive(Debug)]

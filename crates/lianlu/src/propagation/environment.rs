@@ -5,15 +5,15 @@ use std::fmt;
 use std::process::Command;
 
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector};
 
-use super::carrier::FORMATS;
-use super::message::{extract, inject, propagator};
+use super::carrier::{FORMATS, contradicting};
+use super::message::{extract, inject};
 use crate::header_text::Charset;
 
 /// Writes the trace context and the baggage of `cx` into the environment of a child process, as
 /// [`inject`] does: `TRACEPARENT`, `TRACESTATE`, `BAGGAGE`. Variables of this kind that the child
-/// would inherit from this process are removed.
+/// would inherit from this process, or has in `command`, are removed.
 ///
 /// Other processes may read a process's environment, so baggage should hold no secrets. With tokio,
 /// use `command.as_std_mut()`.
@@ -26,9 +26,13 @@ use crate::header_text::Charset;
 /// lianlu::propagation::inject_env(&Context::current(), &mut command);
 /// ```
 pub fn inject_env(cx: &Context, command: &mut Command) {
-    let fields = propagator().fields();
-    for name in FORMATS.into_iter().chain(fields) {
-        command.env_remove(variable(name));
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    let own = command.get_envs().map(|(name, _)| name.to_owned());
+    let stale: Vec<_> = inherited.chain(own).collect();
+    for name in stale {
+        if name.to_str().is_some_and(is_of_format) {
+            command.env_remove(name);
+        }
     }
     let mut environment = Environment::new();
     inject(cx, &mut environment);
@@ -102,7 +106,12 @@ impl fmt::Debug for Environment {
 }
 
 impl Injector for Environment {
+    /// Replaces a variable, and removes those that contradict it: `TRACESTATE` with `TRACEPARENT`,
+    /// all of B3's with `B3` or `X_B3_TRACEID`.
     fn set(&mut self, key: &str, value: String) {
+        for stale in contradicting(key) {
+            self.0.remove(&variable(stale));
+        }
         let name = variable(key);
         // The specification allows what a header may have, which excludes NUL.
         let value = Charset::Http.value(value.as_bytes());
@@ -116,6 +125,13 @@ impl Injector for Environment {
             }
         }
     }
+
+    /// With 0, removes the variables of all formats: [`inject`] calls it.
+    fn reserve(&mut self, additional: usize) {
+        if additional == 0 {
+            self.0.retain(|name, _| !is_of_format(name));
+        }
+    }
 }
 
 impl Extractor for Environment {
@@ -127,6 +143,14 @@ impl Extractor for Environment {
     fn keys(&self) -> Vec<&str> {
         self.iter().map(|(name, _)| name).collect()
     }
+}
+
+/// True if propagation writes a variable of this name. On Windows names have no case.
+fn is_of_format(name: &str) -> bool {
+    let upper = cfg!(windows).then(|| name.to_ascii_uppercase());
+    let name = upper.as_deref().unwrap_or(name);
+    let is = |field: &str| variable(field) == name;
+    name.starts_with("UBERCTX_") || FORMATS.iter().any(|field| is(field))
 }
 
 /// The name of the variable for a field.

@@ -11,7 +11,7 @@ use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, Key, StringValue};
 
-use super::baggage::{ExtractedBaggage, add};
+use super::baggage::{ExtractedBaggage, add, end_of_list};
 use super::span_fields::SpanFields;
 
 const HEADER: &str = "uber-trace-id";
@@ -20,7 +20,8 @@ const HEADER: &str = "uber-trace-id";
 /// clients](https://www.jaegertracing.io/docs/1.21/client-libraries/#propagation-format).
 ///
 /// Each baggage entry has its own header, `uberctx-tenant: acme%20corp`. As in W3C Baggage, the
-/// limit is 64 entries and 8,192 bytes in total; entries beyond that are dropped. Header names are
+/// limit is 64 entries and 8,192 bytes in total; entries beyond that are dropped, and only the first 128
+/// are looked at. Header names are
 /// case-insensitive, so keys arrive in lower case. Extracted entries are added to the existing
 /// baggage.
 ///
@@ -120,9 +121,9 @@ impl TextMapPropagator for Jaeger {
         };
         let extracted = baggage(extractor);
         if extracted.is_empty() {
-            return cx;
+            return end_of_list(cx);
         }
-        add(&cx, extracted).with_value(ExtractedBaggage)
+        add(&cx, extracted).with_value(ExtractedBaggage(true))
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -131,17 +132,21 @@ impl TextMapPropagator for Jaeger {
     }
 }
 
+/// The most `uberctx-*` names that are looked up. A carrier may search through all of its fields
+/// for each.
+const MAX_LOOK_UPS: usize = 2 * BAGGAGE_MAX_MEMBERS;
+
 /// The entries of the `uberctx-*` headers, within the limits.
 fn baggage(extractor: &dyn Extractor) -> Vec<KeyValueMetadata> {
     let mut budget = Budget::new();
     let mut entries = Vec::new();
-    for name in extractor.keys() {
-        let Some((prefix, key)) = name.split_at_checked(BAGGAGE_PREFIX.len()) else {
-            continue;
-        };
-        if key.is_empty() || !prefix.eq_ignore_ascii_case(BAGGAGE_PREFIX) {
-            continue;
-        }
+    let prefixed = |name| {
+        let (prefix, key): (&str, &str) = str::split_at_checked(name, BAGGAGE_PREFIX.len())?;
+        let is_entry = !key.is_empty() && prefix.eq_ignore_ascii_case(BAGGAGE_PREFIX);
+        is_entry.then_some((name, key))
+    };
+    let names = extractor.keys().into_iter().filter_map(prefixed);
+    for (name, key) in names.take(MAX_LOOK_UPS) {
         let Some(value) = extractor.get(name) else {
             continue;
         };
@@ -222,6 +227,31 @@ mod tests {
         let cx = Jaeger.extract_with_context(&before, &headers);
         assert_eq!(cx.baggage().get("a").unwrap().as_str(), "1");
         assert_eq!(cx.baggage().get("b").unwrap().as_str(), "2");
+    }
+
+    /// Fields that count how often they are searched.
+    struct Counting(Vec<String>, std::cell::Cell<usize>);
+
+    impl Extractor for Counting {
+        fn get(&self, _: &str) -> Option<&str> {
+            self.1.set(self.1.get() + 1);
+            Some("v")
+        }
+
+        fn keys(&self) -> Vec<&str> {
+            self.0.iter().map(String::as_str).collect()
+        }
+    }
+
+    #[test]
+    fn limits_the_look_ups() {
+        for prefix in ["", "%"] {
+            let names = (0..10_000).map(|number| format!("uberctx-{prefix}{number}"));
+            let fields = Counting(names.collect(), 0.into());
+            let cx = Jaeger.extract_with_context(&Context::new(), &fields);
+            assert!(cx.baggage().len() <= 64);
+            assert!(fields.1.get() <= 129, "{}", fields.1.get());
+        }
     }
 
     #[test]

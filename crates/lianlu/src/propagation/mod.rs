@@ -49,6 +49,7 @@ pub use service_name::{CallerService, ServiceName};
 pub use trace_context::TraceContext;
 pub use xray::XRay;
 
+pub(crate) use baggage::end_of_list;
 pub(crate) use carrier::remove_formats;
 #[cfg(feature = "pipeline")]
 pub(crate) use global::set_global_propagator;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use lianlu_wire::percent_decode;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -75,6 +75,14 @@ impl ServiceName {
     /// True if a propagator with these fields sends a name.
     pub(crate) fn is_in(mut fields: FieldIter<'_>) -> bool {
         fields.any(|field| field == HEADER)
+    }
+
+    /// Removes the header. Most requests have none, and fewer headers than a look-up has steps.
+    #[inline]
+    pub(crate) fn remove(headers: &mut HeaderMap) {
+        if headers.keys().any(|name| name.as_str() == HEADER) {
+            headers.remove(HEADER);
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 
 #[cfg(feature = "pipeline")]
 mod direct;
-mod parent;
+pub(crate) mod parent;
 pub(crate) mod source;
 
 use std::borrow::Cow;

@@ -5,7 +5,7 @@ use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{Link, TraceContextExt};
 
-use crate::propagation::{CallerService, HeaderExtractor, RemoteParent};
+use crate::propagation::{CallerService, HeaderExtractor, RemoteParent, end_of_list};
 use crate::request::RequestHead;
 
 /// The context in which a call starts.
@@ -38,7 +38,7 @@ impl Parent {
         is_public: bool,
     ) -> Self {
         let headers = HeaderExtractor::new(head.headers());
-        let extracted = propagator.extract_with_context(current, &headers);
+        let extracted = end_of_list(propagator.extract_with_context(current, &headers));
         if !is_public {
             return Self::new(extracted);
         }

@@ -27,6 +27,7 @@ fn a_child_process_continues_the_trace() {
             println!("middle: {}", cx.span().span_context().span_id());
             println!("middle: {}", cx.baggage().len());
             let mut last = child(&this_test!(), "last");
+            last.env("UBERCTX_OWN", "stale");
             inject_env(&context(), &mut last);
             print!("{}", run(&mut last).stdout);
             return;
@@ -36,6 +37,8 @@ fn a_child_process_continues_the_trace() {
                 let value = std::env::var(name).unwrap_or_default();
                 println!("last: {name}={value}");
             }
+            let names = std::env::vars_os().map(|(name, _)| name.into_encoded_bytes());
+            assert!(!names.into_iter().any(|name| name.starts_with(b"UBERCTX_")));
             let cx = extract_env();
             println!("last: {:?}", cx.baggage().get("tenant").unwrap().as_str());
             return;
@@ -47,6 +50,7 @@ fn a_child_process_continues_the_trace() {
         ("TRACESTATE", "stale=1"),
         ("B3", "stale"),
         ("X_B3_TRACEID", "stale"),
+        ("UBERCTX_TENANT", "stale"),
         ("traceparent", "not this one"),
     ]);
     let printed = run(&mut middle);

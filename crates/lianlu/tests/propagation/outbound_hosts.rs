@@ -181,6 +181,38 @@ async fn copied_headers_of_all_formats_are_removed() {
     assert_not_sent(&headers);
 }
 
+/// No pipeline is installed, so there is no name to send.
+#[tokio::test]
+async fn the_name_of_another_service_is_not_passed_on() {
+    let traces = Traces::default();
+    let seen = Seen::default();
+    let address = seen.serve().await;
+    let url = format!("http://{address}/");
+    let default = lianlu::propagation::default_propagator;
+    for layer in [
+        traces.client(),
+        traces.client().kratos(),
+        traces.client().with_outbound_hosts(hosts(&["*"])),
+        traces.client().with_filter(|_| false),
+        traces
+            .client()
+            .with_propagator(default().with_caller_name("")),
+    ] {
+        hyper(layer.clone(), &url).await;
+        let from_hyper = seen.take();
+        reqwest(layer.clone(), &url).await;
+        let from_reqwest = seen.take();
+        tonic(layer.with_target(address.to_string()), address, &[]).await;
+        for headers in [from_hyper, from_reqwest, seen.take()] {
+            assert_eq!(value(&headers, "x-md-service-name"), None, "{headers:?}");
+            assert_eq!(value(&headers, "x-other").as_deref(), Some("stays"));
+        }
+    }
+    let custom = traces.client().with_propagator(TraceContext::new());
+    hyper(custom, &url).await;
+    assert!(seen.take().contains_key("x-md-service-name"), "not its own");
+}
+
 #[tokio::test]
 async fn the_list_applies_to_filtered_calls() {
     let traces = Traces::default();

@@ -245,7 +245,7 @@ fn from_x_forwarded<'a>(proxies: &TrustedProxies, headers: &'a HeaderMap) -> Ori
     let mut client_index = 0;
     for (index, text) in Hops::plain(headers, "x-forwarded-for").enumerate() {
         let node = text.and_then(|text| Node::parse(Cow::Borrowed(text)));
-        let Some(node) = node.filter(|node| *node != Node::Unknown) else {
+        let Some(node) = node else {
             break;
         };
         let is_trusted = matches!(&node, Node::Address(address, _) if proxies.contains(*address));

@@ -374,6 +374,12 @@ fn matches_other_lists_to_x_forwarded_for() {
             }
         }
     }
+    // An unknown client is a hop, as in `Forwarded`; an unreadable one is not.
+    for (hops, expected) in [("unknown", "https"), ("x", "http")] {
+        let hops = format!("6.6.6.6, {hops}, 10.0.0.2");
+        let expected = format!("10.0.0.2 {expected} h");
+        assert_eq!(resolved(&hops, "https, http", "h"), expected);
+    }
     // Without hops.
     assert_eq!(
         self::resolved(&[("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")]),
