@@ -239,10 +239,17 @@ fn invalid_files_are_refused_by_the_path() {
         ("file_format: 2", "file_format: needs a text"),
         ("[]", ": needs a mapping"),
         ("a: b: c", ": "),
-        ("a: 1\na: 2", ": the key a is there twice"),
+        ("a: 1\na: 2", ": line 2: a key is there twice"),
         (&deep, ": "),
         (&bomb, ": more than"),
-        ("disabled: ${A:?b}", ": not a reference"),
+        (
+            "a: 1\nb: pa${s3cret",
+            ": line 2: a reference to a variable has no end: ",
+        ),
+        (
+            "a:\n  - ${s3cret:?}",
+            ": line 2: not a reference to a variable: ",
+        ),
         (
             "file_format: '1.1'\ndisabled: 'true'",
             "disabled: needs true or false",
@@ -292,5 +299,6 @@ fn invalid_files_are_refused_by_the_path() {
     ] {
         let problem = problem(text);
         assert!(problem.starts_with(expected), "{expected}\n{problem}");
+        assert!(!problem.contains("s3cret"), "{problem}");
     }
 }
