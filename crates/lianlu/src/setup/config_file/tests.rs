@@ -1,4 +1,6 @@
-use opentelemetry::Key;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
 
 use super::*;
 use crate::setup::sampler::SamplerOption;
@@ -170,6 +172,36 @@ tracer_provider:
     assert_eq!(sampler.matches("http.route").count(), 4, "{sampler}");
     assert_eq!(sampler.matches("Probability(0.5)").count(), 2, "{sampler}");
     assert!(sampler.contains("otherwise: AlwaysOff"), "{sampler}");
+}
+
+/// `?` is any one character.
+#[test]
+fn patterns_of_samplers_have_question_marks() {
+    let (config, _) = parsed(
+        r#"
+file_format: "1.1"
+tracer_provider:
+  sampler:
+    composite/development:
+      rule_based:
+        rules:
+          - attribute_patterns: { key: http.route, included: [ "/v?/*" ] }
+            sampler: { always_on: }
+"#,
+    );
+    let Some(SamplerOption::Fixed(sampler)) = config.environment.sampler else {
+        panic!("no sampler")
+    };
+    for (route, decision) in [
+        ("/v1/orders", SamplingDecision::RecordAndSample),
+        ("/v?/orders", SamplingDecision::RecordAndSample),
+        ("/v10/orders", SamplingDecision::Drop),
+    ] {
+        let attributes = [KeyValue::new("http.route", route)];
+        let (id, kind) = (7.into(), SpanKind::Server);
+        let result = sampler.should_sample(None, id, "", &kind, &attributes, &[]);
+        assert_eq!(result.decision, decision, "{route}");
+    }
 }
 
 #[test]
