@@ -72,7 +72,8 @@ impl TracerProvider {
         TracerProviderBuilder::default()
     }
 
-    /// A handle of the pipeline, for flushes and counts.
+    /// A handle of the pipeline, for flushes and counts. Without an exporter there is no pipeline,
+    /// and nothing is counted: [`Handle::register_metrics`] then has no `otel.sdk.span.started`.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.owner.inner.handle()

@@ -1,19 +1,37 @@
-//! Patterns with stars.
+//! Patterns with stars, and with question marks.
 
 /// A pattern in which `*` matches any run of characters, also an empty one. Other characters match
-/// themselves.
+/// themselves. If there are question marks, each matches any one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Glob(String);
+pub(super) struct Glob {
+    pattern: String,
+    has_question_marks: bool,
+}
 
 impl Glob {
     pub(super) fn new(pattern: impl Into<String>) -> Self {
-        Self(pattern.into())
+        Self {
+            pattern: pattern.into(),
+            has_question_marks: false,
+        }
+    }
+
+    pub(super) fn with_question_marks(pattern: impl Into<String>) -> Self {
+        let pattern = pattern.into();
+        let has_question_marks = pattern.contains('?');
+        Self {
+            pattern,
+            has_question_marks,
+        }
     }
 
     /// Does not allocate. Takes time linear in both lengths, except for repetitions in the pattern.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let Some((first, mut pattern)) = self.0.split_once('*') else {
-            return self.0 == text;
+        if self.has_question_marks {
+            return matches_any_one(&self.pattern, text);
+        }
+        let Some((first, mut pattern)) = self.pattern.split_once('*') else {
+            return self.pattern == text;
         };
         let Some(mut text) = text.strip_prefix(first) else {
             return false;
@@ -30,9 +48,59 @@ impl Glob {
     }
 }
 
+fn matches_any_one(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What follows the last star, and the text from where it was tried last. Only the last star can
+    // take more text: the first match of an earlier part leaves the most for the others.
+    let mut again = None;
+    loop {
+        let (before, at) = (pattern.next(), text.clone());
+        if before == Some('*') {
+            again = Some((pattern.clone(), at));
+            continue;
+        }
+        match (before, text.next()) {
+            (None, None) => return true,
+            (Some('?'), Some(_)) => continue,
+            (Some(wanted), Some(found)) if wanted == found => continue,
+            // The pattern needs more text.
+            (Some(_), None) => return false,
+            _ => {}
+        }
+        let Some((after_star, from)) = &mut again else {
+            return false;
+        };
+        if from.next().is_none() {
+            return false;
+        }
+        (pattern, text) = (after_star.clone(), from.clone());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Glob;
+
+    #[test]
+    fn matches_question_marks() {
+        for (pattern, text, matches) in [
+            ("/v?", "/v1", true),
+            ("/v?", "/v", false),
+            ("/v?", "/v12", false),
+            ("?", "链", true),
+            ("*?", "", false),
+            ("*?", "ab", true),
+            ("/v?/*/c?", "/v1/a/c/c2", true),
+            ("/v?/*/c?", "/v1/a/c", false),
+            ("*a?c", "abcabc", true),
+            ("*a?b*c", "acbac", true),
+            ("*a?b*c", "acba", false),
+        ] {
+            let glob = Glob::with_question_marks(pattern);
+            assert_eq!(glob.matches(text), matches, "{pattern} {text}");
+        }
+        assert!(!Glob::new("/v?").matches("/v1"));
+    }
 
     #[test]
     fn matches_stars() {

@@ -93,6 +93,14 @@ impl Spans {
         self.and(Condition::Attribute(key.into(), Glob::new(pattern)))
     }
 
+    /// As [`attribute`](Self::attribute), and `?` matches any one character. For configuration
+    /// files.
+    #[doc(hidden)]
+    pub fn attribute_pattern(self, key: impl Into<Key>, pattern: impl Into<String>) -> Self {
+        let glob = Glob::with_question_marks(pattern);
+        self.and(Condition::Attribute(key.into(), glob))
+    }
+
     fn and(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self

@@ -4,7 +4,8 @@
 //! OpenTelemetry's [declarative configuration](https://opentelemetry.io/docs/specs/otel/configuration/data-model/)
 //! (`file_format: "1.0"` or `"1.1"`). All other `OTEL_…` variables are then ignored, also by layers,
 //! except where the file refers to them: `${NAME}`, `${NAME:-default}`. An invalid file is an error
-//! of `install`; what is valid but not supported is left out with a warning that has its path.
+//! of `install`, and so is a sampler that is not supported: to leave it out would sample other spans.
+//! What else is valid but not supported is left out with a warning that has its path.
 //!
 //! ```yaml
 //! file_format: "1.1"

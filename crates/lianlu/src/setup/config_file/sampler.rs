@@ -105,8 +105,8 @@ fn rules(list: Vec<Value<'_>>) -> Result<Sampler> {
             let key = section.needs("key", Value::text)?;
             let included = section.read("included", Value::texts)?;
             let included = included.unwrap_or_else(|| vec!["*".to_owned()]);
-            all = each(&all, &included, |spans, value| {
-                spans.attribute(key.clone(), value)
+            all = each(&all, &included, |spans, pattern| {
+                spans.attribute_pattern(key.clone(), pattern)
             });
             refuse(&mut section, "excluded")?;
             section.finish();

@@ -3,10 +3,12 @@
 //! Follows <https://opentelemetry.io/docs/specs/otel/configuration/data-model/#environment-variable-substitution>.
 
 /// Puts variables into a scalar. `$$` is a `$`. The result is not searched again.
+///
+/// Errors have no text of the scalar, which may be a secret with a `${` in it.
 pub(super) fn substitute(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, String> {
+) -> Result<String, &'static str> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -23,7 +25,7 @@ pub(super) fn substitute(
         };
         let (reference, after) = match end_of_reference(body) {
             Some(found) => found,
-            None => return Err(format!("a reference without its end: ${{{body}")),
+            None => return Err("a reference to a variable has no end: \"}\" is missing"),
         };
         out.push_str(&value_of(reference, variable)?);
         rest = after;
@@ -51,7 +53,10 @@ fn end_of_reference(body: &str) -> Option<(&str, &str)> {
     None
 }
 
-fn value_of(reference: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+fn value_of(
+    reference: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, &'static str> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, default),
         None => (reference, ""),
@@ -61,7 +66,7 @@ fn value_of(reference: &str, variable: &dyn Fn(&str) -> Option<String>) -> Resul
     let is_valid =
         name.starts_with(is_start) && name.chars().all(|it| is_start(it) || it.is_ascii_digit());
     if !is_valid {
-        return Err(format!("not a reference to a variable: ${{{reference}}}"));
+        return Err("not a reference to a variable: needs ${NAME} or ${NAME:-default}");
     }
     match variable(name).filter(|value| !value.is_empty()) {
         Some(value) => Ok(value),

@@ -1,4 +1,6 @@
-use opentelemetry::Key;
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
 
 use super::*;
 use crate::setup::sampler::SamplerOption;
@@ -172,6 +174,36 @@ tracer_provider:
     assert!(sampler.contains("otherwise: AlwaysOff"), "{sampler}");
 }
 
+/// `?` is any one character.
+#[test]
+fn patterns_of_samplers_have_question_marks() {
+    let (config, _) = parsed(
+        r#"
+file_format: "1.1"
+tracer_provider:
+  sampler:
+    composite/development:
+      rule_based:
+        rules:
+          - attribute_patterns: { key: http.route, included: [ "/v?/*" ] }
+            sampler: { always_on: }
+"#,
+    );
+    let Some(SamplerOption::Fixed(sampler)) = config.environment.sampler else {
+        panic!("no sampler")
+    };
+    for (route, decision) in [
+        ("/v1/orders", SamplingDecision::RecordAndSample),
+        ("/v?/orders", SamplingDecision::RecordAndSample),
+        ("/v10/orders", SamplingDecision::Drop),
+    ] {
+        let attributes = [KeyValue::new("http.route", route)];
+        let (id, kind) = (7.into(), SpanKind::Server);
+        let result = sampler.should_sample(None, id, "", &kind, &attributes, &[]);
+        assert_eq!(result.decision, decision, "{route}");
+    }
+}
+
 #[test]
 fn scalars_are_typed_after_the_substitution() {
     let limits = |value: &str| {
@@ -239,10 +271,17 @@ fn invalid_files_are_refused_by_the_path() {
         ("file_format: 2", "file_format: needs a text"),
         ("[]", ": needs a mapping"),
         ("a: b: c", ": "),
-        ("a: 1\na: 2", ": the key a is there twice"),
+        ("a: 1\na: 2", ": line 2: a key is there twice"),
         (&deep, ": "),
         (&bomb, ": more than"),
-        ("disabled: ${A:?b}", ": not a reference"),
+        (
+            "a: 1\nb: pa${s3cret",
+            ": line 2: a reference to a variable has no end: ",
+        ),
+        (
+            "a:\n  - ${s3cret:?}",
+            ": line 2: not a reference to a variable: ",
+        ),
         (
             "file_format: '1.1'\ndisabled: 'true'",
             "disabled: needs true or false",
@@ -292,5 +331,6 @@ fn invalid_files_are_refused_by_the_path() {
     ] {
         let problem = problem(text);
         assert!(problem.starts_with(expected), "{expected}\n{problem}");
+        assert!(!problem.contains("s3cret"), "{problem}");
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         variable,
+        line: 1,
         anchors: Vec::new(),
         nodes: 0,
     };
@@ -44,6 +45,8 @@ pub(super) fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
 struct Reader<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
     variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The line of the last event.
+    line: usize,
     anchors: Vec<(usize, Node)>,
     nodes: usize,
 }
@@ -51,10 +54,18 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Event<'a>, String> {
         match self.events.next() {
-            Some(Ok((event, _))) => Ok(event),
+            Some(Ok((event, span))) => {
+                self.line = span.start.line();
+                Ok(event)
+            }
             Some(Err(error)) => Err(error.to_string()),
             None => Ok(Event::StreamEnd),
         }
+    }
+
+    /// A problem of the last event, without the file's text.
+    fn problem(&self, problem: &str) -> String {
+        format!("line {}: {problem}", self.line)
     }
 
     fn node(&mut self, event: Event<'a>, depth: usize) -> Result<Node, String> {
@@ -71,7 +82,8 @@ impl<'a> Reader<'a> {
                 return Ok(node);
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let value = substitute(&text, self.variable)?;
+                let value = substitute(&text, self.variable);
+                let value = value.map_err(|problem| self.problem(problem))?;
                 let is_text = tag.is_some_and(|tag| tag.suffix == "str");
                 let node = match style {
                     ScalarStyle::Plain if !is_text => resolve(&value),
@@ -96,10 +108,10 @@ impl<'a> Reader<'a> {
                     let key = match self.next()? {
                         Event::MappingEnd => break,
                         Event::Scalar(key, ..) => key.into_owned(),
-                        _ => return Err("a key that is not a text".to_owned()),
+                        _ => return Err(self.problem("a key that is not a text")),
                     };
                     if map.iter().any(|(known, _)| *known == key) {
-                        return Err(format!("the key {key} is there twice"));
+                        return Err(self.problem("a key is there twice"));
                     }
                     let event = self.next()?;
                     map.push((key, self.node(event, depth + 1)?));
