@@ -19,6 +19,7 @@ use super::shared::Shared;
 use super::starts::{Counted, Sampled};
 use super::worker;
 use crate::encode::EncodedScope;
+use crate::error::FlushError;
 use crate::export::batch::Batch;
 use crate::export::{Component, Export, Failure};
 use crate::sync;
@@ -399,7 +400,9 @@ fn the_budget_is_restored_after_shortage() {
         let _ = world.shared.flush(LONG);
         world.assert_identity();
         join(threads);
-        world.shared.shut_down(LONG).unwrap();
+        // Spans that threads still held may find no room when they are fetched.
+        let ended = world.shared.shut_down(LONG);
+        assert!(matches!(ended, Ok(()) | Err(FlushError::Lost { .. })));
         let [after_shutdown, _, given_up] = world.end();
         assert_eq!((after_shutdown, given_up), (0, 0));
     });
