@@ -52,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) body_sizes: bool,
     pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
     pub(crate) is_global_propagator: bool,
+    /// True if the propagator is the default one, or the environment's in its place.
+    pub(crate) is_of_library: bool,
     /// True if the propagator is the default one, which combines three formats.
     pub(crate) is_default_propagator: bool,
     /// True if only the layer or its propagator may name the caller to a host.
@@ -97,6 +99,7 @@ impl Default for Options {
             body_sizes: false,
             propagator: Arc::new(propagator),
             is_global_propagator: false,
+            is_of_library: true,
             is_default_propagator,
             owns_name: false,
             sends_name: false,
@@ -137,7 +140,7 @@ impl Options {
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
         let writes_name = ServiceName::is_in(self.propagator.fields());
-        self.owns_name = self.is_default_propagator || writes_name;
+        self.owns_name = self.is_of_library || writes_name;
         self.sends_name = self.is_default_propagator
             && (self.settings.dialect == Dialect::Kratos || self.outbound.is_some())
             && !writes_name;

@@ -25,7 +25,9 @@ async fn made(client: impl Fn(&Traces) -> lianlu::ClientLayer) -> String {
         async { Ok::<_, Infallible>(Response::new(Body::empty())) }
     }));
     let server = traces.server().layer(service_fn(|_: Request<Body>| async {
-        let request = Request::new(Body::empty());
+        // As a proxy copies it from the request that it serves.
+        let request = Request::builder().header("x-md-service-name", "stranger");
+        let request = request.body(Body::empty()).unwrap();
         client.clone().oneshot(request).await.unwrap();
         Ok::<_, Infallible>(Response::new(Body::empty()))
     }));
@@ -67,7 +69,7 @@ async fn the_variable_replaces_the_default() {
     if role().is_some() {
         return print_calls().await;
     }
-    let own = "traceparent, continued: ";
+    let own = "traceparent, x-md-service-name, continued: ";
     let default = "baggage, traceparent, continued: false";
     let named = "baggage, traceparent, x-md-service-name, continued: false";
     for (list, unnamed, named) in [

@@ -25,11 +25,13 @@ impl<K: Side> TraceLayer<K> {
     ) -> Self {
         let known: &dyn Any = &propagator;
         let default = known.downcast_ref::<DefaultPropagator>();
+        let is_of_library = default.is_some();
         let is_default = default.is_some_and(DefaultPropagator::is_of_known_headers);
         let is_global = known.is::<GlobalPropagator>();
         self.with(|options| {
             options.propagator = Arc::new(propagator);
             options.is_global_propagator = is_global;
+            options.is_of_library = is_of_library;
             options.is_default_propagator = is_default;
         })
     }
