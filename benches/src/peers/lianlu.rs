@@ -28,7 +28,11 @@ pub(crate) fn layer(metrics: Metrics, off: bool) -> lianlu::ServerLayer {
         }
         Metrics::Sdk => layer.with_metrics(|metrics| metrics.provider(super::meters::sdk())),
     };
-    if off { layer.with_filter(|_| false) } else { layer }
+    if off {
+        layer.with_filter(|_| false)
+    } else {
+        layer
+    }
 }
 
 struct Drop(Exported);
