@@ -3,7 +3,7 @@
 /// A pattern in which `*` matches any run of characters, also an empty one. Other characters match
 /// themselves. If there are question marks, each matches any one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Glob {
+pub struct Glob {
     pattern: String,
     has_question_marks: bool,
 }
@@ -16,7 +16,8 @@ impl Glob {
         }
     }
 
-    pub(super) fn with_question_marks(pattern: impl Into<String>) -> Self {
+    /// A pattern with stars and question marks.
+    pub fn with_question_marks(pattern: impl Into<String>) -> Self {
         let pattern = pattern.into();
         let has_question_marks = pattern.contains('?');
         Self {
@@ -26,7 +27,8 @@ impl Glob {
     }
 
     /// Does not allocate. Takes time linear in both lengths, except for repetitions in the pattern.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
         if self.has_question_marks {
             return matches_any_one(&self.pattern, text);
         }

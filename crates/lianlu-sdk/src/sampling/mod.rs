@@ -70,6 +70,9 @@ use opentelemetry::Context;
 use opentelemetry::trace::{TraceContextExt, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
+// For configuration files.
+#[doc(hidden)]
+pub use glob::Glob;
 pub use rate_limited::RateLimited;
 #[cfg(feature = "jaeger-remote-sampler")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jaeger-remote-sampler")))]

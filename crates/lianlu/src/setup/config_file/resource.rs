@@ -2,6 +2,7 @@
 
 use lianlu_sdk::env::decode;
 use lianlu_sdk::resource::Detector;
+use lianlu_sdk::sampling::Glob;
 use opentelemetry::{Array, KeyValue, StringValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::ResourceDetector;
@@ -158,48 +159,21 @@ fn detect(value: Value<'_>) -> Result<Vec<KeyValue>> {
     }
     if let Some(attributes) = section.take("attributes") {
         let mut attributes = attributes.section()?;
-        let included = attributes.read("included", Value::texts)?;
-        let excluded = attributes
-            .read("excluded", Value::texts)?
-            .unwrap_or_default();
-        let matches =
-            |patterns: &[String], key: &str| patterns.iter().any(|pattern| matches(pattern, key));
+        let mut patterns = |key| {
+            let texts = attributes.read(key, Value::texts)?;
+            let globs = |texts: Vec<String>| texts.into_iter().map(Glob::with_question_marks);
+            Ok(texts.map(|texts| globs(texts).collect::<Vec<_>>()))
+        };
+        let (included, excluded) = (patterns("included")?, patterns("excluded")?);
+        let matches = |globs: &Vec<Glob>, it: &KeyValue| {
+            globs.iter().any(|glob| glob.matches(it.key.as_str()))
+        };
         found.retain(|it| {
-            let key = it.key.as_str();
-            included
-                .as_deref()
-                .is_none_or(|patterns| matches(patterns, key))
-                && !matches(&excluded, key)
+            included.as_ref().is_none_or(|globs| matches(globs, it))
+                && !excluded.as_ref().is_some_and(|globs| matches(globs, it))
         });
         attributes.finish();
     }
     section.finish();
     Ok(found)
-}
-
-/// `*` is any run of characters, `?` any one.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    loop {
-        match pattern.next() {
-            None => return text.next().is_none(),
-            Some('*') => {
-                let pattern = pattern.as_str();
-                let mut ends = text.as_str().char_indices().map(|(at, _)| at);
-                let rest = text.as_str();
-                return ends.any(|at| matches(pattern, rest.get(at..).unwrap_or_default()))
-                    || matches(pattern, "");
-            }
-            Some('?') => {
-                if text.next().is_none() {
-                    return false;
-                }
-            }
-            Some(letter) => {
-                if text.next() != Some(letter) {
-                    return false;
-                }
-            }
-        }
-    }
 }
