@@ -5,7 +5,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::{Context, global};
 
 use super::options::Options;
-use crate::propagation::{self, HeaderInjector, ServiceName};
+use crate::propagation::{self, HeaderInjector, PropagatorKind, ServiceName};
 
 /// Writes the context into a request's headers. If the context must not leave, removes one that is
 /// already there.
@@ -33,7 +33,7 @@ pub(crate) fn inject(
             headers.remove(field);
         }
     };
-    if options.is_global_propagator {
+    if options.propagator_kind == PropagatorKind::Global {
         // The fields of the propagator that is currently set.
         global::get_text_map_propagator(remove);
     } else {

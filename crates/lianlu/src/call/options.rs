@@ -21,7 +21,7 @@ use crate::describe::template;
 use crate::metrics::MeterSource;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
-use crate::propagation::{ServiceName, default_propagator};
+use crate::propagation::{PropagatorKind, ServiceName, default_propagator};
 use crate::request::RequestHead;
 use crate::span::source::{TracerSource, default_scope, scope_with_schema};
 
@@ -51,11 +51,7 @@ pub(crate) struct Options {
     pub(crate) active_requests: bool,
     pub(crate) body_sizes: bool,
     pub(crate) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
-    pub(crate) is_global_propagator: bool,
-    /// True if the propagator is the default one, or the environment's in its place.
-    pub(crate) is_of_library: bool,
-    /// True if the propagator is the default one, which combines three formats.
-    pub(crate) is_default_propagator: bool,
+    pub(crate) propagator_kind: PropagatorKind,
     /// True if only the layer or its propagator may name the caller to a host.
     pub(crate) owns_name: bool,
     /// True if a client also sends the pipeline's service name: in Kratos mode, and to named hosts.
@@ -83,7 +79,6 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         let propagator = default_propagator();
-        let is_default_propagator = propagator.is_of_known_headers();
         let mut options = Self {
             id: 0,
             describes_anew: false,
@@ -97,10 +92,8 @@ impl Default for Options {
             meter: MeterSource::global(default_scope("lianlu".into())),
             active_requests: false,
             body_sizes: false,
+            propagator_kind: PropagatorKind::of(&propagator),
             propagator: Arc::new(propagator),
-            is_global_propagator: false,
-            is_of_library: true,
-            is_default_propagator,
             owns_name: false,
             sends_name: false,
             outbound: None,
@@ -140,8 +133,10 @@ impl Options {
             && hooks.attributes.is_none()
             && template::fits(&self.settings);
         let writes_name = ServiceName::is_in(self.propagator.fields());
-        self.owns_name = self.is_of_library || writes_name;
-        self.sends_name = self.is_default_propagator
+        let kind = self.propagator_kind;
+        self.owns_name =
+            matches!(kind, PropagatorKind::Default | PropagatorKind::FromEnv) || writes_name;
+        self.sends_name = kind == PropagatorKind::Default
             && (self.settings.dialect == Dialect::Kratos || self.outbound.is_some())
             && !writes_name;
         self.ends_are_alike = !hooks.observe_ends() && !has_content;

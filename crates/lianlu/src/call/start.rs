@@ -30,7 +30,7 @@ use crate::grpc::{self, TEXT_CONTENT_TYPE, parse_timeout};
 use crate::known_headers::KnownHeaders;
 use crate::metrics::{ActiveRequest, Meters};
 use crate::net::forwarded;
-use crate::propagation::CallerService;
+use crate::propagation::{CallerService, PropagatorKind};
 use crate::request::RequestHead;
 use crate::route::Route;
 use crate::span::{Parent, SpanPlan, SpanStart};
@@ -187,7 +187,7 @@ fn extract(
 ) {
     let is_public = options.public.as_ref();
     let is_public = is_public.is_some_and(|is_public| is_public(head));
-    if options.is_default_propagator && !is_public {
+    if options.propagator_kind == PropagatorKind::Default && !is_public {
         let Parent { base, remote, .. } = parent;
         remote.read(base, headers, head.headers());
     } else {

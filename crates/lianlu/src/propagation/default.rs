@@ -1,5 +1,6 @@
 //! The propagator that layers have where none is set.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 use opentelemetry::Context;
@@ -9,7 +10,7 @@ use opentelemetry::propagation::{
 };
 
 use super::by_name;
-use super::{Baggage, ServiceName, TraceContext};
+use super::{Baggage, GlobalPropagator, ServiceName, TraceContext};
 
 /// The layers' default propagator: the propagators in `OTEL_PROPAGATORS`
 /// ([`from_env`](super::from_env)) or, if it is not set, baggage and trace context. It also extracts
@@ -72,11 +73,30 @@ impl DefaultPropagator {
             }),
         }
     }
+}
 
-    /// True if it consists of the three formats that
+/// What a layer knows about its propagator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PropagatorKind {
+    /// The default one. It consists of the three formats that
     /// [`RemoteParent::read`](super::RemoteParent::read) reads.
-    pub(crate) fn is_of_known_headers(&self) -> bool {
-        self.is_of_known_headers
+    Default,
+    /// The default one, with the propagators of `OTEL_PROPAGATORS`.
+    FromEnv,
+    /// OpenTelemetry's global one of the moment.
+    Global,
+    /// A user's.
+    Other,
+}
+
+impl PropagatorKind {
+    pub(crate) fn of(propagator: &dyn Any) -> Self {
+        match propagator.downcast_ref::<DefaultPropagator>() {
+            Some(default) if default.is_of_known_headers => Self::Default,
+            Some(_) => Self::FromEnv,
+            None if propagator.is::<GlobalPropagator>() => Self::Global,
+            None => Self::Other,
+        }
     }
 }
 

@@ -51,6 +51,7 @@ pub use xray::XRay;
 
 pub(crate) use baggage::end_of_list;
 pub(crate) use carrier::remove_formats;
+pub(crate) use default::PropagatorKind;
 #[cfg(feature = "pipeline")]
 pub(crate) use global::set_global_propagator;
 pub(crate) use level2::Level2;

@@ -1,6 +1,5 @@
 //! Context propagation, and its limits.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use opentelemetry::propagation::TextMapPropagator;
@@ -10,7 +9,7 @@ use super::super::side::{ClientSide, ServerSide, Side};
 use crate::describe::target::Target;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::host_list::HostList;
-use crate::propagation::{DefaultPropagator, GlobalPropagator};
+use crate::propagation::PropagatorKind;
 use crate::request::RequestHead;
 
 impl<K: Side> TraceLayer<K> {
@@ -18,21 +17,14 @@ impl<K: Side> TraceLayer<K> {
     /// [`from_names`](crate::propagation::from_names).
     ///
     /// OpenTelemetry's global propagator is not used, as in Kratos, unless `propagator` is
-    /// [`GlobalPropagator`].
+    /// [`GlobalPropagator`](crate::propagation::GlobalPropagator).
     pub fn with_propagator(
         self,
         propagator: impl TextMapPropagator + Send + Sync + 'static,
     ) -> Self {
-        let known: &dyn Any = &propagator;
-        let default = known.downcast_ref::<DefaultPropagator>();
-        let is_of_library = default.is_some();
-        let is_default = default.is_some_and(DefaultPropagator::is_of_known_headers);
-        let is_global = known.is::<GlobalPropagator>();
         self.with(|options| {
+            options.propagator_kind = PropagatorKind::of(&propagator);
             options.propagator = Arc::new(propagator);
-            options.is_global_propagator = is_global;
-            options.is_of_library = is_of_library;
-            options.is_default_propagator = is_default;
         })
     }
 }
