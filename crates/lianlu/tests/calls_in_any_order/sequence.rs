@@ -73,7 +73,7 @@ impl Sequence {
     fn settled(&self) -> Self {
         let mut settled = self.clone();
         for told in &mut settled.layers {
-            // What describes a call is not asked where nobody hears of it; by the API it has to be.
+            // A call without an observer is not described, except through the API.
             if told.contains(&1) {
                 told.iter_mut()
                     .filter(|it| [48, 58].contains(*it))

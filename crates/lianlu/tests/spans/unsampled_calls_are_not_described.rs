@@ -138,7 +138,7 @@ async fn nor_is_what_is_made_inside() {
     assert_nothing(&traces);
 }
 
-/// What describes a call is not asked, as nobody would hear it.
+/// The code that describes calls does not run, because nothing would use the description.
 #[tokio::test]
 async fn no_hook_of_the_span_is_called() {
     let traces = traces();
